@@ -1,0 +1,143 @@
+/** A store in a folder: temporary name, fsync, rename, fsync of the folder. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { ModalmixError } from '../../schemas/errors.ts';
+import type { Store } from './store.ts';
+
+/** Under the store's root, so that a rename never crosses file systems. */
+const TEMPORARY_FOLDER = '.tmp';
+
+export class FileStore implements Store {
+  readonly uri: string;
+  readonly #root: string;
+
+  constructor(uri: string) {
+    this.#root = uri.startsWith('file://') ? fileURLToPath(uri) : resolve(uri.slice('file:'.length));
+    this.uri = pathToFileURL(this.#root).href;
+  }
+
+  async get(path: string): Promise<Buffer> {
+    const bytes = await this.find(path);
+    if (bytes === undefined) {
+      throw new ModalmixError('input', 'nothing is stored there', { where: this.#file(path) });
+    }
+    return bytes;
+  }
+
+  async find(path: string): Promise<Buffer | undefined> {
+    return await unlessMissing(readFile(this.#file(path)));
+  }
+
+  async exists(path: string): Promise<boolean> {
+    return (await unlessMissing(stat(this.#file(path)))) !== undefined;
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    const folder = this.#file(prefix);
+    const entries = await unlessMissing(readdir(folder, { recursive: true, withFileTypes: true }));
+    return (entries ?? [])
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(this.#root.length + 1))
+      .map((path) => path.split(sep).join('/'))
+      .sort();
+  }
+
+  async put(path: string, bytes: string | Uint8Array): Promise<void> {
+    const temporary = await this.#temporaryFile();
+    try {
+      const handle = await open(temporary, 'wx');
+      try {
+        await handle.writeFile(bytes);
+      } finally {
+        await handle.close();
+      }
+      await this.putFile(path, temporary);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw asStoreError(error, this.#file(path));
+    }
+  }
+
+  async putFile(path: string, localFile: string): Promise<void> {
+    const target = this.#file(path);
+    await mkdir(dirname(target), { recursive: true });
+    await syncFile(localFile);
+    await rename(localFile, target);
+    await syncFile(dirname(target));
+  }
+
+  async delete(path: string): Promise<void> {
+    await rm(this.#file(path), { force: true, recursive: true });
+  }
+
+  async localFile(path: string): Promise<string> {
+    if (!(await this.exists(path))) {
+      throw new ModalmixError('input', 'nothing is stored there', { where: this.#file(path) });
+    }
+    return this.#file(path);
+  }
+
+  async scratchFolder(): Promise<string> {
+    const parent = join(this.#root, TEMPORARY_FOLDER);
+    await mkdir(parent, { recursive: true });
+    return await mkdtemp(join(parent, 'scratch-'));
+  }
+
+  async #temporaryFile(): Promise<string> {
+    const parent = join(this.#root, TEMPORARY_FOLDER);
+    await mkdir(parent, { recursive: true });
+    return join(parent, randomUUID());
+  }
+
+  #file(path: string): string {
+    const file = resolve(this.#root, path);
+    if (file !== this.#root && !file.startsWith(this.#root + sep)) {
+      throw new ModalmixError('internal', `the path "${path}" leaves the store`, { where: this.uri });
+    }
+    return file;
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function asStoreError(error: unknown, file: string): unknown {
+  switch (codeOf(error)) {
+    case 'ENOSPC':
+      return new ModalmixError('transient', 'the disk is full', {
+        where: file,
+        fix: 'Free some space; the run goes on by itself.',
+        cause: error,
+      });
+    case 'EACCES':
+    case 'EROFS':
+      return new ModalmixError('config', 'the store cannot be written', {
+        where: file,
+        fix: 'Give this user write access, or choose another folder in "store".',
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

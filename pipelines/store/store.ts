@@ -1,0 +1,39 @@
+/**
+ * The store: named, immutable-once-written blobs. Every write is atomic: a reader sees the old bytes,
+ * the new bytes or nothing. Paths are relative, with `/`, as `schemas/names.ts` gives them.
+ */
+import { ModalmixError } from '../../schemas/errors.ts';
+import { FileStore } from './file-store.ts';
+
+export interface Store {
+  /** The URI it was opened with, normalised. */
+  readonly uri: string;
+  /** @throws ModalmixError `input` when nothing is stored at `path`. */
+  get(path: string): Promise<Buffer>;
+  /** The bytes, or undefined when nothing is stored there. */
+  find(path: string): Promise<Buffer | undefined>;
+  exists(path: string): Promise<boolean>;
+  /** Sorted paths that start with `prefix` (a folder). */
+  list(prefix: string): Promise<string[]>;
+  put(path: string, bytes: string | Uint8Array): Promise<void>;
+  /** Moves a finished local file into the store; the file is gone afterwards. */
+  putFile(path: string, localFile: string): Promise<void>;
+  delete(path: string): Promise<void>;
+  /** A local file with the blob's bytes, for readers that need one (Arrow, ffmpeg). Do not write to it. */
+  localFile(path: string): Promise<string>;
+  /** A new, empty local folder on the store's own disk where it has one; the caller deletes it. */
+  scratchFolder(): Promise<string>;
+}
+
+/**
+ * @param uri `file:<folder>` or `file:///<absolute folder>`
+ * @throws ModalmixError `config` for any other scheme
+ */
+export function openStore(uri: string): Store {
+  const scheme = /^([a-z][a-z0-9+]*):/u.exec(uri)?.[1];
+  if (scheme === 'file') return new FileStore(uri);
+  throw new ModalmixError('config', `no store can be opened at "${uri}"`, {
+    where: 'store',
+    fix: 'Use file:<folder>, for example file:.modalmix/store.',
+  });
+}

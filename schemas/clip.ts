@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+/** `validation` is cut from the training list by the index stage; the test list is never touched. */
+export const SPLITS = ['train', 'validation', 'test'] as const;
+export type Split = (typeof SPLITS)[number];
+export const splitSchema = z.enum(SPLITS);
+
+/** One labelled clip as a dataset's own lists name it. */
+export const clipSchema = z.strictObject({
+  /** Unique within the dataset; letters, digits and `._/-`. */
+  clipId: z.string().min(1),
+  /** Absolute path of the media file that carries the video (or everything). */
+  path: z.string().min(1),
+  /** Absolute path of a separate audio file (CREMA-D's `AudioWAV`); absent: audio is in `path`. */
+  audioPath: z.string().min(1).optional(),
+  /** Class index into `DatasetIndex.classNames`. */
+  label: z.int().nonnegative(),
+  split: splitSchema,
+  /** What must not be spread over two splits: speaker, source video. */
+  group: z.string().optional(),
+  /** Segment of the file, seconds; absent: the whole file. */
+  startS: z.number().nonnegative().optional(),
+  endS: z.number().positive().optional(),
+});
+export type Clip = z.infer<typeof clipSchema>;
+
+/** What the index stage found, counted; it goes into the manifest and the report. */
+export const indexReportSchema = z.strictObject({
+  format: z.string(),
+  /** The lists or rule by which clips were split, in words. */
+  splitRule: z.string(),
+  listed: z.int(),
+  found: z.int(),
+  /** Listed clips with no file: the count and the first names. */
+  listedMissing: z.strictObject({ count: z.int(), examples: z.array(z.string()) }),
+  /** Files present that no list names. */
+  unlisted: z.strictObject({ count: z.int(), examples: z.array(z.string()) }),
+  /** Anything else a person should know (groups shared by two splits, duplicate rows, …). */
+  notes: z.array(z.string()),
+});
+export type IndexReport = z.infer<typeof indexReportSchema>;
+
+export interface DatasetIndex {
+  readonly classNames: readonly string[];
+  /** Sorted by clipId, unique. */
+  readonly clips: readonly Clip[];
+  readonly report: IndexReport;
+}

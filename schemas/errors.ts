@@ -1,0 +1,73 @@
+/**
+ * Errors as part of the API: each has a kind, which decides the CLI's exit code, whether an activity is
+ * retried, and (for clips) whether the clip is quarantined.
+ */
+export const ERROR_KINDS = [
+  /** The config is wrong: a field, a path, an unknown class, an empty split. Never retried. */
+  'config',
+  /** The data is wrong: a clip, a shard, a checkpoint that does not hold what it should. Never retried. */
+  'input',
+  /** A program or native part that is needed is not there. Never retried. */
+  'dependency',
+  /** The outside world failed in a way that may pass: network, disk full, a killed child. Retried. */
+  'transient',
+  /** Somebody asked for it to stop. */
+  'cancelled',
+  /** A broken invariant of ours. Never retried. */
+  'internal',
+] as const;
+
+export type ErrorKind = (typeof ERROR_KINDS)[number];
+
+export interface ErrorFacts {
+  /** File, field, clip or offset the error is about. */
+  readonly where?: string;
+  /** What to do about it, as a sentence. */
+  readonly fix?: string;
+  readonly cause?: unknown;
+}
+
+/** What was wrong, where, and what to do: the one error class that crosses folder borders. */
+export class ModalmixError extends Error {
+  override readonly name = 'ModalmixError';
+  readonly kind: ErrorKind;
+  readonly where: string | undefined;
+  readonly fix: string | undefined;
+
+  constructor(kind: ErrorKind, message: string, facts: ErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.kind = kind;
+    this.where = facts.where;
+    this.fix = facts.fix;
+  }
+}
+
+/** Kinds for which the same call may succeed later. */
+export function isRetryable(kind: ErrorKind): boolean {
+  return kind === 'transient';
+}
+
+/** Exit codes of the command `modalmix`. */
+export const EXIT_CODES = { ok: 0, failed: 1, badInput: 2, interrupted: 130 } as const;
+
+export function exitCodeOf(kind: ErrorKind): number {
+  switch (kind) {
+    case 'config':
+    case 'input':
+      return EXIT_CODES.badInput;
+    case 'cancelled':
+      return EXIT_CODES.interrupted;
+    default:
+      return EXIT_CODES.failed;
+  }
+}
+
+/** One paragraph for a person: message, where, fix. */
+export function describeError(error: unknown): string {
+  if (error instanceof ModalmixError) {
+    return [error.where === undefined ? error.message : `${error.where}: ${error.message}`, error.fix]
+      .filter((line) => line !== undefined)
+      .join('\n  → ');
+  }
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { indexReportSchema, splitSchema } from './clip.ts';
+import { extractionConfigSchema } from './config.ts';
+import { modalitySchema } from './modality.ts';
+
+/** A clip that could not be used, with the reason. */
+export const quarantineEntrySchema = z.strictObject({
+  clipId: z.string(),
+  path: z.string(),
+  split: splitSchema,
+  /** Machine-readable: `empty`, `unreadable`, `no-streams`, `timeout`, `too-large`, … */
+  code: z.string(),
+  reason: z.string(),
+});
+export type QuarantineEntry = z.infer<typeof quarantineEntrySchema>;
+
+/** Sums from which mean and deviation per channel follow; merged over shards in the manifest's order. */
+export const channelSumsSchema = z.strictObject({
+  count: z.number(),
+  sum: z.array(z.number()),
+  sumOfSquares: z.array(z.number()),
+});
+export type ChannelSums = z.infer<typeof channelSumsSchema>;
+
+/** One shard file; also stored beside it as `<shard>.json`, which is written after the shard itself. */
+export const shardEntrySchema = z.strictObject({
+  /** Store path, e.g. `datasets/demo/shards/train-4f1c….arrow`. */
+  path: z.string(),
+  split: splitSchema,
+  /** Hash of everything the bytes depend on: clips with source hashes, extraction config, extractor version. */
+  key: z.string(),
+  rows: z.int(),
+  bytes: z.int(),
+  sha256: z.string(),
+  classCounts: z.array(z.int()),
+  /** Rows in which the modality is missing. */
+  missingCounts: z.partialRecord(modalitySchema, z.int()),
+  sums: z.partialRecord(modalitySchema, channelSumsSchema),
+  quarantined: z.array(quarantineEntrySchema),
+});
+export type ShardEntry = z.infer<typeof shardEntrySchema>;
+
+export const normalisationSchema = z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) });
+export type Normalisation = z.infer<typeof normalisationSchema>;
+
+export const splitSummarySchema = z.strictObject({
+  rows: z.int(),
+  classCounts: z.array(z.int()),
+  missingCounts: z.partialRecord(modalitySchema, z.int()),
+});
+
+/** `datasets/<name>/<version>/manifest.json`: written last; what it does not name is not in the dataset. */
+export const datasetManifestSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  name: z.string(),
+  /** Hash of clip list (with source hashes), extraction config and extractor version. */
+  version: z.string(),
+  classNames: z.array(z.string()),
+  modalities: z.array(modalitySchema),
+  extraction: extractionConfigSchema,
+  extractorVersion: z.string(),
+  shards: z.array(shardEntrySchema),
+  splits: z.record(splitSchema, splitSummarySchema),
+  /** Over the training split, per channel: audio in log-magnitude, rgb and flow in 0…255. */
+  normalisation: z.partialRecord(modalitySchema, normalisationSchema),
+  quarantine: z.array(quarantineEntrySchema),
+  index: indexReportSchema,
+});
+export type DatasetManifest = z.infer<typeof datasetManifestSchema>;

@@ -1,0 +1,46 @@
+/**
+ * The answer of every workflow's `progress` query, and what the CLI draws its bars from.
+ */
+export const STAGES = ['index', 'extract', 'publish', 'train', 'evaluate', 'report'] as const;
+export type Stage = (typeof STAGES)[number];
+export type StageState = 'pending' | 'running' | 'done';
+
+export interface StageProgress {
+  readonly stage: Stage;
+  /** For a person: `train b-mm seed 0`. */
+  readonly label: string;
+  readonly state: StageState;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: 'clips' | 'steps' | 'samples' | 'items';
+  /** `done` taken over from an earlier run or shard: not counted in the rate. */
+  readonly reused?: number;
+  readonly ratePerS?: number;
+  readonly etaS?: number;
+  readonly loss?: number;
+  readonly epoch?: number;
+  readonly epochs?: number;
+}
+
+export type RunState = 'running' | 'paused' | 'completed' | 'failed' | 'cancelled';
+
+export interface Progress {
+  readonly runId: string;
+  readonly state: RunState;
+  readonly stages: readonly StageProgress[];
+  /** Workflow ids of running children, whose own `progress` has more detail. */
+  readonly children: readonly string[];
+  /** Why it failed or what it waits for. */
+  readonly note?: string;
+}
+
+/** What a long activity reports of itself, in heartbeats and to its workflow. */
+export interface ActivityProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly ratePerS?: number;
+  readonly etaS?: number;
+  readonly loss?: number;
+  readonly epoch?: number;
+  readonly epochs?: number;
+}

@@ -1,0 +1,100 @@
+/** Contracts between training, evaluation and report. */
+import { z } from 'zod';
+import { evaluationConfigSchema, methodSchema, trainingConfigSchema } from './config.ts';
+import { modalitySchema } from './modality.ts';
+
+/** `runs/<trainingId>/config.json`: everything a training's result depends on. */
+export const trainingSpecSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  /** `<run name>-<method>-s<seed>-<hash of the rest>`. */
+  trainingId: z.string(),
+  dataset: z.strictObject({ name: z.string(), version: z.string() }),
+  modalities: z.array(modalitySchema).min(1),
+  method: methodSchema,
+  seed: z.int(),
+  /** `methods` and `seeds` are narrowed to this training's own. */
+  training: trainingConfigSchema,
+  evaluation: evaluationConfigSchema,
+});
+export type TrainingSpec = z.infer<typeof trainingSpecSchema>;
+
+const perModality = z.partialRecord(modalitySchema, z.number());
+
+/** Shares in 0…1; a branch counts only the clips that have its modality. */
+export const splitAccuracySchema = z.strictObject({
+  loss: z.number(),
+  fused: z.number(),
+  branches: perModality,
+});
+
+/** One line of `runs/<trainingId>/metrics.jsonl`, one an epoch. */
+export const epochMetricsSchema = z.strictObject({
+  /** From 1. */
+  epoch: z.int(),
+  /** Optimiser steps done in all. */
+  step: z.int(),
+  learningRate: z.number(),
+  /** Mean of the loss the method minimised. */
+  loss: z.number(),
+  train: splitAccuracySchema,
+  validation: splitAccuracySchema.optional(),
+  test: splitAccuracySchema.optional(),
+  /** Discrepancy ratio of each modality over the epoch (OGM-GE, eq. 8). */
+  rho: perModality,
+  /** Mean over the epoch's steps of the mixing ratio of each modality; absent when nothing is mixed. */
+  lambda: perModality.optional(),
+  /** Mean over the epoch's steps of OGM's gradient coefficient; absent for other methods. */
+  coefficient: perModality.optional(),
+  /** Wall seconds and clips a second: machine facts, not part of what must repeat. */
+  seconds: z.number(),
+  clipsPerS: z.number(),
+});
+export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
+
+export const scoresSchema = z.strictObject({
+  samples: z.int(),
+  accuracy: z.number(),
+  macroF1: z.number(),
+  /** Mean over classes of average precision (one against the rest). */
+  meanAveragePrecision: z.number(),
+  /** Expected calibration error, 15 equal-width bins. */
+  expectedCalibrationError: z.number(),
+});
+export type Scores = z.infer<typeof scoresSchema>;
+
+export const misclassifiedSchema = z.strictObject({
+  clipId: z.string(),
+  label: z.int(),
+  predicted: z.int(),
+  probability: z.number(),
+  branchPredicted: z.partialRecord(modalitySchema, z.int()),
+  /** JPEG of the clip's middle frame as a data URI; absent without a picture. */
+  frame: z.string().optional(),
+});
+
+/** `runs/<trainingId>/evaluation.json`. */
+export const evaluationResultSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  trainingId: z.string(),
+  method: methodSchema,
+  seed: z.int(),
+  modalities: z.array(modalitySchema),
+  classNames: z.array(z.string()),
+  /** The split judged: always `test`. */
+  split: z.literal('test'),
+  epoch: z.int(),
+  fused: scoresSchema,
+  branches: z.partialRecord(modalitySchema, scoresSchema),
+  /** Fused model with that modality masked. */
+  dropped: z.partialRecord(modalitySchema, scoresSchema),
+  /** Fused model with Gaussian noise on that modality. */
+  noised: z.array(z.strictObject({ modality: modalitySchema, level: z.number(), scores: scoresSchema })),
+  /** Rows: true class; columns: predicted. */
+  confusion: z.array(z.array(z.int())),
+  misclassified: z.array(misclassifiedSchema),
+  /** Store paths of the Arrow files with `clip_id, label, predicted, z_<modality>…, z_fused`. */
+  features: z.strictObject({ train: z.string(), test: z.string() }),
+  /** Store path of the Arrow file with `clip_id, split, label, space, x, y`. */
+  umap: z.string(),
+});
+export type EvaluationResult = z.infer<typeof evaluationResultSchema>;
