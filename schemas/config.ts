@@ -195,9 +195,7 @@ export const trainingConfigSchema = z.strictObject({
       ge: z.boolean().default(true),
     })
     .prefault({}),
-  checkpoint: z
-    .strictObject({ everySteps: count.default(200), keepLast: count.default(3) })
-    .prefault({}),
+  checkpoint: z.strictObject({ everySteps: count.default(200), keepLast: count.default(3) }).prefault({}),
   /** Threads TensorFlow may use; results are bit-identical for the same number. */
   threads: count.optional(),
 });

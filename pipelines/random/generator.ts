@@ -27,7 +27,9 @@ export function randomGenerator(seed: number, purpose: string, epoch = 0, step =
 }
 
 function keyOf(seed: number, purpose: string): Key {
-  const digest = createHash('sha256').update(`${String(seed)}\0${purpose}`).digest();
+  const digest = createHash('sha256')
+    .update(`${String(seed)}\0${purpose}`)
+    .digest();
   return [digest.readUInt32LE(0), digest.readUInt32LE(4)];
 }
 

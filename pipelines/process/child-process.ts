@@ -1,0 +1,163 @@
+/**
+ * Runs a stage in a child process, because TensorFlow blocks the thread that calls it: the parent stays
+ * free to heartbeat. The child reports progress, stops at its next safe point when asked, and dies with
+ * its parent.
+ */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { ERROR_KINDS, ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
+
+interface ErrorMessage {
+  readonly kind: ErrorKind;
+  readonly message: string;
+  readonly where?: string | undefined;
+  readonly fix?: string | undefined;
+  readonly stack?: string | undefined;
+}
+
+type ToChild = { readonly type: 'start'; readonly input: unknown } | { readonly type: 'stop' };
+type ToParent =
+  | { readonly type: 'progress'; readonly progress: unknown }
+  | { readonly type: 'done'; readonly output: unknown }
+  | { readonly type: 'error'; readonly error: ErrorMessage };
+
+export interface ChildOptions {
+  /** Called with whatever the child reports. */
+  readonly onProgress?: (progress: unknown) => void;
+  /** Asks the child to stop at its next safe point; it then fails with kind `cancelled`. */
+  readonly signal?: AbortSignal;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const STDERR_KEPT_CHARACTERS = 4_000;
+
+/**
+ * @param entry URL of a TypeScript module that calls `serveParent`
+ * @param input structured-clonable input for the child's handler
+ * @returns what the handler returned, to be parsed by the caller
+ * @throws ModalmixError the child's own error, or `transient` when it died without one (killed, out of memory)
+ */
+export async function runInChild(entry: URL, input: unknown, options: ChildOptions = {}): Promise<unknown> {
+  const child = fork(fileURLToPath(entry), [], {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', ...options.env },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'advanced',
+  });
+  const send = (message: ToChild) => {
+    if (child.connected) child.send(message);
+  };
+  const stop = () => {
+    send({ type: 'stop' });
+  };
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-STDERR_KEPT_CHARACTERS);
+  });
+  try {
+    return await new Promise<unknown>((resolve, reject) => {
+      let outcome: ToParent | undefined;
+      child.on('message', (message: ToParent) => {
+        if (message.type === 'progress') options.onProgress?.(message.progress);
+        else outcome = message;
+      });
+      child.on('error', reject);
+      child.on('close', (code, signal) => {
+        if (outcome?.type === 'done') resolve(outcome.output);
+        else if (outcome?.type === 'error') reject(restoreError(outcome.error));
+        else reject(diedError(entry, code, signal, stderr));
+      });
+      send({ type: 'start', input });
+      if (options.signal?.aborted === true) stop();
+      options.signal?.addEventListener('abort', stop, { once: true });
+    });
+  } finally {
+    options.signal?.removeEventListener('abort', stop);
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  }
+}
+
+export interface ChildContext {
+  readonly report: (progress: unknown) => void;
+  /** True once the parent asked for a stop; ask at every safe point, after `breathe`. */
+  readonly stopRequested: () => boolean;
+}
+
+/** Lets messages from the parent in; call between steps, since a kernel holds the event loop. */
+export async function breathe(): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** The child's side: runs `handler` on the parent's input, once. */
+export function serveParent(handler: (input: unknown, context: ChildContext) => Promise<unknown>): void {
+  let stopping = false;
+  const send = async (message: ToParent): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      if (process.send === undefined || !process.connected) resolve();
+      else
+        process.send(message, undefined, {}, () => {
+          resolve();
+        });
+    });
+  };
+  // A parent that was killed leaves nobody to report to, and its successor starts a child of its own.
+  process.on('disconnect', () => process.exit(1));
+  process.on('SIGINT', () => undefined);
+  process.on('message', (message: ToChild) => {
+    if (message.type === 'stop') {
+      stopping = true;
+      return;
+    }
+    const context: ChildContext = {
+      report: (progress) => void send({ type: 'progress', progress }),
+      stopRequested: () => stopping,
+    };
+    handler(message.input, context)
+      .then(async (output) => {
+        await send({ type: 'done', output });
+      })
+      .catch(async (error: unknown) => {
+        await send({ type: 'error', error: flattenError(error) });
+      })
+      .finally(() => process.exit(0));
+  });
+}
+
+function flattenError(error: unknown): ErrorMessage {
+  if (error instanceof ModalmixError) {
+    return {
+      kind: error.kind,
+      message: error.message,
+      where: error.where,
+      fix: error.fix,
+      stack: error.stack,
+    };
+  }
+  if (error instanceof Error) return { kind: 'internal', message: error.message, stack: error.stack };
+  return { kind: 'internal', message: String(error) };
+}
+
+function restoreError(error: ErrorMessage): ModalmixError {
+  const kind = ERROR_KINDS.includes(error.kind) ? error.kind : 'internal';
+  const restored = new ModalmixError(kind, error.message, {
+    ...(error.where === undefined ? {} : { where: error.where }),
+    ...(error.fix === undefined ? {} : { fix: error.fix }),
+  });
+  if (error.stack !== undefined) restored.stack = error.stack;
+  return restored;
+}
+
+function diedError(entry: URL, code: number | null, signal: string | null, stderr: string): ModalmixError {
+  const how = signal === null ? `exited with code ${String(code)}` : `was ended by ${signal}`;
+  return new ModalmixError(
+    'transient',
+    `the child process ${how} before it was done. ${stderr.trim()}`.trim(),
+    {
+      where: fileURLToPath(entry),
+      fix:
+        signal === 'SIGKILL'
+          ? 'If memory ran out, lower training.batchSize.'
+          : 'It is started again by itself.',
+    },
+  );
+}
