@@ -98,3 +98,37 @@ export const evaluationResultSchema = z.strictObject({
   umap: z.string(),
 });
 export type EvaluationResult = z.infer<typeof evaluationResultSchema>;
+
+/** `runs/<trainingId>/result.json`, written last: the training is complete. */
+export const trainingResultSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  trainingId: z.string(),
+  method: methodSchema,
+  seed: z.int(),
+  modalities: z.array(modalitySchema),
+  classNames: z.array(z.string()),
+  epochs: z.int(),
+  /** Optimiser steps done in all. */
+  steps: z.int(),
+  /** Trainable numbers, without running statistics and optimiser state. */
+  parameters: z.int(),
+  /** Store path of the last epoch's weights and their hash: the same for an interrupted and a whole run. */
+  model: z.strictObject({ path: z.string(), sha256: z.string() }),
+  /** Store path of the checkpoint with the best score, the score, and the epoch it comes from. */
+  best: z.strictObject({
+    path: z.string(),
+    epoch: z.int(),
+    criterion: z.enum(['validation accuracy', 'training loss']),
+    score: z.number(),
+  }),
+  last: epochMetricsSchema,
+  /** Facts about the machine, for the report. */
+  environment: z.strictObject({
+    node: z.string(),
+    tfjs: z.string(),
+    tensorflow: z.string(),
+    engine: z.enum(['cpu', 'gpu']),
+    threads: z.int(),
+  }),
+});
+export type TrainingResult = z.infer<typeof trainingResultSchema>;
