@@ -1,0 +1,119 @@
+/** Everything the test split is asked of a model: as it is, by branch, with modalities dropped and noised. */
+import type { Modality } from '../../schemas/modality.ts';
+import type { EvaluationResult } from '../../schemas/training.ts';
+import type { EvaluationBatch, ForwardOptions, ForwardResult, LoadedModel } from '../training/load-model.ts';
+import type { Predictions } from './metrics/predictions.ts';
+import { scorePredictions } from './metrics/scores.ts';
+import { softmaxRows } from './metrics/softmax.ts';
+
+/** One way in which the fused model is asked. */
+interface Condition {
+  readonly options: ForwardOptions;
+  readonly seen: PredictionCollector;
+}
+
+export class TestJudge {
+  readonly #model: LoadedModel;
+  readonly #modalities: readonly Modality[];
+  readonly #fused: PredictionCollector;
+  readonly #branches: ReadonlyMap<Modality, PredictionCollector>;
+  readonly #dropped: ReadonlyMap<Modality, Condition>;
+  readonly #noised: readonly (Condition & { readonly modality: Modality; readonly level: number })[];
+
+  /** @param seed of the noise */
+  constructor(
+    model: LoadedModel,
+    modalities: readonly Modality[],
+    noiseLevels: readonly number[],
+    seed: number,
+  ) {
+    this.#model = model;
+    this.#modalities = modalities;
+    const collector = () => new PredictionCollector(model.classes);
+    this.#fused = collector();
+    this.#branches = new Map(modalities.map((modality) => [modality, collector()]));
+    // Without its only modality a model has nothing to judge by.
+    const droppable = modalities.length > 1 ? modalities : [];
+    this.#dropped = new Map(
+      droppable.map((modality) => [modality, { options: { drop: [modality] }, seen: collector() }]),
+    );
+    this.#noised = modalities.flatMap((modality) =>
+      noiseLevels.map((level) => ({
+        modality,
+        level,
+        options: { noise: { modality, level, seed } },
+        seen: collector(),
+      })),
+    );
+  }
+
+  /** Forward passes a batch takes beside the plain one. */
+  get extraPasses(): number {
+    return this.#dropped.size + this.#noised.length;
+  }
+
+  /** @param plain the batch's forward pass without options */
+  see(batch: EvaluationBatch, plain: ForwardResult): void {
+    this.#fused.add(batch.labels, plain.logits);
+    for (const [modality, collector] of this.#branches) {
+      const logits = plain.branchLogits[modality];
+      if (logits !== undefined) collector.add(batch.labels, logits, batch.present[modality]);
+    }
+    for (const { options, seen } of [...this.#dropped.values(), ...this.#noised]) {
+      seen.add(batch.labels, this.#model.forward(batch, options).logits);
+    }
+  }
+
+  /** The fused model's predictions, clips in the order seen. */
+  get predictions(): Predictions {
+    return this.#fused.predictions;
+  }
+
+  /** @throws ModalmixError `internal` when no clip was seen */
+  scores(): Pick<EvaluationResult, 'fused' | 'branches' | 'dropped' | 'noised'> {
+    const branches: EvaluationResult['branches'] = {};
+    const dropped: EvaluationResult['dropped'] = {};
+    for (const modality of this.#modalities) {
+      const branch = this.#branches.get(modality)?.predictions;
+      if (branch !== undefined && branch.labels.length > 0) branches[modality] = scorePredictions(branch);
+      const without = this.#dropped.get(modality)?.seen.predictions;
+      if (without !== undefined) dropped[modality] = scorePredictions(without);
+    }
+    return {
+      fused: scorePredictions(this.predictions),
+      branches,
+      dropped,
+      noised: this.#noised.map(({ modality, level, seen }) => ({
+        modality,
+        level,
+        scores: scorePredictions(seen.predictions),
+      })),
+    };
+  }
+}
+
+class PredictionCollector {
+  readonly #classCount: number;
+  readonly #labels: number[] = [];
+  readonly #probabilities: number[] = [];
+
+  constructor(classCount: number) {
+    this.#classCount = classCount;
+  }
+
+  /** @param present rows to take, 1 each; absent: all */
+  add(labels: Int32Array, logits: Float32Array, present?: Uint8Array): void {
+    const probabilities = softmaxRows(logits, this.#classCount);
+    labels.forEach((label, row) => {
+      if (present?.[row] === 0) return;
+      this.#labels.push(label);
+      for (let k = 0; k < this.#classCount; k += 1) {
+        this.#probabilities.push(probabilities[row * this.#classCount + k] ?? 0);
+      }
+    });
+  }
+
+  get predictions(): Predictions {
+    return { labels: this.#labels, probabilities: this.#probabilities, classCount: this.#classCount };
+  }
+}
