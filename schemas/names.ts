@@ -33,6 +33,17 @@ export const storePaths = {
   report: (runId: string) => `runs/${runId}/report/index.html`,
   /** The table of methods × accuracy as data. */
   summary: (runId: string) => `runs/${runId}/summary.json`,
+  /** Everything that came by stream, for one way of extracting it. */
+  stream: (name: string, extractionKey: string) => `datasets/${name}/stream/${extractionKey}`,
+  streamManifests: (name: string, extractionKey: string) =>
+    `datasets/${name}/stream/${extractionKey}/manifests`,
+  streamManifest: (name: string, extractionKey: string, generation: number) =>
+    `datasets/${name}/stream/${extractionKey}/manifests/${String(generation).padStart(12, '0')}.json`,
+  streamShard: (name: string, extractionKey: string, split: Split, key: string) =>
+    `datasets/${name}/stream/${extractionKey}/shards/${split}-${key}.arrow`,
+  /** A line a row of that shard: who it is and which event it came from. */
+  streamShardRows: (name: string, extractionKey: string, split: Split, key: string) =>
+    `datasets/${name}/stream/${extractionKey}/shards/${split}-${key}.rows.jsonl`,
 } as const;
 
 /** Temporal task queues: ffmpeg work, training (one slot per GPU), everything else. */
@@ -42,7 +53,30 @@ export const TASK_QUEUES = {
   control: 'modalmix-control',
 } as const;
 
+/** Kafka topics and consumer groups; a prefix of its own separates installations that share a cluster. */
+export function topicNames(prefix: string) {
+  return { clips: `${prefix}.clips`, features: `${prefix}.features`, deadLetter: `${prefix}.dead-letter` };
+}
+export type TopicNames = ReturnType<typeof topicNames>;
+export const TOPICS = topicNames('modalmix');
+export function consumerGroups(prefix: string, dataset: string) {
+  return { ingest: `${prefix}.ingest.${dataset}`, sink: `${prefix}.sink.${dataset}` };
+}
+
 export const ENVIRONMENT = {
+  /** host:port,… of Kafka brokers; unset: the embedded one. */
+  kafkaBrokers: 'KAFKA_BROKERS',
+  kafkaClientId: 'KAFKA_CLIENT_ID',
+  /** PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
+  kafkaSaslMechanism: 'KAFKA_SASL_MECHANISM',
+  kafkaSaslUsername: 'KAFKA_SASL_USERNAME',
+  kafkaSaslPassword: 'KAFKA_SASL_PASSWORD',
+  /** `true` for TLS with the system's authorities; naming a CA or a client certificate turns it on too. */
+  kafkaTls: 'KAFKA_TLS',
+  kafkaTlsCa: 'KAFKA_TLS_CA_PATH',
+  kafkaTlsCert: 'KAFKA_TLS_CLIENT_CERT_PATH',
+  kafkaTlsKey: 'KAFKA_TLS_CLIENT_KEY_PATH',
+  kafkaTlsKeyPassword: 'KAFKA_TLS_CLIENT_KEY_PASSWORD',
   /** host:port of a Temporal server; unset: the embedded one. */
   temporalAddress: 'TEMPORAL_ADDRESS',
   temporalNamespace: 'TEMPORAL_NAMESPACE',

@@ -1,6 +1,6 @@
 /** A store in a folder: temporary name, fsync, rename, fsync of the folder. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -45,18 +45,30 @@ export class FileStore implements Store {
   }
 
   async put(path: string, bytes: string | Uint8Array): Promise<void> {
-    const temporary = await this.#temporaryFile();
+    const temporary = await this.#writeTemporary(path, bytes);
     try {
-      const handle = await open(temporary, 'wx');
-      try {
-        await handle.writeFile(bytes);
-      } finally {
-        await handle.close();
-      }
       await this.putFile(path, temporary);
     } catch (error) {
       await rm(temporary, { force: true });
       throw asStoreError(error, this.#file(path));
+    }
+  }
+
+  async create(path: string, bytes: string | Uint8Array): Promise<boolean> {
+    const target = this.#file(path);
+    const temporary = await this.#writeTemporary(path, bytes);
+    try {
+      await mkdir(dirname(target), { recursive: true });
+      await syncFile(temporary);
+      // Unlike a rename, a link never replaces what is there.
+      await link(temporary, target);
+      await syncFile(dirname(target));
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw asStoreError(error, target);
+    } finally {
+      await rm(temporary, { force: true });
     }
   }
 
@@ -83,6 +95,17 @@ export class FileStore implements Store {
     const parent = join(this.#root, TEMPORARY_FOLDER);
     await mkdir(parent, { recursive: true });
     return await mkdtemp(join(parent, 'scratch-'));
+  }
+
+  async #writeTemporary(path: string, bytes: string | Uint8Array): Promise<string> {
+    const temporary = await this.#temporaryFile();
+    try {
+      await writeFile(temporary, bytes, { flag: 'wx' });
+      return temporary;
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw asStoreError(error, this.#file(path));
+    }
   }
 
   async #temporaryFile(): Promise<string> {

@@ -16,6 +16,8 @@ export interface Store {
   /** Sorted paths that start with `prefix` (a folder). */
   list(prefix: string): Promise<string[]>;
   put(path: string, bytes: string | Uint8Array): Promise<void>;
+  /** As `put`, but only where nothing is stored yet: of several writers of one path exactly one gets true. */
+  create(path: string, bytes: string | Uint8Array): Promise<boolean>;
   /** Moves a finished local file into the store; the file is gone afterwards. */
   putFile(path: string, localFile: string): Promise<void>;
   delete(path: string): Promise<void>;

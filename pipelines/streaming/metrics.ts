@@ -1,0 +1,138 @@
+/** Prometheus metrics of the stream's workers, and the endpoint that serves them. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { ModalmixError } from '../../schemas/errors.ts';
+
+/** By topic and partition: records between what is done and the topic's end. */
+export interface PartitionLag {
+  readonly topic: string;
+  readonly partition: number;
+  readonly lag: number;
+}
+
+export type ReadLag = () => readonly PartitionLag[];
+
+export type StreamRole = 'ingest' | 'sink';
+
+export class StreamMetrics {
+  readonly registry = new Registry();
+  /** Records by what became of them. */
+  readonly records: Counter<'outcome'>;
+  readonly bytes: Counter;
+  /** From an event's `sentAt` to its row published (ingest: on the topic; sink: in a shard). */
+  readonly latency: Histogram;
+  /** ingest: one extraction; sink: one publication. */
+  readonly work: Histogram;
+  readonly inFlight: Gauge;
+  readonly restarts: Counter;
+  #readLag: ReadLag = () => [];
+
+  constructor(role: StreamRole, labels: Readonly<Record<string, string>> = {}) {
+    this.registry.setDefaultLabels({ role, ...labels });
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.records = new Counter({
+      name: 'modalmix_stream_records_total',
+      help: 'Records consumed, by what became of them.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.bytes = new Counter({
+      name: 'modalmix_stream_published_bytes_total',
+      help: 'Bytes published: feature records, or shards.',
+      registers,
+    });
+    this.latency = new Histogram({
+      name: 'modalmix_stream_latency_seconds',
+      help: "Seconds from the event's sentAt until its row was published.",
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800],
+      registers,
+    });
+    this.work = new Histogram({
+      name: 'modalmix_stream_work_seconds',
+      help: 'Seconds of one extraction (ingest) or one publication (sink).',
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
+      registers,
+    });
+    this.inFlight = new Gauge({
+      name: 'modalmix_stream_in_flight',
+      help: 'Records read and not yet published.',
+      registers,
+    });
+    this.restarts = new Counter({
+      name: 'modalmix_stream_reconnects_total',
+      help: 'Times the worker started again after losing the broker or its place in the group.',
+      registers,
+    });
+    const lag = new Gauge({
+      name: 'modalmix_stream_lag',
+      help: "Records between what is published and the partition's end.",
+      labelNames: ['topic', 'partition'],
+      registers,
+      collect: () => {
+        lag.reset();
+        for (const { topic, partition, lag: behind } of this.#readLag()) {
+          lag.set({ topic, partition: String(partition) }, behind);
+        }
+      },
+    });
+  }
+
+  /** Where the lag is asked for when somebody reads the metrics. */
+  watchLag(read: ReadLag): void {
+    this.#readLag = read;
+  }
+}
+
+export interface MetricsEndpoint {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/**
+ * Serves `/metrics` on the loopback.
+ * @param port 0: any free one
+ * @throws ModalmixError `config` when the port is taken
+ */
+export async function serveMetrics(metrics: StreamMetrics, port: number): Promise<MetricsEndpoint> {
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    metrics.registry
+      .metrics()
+      .then((text) => response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text))
+      .catch(() => response.writeHead(500).end());
+  });
+  await listen(server, port);
+  const { port: bound } = server.address() as AddressInfo;
+  return {
+    url: `http://${LOOPBACK}:${String(bound)}/metrics`,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(
+        new ModalmixError(
+          'config',
+          `the metrics cannot be served on port ${String(port)}: ${error.message}`,
+          {
+            where: 'metricsPort',
+            fix: 'Choose another port, or 0 for any free one.',
+          },
+        ),
+      );
+    });
+    server.listen(port, LOOPBACK, resolve);
+  });
+}

@@ -1,0 +1,226 @@
+/**
+ * Contracts of streaming: what travels on the topics, what the stream manifest says, and the config's
+ * `stream` section. Every message carries its schema's version; both ends validate.
+ */
+import { z } from 'zod';
+import { splitSchema } from './clip.ts';
+import { extractionConfigSchema } from './config.ts';
+import { shardEntrySchema } from './manifest.ts';
+import { modalitySchema } from './modality.ts';
+
+export const CLIP_EVENT_VERSION = 1;
+/** Longest accepted event, bytes of UTF-8 JSON. */
+export const CLIP_EVENT_MAX_BYTES = 65_536;
+
+export const clipIdSchema = z
+  .string()
+  .regex(/^[\p{L}\p{N}._/-]{1,512}$/u, 'use letters, digits, ".", "_", "/" and "-", at most 512');
+
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/u, 'must be 64 lower-case hexadecimal digits');
+
+/** A value of `modalmix.clips`: a clip has arrived, or a known clip's label was corrected. */
+export const clipEventSchema = z
+  .strictObject({
+    schemaVersion: z.literal(CLIP_EVENT_VERSION).describe('Version of this schema.'),
+    clipId: clipIdSchema.describe('Unique within the dataset; also the record key (partition key).'),
+    uri: z.string().min(1).max(4096).describe('Where the media file is; only file: URIs are accepted.'),
+    audioUri: z
+      .string()
+      .min(1)
+      .max(4096)
+      .optional()
+      .describe('A separate audio file; absent: the sound is in the file of `uri`.'),
+    label: z.string().min(1).max(256).describe("The class's name, one of the dataset's classes."),
+    split: splitSchema
+      .optional()
+      .describe('Absent: a known clip keeps its split, a new one gets its split by hash of its group or id.'),
+    group: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe('What must not be spread over two splits: speaker, source video.'),
+    startS: z.number().nonnegative().optional().describe('Start of the segment in seconds; absent: 0.'),
+    endS: z
+      .number()
+      .positive()
+      .optional()
+      .describe('End of the segment in seconds; absent: the end of the file.'),
+    sha256: sha256Schema.optional().describe('SHA-256 of the media file; checked when given.'),
+    sentAt: z.iso
+      .datetime({ offset: true })
+      .describe('When the event was made (RFC 3339). Of two events about a clip the later one counts.'),
+  })
+  .describe('A labelled clip has arrived, or its label was corrected.');
+export type ClipEvent = z.infer<typeof clipEventSchema>;
+
+/** Why an event is on `modalmix.dead-letter`. */
+export const DEAD_LETTER_CODES = [
+  'event-too-large',
+  'malformed-json',
+  'unsupported-version',
+  'invalid-event',
+  'unknown-label',
+  'scheme-not-allowed',
+  'path-not-allowed',
+  'missing-file',
+  'hash-mismatch',
+  'too-large',
+  'empty',
+  'unreadable',
+  'no-streams',
+  'nothing-usable',
+  'timeout',
+  'crashed',
+  'invalid-record',
+] as const;
+export const deadLetterCodeSchema = z.enum(DEAD_LETTER_CODES);
+export type DeadLetterCode = z.infer<typeof deadLetterCodeSchema>;
+
+/** Bytes of the original value that a dead letter carries at most. */
+export const DEAD_LETTER_PAYLOAD_MAX_BYTES = CLIP_EVENT_MAX_BYTES;
+
+/** A value of `modalmix.dead-letter`: an event that could not be used. */
+export const deadLetterSchema = z.strictObject({
+  schemaVersion: z.literal(1),
+  kind: z.literal('letter'),
+  code: deadLetterCodeSchema,
+  /** For a person. */
+  message: z.string(),
+  source: z.strictObject({
+    topic: z.string(),
+    partition: z.int().nonnegative(),
+    offset: z.int().nonnegative(),
+  }),
+  /** The record's key, as text; absent when it had none. */
+  key: z.string().optional(),
+  /** The first `DEAD_LETTER_PAYLOAD_MAX_BYTES` of the original value. */
+  payloadBase64: z.base64(),
+  /** Length of the whole original value. */
+  payloadBytes: z.int().nonnegative(),
+  rejectedAt: z.iso.datetime(),
+});
+export type DeadLetter = z.infer<typeof deadLetterSchema>;
+
+/** A value of `modalmix.dead-letter`: the letter about `source` was sent again. */
+export const replayedLetterSchema = z.strictObject({
+  schemaVersion: z.literal(1),
+  kind: z.literal('replayed'),
+  source: deadLetterSchema.shape.source,
+  replayedAt: z.iso.datetime(),
+});
+
+export const deadLetterRecordSchema = z.discriminatedUnion('kind', [deadLetterSchema, replayedLetterSchema]);
+export type DeadLetterRecord = z.infer<typeof deadLetterRecordSchema>;
+
+/** What the schema metadata of a record on `modalmix.features` says, all values as text. */
+export const featureMetadataSchema = z.strictObject({
+  schemaVersion: z.literal('1'),
+  /** Hash of extraction config and extractor version: rows of different keys are not mixed. */
+  extractionKey: z.string(),
+  sentAt: z.iso.datetime({ offset: true }),
+  /** `topic/partition/offset` of the event. */
+  source: z.string(),
+});
+
+/** One row of a stream shard, in the shard's order; the lines of `<shard>.rows.jsonl`. */
+export const streamRowSchema = z.strictObject({
+  clipId: z.string(),
+  /** Index into the manifest's `classNames`. */
+  label: z.int().nonnegative(),
+  split: splitSchema,
+  contentHash: z.string(),
+  /** Milliseconds since 1970 of the event's `sentAt`. */
+  sentAtMs: z.number(),
+  partition: z.int().nonnegative(),
+  offset: z.int().nonnegative(),
+});
+export type StreamRow = z.infer<typeof streamRowSchema>;
+
+/** Cumulative; `rows + duplicates + outdated + foreign + deadLetters` is the number of records consumed. */
+export const streamCountsSchema = z.strictObject({
+  /** Rows written, superseded ones included. */
+  rows: z.int().nonnegative(),
+  /** Of `rows`, those that a later event replaced. */
+  superseded: z.int().nonnegative(),
+  /** Dropped: the same clip, content, label and split as the row that is there. */
+  duplicates: z.int().nonnegative(),
+  /** Dropped: older than the row that is there. */
+  outdated: z.int().nonnegative(),
+  /** Skipped: extracted with another config or extractor version. */
+  foreign: z.int().nonnegative(),
+  deadLetters: z.int().nonnegative(),
+});
+export type StreamCounts = z.infer<typeof streamCountsSchema>;
+
+/**
+ * `datasets/<name>/stream/<extractionKey>/manifests/<generation>.json`. The one with the highest generation
+ * counts; each is created once and never written over, so a writer that lost its place cannot publish.
+ */
+export const streamManifestSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  name: z.string(),
+  extractionKey: z.string(),
+  generation: z.int().positive(),
+  /** The sink process that published it. */
+  writer: z.string(),
+  publishedAt: z.iso.datetime(),
+  classNames: z.array(z.string()),
+  modalities: z.array(modalitySchema),
+  extraction: extractionConfigSchema,
+  extractorVersion: z.string(),
+  /** The dataset version whose rows count as known; absent: none. */
+  baseVersion: z.string().optional(),
+  /** The topic the offsets are about. */
+  topic: z.string(),
+  /** By partition: the first offset that is not covered by `shards` and `counts`. */
+  offsets: z.record(z.string(), z.int().nonnegative()),
+  shards: z.array(z.strictObject({ entry: shardEntrySchema, rowsPath: z.string() })),
+  /** Rows that no longer count: a later row, or none of the base's, has the clip's current label. */
+  superseded: z.array(z.strictObject({ shard: z.string(), row: z.int().nonnegative(), clipId: z.string() })),
+  counts: streamCountsSchema,
+});
+export type StreamManifest = z.infer<typeof streamManifestSchema>;
+
+const positive = z.number().positive();
+const count = z.int().positive();
+
+/** The config's `stream` section. */
+export const streamConfigSchema = z.strictObject({
+  /** Topics are `<prefix>.clips`, `<prefix>.features` and `<prefix>.dead-letter`. */
+  topicPrefix: z
+    .string()
+    .regex(/^[a-zA-Z0-9._-]{1,200}$/u)
+    .default('modalmix'),
+  /** Folders that events may name files in; absent: the dataset's own root. */
+  allowedRoots: z.array(z.string()).min(1).optional(),
+  topics: z
+    .strictObject({
+      partitions: count.default(6),
+      replicationFactor: count.default(1),
+      retentionHours: positive.default(168),
+      /** Longest feature row. */
+      maxFeatureMiB: positive.default(32),
+    })
+    .prefault({}),
+  ingest: z
+    .strictObject({
+      /** Clips extracted at a time; absent: the machine's cores. */
+      concurrency: count.optional(),
+      /** Events taken from the topic and not yet published, at most. */
+      maxInFlight: count.default(32),
+      /** Prometheus metrics on this port of the loopback; 0: any free one; absent: none. */
+      metricsPort: z.int().min(0).max(65_535).optional(),
+    })
+    .prefault({}),
+  /** A shard is published when any of these is reached. */
+  sink: z
+    .strictObject({
+      flushRows: count.default(1_000),
+      flushMiB: positive.default(96),
+      flushS: positive.default(30),
+      metricsPort: z.int().min(0).max(65_535).optional(),
+    })
+    .prefault({}),
+});
+export type StreamConfig = z.infer<typeof streamConfigSchema>;
