@@ -2,7 +2,8 @@
  * Batch normalisation by TensorFlow's fused operators, over N, H and W of [N, H, W, C]
  * (Ioffe and Szegedy 2015, Algorithm 1). The running variance is the unbiased one, as PyTorch's.
  */
-import { attribute, execute, tf, type Tensor, type Tensor1D, type Tensor4D } from '../tensorflow.ts';
+import { attribute, execute, tf, type Tensor1D, type Tensor4D } from '../tensorflow.ts';
+import { differentiable } from './differentiable.ts';
 
 /** PyTorch's defaults. */
 export const BATCH_NORM_EPSILON = 1e-5;
@@ -44,34 +45,21 @@ export function batchNormTraining(
   running: BatchNormStatistics,
   onRunning: (moved: BatchNormStatistics) => void,
 ): Tensor4D {
-  return tf.customGrad((...args) => {
-    const [input, gamma, beta, save] = args as unknown as [
-      Tensor,
-      Tensor,
-      Tensor,
-      (tensors: Tensor[]) => void,
-    ];
-    const [value, mean, variance, ...reserved] = execute(
-      'FusedBatchNormV3',
-      attributes(true, BATCH_NORM_MOMENTUM),
-      [input, gamma, beta, running.mean, running.variance],
-      6,
-    );
-    onRunning({ mean: mean as Tensor1D, variance: variance as Tensor1D });
-    save([input, gamma, ...reserved]);
-    return {
-      value: value!,
-      gradFunc: (dy, saved) => {
-        const [savedInput, savedGamma, ...savedReserved] = saved as Tensor[];
-        return execute(
-          'FusedBatchNormGradV3',
-          attributes(true),
-          [dy, savedInput!, savedGamma!, ...savedReserved],
-          5,
-        ).slice(0, 3);
-      },
-    };
-  })(x, scale, offset) as Tensor4D;
+  return differentiable(
+    [x, scale, offset],
+    () => {
+      const inputs = [x, scale, offset, running.mean, running.variance];
+      const [value, mean, variance, ...reserved] = execute(
+        'FusedBatchNormV3',
+        attributes(true, BATCH_NORM_MOMENTUM),
+        inputs,
+        6,
+      );
+      onRunning({ mean: mean as Tensor1D, variance: variance as Tensor1D });
+      return { value: value!, saved: [x, scale, ...reserved] };
+    },
+    (dy, saved) => execute('FusedBatchNormGradV3', attributes(true), [dy, ...saved], 5).slice(0, 3),
+  ) as Tensor4D;
 }
 
 function attributes(isTraining: boolean, averageFactor?: number) {

@@ -4,6 +4,7 @@
  * copies nothing.
  */
 import { attribute, executeOne, tf, type Tensor, type Tensor4D } from '../tensorflow.ts';
+import { differentiable } from './differentiable.ts';
 
 export interface ConvolutionOptions {
   readonly stride: number;
@@ -16,21 +17,17 @@ export interface ConvolutionOptions {
 /** x [N, H, W, C] with filter [h, w, C, D] → [N, ⌊(H + 2·pad − h) / stride⌋ + 1, …, D] */
 export function convolution(x: Tensor4D, filter: Tensor4D, options: ConvolutionOptions): Tensor4D {
   const attributes = convolutionAttributes(options);
-  const backwardFilter = (dy: Tensor, input: Tensor) =>
-    executeOne('Conv2DBackpropFilter', attributes, [input, tf.tensor1d(filter.shape, 'int32'), dy]);
-  if (options.inputGradient === false) {
-    return tf.customGrad((...[weights]) => ({
-      value: executeOne('Conv2D', attributes, [x, weights as Tensor]),
-      gradFunc: (dy) => backwardFilter(dy, x),
-    }))(filter) as Tensor4D;
-  }
-  return tf.customGrad((...[input, weights]) => ({
-    value: executeOne('Conv2D', attributes, [input as Tensor, weights as Tensor]),
-    gradFunc: (dy) => [
-      executeOne('Conv2DBackpropInput', attributes, [tf.tensor1d(x.shape, 'int32'), weights as Tensor, dy]),
-      backwardFilter(dy, input as Tensor),
-    ],
-  }))(x, filter) as Tensor4D;
+  const shapeOf = (tensor: Tensor) => tf.tensor1d(tensor.shape, 'int32');
+  const inputGradient = options.inputGradient ?? true;
+  return differentiable(
+    inputGradient ? [x, filter] : [filter],
+    () => ({ value: executeOne('Conv2D', attributes, [x, filter]), saved: [x, filter] }),
+    (dy, [input, weights]) => {
+      const dw = executeOne('Conv2DBackpropFilter', attributes, [input!, shapeOf(weights!), dy]);
+      if (!inputGradient) return [dw];
+      return [executeOne('Conv2DBackpropInput', attributes, [shapeOf(input!), weights!, dy]), dw];
+    },
+  ) as Tensor4D;
 }
 
 function convolutionAttributes({ stride, pad }: ConvolutionOptions) {

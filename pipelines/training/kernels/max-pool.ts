@@ -1,5 +1,6 @@
 /** Max pooling with PyTorch's symmetric padding (by −∞, as the operator's own EXPLICIT padding does). */
-import { attribute, executeOne, tf, type Tensor, type Tensor4D } from '../tensorflow.ts';
+import { attribute, executeOne, type Tensor4D } from '../tensorflow.ts';
+import { differentiable } from './differentiable.ts';
 
 /** x [N, H, W, C] → [N, ⌊(H + 2·pad − size) / stride⌋ + 1, …, C] */
 export function maxPool(
@@ -14,11 +15,12 @@ export function maxPool(
     attribute.ints('explicit_paddings', [0, 0, pad, pad, pad, pad, 0, 0]),
     attribute.string('data_format', 'NHWC'),
   ];
-  return tf.customGrad((...[input]) => {
-    const value = executeOne('MaxPool', attributes, [input as Tensor]);
-    return {
-      value,
-      gradFunc: (dy) => executeOne('MaxPoolGrad', attributes, [input as Tensor, value, dy]),
-    };
-  })(x) as Tensor4D;
+  return differentiable(
+    [x],
+    () => {
+      const value = executeOne('MaxPool', attributes, [x]);
+      return { value, saved: [x, value] };
+    },
+    (dy, [input, value]) => [executeOne('MaxPoolGrad', attributes, [input!, value!, dy])],
+  ) as Tensor4D;
 }
