@@ -86,7 +86,7 @@ function expectation(issue: z.core.$ZodIssue, found?: unknown): string {
     }
     case 'too_small':
       return issue.origin === 'array' || issue.origin === 'string'
-        ? `it needs at least ${String(issue.minimum)} ${issue.origin === 'array' ? 'entries' : 'characters'}`
+        ? `its length must be at least ${String(issue.minimum)}`
         : `it must be ${issue.inclusive === true ? 'at least' : 'more than'} ${String(issue.minimum)}`;
     case 'too_big':
       return `it must be ${issue.inclusive === true ? 'at most' : 'less than'} ${String(issue.maximum)}`;

@@ -52,11 +52,10 @@ export function parseConfig(text: string, file: string): RunConfig {
 }
 
 function configError(file: string, problems: readonly ConfigProblem[]): ModalmixError {
-  const told = problems.map(({ line, field, text }) =>
-    [line === undefined ? '' : `line ${String(line)}`, field].filter((part) => part !== '').join(', ') === ''
-      ? text
-      : `${[line === undefined ? '' : `line ${String(line)}`, field].filter((part) => part !== '').join(', ')}: ${text}`,
-  );
+  const told = problems.map(({ line, field, text }) => {
+    const place = [line === undefined ? '' : `line ${String(line)}`, field].filter((part) => part !== '');
+    return place.length === 0 ? text : `${place.join(', ')}: ${text}`;
+  });
   return new ModalmixError('config', told.length === 1 ? (told[0] ?? '') : `\n  ${told.join('\n  ')}`, {
     where: file,
   });
