@@ -11,22 +11,27 @@ import type {
   Series,
   TrainingCurves,
 } from './report-data.ts';
-import { spreadOf } from './summarise.ts';
+import { bestRow, spreadOf } from './summarise.ts';
 
 /** Points of all layouts together, so that the page stays small; about 11 bytes each. */
 const POINT_BUDGET = 40_000;
 const LAYOUT_SCALE = 1_000;
 const BALANCE_QUANTITIES = ['rho', 'lambda', 'coefficient'] as const;
 
-export function chartData({ manifest, config, trainings }: ReportInput): ReportData {
+export function chartData({ manifest, config, summary, trainings }: ReportInput): ReportData {
   const modalities = config.extraction.modalities;
   const methods = [...new Set(trainings.map(({ evaluation }) => evaluation.method))];
+  const best = bestRow(summary)?.method;
   const layouts = trainings.length * (modalities.length + 1) * 2;
   const pointsEach = Math.max(20, Math.floor(POINT_BUDGET / layouts));
   return {
     classNames: manifest.classNames,
     modalities,
     methods,
+    shown: Math.max(
+      0,
+      trainings.findIndex(({ evaluation }) => evaluation.method === best),
+    ),
     curves: trainings.map((training) => curvesOf(training, modalities)),
     robustness: robustnessOf(trainings, methods, modalities),
     confusion: methods.map((method) => ({

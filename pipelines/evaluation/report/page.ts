@@ -33,7 +33,7 @@ export async function renderPage(input: ReportInput): Promise<string> {
     { id: 'features', name: 'Features', body: layoutsSection(data) },
     { id: 'confusion', name: 'Confusion', body: confusionSection(data) },
     { id: 'robustness', name: 'Robustness', body: robustnessSection(data) },
-    { id: 'mistakes', name: 'Mistakes', body: examplesSection(input) },
+    { id: 'mistakes', name: 'Mistakes', body: examplesSection(input, data.shown) },
     { id: 'data', name: 'Data', body: datasetSection(input) },
     { id: 'provenance', name: 'Provenance', body: provenanceSection(input) },
   ];

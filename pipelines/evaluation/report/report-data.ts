@@ -7,6 +7,8 @@ export interface ReportData {
   readonly modalities: readonly Modality[];
   /** In the order of the config; colours follow it. */
   readonly methods: readonly MethodName[];
+  /** Index into `curves` and `layouts` of the training shown at first: one of the best method's. */
+  readonly shown: number;
   readonly curves: readonly TrainingCurves[];
   readonly robustness: Robustness;
   /** Per method, summed over its seeds; rows: true class, columns: predicted. */

@@ -3,6 +3,7 @@ import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Spread, Summary, SummaryRow } from '../../../schemas/summary.ts';
 import type { EvaluationResult } from '../../../schemas/training.ts';
+import { headName } from './head-names.ts';
 
 /** @param evaluations in the config's order; those of one method become a row */
 export function summarise(
@@ -66,10 +67,18 @@ export function samplingError(accuracy: number, clips: number): number {
   return 1.96 * Math.sqrt((accuracy * (1 - accuracy)) / Math.max(1, clips));
 }
 
+function ranked(summary: Summary): SummaryRow[] {
+  return [...summary.rows].sort((a, b) => b.accuracy.mean - a.accuracy.mean);
+}
+
+/** The method with the highest mean accuracy; of equals the first of the config. */
+export function bestRow(summary: Summary): SummaryRow | undefined {
+  return ranked(summary)[0];
+}
+
 /** The headline, as sentences: who came out best, by how much, and whether that says anything. */
 export function headline(summary: Summary): string[] {
-  const ranked = [...summary.rows].sort((a, b) => b.accuracy.mean - a.accuracy.mean);
-  const [best, second] = ranked;
+  const [best, second] = ranked(summary);
   if (best === undefined) return ['Nothing was trained.'];
   const error = samplingError(best.accuracy.mean, summary.testClips);
   const seeds = best.seeds.length > 1 ? `, mean of ${String(best.seeds.length)} seeds` : '';
@@ -85,8 +94,8 @@ export function headline(summary: Summary): string[] {
         : `${second.method} comes within ${percent(gap)} points, which this test split and these seeds cannot tell apart.`,
     );
   }
-  const branches = Object.entries(best.branches).map(
-    ([modality, spread]) => `${modality} ${formatSpread(spread)} %`,
+  const branches = (Object.entries(best.branches) as [Modality, Spread][]).map(
+    ([modality, spread]) => `${headName(modality).toLowerCase()} ${formatSpread(spread)} %`,
   );
   if (branches.length > 1) sentences.push(`Its branches alone: ${branches.join(', ')}.`);
   return sentences;

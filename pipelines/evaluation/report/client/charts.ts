@@ -9,6 +9,8 @@ export interface Size {
 
 export type ChartBuilder = (theme: Theme, size: Size) => Option;
 
+/** Spelt out, since a canvas inherits no font. */
+const fontFamily = getComputedStyle(document.body).fontFamily;
 const redraws: (() => void)[] = [];
 
 /**
@@ -23,10 +25,7 @@ export function drawChart(key: string, build: ChartBuilder, renderer: 'svg' | 'c
     const size = { width: place.clientWidth, height: place.clientHeight };
     if (size.width === 0) return;
     chart.resize(size);
-    chart.setOption(
-      { animation: false, textStyle: { fontFamily: 'inherit' }, ...build(currentTheme(), size) },
-      true,
-    );
+    chart.setOption({ animation: false, textStyle: { fontFamily }, ...build(currentTheme(), size) }, true);
   };
   draw();
   redraws.push(draw);

@@ -11,7 +11,6 @@ const LABEL_PX = 15;
 
 export function drawConfusion(data: ReportData): void {
   const choice = document.querySelector<HTMLSelectElement>('[data-confusion-method]');
-  if (choice !== null) choice.selectedIndex = 0;
   const counts = () => data.confusion[choice?.selectedIndex ?? 0]?.counts ?? [];
   listPairs(data, counts());
   choice?.addEventListener('change', () => {
@@ -33,9 +32,10 @@ export function drawConfusion(data: ReportData): void {
       };
       const every = Math.ceil((classes * LABEL_PX) / (width * 0.78)) - 1;
       const label = { color: theme.quiet, fontSize: narrow ? 11 : 12, interval: every, margin: 6 };
+      // The root of the share, so that rare confusions can be seen beside the diagonal.
       const cells = counts().flatMap((row, i) => {
         const all = row.reduce((sum, count) => sum + count, 0);
-        return row.map((count, j) => [j, i, all === 0 ? 0 : count / all, count, all]);
+        return row.map((count, j) => [j, i, all === 0 ? 0 : Math.sqrt(count / all), count, all]);
       });
       return {
         grid: { left: 2, right: 6, top: 6, bottom: 2, containLabel: true },
@@ -60,11 +60,11 @@ export function drawConfusion(data: ReportData): void {
         },
         tooltip: {
           ...tooltipStyle(theme),
-          formatter: ({ value: [j = 0, i = 0, share = 0, count = 0, all = 0] }: { value: number[] }) =>
+          formatter: ({ value: [j = 0, i = 0, , count = 0, all = 0] }: { value: number[] }) =>
             tip('', [
               ['true', data.classNames[i] ?? ''],
               ['predicted', data.classNames[j] ?? ''],
-              ['clips', `${String(count)} of ${String(all)} (${percent(share)})`],
+              ['clips', `${String(count)} of ${String(all)} (${percent(all === 0 ? null : count / all)})`],
             ]),
         },
         series: [
@@ -72,7 +72,7 @@ export function drawConfusion(data: ReportData): void {
             type: 'heatmap',
             data: cells.map((cell) => ({
               value: cell,
-              label: { color: (cell[2] ?? 0) > 0.5 ? theme.ground : theme.ink },
+              label: { color: (cell[2] ?? 0) > 0.55 ? theme.ground : theme.ink },
             })),
             label: {
               show: classes <= COUNTS_UP_TO,

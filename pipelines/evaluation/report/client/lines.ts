@@ -15,7 +15,7 @@ interface LineSource {
   readonly format: (value: number | null | undefined) => string;
   readonly axis: Readonly<Record<string, unknown>>;
   /** A level to compare with, drawn as a thin line. */
-  readonly reference?: number;
+  readonly reference?: number | undefined;
 }
 
 interface MethodLines {
@@ -40,6 +40,14 @@ const accuracyAxis = {
   axisLabel: { formatter: (value: number) => `${String(Math.round(100 * value))} %` },
 };
 
+const BALANCE = [
+  ['rho', { symbol: 'ρ', axis: { min: 0 }, reference: 1 }],
+  ['lambda', { symbol: 'λ', axis: { min: 0.5, max: 1, interval: 0.1 }, reference: undefined }],
+  ['coefficient', { symbol: 'k', axis: { min: 0, max: 1, interval: 0.25 }, reference: undefined }],
+] as const;
+/** About as many epochs are named on an axis. */
+const EPOCH_LABELS = 6;
+
 export function drawLines(data: ReportData): void {
   for (const head of ['fused' as const, ...data.modalities]) {
     const of = (curves: TrainingCurves) => curves.accuracy.find((one) => one.head === head);
@@ -59,21 +67,16 @@ export function drawLines(data: ReportData): void {
     format: plain,
     axis: { min: 0 },
   });
-  for (const quantity of ['rho', 'lambda', 'coefficient'] as const) {
+  for (const [quantity, { symbol, axis, reference }] of BALANCE) {
     for (const modality of data.modalities) {
       draw(data, {
         key: `${quantity}/${modality}`,
         solid: (curves) =>
           curves.balance.find((one) => one.quantity === quantity && one.modality === modality)?.values,
-        names: [quantity === 'rho' ? 'ρ' : quantity === 'lambda' ? 'λ' : 'k', ''],
+        names: [symbol, ''],
         format: plain,
-        axis:
-          quantity === 'lambda'
-            ? { min: 0.5, max: 1 }
-            : quantity === 'coefficient'
-              ? { min: 0, max: 1 }
-              : { min: 0 },
-        ...(quantity === 'rho' ? { reference: 1 } : {}),
+        axis,
+        reference,
       });
     }
   }
@@ -160,7 +163,11 @@ function optionOf(
       nameLocation: 'middle',
       nameGap: 26,
       nameTextStyle: { color: theme.quiet, fontSize: 12 },
-      axisLabel: { color: theme.quiet, fontSize: 12, hideOverlap: true },
+      axisLabel: {
+        color: theme.quiet,
+        fontSize: 12,
+        interval: (i: number) => isEpochNamed(i, epochs.length),
+      },
       axisLine: { lineStyle: { color: theme.line } },
       axisTick: { show: false },
     },
@@ -207,6 +214,12 @@ function optionOf(
             },
           ],
   };
+}
+
+/** The first epoch and round ones: 1, 5, 10, …; 1, 20, 40, …. */
+function isEpochNamed(index: number, epochs: number): boolean {
+  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((one) => epochs / one <= EPOCH_LABELS) ?? 1000;
+  return index === 0 || (index + 1) % step === 0;
 }
 
 /** From the lowest to the highest seed, as an invisible line with a filled one stacked upon it. */

@@ -9,7 +9,7 @@ import { listenToMethodChips, listenToTrainingChoices } from './state.ts';
 const data = JSON.parse(document.getElementById('report-data')?.textContent ?? '') as ReportData;
 
 listenToMethodChips();
-listenToTrainingChoices();
+listenToTrainingChoices(data.shown);
 drawLines(data);
 listClasses(data);
 drawLayouts(data);

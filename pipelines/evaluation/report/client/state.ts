@@ -43,12 +43,11 @@ export function listenToMethodChips(): void {
 }
 
 /** Choices of the training on the page are one choice. */
-export function listenToTrainingChoices(): void {
+export function listenToTrainingChoices(initial: number): void {
+  training = initial;
   const choices = [...document.querySelectorAll<HTMLSelectElement>('select[data-training]')];
   const parts = [...document.querySelectorAll<HTMLElement>('[data-of-training]')];
   for (const choice of choices) {
-    // A browser that comes back to the page may restore what was chosen before.
-    choice.selectedIndex = 0;
     choice.addEventListener('change', () => {
       training = choice.selectedIndex;
       for (const other of choices) other.selectedIndex = training;

@@ -1,10 +1,11 @@
 import { markup, type Html } from '../html.ts';
 import type { ReportData } from '../report-data.ts';
-import { chartPanel, hasSeveralSeeds, sectionHeading } from './parts.ts';
+import { chartPanel, hasSeveralSeeds, sectionHeading, selectedIf } from './parts.ts';
 
 /** Which classes are taken for which. */
 export function confusionSection(data: ReportData): Html {
   const seeds = hasSeveralSeeds(data) ? ', summed over its seeds' : '';
+  const shown = data.curves[data.shown]?.method;
   return markup`${sectionHeading(
     'confusion',
     'Confusion',
@@ -13,8 +14,8 @@ export function confusionSection(data: ReportData): Html {
   )}
     <label class="choice"
       >Method shown
-      <select data-confusion-method>
-        ${data.methods.map((method) => markup`<option value="${method}">${method}</option>`)}
+      <select data-confusion-method autocomplete="off">
+        ${data.methods.map((method) => markup`<option value="${method}"${selectedIf(method === shown)}>${method}</option>`)}
       </select></label
     >
     <div class="beside">

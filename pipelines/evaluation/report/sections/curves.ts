@@ -1,6 +1,7 @@
+import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportData } from '../report-data.ts';
-import { chartPanel, hasSeveralSeeds, headName, methodChips, sectionHeading } from './parts.ts';
+import { chartPanel, hasSeveralSeeds, methodChips, sectionHeading } from './parts.ts';
 
 /** Accuracy over epochs, fused and by branch (the paper's Figure 1). */
 export function curvesSection(data: ReportData): Html {

@@ -1,8 +1,9 @@
 import { SPLITS } from '../../../../schemas/clip.ts';
 import type { DatasetManifest } from '../../../../schemas/manifest.ts';
+import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportInput } from '../read-report-input.ts';
-import { clips, dataTable, headName, sectionHeading, whole } from './parts.ts';
+import { counted, dataTable, sectionHeading, whole } from './parts.ts';
 
 /** Quarantined clips named on the page; the store has them all. */
 const QUARANTINE_SHOWN = 50;
@@ -11,7 +12,9 @@ const QUARANTINE_SHOWN = 50;
 export function datasetSection({ manifest }: ReportInput): Html {
   const { index, quarantine } = manifest;
   const quarantined =
-    quarantine.length === 0 ? 'none was quarantined' : `${clips(quarantine.length)} had to be quarantined`;
+    quarantine.length === 0
+      ? 'none was quarantined'
+      : `${counted(quarantine.length, 'clip')} had to be quarantined`;
   return markup`${sectionHeading(
     'data',
     'Data',
@@ -32,12 +35,12 @@ function indexFindings({ index }: DatasetManifest): Html {
   const findings = [
     ...(index.listedMissing.count > 0
       ? [
-          `${clips(index.listedMissing.count)} listed but not there${names(index.listedMissing.examples, index.listedMissing.count)}`,
+          `${counted(index.listedMissing.count, 'clip')} listed but not there${names(index.listedMissing.examples, index.listedMissing.count)}`,
         ]
       : []),
     ...(index.unlisted.count > 0
       ? [
-          `${whole(index.unlisted.count)} files there but in no list${names(index.unlisted.examples, index.unlisted.count)}`,
+          `${counted(index.unlisted.count, 'file')} there but in no list${names(index.unlisted.examples, index.unlisted.count)}`,
         ]
       : []),
     ...index.notes,

@@ -1,6 +1,7 @@
+import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportInput, TrainingRecord } from '../read-report-input.ts';
-import { headName, sectionHeading, trainingChoice } from './parts.ts';
+import { sectionHeading, trainingChoice } from './parts.ts';
 
 /** Pictures of all trainings together, so that the page stays small; about 6 KB each. */
 const PICTURE_BUDGET = 240;
@@ -9,17 +10,20 @@ const JPEG_URI = /^data:image\/jpeg;base64,[A-Za-z0-9+/]+={0,2}$/u;
 type Example = TrainingRecord['evaluation']['misclassified'][number];
 
 /** The clips each training was most wrong about; one training's are seen at a time. */
-export function examplesSection({ trainings, manifest }: ReportInput): Html {
+export function examplesSection({ trainings, manifest }: ReportInput, shown: number): Html {
   const each = Math.max(1, Math.floor(PICTURE_BUDGET / Math.max(1, trainings.length)));
   return markup`${sectionHeading(
     'mistakes',
     'Mistakes',
     markup`Test clips the model got wrong, the surest mistakes first, with the middle one of their frames.`,
   )}
-  ${trainingChoice(trainings.map(({ evaluation }) => evaluation))}
+  ${trainingChoice(
+    trainings.map(({ evaluation }) => evaluation),
+    shown,
+  )}
   ${trainings.map(
     ({ evaluation }, i) =>
-      markup`<div data-of-training="${i}" ${i === 0 ? undefined : markup` hidden`}>
+      markup`<div data-of-training="${i}" ${i === shown ? undefined : markup` hidden`}>
         ${
           evaluation.misclassified.length === 0
             ? markup`<p class="note">None to show.</p>`
@@ -49,7 +53,7 @@ function exampleCard(example: Example, classNames: readonly string[]): Html {
         <dd class="true">${name(label)}</dd>
       </div>
       <div>
-        <dt>Said</dt>
+        <dt>Predicted</dt>
         <dd class="said">
           ${name(predicted)} <span class="quiet">${(100 * probability).toFixed(0)} %</span>
         </dd>

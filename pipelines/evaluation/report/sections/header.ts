@@ -1,7 +1,8 @@
+import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportInput } from '../read-report-input.ts';
 import { headline } from '../summarise.ts';
-import { headName, whole } from './parts.ts';
+import { whole } from './parts.ts';
 
 /** The run's name, its result in words, and the facts one asks first. */
 export function headerSection({ title, runId, manifest, summary, trainings, config }: ReportInput): Html {

@@ -1,6 +1,7 @@
+import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportData } from '../report-data.ts';
-import { chartPanel, headName, sectionHeading, trainingChoice } from './parts.ts';
+import { chartPanel, sectionHeading, trainingChoice } from './parts.ts';
 
 /** UMAP of each modality's features and of the fused ones, both splits (the paper's Figures 4–5). */
 export function layoutsSection(data: ReportData): Html {
@@ -14,7 +15,7 @@ export function layoutsSection(data: ReportData): Html {
       test clips are placed into the same plane. Distances between far groups and the axes themselves mean
       nothing.`,
   )}
-    ${trainingChoice(data.layouts)}
+    ${trainingChoice(data.layouts, data.shown)}
     <fieldset class="classes">
       <legend>Classes: choose some to pick them out</legend>
       <div class="class-list" data-class-legend></div>

@@ -1,19 +1,7 @@
 /** Pieces several sections are made of. */
 import type { MethodName } from '../../../../schemas/config.ts';
-import type { Modality } from '../../../../schemas/modality.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportData } from '../report-data.ts';
-
-const MODALITY_NAMES: Readonly<Record<Modality | 'fused', string>> = {
-  audio: 'Audio',
-  rgb: 'Video (rgb)',
-  flow: 'Optical flow',
-  fused: 'Fused',
-};
-
-export function headName(head: Modality | 'fused'): string {
-  return MODALITY_NAMES[head];
-}
 
 export function sectionHeading(id: string, title: string, lead: Html): Html {
   return markup`<h2 id="${id}-heading">${title}</h2>
@@ -59,13 +47,18 @@ export function methodChips(methods: readonly MethodName[]): Html {
 /** Chooses the training shown in detail; every such choice on the page follows the others. */
 export function trainingChoice(
   trainings: readonly { readonly method: MethodName; readonly seed: number }[],
+  shown: number,
 ): Html {
   return markup`<label class="choice"
     >Training shown
-    <select data-training>
-      ${trainings.map(({ method, seed }, i) => markup`<option value="${i}">${method}, seed ${seed}</option>`)}
+    <select data-training autocomplete="off">
+      ${trainings.map(({ method, seed }, i) => markup`<option value="${i}"${selectedIf(i === shown)}>${method}, seed ${seed}</option>`)}
     </select></label
   >`;
+}
+
+export function selectedIf(selected: boolean): Html | undefined {
+  return selected ? markup` selected` : undefined;
 }
 
 /** A table that scrolls within itself. */
@@ -95,6 +88,7 @@ export function whole(count: number): string {
   return count.toLocaleString('en-GB');
 }
 
-export function clips(count: number): string {
-  return `${whole(count)} ${count === 1 ? 'clip' : 'clips'}`;
+/** `1 clip`, `1,205 clips`. */
+export function counted(count: number, thing: string): string {
+  return `${whole(count)} ${thing}${count === 1 ? '' : 's'}`;
 }

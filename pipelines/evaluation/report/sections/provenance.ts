@@ -36,25 +36,29 @@ export function provenanceSection({ runId, config, manifest, provenance, trainin
     ${dataTable(
       'Trainings',
       [
-        markup`<th scope="col">Training</th>`,
+        markup`<th scope="col">Folder in the store</th>`,
+        markup`<th scope="col">Method</th>`,
         markup`<th scope="col" class="number">Seed</th>`,
         markup`<th scope="col" class="number">Epoch judged</th>`,
-        markup`<th scope="col">Curves from</th>`,
-        markup`<th scope="col">Scores from</th>`,
-        markup`<th scope="col">Layouts from</th>`,
+        markup`<th scope="col" class="number">Accuracy</th>`,
       ],
       trainings.map(
         ({ spec, evaluation }) =>
           markup`<tr>
-            <th scope="row">${spec.trainingId}</th>
+            <th scope="row"><code>${storePaths.run(spec.trainingId)}</code></th>
+            <td>${spec.method}</td>
             <td class="number">${spec.seed}</td>
             <td class="number">${evaluation.epoch}</td>
-            <td><code>${storePaths.metrics(spec.trainingId)}</code></td>
-            <td><code>${storePaths.evaluation(spec.trainingId)}</code></td>
-            <td><code>${evaluation.umap}</code></td>
+            <td class="number">${(100 * evaluation.fused.accuracy).toFixed(2)} %</td>
           </tr>`,
       ),
     )}
+    <p class="note">
+      In each of these folders, <code>metrics.jsonl</code> holds the curves and the balance,
+      <code>evaluation.json</code> the scores, the confusion matrix, the robustness and the mistakes,
+      <code>features</code> the features and their layouts as Arrow files,
+      <code>config.json</code> all that the training depends on, and <code>model.safetensors</code> its weights.
+    </p>
     <details>
       <summary>Shards: ${manifest.shards.length} files and their hashes</summary>
       ${dataTable(

@@ -1,8 +1,9 @@
 import type { Spread } from '../../../../schemas/summary.ts';
+import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportInput } from '../read-report-input.ts';
 import { formatSpread, samplingError } from '../summarise.ts';
-import { dataTable, headName, sectionHeading } from './parts.ts';
+import { dataTable, sectionHeading } from './parts.ts';
 
 /** Methods × scores. */
 export function resultsSection({ summary, config }: ReportInput): Html {

@@ -1,6 +1,7 @@
+import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportData } from '../report-data.ts';
-import { chartPanel, headName, methodChips, sectionHeading } from './parts.ts';
+import { chartPanel, methodChips, sectionHeading } from './parts.ts';
 
 /** What is left when a modality is noisy or gone. */
 export function robustnessSection(data: ReportData): Html {
