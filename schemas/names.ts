@@ -16,6 +16,8 @@ export const storePaths = {
   quarantine: (name: string, version: string) => `quarantine/${name}/${version}.jsonl`,
   run: (runId: string) => `runs/${runId}`,
   runConfig: (runId: string) => `runs/${runId}/config.json`,
+  /** The dataset version that this run's last rebuild published. */
+  runDataset: (runId: string) => `runs/${runId}/dataset.json`,
   metrics: (trainingId: string) => `runs/${trainingId}/metrics.jsonl`,
   checkpoints: (trainingId: string) => `runs/${trainingId}/checkpoints`,
   checkpoint: (trainingId: string, step: number) =>
@@ -89,6 +91,8 @@ export const ENVIRONMENT = {
   cache: 'MODALMIX_CACHE',
   /** Where the embedded servers keep their state; default: `.modalmix` in the working folder. */
   home: 'MODALMIX_HOME',
+  /** Seconds a worker may be silent before its work goes to another one; default: 15. */
+  heartbeatTimeoutS: 'MODALMIX_HEARTBEAT_TIMEOUT',
   ffmpeg: 'FFMPEG_PATH',
   ffprobe: 'FFPROBE_PATH',
 } as const;

@@ -3,6 +3,24 @@
  */
 export const STAGES = ['index', 'extract', 'publish', 'train', 'evaluate', 'report'] as const;
 export type Stage = (typeof STAGES)[number];
+/** The words for a stage, the same in a workflow and in the one that started it. */
+export function stageLabel(
+  stage: Stage,
+  training?: { readonly method: string; readonly seed: number },
+): string {
+  const of = training === undefined ? '' : ` ${training.method} seed ${String(training.seed)}`;
+  return `${STAGE_WORDS[stage]}${of}`;
+}
+
+const STAGE_WORDS: Readonly<Record<Stage, string>> = {
+  index: 'index clips',
+  extract: 'extract features',
+  publish: 'publish dataset',
+  train: 'train',
+  evaluate: 'evaluate',
+  report: 'write report',
+};
+
 export type StageState = 'pending' | 'running' | 'done';
 
 export interface StageProgress {

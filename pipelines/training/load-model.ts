@@ -1,16 +1,28 @@
 /** A trained model for judging: weights from the store, forward passes in testing mode. */
+import { totalmem } from 'node:os';
 import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Modality } from '../../schemas/modality.ts';
+import { storePaths } from '../../schemas/names.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
+import { randomGenerator } from '../random/generator.ts';
+import { openShards } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
+import { BatchReader, testingBatches, type Batch } from './batches.ts';
+import { decodeCheckpoint, writeVariables } from './checkpoint.ts';
+import { gaussian } from './kernels/gaussian.ts';
+import { METHOD_OF } from './methods/index.ts';
+import { MultimodalModel } from './model.ts';
+import { decodeSafetensors, type StoredTensor } from './safetensors.ts';
+import { answer } from './step.ts';
+import { tf, type Tensor4D } from './tensorflow.ts';
 
 /** What a forward pass gives, as row-major float32 matrices with a row for each clip of the batch. */
 export interface ForwardResult {
   /** z_u [B, D], zeros where the clip lacks the modality. */
   readonly features: Partial<Record<Modality, Float32Array>>;
-  /** What the classifier sees [B, fusedDim]. */
+  /** What the classifier sees [B, fusedSize]. */
   readonly fused: Float32Array;
   /** [B, K] */
   readonly logits: Float32Array;
@@ -21,20 +33,17 @@ export interface ForwardResult {
 export interface ForwardOptions {
   /** Modalities treated as missing in every clip. */
   readonly drop?: readonly Modality[];
-  /** Gaussian noise N(0, level²) added to one normalised modality; the same seed gives the same noise. */
+  /**
+   * Gaussian noise N(0, level²) added to one normalised modality; the same seed and batches give the same
+   * noise.
+   */
   readonly noise?: { readonly modality: Modality; readonly level: number; readonly seed: number };
 }
 
-/** Clips of one split in the order of the shards, ready for `forward`; opaque but for these fields. */
-export interface EvaluationBatch {
-  /** Row numbers within the split, as the shard reader counts them. */
-  readonly rows: Int32Array;
-  readonly labels: Int32Array;
-  /** 1 where the clip has the modality. */
-  readonly present: Partial<Record<Modality, Uint8Array>>;
-}
+export type EvaluationBatch = Batch;
 
 export interface LoadedModel {
+  /** The epoch the weights come from, from 1. */
   readonly epoch: number;
   readonly featureSize: number;
   readonly fusedSize: number;
@@ -52,8 +61,83 @@ export interface LoadModelInput {
 }
 
 /** @throws ModalmixError `input` when the training is not complete or its weights cannot be read */
-export async function loadModel(input: LoadModelInput): Promise<LoadedModel> {
-  throw new ModalmixError('internal', 'loading is being built', { where: input.spec.trainingId });
+export async function loadModel({ store, spec, manifest, weights }: LoadModelInput): Promise<LoadedModel> {
+  const file = await readWeights(store, spec.trainingId, weights);
+  const model = new MultimodalModel({
+    modalities: spec.modalities,
+    encoder: spec.training.encoder,
+    fusion: METHOD_OF[spec.method](spec.training, spec.modalities).fusion ?? spec.training.fusion,
+    classes: manifest.classNames.length,
+    seed: spec.seed,
+  });
+  try {
+    writeVariables(model.parameters.all(), file.tensors, file.where);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return {
+    epoch: file.epoch,
+    featureSize: model.featureSize,
+    fusedSize: model.fusedSize,
+    classes: model.classes,
+    forward: (batch, options) => forward(model, batch, options ?? {}),
+    dispose: () => {
+      model.dispose();
+    },
+  };
+}
+
+interface WeightsFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly epoch: number;
+  readonly where: string;
+}
+
+async function readWeights(store: Store, trainingId: string, weights: 'last' | 'best'): Promise<WeightsFile> {
+  const where = weights === 'best' ? storePaths.bestCheckpoint(trainingId) : storePaths.model(trainingId);
+  const bytes = await store.find(where);
+  if (bytes === undefined) {
+    throw new ModalmixError('input', 'the training is not complete: there are no weights yet', {
+      where,
+      fix: 'Train it first; a training that was stopped goes on where it was.',
+    });
+  }
+  if (weights === 'best') {
+    const { model, state } = decodeCheckpoint(bytes, trainingId, where);
+    return { tensors: model, epoch: state.epoch, where };
+  }
+  const { tensors, metadata } = decodeSafetensors(bytes, where);
+  return { tensors, epoch: Number(metadata['epoch']), where };
+}
+
+function forward(model: MultimodalModel, batch: Batch, { drop = [], noise }: ForwardOptions): ForwardResult {
+  const judged = drop.length === 0 ? batch : withoutModalities(batch, drop);
+  const features: Partial<Record<Modality, Float32Array>> = {};
+  let fused = new Float32Array();
+  let logits = new Float32Array();
+  let branchLogits: Partial<Record<Modality, Float32Array>> = {};
+  tf.tidy(() => {
+    const encoded = model.encode(judged, false, (modality, images) => {
+      if (modality !== noise?.modality) return images;
+      const random = randomGenerator(noise.seed, `noise/${modality}`, 0, batch.rows[0] ?? 0);
+      return tf.add<Tensor4D>(images, tf.mul(gaussian(images.shape, random), noise.level));
+    });
+    for (const modality of model.modalities) {
+      features[modality] = encoded.values[modality]!.dataSync<'float32'>();
+    }
+    fused = model.fuse(encoded).fused.dataSync<'float32'>() as typeof fused;
+    const answers = answer(model, encoded);
+    logits = answers.fused as typeof logits;
+    branchLogits = answers.branches;
+  });
+  return { features, fused, logits, branchLogits };
+}
+
+function withoutModalities(batch: Batch, drop: readonly Modality[]): Batch {
+  const absent = Object.fromEntries(drop.map((modality) => [modality, new Uint8Array(batch.size)]));
+  const images = Object.entries(batch.images).filter(([modality]) => !drop.includes(modality as Modality));
+  return { ...batch, present: { ...batch.present, ...absent }, images: Object.fromEntries(images) };
 }
 
 export interface EvaluationBatchesInput {
@@ -64,9 +148,25 @@ export interface EvaluationBatchesInput {
   readonly batchSize: number;
 }
 
-/** Every clip of a split once, in the shards' order, centre-cropped and normalised. */
+/** Of the machine's memory, for shards held. */
+const MEMORY_SHARE = 0.1;
+const MIB = 2 ** 20;
+
+/**
+ * Every clip of a split once, in the shards' order, centre-cropped and normalised. A batch is valid until the
+ * next is asked for.
+ */
 export async function* evaluationBatches(
   input: EvaluationBatchesInput,
 ): AsyncGenerator<EvaluationBatch, void, undefined> {
-  throw new ModalmixError('internal', 'reading is being built', { where: input.split });
+  const { store, spec, manifest, split, batchSize } = input;
+  const { modalities } = spec;
+  const memoryBudgetMiB = (MEMORY_SHARE * totalmem()) / MIB;
+  const shards = await openShards({ store, manifest, split, modalities, memoryBudgetMiB });
+  try {
+    const reader = new BatchReader(shards, { manifest, modalities, cropPx: spec.training.cropPx });
+    for (const rows of testingBatches(shards.rows, batchSize)) yield reader.read(rows);
+  } finally {
+    shards.close();
+  }
 }

@@ -1,0 +1,25 @@
+import { buildShard } from '../pipelines/shards/build-shard.ts';
+import { progressKeys, type ExtractShardInput, type ExtractShardOutput } from '../schemas/workflows.ts';
+import { runStage } from './run-stage.ts';
+import type { Services } from './services.ts';
+
+/** Extracts the clips of one shard and writes it. */
+export async function extractShard(
+  services: Services,
+  input: ExtractShardInput,
+): Promise<ExtractShardOutput> {
+  const { dataset, shardIndex } = input;
+  return await runStage(progressKeys.shard(shardIndex), async ({ signal, onProgress }) => {
+    const entry = await buildShard({
+      store: services.openStore(input.storeUri),
+      name: dataset.name,
+      version: dataset.version,
+      shardIndex,
+      extractor: services.createExtractor(),
+      concurrency: services.clipsAtOnce,
+      onProgress,
+      signal,
+    });
+    return { clips: entry.rows + entry.quarantined.length, quarantined: entry.quarantined.length };
+  });
+}

@@ -1,0 +1,65 @@
+/** A stage's error as Temporal sees it: the failure's type is the error's kind, which decides about retries. */
+import { ApplicationFailure, CancelledFailure, type ActivityCancellationDetails } from '@temporalio/common';
+import { ModalmixError, describeError, isRetryable, type ErrorKind } from '../schemas/errors.ts';
+
+/** What the operating system and the network report when trying again may help. */
+const TRANSIENT_CODES: ReadonlySet<string> = new Set([
+  'EAGAIN',
+  'EBUSY',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOSPC',
+  'EPIPE',
+  'ESTALE',
+  'ETIMEDOUT',
+]);
+
+/** The facts of a failure beside its message, as `ApplicationFailure.details[0]`. */
+export interface FailureFacts {
+  readonly where?: string;
+  readonly fix?: string;
+}
+
+/** @param cancellation why the activity was cancelled, if it was */
+export function toFailure(
+  error: unknown,
+  cancellation: ActivityCancellationDetails | undefined,
+): ApplicationFailure | CancelledFailure {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  const kind = kindOf(error);
+  if (kind === 'cancelled' && cancellation?.workerShutdown === true) {
+    return ApplicationFailure.create({
+      type: 'transient' satisfies ErrorKind,
+      message: 'the worker was stopped; another one goes on from where it was',
+      nextRetryDelay: '1 second',
+    });
+  }
+  if (kind === 'cancelled') return new CancelledFailure(describeError(error));
+  const facts: FailureFacts =
+    error instanceof ModalmixError
+      ? {
+          ...(error.where === undefined ? {} : { where: error.where }),
+          ...(error.fix === undefined ? {} : { fix: error.fix }),
+        }
+      : {};
+  return ApplicationFailure.create({
+    type: kind,
+    message: error instanceof Error ? error.message : String(error),
+    nonRetryable: !isRetryable(kind),
+    details: [facts],
+    ...(error instanceof Error ? { cause: error } : {}),
+  });
+}
+
+function kindOf(error: unknown): ErrorKind {
+  if (error instanceof ModalmixError) return error.kind;
+  if (!(error instanceof Error)) return 'internal';
+  if (error.name === 'AbortError') return 'cancelled';
+  return 'code' in error && typeof error.code === 'string' && TRANSIENT_CODES.has(error.code)
+    ? 'transient'
+    : 'internal';
+}

@@ -1,0 +1,31 @@
+import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
+import { planRebuild } from '../pipelines/shards/plan-rebuild.ts';
+import { progressKeys, type PlanDatasetOutput, type RunReference } from '../schemas/workflows.ts';
+import { readRunConfig } from './run-config.ts';
+import { runStage } from './run-stage.ts';
+import type { Services } from './services.ts';
+
+/** Indexes the dataset (the embedded one is made here, when it is missing) and plans its shards. */
+export async function planDataset(services: Services, input: RunReference): Promise<PlanDatasetOutput> {
+  return await runStage(progressKeys.index, async ({ signal, onProgress }) => {
+    const store = services.openStore(input.storeUri);
+    const config = await readRunConfig(store, input.runId);
+    const index = await indexDataset(config.dataset, { signal, onProgress });
+    const plan = await planRebuild({
+      store,
+      name: config.name,
+      index,
+      extraction: config.extraction,
+      extractorVersion: services.createExtractor().version,
+      onProgress,
+      signal,
+    });
+    return {
+      dataset: { name: plan.name, version: plan.version },
+      shards: plan.shards,
+      shardsToBuild: plan.shardsToBuild,
+      clips: plan.clips,
+      clipsReused: plan.clipsReused,
+    };
+  });
+}

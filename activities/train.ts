@@ -1,0 +1,19 @@
+import { runTraining } from '../pipelines/training/run-training.ts';
+import { progressKeys, type TrainModelInput, type TrainModelOutput } from '../schemas/workflows.ts';
+import { runStage } from './run-stage.ts';
+import type { Services } from './services.ts';
+import { trainingOf } from './training-of.ts';
+
+/** Trains one model, from its last checkpoint where there is one. */
+export async function train(services: Services, input: TrainModelInput): Promise<TrainModelOutput> {
+  return await runStage(progressKeys.train, async ({ signal, onProgress }) => {
+    const spec = await trainingOf(services, input);
+    const result = await runTraining({ storeUri: input.storeUri, spec, signal, onProgress });
+    return {
+      trainingId: result.trainingId,
+      steps: result.steps,
+      epochs: result.epochs,
+      weightsSha256: result.model.sha256,
+    };
+  });
+}

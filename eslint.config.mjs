@@ -1,0 +1,107 @@
+/**
+ * Type-aware linting, and the direction of imports:
+ * schemas ◀ pipelines ◀ activities ◀ workflows (types only) ◀ infra ◀ cli, and inside pipelines/ the data flow.
+ */
+import { builtinModules } from 'node:module';
+import eslint from '@eslint/js';
+import boundaries from 'eslint-plugin-boundaries';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** Below every stage; they know nothing of one another. */
+const FOUNDATIONS = ['store', 'random', 'process'];
+/** In the order in which the data flows: a stage may use the ones before it. */
+const STAGES = ['datasets', 'extraction', 'shards', 'training', 'evaluation', 'streaming'];
+const PIPELINES = [...FOUNDATIONS, ...STAGES];
+
+/** Which parts a part may import, besides itself. */
+const MAY_IMPORT = {
+  schemas: [],
+  ...Object.fromEntries(FOUNDATIONS.map((name) => [name, ['schemas']])),
+  ...Object.fromEntries(
+    STAGES.map((name, place) => [name, ['schemas', ...FOUNDATIONS, ...STAGES.slice(0, place)]]),
+  ),
+  activities: ['schemas', ...PIPELINES],
+  workflows: ['schemas'],
+  infra: ['schemas', ...PIPELINES, 'activities', 'workflows'],
+  cli: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra'],
+  bench: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli'],
+  test: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli', 'bench'],
+};
+
+const elements = Object.keys(MAY_IMPORT).map((type) => ({
+  type,
+  pattern: PIPELINES.includes(type) ? `pipelines/${type}` : type,
+  partialMatch: false,
+}));
+
+const policies = [
+  ...Object.entries(MAY_IMPORT).map(([from, to]) => ({
+    from: { element: { type: from } },
+    allow: { to: { element: { types: { anyOf: [from, ...to] } } } },
+  })),
+  {
+    from: { element: { type: 'workflows' } },
+    allow: { to: { element: { type: 'activities' } }, dependency: { kind: 'type' } },
+  },
+  // Other people's packages are not a matter of direction.
+  { allow: { to: { module: { origin: ['external', 'core'] } } } },
+];
+
+export default defineConfig(
+  globalIgnores(['node_modules/', 'coverage/', '.modalmix/', 'shared/', '**/golden/**/*.json']),
+  eslint.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      eqeqeq: 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      // An interface may promise more than one of its implementations needs.
+      '@typescript-eslint/require-await': 'off',
+      // In a numeric loop the bound proves that the index is there.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  {
+    plugins: { boundaries },
+    settings: {
+      'boundaries/root-path': import.meta.dirname,
+      'boundaries/elements': elements,
+      'import/resolver': { typescript: { project: `${import.meta.dirname}/tsconfig.json` } },
+    },
+    rules: { 'boundaries/dependencies': ['error', { default: 'disallow', policies }] },
+  },
+  {
+    // Workflow code is replayed: what it does may depend on its history alone.
+    files: ['workflows/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: builtinModules.map((name) => ({ name, message: 'Workflows use no Node built-ins.' })),
+          patterns: [{ group: ['node:*'], message: 'Workflows use no Node built-ins.' }],
+        },
+      ],
+    },
+  },
+  {
+    files: ['**/*.{js,mjs}'],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },
+  },
+);

@@ -1,0 +1,202 @@
+/**
+ * Words for what is wrong in a config file: the line, the field, what was found and what is allowed.
+ */
+import { closest, distance } from 'fastest-levenshtein';
+import { isMap, isPair, isScalar, type Document, type LineCounter } from 'yaml';
+import { z } from 'zod';
+import { runConfigSchema } from '../../schemas/config.ts';
+
+export interface ConfigProblem {
+  /** From 1; absent where the file has no place for it. */
+  readonly line?: number;
+  /** Dotted, e.g. `training.optimizer.learningRate`; empty for the whole file. */
+  readonly field: string;
+  readonly text: string;
+}
+
+type Path = readonly PropertyKey[];
+
+/** @param value the parsed YAML that `issues` are about */
+export function describeIssues(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  document: Document,
+  lines: LineCounter,
+): ConfigProblem[] {
+  const problems = issues.flatMap((issue) => describeIssue(issue, value, document, lines));
+  // A misspelt field is one mistake, though the schema also misses the field that was meant.
+  const meant = new Set(problems.map((problem) => problem.meant).filter((field) => field !== undefined));
+  return problems
+    .filter((problem) => !(problem.missing === true && meant.has(problem.field)))
+    .map(({ field, text, line }) => ({ field, text, ...(line === undefined ? {} : { line }) }))
+    .sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}
+
+interface Described extends ConfigProblem {
+  readonly missing?: boolean;
+  /** The field that a misspelt one stands for. */
+  readonly meant?: string;
+}
+
+function describeIssue(
+  issue: z.core.$ZodIssue,
+  value: unknown,
+  document: Document,
+  lines: LineCounter,
+): Described[] {
+  if (issue.code === 'unrecognized_keys') {
+    const allowed = fieldsAt(runConfigSchema, issue.path, value);
+    return issue.keys.map((key) => {
+      const path = [...issue.path, key];
+      const near = nearest(key, allowed);
+      return {
+        ...lineOf(document, lines, path),
+        field: dotted(path),
+        text:
+          near === undefined
+            ? `there is no such field; allowed: ${allowed.join(', ')}`
+            : `there is no such field; did you mean "${near}"?`,
+        ...(near === undefined ? {} : { meant: dotted([...issue.path, near]) }),
+      };
+    });
+  }
+  const found = valueAt(value, issue.path);
+  const missing = found === undefined;
+  return [
+    {
+      ...lineOf(document, lines, issue.path),
+      field: dotted(issue.path),
+      text: missing
+        ? `is missing; ${expectation(issue)}`
+        : `is ${shown(found)}; ${expectation(issue, found)}`,
+      missing,
+    },
+  ];
+}
+
+function expectation(issue: z.core.$ZodIssue, found?: unknown): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `it must be ${TYPE_WORDS[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return oneOf(issue.values.map(String), found);
+    case 'invalid_union': {
+      const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+      return options.length === 0 ? 'it has none of the allowed forms' : oneOf(options, found);
+    }
+    case 'too_small':
+      return issue.origin === 'array' || issue.origin === 'string'
+        ? `its length must be at least ${String(issue.minimum)}`
+        : `it must be ${issue.inclusive === true ? 'at least' : 'more than'} ${String(issue.minimum)}`;
+    case 'too_big':
+      return `it must be ${issue.inclusive === true ? 'at most' : 'less than'} ${String(issue.maximum)}`;
+    default:
+      return issue.message;
+  }
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list, e.g. [a, b]',
+  object: 'a group of fields',
+};
+
+function oneOf(options: readonly string[], found: unknown): string {
+  const near = typeof found === 'string' ? nearest(found, options) : undefined;
+  const allowed = `allowed: ${options.join(', ')}`;
+  return near === undefined ? allowed : `did you mean "${near}"? ${allowed}`;
+}
+
+/** The option that `word` is probably a misspelling of, or undefined. */
+export function nearest(word: string, options: readonly string[]): string | undefined {
+  if (options.length === 0) return undefined;
+  const near = closest(word.toLowerCase(), options);
+  const tolerated = Math.max(2, Math.floor(word.length / 3));
+  return distance(word.toLowerCase(), near.toLowerCase()) <= tolerated ? near : undefined;
+}
+
+/** The names of the fields that the schema allows at `path`, given the value (which chooses a union's arm). */
+function fieldsAt(schema: z.core.$ZodType, path: Path, value: unknown): string[] {
+  let here = unwrap(schema, value);
+  let below: unknown = value;
+  for (const key of path) {
+    below = valueAt(below, [key]);
+    if (here instanceof z.ZodObject) {
+      const next: unknown = here.shape[String(key)];
+      if (!(next instanceof z.ZodType)) return [];
+      here = unwrap(next, below);
+    } else if (here instanceof z.ZodArray) {
+      here = unwrap(here.element, below);
+    } else return [];
+  }
+  return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+}
+
+function unwrap(schema: z.core.$ZodType, value: unknown): z.core.$ZodType {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
+    return unwrap(schema.unwrap(), value);
+  }
+  if (schema instanceof z.ZodDiscriminatedUnion) {
+    const { discriminator } = schema.def;
+    const chosen = valueAt(value, [discriminator]);
+    const arm = schema.options.find(
+      (option) =>
+        option instanceof z.ZodObject &&
+        option.shape[discriminator] instanceof z.ZodType &&
+        option.shape[discriminator].safeParse(chosen).success,
+    );
+    return arm ?? schema;
+  }
+  return schema;
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  let here = value;
+  for (const key of path) {
+    if (here === null || typeof here !== 'object') return undefined;
+    here = (here as Record<PropertyKey, unknown>)[key];
+  }
+  return here;
+}
+
+/** The line of the field itself, else of the nearest group around it. */
+function lineOf(document: Document, lines: LineCounter, path: Path): { line?: number } {
+  for (let length = path.length; length > 0; length -= 1) {
+    const offset = offsetOf(document, path.slice(0, length));
+    if (offset !== undefined) return { line: lines.linePos(offset).line };
+  }
+  return {};
+}
+
+function offsetOf(document: Document, path: Path): number | undefined {
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  const key = path.at(-1);
+  if (isMap(parent)) {
+    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key);
+    return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+  }
+  const node = document.getIn(path, true);
+  return isScalar(node) || isMap(node) ? node.range?.[0] : undefined;
+}
+
+const SHOWN_CHARACTERS = 60;
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}
+
+function dotted(path: Path): string {
+  return path.reduce<string>(
+    (text, key) =>
+      typeof key === 'number'
+        ? `${text}[${String(key)}]`
+        : text === ''
+          ? String(key)
+          : `${text}.${String(key)}`,
+    '',
+  );
+}

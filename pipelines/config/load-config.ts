@@ -1,0 +1,89 @@
+/** Reads a run's YAML file: parse, check, fill the defaults, make its paths absolute. */
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { runConfigSchema, type DatasetConfig, type RunConfig } from '../../schemas/config.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { describeIssues, type ConfigProblem } from './config-problems.ts';
+
+/**
+ * @param file a YAML file as `schemas/config.ts` describes it
+ * @returns the config with every default filled in and every path absolute
+ * @throws ModalmixError `config` naming every problem with its line and field
+ */
+export async function loadConfig(file: string): Promise<RunConfig> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ModalmixError('config', 'the config file cannot be read', {
+      where: file,
+      fix: 'Give the path of a YAML file, or of a folder with one folder of clips a class.',
+      cause: error,
+    });
+  }
+  return parseConfig(text, file);
+}
+
+/**
+ * @param text YAML
+ * @param file where it came from; relative paths in it start at this file's folder
+ * @throws ModalmixError as `loadConfig`
+ */
+export function parseConfig(text: string, file: string): RunConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    throw configError(
+      file,
+      document.errors.map((error) => ({
+        line: lines.linePos(error.pos[0]).line,
+        field: '',
+        text: error.message,
+      })),
+    );
+  }
+  const value: unknown = document.toJS() ?? {};
+  const parsed = runConfigSchema.safeParse(value);
+  if (!parsed.success) {
+    throw configError(file, describeIssues(parsed.error.issues, value, document, lines));
+  }
+  return resolvePaths(parsed.data, dirname(resolve(file)));
+}
+
+function configError(file: string, problems: readonly ConfigProblem[]): ModalmixError {
+  const told = problems.map(({ line, field, text }) => {
+    const place = [line === undefined ? '' : `line ${String(line)}`, field].filter((part) => part !== '');
+    return place.length === 0 ? text : `${place.join(', ')}: ${text}`;
+  });
+  return new ModalmixError('config', told.length === 1 ? (told[0] ?? '') : `\n  ${told.join('\n  ')}`, {
+    where: file,
+  });
+}
+
+const FILE_SCHEME = 'file:';
+
+/** Makes every path in a config absolute, relative ones starting at `folder`. */
+export function resolvePaths(config: RunConfig, folder: string): RunConfig {
+  return {
+    ...config,
+    store: resolveStore(config.store, folder),
+    dataset: resolveDataset(config.dataset, folder),
+  };
+}
+
+function resolveStore(uri: string, folder: string): string {
+  if (!uri.startsWith(FILE_SCHEME) || uri.startsWith(`${FILE_SCHEME}//`)) return uri;
+  return FILE_SCHEME + resolve(folder, uri.slice(FILE_SCHEME.length));
+}
+
+const PATH_FIELDS = ['root', 'file', 'trainList', 'testList', 'classList'] as const;
+
+function resolveDataset(dataset: DatasetConfig, folder: string): DatasetConfig {
+  const given: Readonly<Record<string, unknown>> = dataset;
+  const resolved = PATH_FIELDS.flatMap((field) => {
+    const path = given[field];
+    return typeof path === 'string' && !isAbsolute(path) ? [[field, resolve(folder, path)] as const] : [];
+  });
+  return { ...dataset, ...Object.fromEntries(resolved) };
+}

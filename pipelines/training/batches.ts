@@ -1,0 +1,199 @@
+/** From shard rows to the normalised arrays that a step reads. Which rows, in which order, is decided here too. */
+import type { TrainingConfig } from '../../schemas/config.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import type { DatasetManifest, Normalisation } from '../../schemas/manifest.ts';
+import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import { randomGenerator } from '../random/generator.ts';
+import type { ShardRow, ShardSet } from '../shards/shard-reader.ts';
+import { centreView, randomView, renderView, type PixelScale, type View } from './augment.ts';
+import type { Presence } from './features.ts';
+
+export interface Images {
+  /** Rows of the batch that have the modality, ascending; P of them. */
+  readonly rows: Int32Array;
+  /** [P, F, H, W, C] */
+  readonly shape: readonly [number, number, number, number, number];
+  /** Normalised, row-major. Overwritten by the reader's next batch. */
+  readonly values: Float32Array;
+}
+
+export interface Batch {
+  readonly size: number;
+  /** Row numbers within the split, [B]. */
+  readonly rows: Int32Array;
+  /** [B] */
+  readonly labels: Int32Array;
+  readonly present: Presence;
+  readonly images: Readonly<Partial<Record<Modality, Images>>>;
+}
+
+/** ImageNet's, as pretrained weights and the field expect, in 0…255. */
+const IMAGENET: Normalisation = {
+  mean: [0.485, 0.456, 0.406].map((share) => share * 255),
+  std: [0.229, 0.224, 0.225].map((share) => share * 255),
+};
+/** Flow is stored with 128 for "still"; u turns its sign in a mirror, v does not. */
+const FLOW_MIRROR = [128, undefined] as const;
+
+/**
+ * The order of a training epoch's rows, cut into batches. A last batch of one row is left out: it has no batch
+ * statistics and nothing to be mixed with.
+ */
+export function trainingBatches(rows: number, batchSize: number, seed: number, epoch: number): Int32Array[] {
+  const order = Int32Array.from(randomGenerator(seed, 'shuffle', epoch).permutation(rows));
+  return cut(order, batchSize).filter((batch) => batch.length > 1);
+}
+
+/** All rows in their own order. */
+export function testingBatches(rows: number, batchSize: number): Int32Array[] {
+  return cut(
+    Int32Array.from({ length: rows }, (_, row) => row),
+    batchSize,
+  );
+}
+
+function cut(order: Int32Array, size: number): Int32Array[] {
+  return Array.from({ length: Math.ceil(order.length / size) }, (_, batch) =>
+    order.subarray(batch * size, (batch + 1) * size),
+  );
+}
+
+export interface BatchReaderOptions {
+  readonly manifest: DatasetManifest;
+  readonly modalities: readonly Modality[];
+  readonly cropPx: number;
+}
+
+/** How pictures are varied: from this, the seed and the epoch follow every crop and flip. */
+export interface Variation {
+  readonly augment: TrainingConfig['augment'];
+  readonly seed: number;
+  readonly epoch: number;
+}
+
+export class BatchReader {
+  readonly #shards: ShardSet;
+  readonly #options: BatchReaderOptions;
+  /** Allocated once and written again for every batch: fresh memory is an order slower. */
+  readonly #buffers = new Map<Modality, Float32Array>();
+
+  constructor(shards: ShardSet, options: BatchReaderOptions) {
+    this.#shards = shards;
+    this.#options = options;
+  }
+
+  /**
+   * @param rows of the split
+   * @param variation absent: centre crops, as in testing
+   * @returns a batch that is valid until the next call
+   */
+  read(rows: Int32Array, variation?: Variation): Batch {
+    const { modalities } = this.#options;
+    const present: Partial<Record<Modality, Uint8Array>> = {};
+    for (const modality of modalities) {
+      const bit = 1 << MODALITIES.indexOf(modality);
+      present[modality] = Uint8Array.from(rows, (row) => ((this.#shards.missing[row]! & bit) === 0 ? 1 : 0));
+    }
+    const shapes = new Map<Modality, Shape>();
+    const filled = new Map<Modality, number[]>(modalities.map((modality) => [modality, []]));
+    for (const [place, rowIndex] of rows.entries()) {
+      const row = this.#shards.read(rowIndex);
+      const view = this.#viewOf(row, rowIndex, variation);
+      for (const modality of modalities) {
+        if (present[modality]![place] !== 1) continue;
+        const places = filled.get(modality)!;
+        this.#write(modality, row, rowIndex, view, places.length, rows.length, shapes);
+        places.push(place);
+      }
+    }
+    const images: Partial<Record<Modality, Images>> = {};
+    for (const [modality, shape] of shapes) {
+      const places = filled.get(modality)!;
+      images[modality] = {
+        rows: Int32Array.from(places),
+        shape: [places.length, ...shape],
+        values: this.#buffers.get(modality)!.subarray(0, places.length * sizeOf(shape)),
+      };
+    }
+    return {
+      size: rows.length,
+      rows,
+      labels: Int32Array.from(rows, (row) => this.#shards.labels[row]!),
+      present,
+      images,
+    };
+  }
+
+  #viewOf(row: ShardRow, rowIndex: number, variation: Variation | undefined): View | undefined {
+    const pictures = row.rgb ?? row.flow;
+    if (pictures === undefined) return undefined;
+    const [, height, width] = pictures.shape;
+    if (variation === undefined) return centreView(height, width, this.#options.cropPx);
+    const random = randomGenerator(variation.seed, 'crop', variation.epoch, rowIndex);
+    return randomView(random, height, width, variation.augment);
+  }
+
+  #write(
+    modality: Modality,
+    row: ShardRow,
+    rowIndex: number,
+    view: View | undefined,
+    place: number,
+    batchSize: number,
+    shapes: Map<Modality, Shape>,
+  ): void {
+    const { cropPx } = this.#options;
+    const feature = row[modality];
+    const shape: Shape | undefined =
+      modality === 'audio'
+        ? row.audio && [1, ...row.audio.shape, 1]
+        : row[modality] && [row[modality].shape[0], cropPx, cropPx, row[modality].shape[3]];
+    const expected = shapes.get(modality) ?? shape;
+    if (feature === undefined || shape === undefined || expected === undefined) {
+      throw this.#rowError(modality, rowIndex, 'is not in the shard, which does not call it missing');
+    }
+    if (shape.some((size, axis) => size !== expected[axis])) {
+      throw this.#rowError(modality, rowIndex, `is ${shape.join('×')}, other clips' ${expected.join('×')}`);
+    }
+    shapes.set(modality, shape);
+    const size = sizeOf(shape);
+    const out = this.#buffer(modality, batchSize * size).subarray(place * size, (place + 1) * size);
+    const scale = this.#scaleOf(modality);
+    if (modality === 'audio') {
+      const mean = scale.mean[0] ?? 0;
+      const factor = 1 / (scale.std[0] || 1);
+      const data = row.audio!.data;
+      for (let i = 0; i < size; i += 1) out[i] = (data[i]! - mean) * factor;
+    } else {
+      renderView(row[modality]!, view!, cropPx, scale, out);
+    }
+  }
+
+  #scaleOf(modality: Modality): PixelScale {
+    if (modality === 'rgb') return IMAGENET;
+    const normalisation = this.#options.manifest.normalisation[modality] ?? { mean: [], std: [] };
+    return modality === 'flow' ? { ...normalisation, mirroredAround: FLOW_MIRROR } : normalisation;
+  }
+
+  #buffer(modality: Modality, length: number): Float32Array {
+    const held = this.#buffers.get(modality);
+    if (held !== undefined && held.length >= length) return held;
+    // Only the first row of a batch can find the buffer too small, so nothing written is lost.
+    const buffer = new Float32Array(length);
+    this.#buffers.set(modality, buffer);
+    return buffer;
+  }
+
+  #rowError(modality: Modality, rowIndex: number, problem: string): ModalmixError {
+    return new ModalmixError('input', `${modality} of the clip ${problem}`, {
+      where: this.#shards.clipIds[rowIndex] ?? `row ${String(rowIndex)}`,
+      fix: 'Rebuild the dataset.',
+    });
+  }
+}
+
+type Shape = readonly [number, number, number, number];
+
+function sizeOf(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -1,0 +1,39 @@
+/** The features of a batch, and which of them were seen. */
+import type { Modality } from '../../schemas/modality.ts';
+import { tf, type Tensor2D } from './tensorflow.ts';
+
+export interface Features {
+  readonly size: number;
+  /** z_u [B, D]; a row whose clip lacks the modality is zero. */
+  readonly values: Readonly<Partial<Record<Modality, Tensor2D>>>;
+  /** 1 where the clip has the modality, [B]. */
+  readonly present: Presence;
+}
+
+export type Presence = Readonly<Partial<Record<Modality, Uint8Array>>>;
+
+/** z_u of a modality the model has. */
+export function featureOf(features: Features, modality: Modality): Tensor2D {
+  return features.values[modality]!;
+}
+
+export function isPresent(present: Presence, modality: Modality, row: number): boolean {
+  return present[modality]?.[row] === 1;
+}
+
+export function isComplete(present: Presence, modalities: readonly Modality[]): boolean {
+  return modalities.every((modality) => present[modality]?.every((flag) => flag === 1) === true);
+}
+
+/** How many of the modalities a row has. */
+export function presentCount(present: Presence, modalities: readonly Modality[], row: number): number {
+  return modalities.filter((modality) => isPresent(present, modality, row)).length;
+}
+
+/** A column [B, 1] with a number for each row, to weigh rows by. */
+export function column(size: number, valueOf: (row: number) => number): Tensor2D {
+  return tf.tensor2d(
+    Float32Array.from({ length: size }, (_, row) => valueOf(row)),
+    [size, 1],
+  );
+}

@@ -1,0 +1,41 @@
+/**
+ * Late fusion of models trained alone: each modality has its own classifier, and the fused prediction is the mean
+ * of their probabilities over the modalities a clip has. Used by the method `unimodal`, whatever fusion is
+ * configured. Its logits are the logarithms of these means, so that a softmax gives the means back.
+ */
+import { featureOf, isPresent, presentCount, column } from '../features.ts';
+import { tf, type Tensor2D } from '../tensorflow.ts';
+import { createLinear, type CreateFusion } from './fusion.ts';
+
+/** Below any float32 probability that matters; keeps the logarithm finite. */
+const SMALLEST_PROBABILITY = 1e-30;
+
+export const createLate: CreateFusion = (parameters, { modalities, featureSize, classes }) => {
+  const classifiers = new Map(
+    modalities.map((modality) => [
+      modality,
+      createLinear(parameters, `fusion.classifier.${modality}`, featureSize, classes),
+    ]),
+  );
+  return {
+    fusedSize: modalities.length * featureSize,
+    fuse: (features) => {
+      const { size, present } = features;
+      const weighted = modalities.map((modality) => {
+        const logits = classifiers.get(modality)!.apply(featureOf(features, modality));
+        return tf.mul<Tensor2D>(
+          tf.softmax(logits),
+          column(size, (row) =>
+            isPresent(present, modality, row) ? 1 / presentCount(present, modalities, row) : 0,
+          ),
+        );
+      });
+      const inputs = modalities.map((modality) => featureOf(features, modality));
+      return {
+        fused: tf.concat(inputs, 1),
+        logits: tf.log(tf.add(tf.addN(weighted), SMALLEST_PROBABILITY)),
+      };
+    },
+    branch: (modality, feature) => classifiers.get(modality)!.apply(feature),
+  };
+};

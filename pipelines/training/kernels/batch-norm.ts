@@ -1,0 +1,74 @@
+/**
+ * Batch normalisation by TensorFlow's fused operators, over N, H and W of [N, H, W, C]
+ * (Ioffe and Szegedy 2015, Algorithm 1). The running variance is the unbiased one, as PyTorch's.
+ */
+import { attribute, execute, tf, type Tensor1D, type Tensor4D } from '../tensorflow.ts';
+import { differentiable } from './differentiable.ts';
+
+/** PyTorch's defaults. */
+export const BATCH_NORM_EPSILON = 1e-5;
+export const BATCH_NORM_MOMENTUM = 0.1;
+
+export interface BatchNormStatistics {
+  readonly mean: Tensor1D;
+  readonly variance: Tensor1D;
+}
+
+/** Normalises by running statistics; no gradient. */
+export function batchNormInference(
+  x: Tensor4D,
+  scale: Tensor1D,
+  offset: Tensor1D,
+  running: BatchNormStatistics,
+): Tensor4D {
+  return tf.tidy(
+    () =>
+      execute(
+        'FusedBatchNormV3',
+        attributes(false, 1),
+        [x, scale, offset, running.mean, running.variance],
+        6,
+      )[0] as Tensor4D,
+  );
+}
+
+/**
+ * Normalises by the batch's own statistics.
+ *
+ * @param onRunning gets the running statistics moved by `BATCH_NORM_MOMENTUM` towards the batch's; it
+ *   must copy or keep them before it returns
+ */
+export function batchNormTraining(
+  x: Tensor4D,
+  scale: Tensor1D,
+  offset: Tensor1D,
+  running: BatchNormStatistics,
+  onRunning: (moved: BatchNormStatistics) => void,
+): Tensor4D {
+  return differentiable(
+    [x, scale, offset],
+    () => {
+      const inputs = [x, scale, offset, running.mean, running.variance];
+      const [value, mean, variance, ...reserved] = execute(
+        'FusedBatchNormV3',
+        attributes(true, BATCH_NORM_MOMENTUM),
+        inputs,
+        6,
+      );
+      onRunning({ mean: mean as Tensor1D, variance: variance as Tensor1D });
+      return { value: value!, saved: [x, scale, ...reserved] };
+    },
+    (dy, saved) => execute('FusedBatchNormGradV3', attributes(true), [dy, ...saved], 5).slice(0, 3),
+  ) as Tensor4D;
+}
+
+function attributes(isTraining: boolean, averageFactor?: number) {
+  return [
+    attribute.float32('T'),
+    attribute.float32('U'),
+    attribute.float('epsilon', BATCH_NORM_EPSILON),
+    attribute.string('data_format', 'NHWC'),
+    attribute.bool('is_training', isTraining),
+    ...(averageFactor === undefined ? [] : [attribute.float('exponential_avg_factor', averageFactor)]),
+  ];
+}

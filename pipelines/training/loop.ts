@@ -1,0 +1,140 @@
+/** The training loop, from where the state stands to the last epoch. */
+import type { TrainingSpec } from '../../schemas/training.ts';
+import type { EpochMetrics } from '../../schemas/training.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { randomGenerator } from '../random/generator.ts';
+import { testingBatches, trainingBatches, type BatchReader } from './batches.ts';
+import type { EpochSums, TrainingState } from './checkpoint.ts';
+import { discrepancyRatios, type PerModality } from './discrepancy.ts';
+import type { MultimodalModel } from './model.ts';
+import { learningRateAt } from './schedule.ts';
+import { testStep, trainStep, type StepOutcome, type StepParts } from './step.ts';
+import { accuracyOf, addPerModality, addTally, emptyTally, type SplitAccuracy } from './tally.ts';
+
+export interface SplitReader {
+  readonly rows: number;
+  readonly reader: BatchReader;
+}
+
+export interface LoopInput {
+  readonly spec: TrainingSpec;
+  readonly parts: StepParts;
+  readonly splits: {
+    readonly train: SplitReader;
+    readonly validation: SplitReader;
+    readonly test: SplitReader;
+  };
+  /** Moved forward in place. */
+  readonly state: TrainingState;
+  /** After every step. May write a checkpoint; throws to stop. */
+  readonly onStep: (outcome: StepOutcome, clips: number) => Promise<void>;
+  /** After an epoch's metrics are in the state. */
+  readonly onEpoch: (metrics: EpochMetrics) => Promise<void>;
+}
+
+export async function trainEpochs(input: LoopInput): Promise<void> {
+  const { spec, parts, splits, state } = input;
+  const { training, seed } = spec;
+  const { model, method } = parts;
+
+  while (state.epoch < training.epochs) {
+    const epoch = state.epoch; // from 0
+    const learningRate = learningRateAt(training, epoch);
+    const batches = trainingBatches(splits.train.rows, training.batchSize, seed, epoch);
+    let startedMs = performance.now();
+
+    for (const rows of batches.slice(state.stepInEpoch)) {
+      const batch = splits.train.reader.read(rows, { augment: training.augment, seed, epoch });
+      const stepInEpoch = state.stepInEpoch;
+      const random = (purpose: string) => randomGenerator(seed, purpose, epoch, stepInEpoch);
+      const outcome = trainStep(parts, batch, { epoch, random }, learningRate, state.step + 1);
+      assertFinite(outcome.loss, state.step + 1, spec);
+      addOutcome(state.sums, outcome, batch.size);
+      state.sums.seconds += (performance.now() - startedMs) / 1_000;
+      startedMs = performance.now();
+      state.step += 1;
+      state.stepInEpoch += 1;
+      await input.onStep(outcome, batch.size);
+    }
+
+    const rho = discrepancyRatios(state.sums.tally.scores);
+    method.onEpochEnd?.(rho);
+    const validation = judge(model, splits.validation, training.batchSize);
+    const test = judge(model, splits.test, training.batchSize);
+    const metrics: EpochMetrics = {
+      epoch: epoch + 1,
+      step: state.step,
+      learningRate,
+      ...summarise(state.sums),
+      rho,
+      ...(validation === undefined ? {} : { validation }),
+      ...(test === undefined ? {} : { test }),
+    };
+    state.metrics.push(metrics);
+    state.epoch += 1;
+    state.stepInEpoch = 0;
+    state.sums = emptySums(spec);
+    await input.onEpoch(metrics);
+  }
+}
+
+/** Accuracies of a split in testing mode; nothing when it has no clip. */
+function judge(model: MultimodalModel, split: SplitReader, batchSize: number): SplitAccuracy | undefined {
+  if (split.rows === 0) return undefined;
+  const tally = emptyTally(model.modalities);
+  for (const rows of testingBatches(split.rows, batchSize)) {
+    addTally(tally, testStep(model, split.reader.read(rows)));
+  }
+  return accuracyOf(tally);
+}
+
+export function emptySums(spec: TrainingSpec): EpochSums {
+  return {
+    tally: emptyTally(spec.modalities),
+    lossSum: 0,
+    steps: 0,
+    mixedSteps: 0,
+    ratios: {},
+    modulatedSteps: 0,
+    coefficients: {},
+    seconds: 0,
+  };
+}
+
+function addOutcome(sums: EpochSums, outcome: StepOutcome, clips: number): void {
+  addTally(sums.tally, outcome.tally);
+  sums.lossSum += outcome.loss * clips;
+  sums.steps += 1;
+  if (outcome.ratios !== undefined) {
+    sums.mixedSteps += 1;
+    addPerModality(sums.ratios, outcome.ratios);
+  }
+  if (outcome.coefficients !== undefined) {
+    sums.modulatedSteps += 1;
+    addPerModality(sums.coefficients, outcome.coefficients);
+  }
+}
+
+function summarise(sums: EpochSums) {
+  const { clips } = sums.tally;
+  return {
+    loss: sums.lossSum / clips,
+    train: accuracyOf(sums.tally),
+    ...(sums.mixedSteps === 0 ? {} : { lambda: meanOf(sums.ratios, sums.mixedSteps) }),
+    ...(sums.modulatedSteps === 0 ? {} : { coefficient: meanOf(sums.coefficients, sums.modulatedSteps) }),
+    seconds: sums.seconds,
+    clipsPerS: clips / sums.seconds,
+  };
+}
+
+function meanOf(sums: Readonly<PerModality>, count: number): PerModality {
+  return Object.fromEntries(Object.entries(sums).map(([modality, sum]) => [modality, sum / count]));
+}
+
+function assertFinite(loss: number, step: number, spec: TrainingSpec): void {
+  if (Number.isFinite(loss)) return;
+  throw new ModalmixError('config', `the loss became ${String(loss)} at step ${String(step)}`, {
+    where: spec.trainingId,
+    fix: 'Lower training.optimizer.learningRate, or raise training.batchSize.',
+  });
+}

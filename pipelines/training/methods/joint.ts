@@ -1,0 +1,12 @@
+/** Joint training, the plain baseline: cross-entropy of the fused logits. */
+import { crossEntropy } from '../losses.ts';
+import { hardLabels } from '../mixup.ts';
+import type { CreateMethod } from './method.ts';
+
+export const createJoint: CreateMethod = () => ({
+  forward: (model, batch) => {
+    const features = model.encode(batch, true);
+    const { logits } = model.fuse(features);
+    return { features, loss: crossEntropy(logits, hardLabels(batch.labels, model.classes)) };
+  },
+});

@@ -1,0 +1,15 @@
+/** What an optimiser is: it moves parameters along gradients and keeps what it needs between steps. */
+import type { Gradients } from '../parameters.ts';
+import type { Variable } from '../tensorflow.ts';
+
+export interface Optimizer {
+  /**
+   * One step. A parameter without a gradient stays as it is.
+   *
+   * @param step counts from 1 over the whole training
+   */
+  apply(gradients: Gradients, learningRate: number, step: number): void;
+  /** Its memory by name, for checkpoints. */
+  readonly state: ReadonlyMap<string, Variable>;
+  dispose(): void;
+}

@@ -1,0 +1,127 @@
+/**
+ * The one place that loads TensorFlow. Import it only in processes that compute: it takes a second, and a
+ * running kernel blocks the thread. Thread counts come from the environment (`run-training.ts`).
+ */
+import { createRequire } from 'node:module';
+import util from 'node:util';
+import type * as TensorflowNode from '@tensorflow/tfjs-node';
+import { ModalmixError } from '../../schemas/errors.ts';
+
+export type Tensor = TensorflowNode.Tensor;
+export type Tensor1D = TensorflowNode.Tensor1D;
+export type Tensor2D = TensorflowNode.Tensor2D;
+export type Tensor4D = TensorflowNode.Tensor4D;
+export type Scalar = TensorflowNode.Scalar;
+export type Variable = TensorflowNode.Variable;
+
+export const tf = load();
+
+function load(): typeof TensorflowNode {
+  // tfjs-node 4.22 calls helpers of `util` that Node 23 removed.
+  const removed = {
+    isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+    isArray: Array.isArray,
+  };
+  for (const [name, helper] of Object.entries(removed)) {
+    if (!(name in util)) Object.assign(util, { [name]: helper });
+  }
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  const module = requireTensorflow();
+  if (module.getBackend() !== 'tensorflow') {
+    throw new ModalmixError('dependency', `TensorFlow's backend is "${module.getBackend()}"`, {
+      fix: 'Run "modalmix doctor"; "npm run setup" puts the native library in place.',
+    });
+  }
+  module.enableProdMode();
+  return module;
+}
+
+function requireTensorflow(): typeof TensorflowNode {
+  try {
+    return createRequire(import.meta.url)('@tensorflow/tfjs-node') as typeof TensorflowNode;
+  } catch (error) {
+    throw new ModalmixError('dependency', 'TensorFlow cannot be loaded', {
+      where: '@tensorflow/tfjs-node',
+      fix: 'Run "npm run setup", then "modalmix doctor".',
+      cause: error,
+    });
+  }
+}
+
+interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: boolean | number | object | string | number[];
+}
+
+/** The part of tfjs-node's backend that reaches TensorFlow's own operators. */
+interface NodeBackend {
+  readonly binding: {
+    readonly TF_Version: string;
+    readonly TF_FLOAT: number;
+    readonly TF_INT32: number;
+    readonly TF_ATTR_TYPE: number;
+    readonly TF_ATTR_INT: number;
+    readonly TF_ATTR_FLOAT: number;
+    readonly TF_ATTR_BOOL: number;
+    readonly TF_ATTR_STRING: number;
+  };
+  readonly isUsingGpuDevice: boolean;
+  executeMultipleOutputs(name: string, attrs: OpAttribute[], inputs: Tensor[], outputs: number): Tensor[];
+  getNumOfTFTensors(): number;
+}
+
+export const backend = tf.backend() as unknown as NodeBackend;
+
+/** Attributes of a TensorFlow operator, by kind. */
+export const attribute = {
+  float32: (name: string): OpAttribute => ({
+    name,
+    type: backend.binding.TF_ATTR_TYPE,
+    value: backend.binding.TF_FLOAT,
+  }),
+  int32: (name: string): OpAttribute => ({
+    name,
+    type: backend.binding.TF_ATTR_TYPE,
+    value: backend.binding.TF_INT32,
+  }),
+  ints: (name: string, value: number[]): OpAttribute => ({
+    name,
+    type: backend.binding.TF_ATTR_INT,
+    value,
+  }),
+  float: (name: string, value: number): OpAttribute => ({
+    name,
+    type: backend.binding.TF_ATTR_FLOAT,
+    value,
+  }),
+  bool: (name: string, value: boolean): OpAttribute => ({
+    name,
+    type: backend.binding.TF_ATTR_BOOL,
+    value,
+  }),
+  string: (name: string, value: string): OpAttribute => ({
+    name,
+    type: backend.binding.TF_ATTR_STRING,
+    value,
+  }),
+} as const;
+
+/** Runs one TensorFlow operator eagerly; the outputs belong to the tidy around the call. */
+export function execute(name: string, attributes: OpAttribute[], inputs: Tensor[], outputs = 1): Tensor[] {
+  return backend.executeMultipleOutputs(name, attributes, inputs, outputs);
+}
+
+/** The first output of `execute`. */
+export function executeOne(name: string, attributes: OpAttribute[], inputs: Tensor[]): Tensor {
+  return execute(name, attributes, inputs, 1)[0]!;
+}
+
+/** Versions and device, for results and `modalmix doctor`. */
+export function tensorflowFacts(): { tfjs: string; tensorflow: string; engine: 'cpu' | 'gpu' } {
+  return {
+    tfjs: tf.version['tfjs-node'],
+    tensorflow: backend.binding.TF_Version,
+    engine: backend.isUsingGpuDevice ? 'gpu' : 'cpu',
+  };
+}

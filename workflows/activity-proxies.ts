@@ -1,0 +1,54 @@
+/** One proxy for each kind of work, with its timeouts beside it; retries are decided by the error's kind. */
+import { ActivityCancellationType, proxyActivities, type RetryPolicy } from '@temporalio/workflow';
+import type { ControlActivities, MediaActivities, TrainingActivities } from '../activities/index.ts';
+import { ERROR_KINDS, isRetryable } from '../schemas/errors.ts';
+import { TASK_QUEUES } from '../schemas/names.ts';
+import type { RunReference } from '../schemas/workflows.ts';
+
+const DEFAULT_HEARTBEAT_TIMEOUT_MS = 15_000;
+
+const RETRY: RetryPolicy = {
+  initialInterval: '1 second',
+  backoffCoefficient: 2,
+  maximumInterval: '1 minute',
+  // A lost worker counts as an attempt too, and a long run on a laptop loses many.
+  maximumAttempts: 100,
+  nonRetryableErrorTypes: ERROR_KINDS.filter((kind) => !isRetryable(kind)),
+};
+
+/** ffmpeg, hashing and reading: hours for a shard of long clips, and never to be waited for in vain. */
+export function mediaActivities(run: RunReference) {
+  return proxyActivities<MediaActivities>({
+    taskQueue: TASK_QUEUES.media,
+    startToCloseTimeout: '2 days',
+    heartbeatTimeout: heartbeatTimeout(run),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: RETRY,
+  });
+}
+
+/** Training and evaluation: weeks at most; a cancelled one is waited for, since it leaves a checkpoint. */
+export function trainingActivities(run: RunReference) {
+  return proxyActivities<TrainingActivities>({
+    taskQueue: TASK_QUEUES.training,
+    startToCloseTimeout: '60 days',
+    heartbeatTimeout: heartbeatTimeout(run),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: RETRY,
+  });
+}
+
+/** Reading and writing a few small files. */
+export function controlActivities(run: RunReference) {
+  return proxyActivities<ControlActivities>({
+    taskQueue: TASK_QUEUES.control,
+    startToCloseTimeout: '1 hour',
+    heartbeatTimeout: heartbeatTimeout(run),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: RETRY,
+  });
+}
+
+function heartbeatTimeout(run: RunReference): number {
+  return run.heartbeatTimeoutMs ?? DEFAULT_HEARTBEAT_TIMEOUT_MS;
+}

@@ -1,0 +1,96 @@
+/** The main job: rebuild the dataset → train and evaluate each method with each seed → report. */
+import { stageLabel } from '../schemas/progress.ts';
+import {
+  progressKeys,
+  workflowIds,
+  type RebuildAndTrainInput,
+  type RebuildAndTrainOutput,
+} from '../schemas/workflows.ts';
+import { controlActivities } from './activity-proxies.ts';
+import { Control } from './control.ts';
+import { evaluateModel } from './evaluate-model.ts';
+import { REBUILD_STAGES, rebuildDataset } from './rebuild-dataset.ts';
+import { runChild } from './run-child.ts';
+import { StageBoard, type StageSeed } from './stage-board.ts';
+import { trainModel } from './train-model.ts';
+import { inWindow } from './window.ts';
+
+/** As many GPUs as one run can use at once; with fewer, the rest waits in the queue. */
+const TRAININGS_IN_FLIGHT = 8;
+const REPORT = stageLabel('report');
+
+export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<RebuildAndTrainOutput> {
+  const { storeUri, runId, heartbeatTimeoutMs } = input;
+  const run = { storeUri, runId, ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }) };
+  const trainings = input.methods.flatMap((method) => input.seeds.map((seed) => ({ method, seed })));
+  const board = new StageBoard(stageSeeds(trainings));
+  const control = new Control({
+    runId,
+    board,
+    stageOf: (key) => (key === progressKeys.report ? REPORT : undefined),
+  });
+
+  return await control.run(async () => {
+    await control.untilResumed();
+    const indexLabel = stageLabel('index');
+    board.start(indexLabel);
+    const rebuilt = await runChild(control, rebuildDataset, workflowIds.rebuild(runId), run);
+    board.finish(indexLabel, rebuilt.clips + rebuilt.quarantined);
+    board.finish(stageLabel('extract'), rebuilt.clips + rebuilt.quarantined);
+    board.finish(stageLabel('publish'), 1);
+    const { dataset } = rebuilt;
+
+    const trainingIds = new Map<(typeof trainings)[number], string>();
+    await inWindow({
+      items: trainings,
+      size: TRAININGS_IN_FLIGHT,
+      mayStart: async () => {
+        await control.untilResumed();
+        return true;
+      },
+      work: async (training) => {
+        const { method, seed } = training;
+        const reference = { ...run, dataset, method, seed };
+        const trainLabel = stageLabel('train', training);
+        board.start(trainLabel);
+        const trained = await runChild(
+          control,
+          trainModel,
+          workflowIds.train(runId, method, seed),
+          reference,
+        );
+        board.finish(trainLabel, trained.steps);
+
+        await control.untilResumed();
+        const evaluateLabel = stageLabel('evaluate', training);
+        board.start(evaluateLabel);
+        const evaluationId = workflowIds.evaluate(runId, method, seed);
+        const evaluated = await runChild(control, evaluateModel, evaluationId, reference);
+        board.finish(evaluateLabel, evaluated.samples);
+        trainingIds.set(training, trained.trainingId);
+      },
+    });
+
+    await control.untilResumed();
+    board.start(REPORT, 1);
+    const written = await controlActivities(run).writeReport({ ...run, dataset });
+    board.finish(REPORT);
+    return {
+      dataset,
+      trainingIds: trainings.map((training) => trainingIds.get(training) ?? ''),
+      report: written.report,
+      summary: written.summary,
+    };
+  });
+}
+
+function stageSeeds(trainings: readonly NonNullable<StageSeed['training']>[]): StageSeed[] {
+  return [
+    ...REBUILD_STAGES,
+    ...trainings.flatMap((training): StageSeed[] => [
+      { stage: 'train', unit: 'steps', training },
+      { stage: 'evaluate', unit: 'samples', training },
+    ]),
+    { stage: 'report', unit: 'items' },
+  ];
+}
