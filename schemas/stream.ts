@@ -129,6 +129,7 @@ export const streamRowSchema = z.strictObject({
   /** Index into the manifest's `classNames`. */
   label: z.int().nonnegative(),
   split: splitSchema,
+  group: z.string().optional(),
   contentHash: z.string(),
   /** Milliseconds since 1970 of the event's `sentAt`. */
   sentAtMs: z.number(),

@@ -155,14 +155,15 @@ async function* readWhole(consumer: KafkaConsumer, topic: string): AsyncGenerato
 }
 
 async function* readRange(consumer: KafkaConsumer, from: RecordPlace, end: number): AsyncGenerator<Message> {
-  let atEnd = false;
+  // The last offsets may be markers of transactions, which are never handed out.
+  let reached = from.offset;
   const noticeEnd = (event: RecordPlace) => {
-    if (event.topic === from.topic && event.partition === from.partition && event.offset >= end) atEnd = true;
+    if (event.topic === from.topic && event.partition === from.partition) reached = event.offset;
   };
   consumer.on('partition.eof', noticeEnd);
   consumer.assign([{ topic: from.topic, partition: from.partition, offset: from.offset }]);
   try {
-    while (!atEnd) {
+    while (reached < end) {
       for (const message of await consume(consumer, READ_BATCH)) {
         if (message.offset >= end) return;
         yield message;

@@ -1,4 +1,5 @@
 /** Sends records and waits until the broker has acknowledged every one of them. */
+import type { ModalmixError } from '../../schemas/errors.ts';
 import type { DeliveryReport, LibrdKafkaError, Producer } from 'node-rdkafka';
 import { KAFKA_CODES, codeOf, kafkaError } from './clients.ts';
 
@@ -35,7 +36,7 @@ export async function deliver(
 ): Promise<number> {
   let acknowledged = 0;
   let inFlight = 0;
-  let failure: unknown;
+  let failure: ModalmixError | undefined;
   let wake: () => void = () => undefined;
   const batch = {};
   const onReport = (error: LibrdKafkaError | null | undefined, report: DeliveryReport) => {

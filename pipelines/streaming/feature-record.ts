@@ -140,7 +140,8 @@ const missingSchema = z.partialRecord(
 export function decodeFeatureRecord(bytes: Uint8Array): FeatureRecord {
   let batch: RecordBatch | undefined;
   try {
-    batch = RecordBatchReader.from(aligned(bytes)).next().value ?? undefined;
+    const first = RecordBatchReader.from(aligned(bytes)).next() as IteratorResult<RecordBatch, null>;
+    batch = first.value ?? undefined;
   } catch (error) {
     throw invalid('it is no Arrow IPC stream', error);
   }

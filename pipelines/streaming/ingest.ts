@@ -73,7 +73,6 @@ export async function keepRunning(options: KeepRunningOptions, live: () => Promi
       return;
     } catch (error) {
       if (!(error instanceof ModalmixError) || error.kind !== 'transient') throw error;
-      if (signal.aborted) return;
       if (Date.now() - started > HEALTHY_MS) waitMs = FIRST_WAIT_MS;
       log.warn(
         { reason: error.message, waitMs },

@@ -29,7 +29,7 @@ export function parseClipEvent(value: Uint8Array | null, classNames: readonly st
   if (version.success && version.data.schemaVersion !== CLIP_EVENT_VERSION) {
     throw new EventRejected(
       'unsupported-version',
-      `schemaVersion is ${JSON.stringify(version.data.schemaVersion) ?? 'missing'}, this reads ${String(CLIP_EVENT_VERSION)}`,
+      `schemaVersion is ${version.data.schemaVersion === undefined ? 'missing' : JSON.stringify(version.data.schemaVersion)}, this reads ${String(CLIP_EVENT_VERSION)}`,
     );
   }
   const event = clipEventSchema.safeParse(parsed);

@@ -45,8 +45,10 @@ export async function ensureTopics(connection: KafkaConnection, config: StreamCo
   const client = await connectProducer(connection, 'topics');
   try {
     for (const spec of specs) {
-      const found = (await partitionsOf(client, spec.topic)) ?? (await create(connection, spec));
-      if (found !== undefined && found !== spec.partitions) {
+      const found = await partitionsOf(client, spec.topic);
+      if (found === undefined) {
+        await createTopic(connection, spec);
+      } else if (found !== spec.partitions) {
         throw new ModalmixError(
           'config',
           `the topic has ${String(found)} partitions, the config says ${String(spec.partitions)}`,
@@ -61,9 +63,4 @@ export async function ensureTopics(connection: KafkaConnection, config: StreamCo
     await disconnect(client);
   }
   return topicNames(config.topicPrefix);
-}
-
-async function create(connection: KafkaConnection, spec: TopicSpec): Promise<undefined> {
-  await createTopic(connection, spec);
-  return undefined;
 }

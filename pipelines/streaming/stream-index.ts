@@ -1,0 +1,66 @@
+/**
+ * Which row counts for each clip: decides whether a record is new, a duplicate, outdated, or replaces the
+ * row that is there. Rebuilt from the manifests when a sink starts.
+ */
+import type { Split } from '../../schemas/clip.ts';
+
+/** Where a row is; `shard` is unknown until its shard is published. */
+export interface RowPlace {
+  shard: string | undefined;
+  readonly row: number;
+}
+
+export interface IndexedRow {
+  readonly label: number;
+  readonly split: Split;
+  readonly group?: string;
+  readonly contentHash: string;
+  readonly sentAtMs: number;
+  readonly place: RowPlace;
+}
+
+export interface RowCandidate {
+  readonly clipId: string;
+  readonly label: number;
+  /** Undefined when the event named none. */
+  readonly split: Split | undefined;
+  readonly contentHash: string;
+  readonly sentAtMs: number;
+}
+
+export type Verdict =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'outdated' }
+  | { readonly kind: 'supersedes'; readonly old: IndexedRow };
+
+export class StreamIndex {
+  readonly #rows = new Map<string, IndexedRow>();
+  readonly #groups = new Map<string, Split>();
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  judge(candidate: RowCandidate): Verdict {
+    const known = this.#rows.get(candidate.clipId);
+    if (known === undefined) return { kind: 'new' };
+    const same =
+      known.contentHash === candidate.contentHash &&
+      known.label === candidate.label &&
+      (candidate.split === undefined || candidate.split === known.split);
+    if (same) return { kind: 'duplicate' };
+    if (candidate.sentAtMs < known.sentAtMs) return { kind: 'outdated' };
+    return { kind: 'supersedes', old: known };
+  }
+
+  set(clipId: string, row: IndexedRow): void {
+    this.#rows.set(clipId, row);
+    if (row.group !== undefined && !this.#groups.has(row.group)) this.#groups.set(row.group, row.split);
+  }
+
+  /** The split the clip has, or the one its group has: neither is ever spread over two. */
+  splitOf(clipId: string, group: string | undefined): Split | undefined {
+    return this.#rows.get(clipId)?.split ?? (group === undefined ? undefined : this.#groups.get(group));
+  }
+}
