@@ -41,6 +41,7 @@ export const storePaths = {
     `datasets/${name}/stream/${extractionKey}/manifests`,
   streamManifest: (name: string, extractionKey: string, generation: number) =>
     `datasets/${name}/stream/${extractionKey}/manifests/${String(generation).padStart(12, '0')}.json`,
+  streamShards: (name: string, extractionKey: string) => `datasets/${name}/stream/${extractionKey}/shards`,
   streamShard: (name: string, extractionKey: string, split: Split, key: string) =>
     `datasets/${name}/stream/${extractionKey}/shards/${split}-${key}.arrow`,
   /** A line a row of that shard: who it is and which event it came from. */

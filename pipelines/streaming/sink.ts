@@ -1,0 +1,221 @@
+/**
+ * The sink: `modalmix.features` → stream shards of the dataset, each row exactly once. It reads from the
+ * offsets that the newest manifest names, never from a consumer group's, so shards and position cannot
+ * come apart. The group's offsets are written too, but only so that common tools show its lag.
+ */
+import type { KafkaConsumer, Message, Producer, TopicPartitionOffset } from 'node-rdkafka';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { consumerGroups } from '../../schemas/names.ts';
+import type { Store } from '../store/store.ts';
+import type { SplitShares } from './choose-split.ts';
+import { connectConsumer, connectProducer, consume, disconnect, partitionsOf, watermarks } from './clients.ts';
+import type { KafkaConnection } from './connection.ts';
+import { sendDeadLetters } from './dead-letter.ts';
+import { keepRunning } from './keep-running.ts';
+import type { Log } from './log.ts';
+import type { PartitionLag, StreamMetrics } from './metrics.ts';
+import { openSinkState } from './open-sink.ts';
+import type { SinkState } from './sink-state.ts';
+import { topicsOf, type StreamTarget } from './stream-target.ts';
+import { ensureTopics, maxFeatureBytes } from './topics.ts';
+
+export interface SinkInput {
+  readonly target: StreamTarget;
+  readonly store: Store;
+  /** A dataset version whose clips count as known. */
+  readonly baseVersion?: string;
+  /** How clips are split that no event, no earlier row and no group decides. */
+  readonly shares: SplitShares;
+  /** Asked again whenever the connection was lost. */
+  readonly connect: () => Promise<KafkaConnection>;
+  /** Written into the manifests, for whoever looks why a sink was fenced. */
+  readonly writerId: string;
+  readonly metrics: StreamMetrics;
+  readonly log: Log;
+  /** Publishes what was taken, then stops. */
+  readonly signal: AbortSignal;
+}
+
+const READ_TIMEOUT_MS = 100;
+const READ_BATCH = 32;
+const BYTES_PER_MIB = 1_048_576;
+const PREFETCH_KIB = 65_536;
+
+/**
+ * Runs until the signal.
+ * @throws ModalmixError `config` when another sink took the dataset over or the topic is not the one that
+ *   the manifest's offsets are about, `input` when a manifest or shard cannot be read
+ */
+export async function runSink(input: SinkInput): Promise<void> {
+  const { target, log, metrics, signal } = input;
+  await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
+    const connection = await input.connect();
+    await ensureTopics(connection, target.stream);
+    const state = await openSinkState(input);
+    const session = await SinkSession.open(input, connection, state);
+    metrics.watchLag(() => session.lag());
+    try {
+      await session.run();
+    } finally {
+      metrics.watchLag(() => []);
+      await session.close();
+      await state.discard();
+    }
+  });
+}
+
+class SinkSession {
+  readonly #input: SinkInput;
+  readonly #topic: string;
+  readonly #state: SinkState;
+  readonly #consumer: KafkaConsumer;
+  readonly #producer: Producer;
+  readonly #partitions: number;
+  #sentAtMs: number[] = [];
+
+  private constructor(
+    input: SinkInput,
+    state: SinkState,
+    consumer: KafkaConsumer,
+    producer: Producer,
+    partitions: number,
+  ) {
+    this.#input = input;
+    this.#topic = topicsOf(input.target).features;
+    this.#state = state;
+    this.#consumer = consumer;
+    this.#producer = producer;
+    this.#partitions = partitions;
+  }
+
+  static async open(input: SinkInput, connection: KafkaConnection, state: SinkState): Promise<SinkSession> {
+    const { features } = topicsOf(input.target);
+    const largest = maxFeatureBytes(input.target.stream);
+    const consumer = await connectConsumer(connection, 'sink', {
+      'group.id': consumerGroups(input.target.stream.topicPrefix, input.target.name).sink,
+      'fetch.message.max.bytes': largest,
+      'fetch.max.bytes': Math.max(largest, PREFETCH_KIB * 1_024),
+      'receive.message.max.bytes': 2 * Math.max(largest, PREFETCH_KIB * 1_024),
+      'queued.max.messages.kbytes': PREFETCH_KIB,
+      'queued.min.messages': 1_000,
+    });
+    let producer: Producer | undefined;
+    try {
+      producer = await connectProducer(connection, 'sink', { dr_cb: true });
+      const partitions = (await partitionsOf(consumer, features)) ?? 0;
+      consumer.setDefaultConsumeTimeout(READ_TIMEOUT_MS);
+      consumer.on('partition.eof', ({ topic, partition, offset }) => {
+        if (topic === features) state.reachEnd(partition, offset);
+      });
+      const session = new SinkSession(input, state, consumer, producer, partitions);
+      consumer.assign(await session.#startOffsets());
+      return session;
+    } catch (error) {
+      await disconnect(consumer);
+      if (producer !== undefined) await disconnect(producer);
+      throw error;
+    }
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#input;
+    while (!signal.aborted) {
+      for (const message of await consume(this.#consumer, READ_BATCH)) {
+        await this.#take(message);
+        if (this.#isFull()) await this.#publish();
+      }
+      if (this.#isDue()) await this.#publish();
+    }
+    if (this.#state.since !== undefined) await this.#publish();
+  }
+
+  async close(): Promise<void> {
+    await disconnect(this.#consumer);
+    await disconnect(this.#producer);
+  }
+
+  lag(): PartitionLag[] {
+    if (!this.#consumer.isConnected()) return [];
+    return Array.from({ length: this.#partitions }, (_, partition) => {
+      const { highOffset } = this.#consumer.getWatermarkOffsets(this.#topic, partition);
+      const next = this.#state.nextOffset(partition) ?? 0;
+      return { topic: this.#topic, partition, lag: Math.max(0, highOffset - next) };
+    });
+  }
+
+  async #take(message: Message): Promise<void> {
+    const taken = await this.#state.take(message);
+    this.#input.metrics.records.inc({ outcome: taken.as });
+    this.#input.metrics.inFlight.set(this.#state.rows);
+    if (taken.sentAtMs !== undefined) this.#sentAtMs.push(taken.sentAtMs);
+  }
+
+  #isFull(): boolean {
+    const { flushRows, flushMiB } = this.#input.target.stream.sink;
+    return this.#state.rows >= flushRows || this.#state.bytes >= flushMiB * BYTES_PER_MIB;
+  }
+
+  #isDue(): boolean {
+    const { since } = this.#state;
+    return since !== undefined && Date.now() - since >= this.#input.target.stream.sink.flushS * 1_000;
+  }
+
+  async #publish(): Promise<void> {
+    const { metrics, log } = this.#input;
+    const started = performance.now();
+    const rows = this.#state.rows;
+    // A letter that is written twice is listed once; one that is never written would be lost.
+    await sendDeadLetters(this.#producer, topicsOf(this.#input.target), this.#state.letters);
+    const bytes = await this.#state.publish();
+    metrics.work.observe((performance.now() - started) / 1_000);
+    metrics.bytes.inc(bytes);
+    metrics.inFlight.set(0);
+    const now = Date.now();
+    for (const sentAtMs of this.#sentAtMs) metrics.latency.observe(Math.max(0, now - sentAtMs) / 1_000);
+    this.#sentAtMs = [];
+    const { generation, offsets, counts } = this.#state.manifest;
+    log.info({ generation, rows, bytes, counts }, 'published');
+    this.#consumer.commit(
+      Object.entries(offsets).map(([partition, offset]) => ({
+        topic: this.#topic,
+        partition: Number(partition),
+        offset,
+      })),
+    );
+  }
+
+  async #startOffsets(): Promise<TopicPartitionOffset[]> {
+    const { offsets } = this.#state.manifest;
+    return await Promise.all(
+      Array.from({ length: this.#partitions }, async (_, partition) => {
+        const { lowOffset, highOffset } = await watermarks(this.#consumer, this.#topic, partition);
+        const next = offsets[String(partition)];
+        if (next !== undefined && next > highOffset) throw this.#otherTopic(partition, next, highOffset);
+        if ((next ?? 0) < lowOffset) throw this.#tooLate(partition, next ?? 0, lowOffset);
+        return { topic: this.#topic, partition, offset: next ?? 0 };
+      }),
+    );
+  }
+
+  #otherTopic(partition: number, next: number, end: number): ModalmixError {
+    return new ModalmixError(
+      'config',
+      `the manifest covers offsets up to ${String(next)}, but the partition ends at ${String(end)}`,
+      {
+        where: `${this.#topic}/${String(partition)}`,
+        fix: 'The topic was deleted and made anew, or these are other brokers. Use another stream.topicPrefix or another store.',
+      },
+    );
+  }
+
+  #tooLate(partition: number, next: number, start: number): ModalmixError {
+    return new ModalmixError(
+      'config',
+      `offsets ${String(next)} to ${String(start - 1)} were deleted before they reached a shard`,
+      {
+        where: `${this.#topic}/${String(partition)}`,
+        fix: 'The topic keeps records for too short a time (stream.topics.retentionHours). Send those clips again under another stream.topicPrefix.',
+      },
+    );
+  }
+}
