@@ -12,13 +12,16 @@ import {
   MESSAGES,
   WORKFLOWS,
   progressKeys,
+  type RebuildAndTrainInput,
   type RebuildAndTrainOutput,
   type RebuildDatasetInput,
   type RebuildDatasetOutput,
   type RunReference,
+  type TrainModelInput,
   type TrainModelOutput,
 } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
+import { DATASET, TRAINING, dataset, resumableTraining } from './scripts.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 
 let server: TestServer;
@@ -28,8 +31,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.stop();
 });
-
-const DATASET = { name: 'clips', version: 'v1' };
 
 async function start<Input extends RunReference>(
   type: (typeof WORKFLOWS)[keyof typeof WORKFLOWS],
@@ -50,24 +51,6 @@ async function untilState(handle: WorkflowHandle, state: Progress['state']): Pro
     timeout: 10_000,
     interval: 50,
   });
-}
-
-/** A dataset of `shards` shards of 4 clips, of which each is extracted by `extract`. */
-function dataset(shards: number, extract: (shardIndex: number) => Promise<void>) {
-  return {
-    planDataset: async () => ({
-      dataset: DATASET,
-      shards,
-      shardsToBuild: Array.from({ length: shards }, (_, index) => index),
-      clips: 4 * shards,
-      clipsReused: 0,
-    }),
-    extractShard: async ({ shardIndex }) => {
-      await extract(shardIndex);
-      return { clips: 4, quarantined: 0 };
-    },
-    publishDataset: async () => ({ clips: 4 * shards, quarantined: 0 }),
-  } satisfies Partial<ScriptedActivities>;
 }
 
 describe('a rebuild', () => {
@@ -195,41 +178,11 @@ describe('an error', () => {
   });
 });
 
-/** Trains until told to stop, `steps` at most; what it has done is kept as a checkpoint would. */
-function resumableTraining(steps: number) {
-  const checkpoint = { step: 0, starts: 0, stops: 0 };
-  const script = {
-    ...dataset(1, async () => undefined),
-    train: async ({ method, seed }) =>
-      await runStage(progressKeys.train, async ({ signal, onProgress }) => {
-        checkpoint.starts += 1;
-        for (; checkpoint.step < steps; checkpoint.step += 1) {
-          if (signal.aborted) {
-            checkpoint.stops += 1;
-            throw new ModalmixError('cancelled', 'stopped after a checkpoint');
-          }
-          onProgress({ done: checkpoint.step, total: steps, loss: 1, epoch: 1, epochs: 2 });
-          await sleep(20);
-        }
-        return { trainingId: `${method}-${String(seed)}`, steps, epochs: 2, weightsSha256: 'ab' };
-      }),
-    evaluate: async ({ method, seed }) => ({
-      trainingId: `${method}-${String(seed)}`,
-      accuracy: 0.9,
-      samples: 12,
-    }),
-    writeReport: async () => ({ report: 'report/index.html', summary: 'summary.json' }),
-  } satisfies Partial<ScriptedActivities>;
-  return { checkpoint, script };
-}
-
-const TRAINING = { dataset: DATASET, method: 'b-mm', seed: 0 } as const;
-
 describe('a training', () => {
   it('that is paused stops after a checkpoint, and resumed goes on from there', async () => {
     const { checkpoint, script } = resumableTraining(150);
     await withScriptedWorkers(server.address, script, async () => {
-      const handle = await start(WORKFLOWS.trainModel, TRAINING);
+      const handle = await start<TrainModelInput>(WORKFLOWS.trainModel, TRAINING);
       await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(10), { timeout: 10_000 });
       await handle.signal(MESSAGES.pause);
       await vi.waitFor(() => expect(checkpoint.stops).toBe(1), { timeout: 10_000 });
@@ -245,7 +198,7 @@ describe('a training', () => {
   it('that is cancelled is waited for, and ends as cancelled', async () => {
     const { checkpoint, script } = resumableTraining(10_000);
     await withScriptedWorkers(server.address, script, async () => {
-      const handle = await start(WORKFLOWS.trainModel, TRAINING);
+      const handle = await start<TrainModelInput>(WORKFLOWS.trainModel, TRAINING);
       await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(5), { timeout: 10_000 });
       await handle.cancel();
       const error: unknown = await handle.result().catch((thrown: unknown) => thrown);
@@ -266,7 +219,10 @@ describe('a training', () => {
       },
     } satisfies Partial<ScriptedActivities>;
     await withScriptedWorkers(server.address, script, async () => {
-      const handle = await start(WORKFLOWS.trainModel, { ...TRAINING, heartbeatTimeoutMs: 1_000 });
+      const handle = await start<TrainModelInput>(WORKFLOWS.trainModel, {
+        ...TRAINING,
+        heartbeatTimeoutMs: 1_000,
+      });
       await handle.result();
     });
     expect(attempts).toBe(2);
@@ -277,7 +233,10 @@ describe('the main job', () => {
   it('rebuilds, trains and evaluates each method with each seed, and reports', async () => {
     const { script } = resumableTraining(3);
     await withScriptedWorkers(server.address, script, async () => {
-      const handle = await start(WORKFLOWS.rebuildAndTrain, { methods: ['joint', 'b-mm'], seeds: [0, 1] });
+      const handle = await start<RebuildAndTrainInput>(WORKFLOWS.rebuildAndTrain, {
+        methods: ['joint', 'b-mm'],
+        seeds: [0, 1],
+      });
       const output = (await handle.result()) as RebuildAndTrainOutput;
       expect(output.trainingIds).toEqual(['joint-0', 'joint-1', 'b-mm-0', 'b-mm-1']);
       const { state, stages } = await progressOf(handle);
@@ -290,7 +249,10 @@ describe('the main job', () => {
   it('tells its children of a pause, and waits for them when it is cancelled', async () => {
     const { checkpoint, script } = resumableTraining(10_000);
     await withScriptedWorkers(server.address, script, async () => {
-      const handle = await start(WORKFLOWS.rebuildAndTrain, { methods: ['b-mm'], seeds: [0] });
+      const handle = await start<RebuildAndTrainInput>(WORKFLOWS.rebuildAndTrain, {
+        methods: ['b-mm'],
+        seeds: [0],
+      });
       await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(5), { timeout: 10_000 });
       expect((await progressOf(handle)).children).toEqual([`${handle.workflowId}/train/b-mm-s0`]);
       await handle.signal(MESSAGES.pause);
