@@ -79,7 +79,10 @@ export default defineConfig(
     },
   },
   {
-    plugins: { boundaries },
+    // Its own types describe a module, ESLint's a plugin.
+    plugins: {
+      boundaries: /** @type {import('eslint').ESLint.Plugin} */ (/** @type {unknown} */ (boundaries)),
+    },
     settings: {
       'boundaries/root-path': import.meta.dirname,
       'boundaries/elements': elements,

@@ -15,7 +15,7 @@ export async function extractShard(
       name: dataset.name,
       version: dataset.version,
       shardIndex,
-      extractor: services.createExtractor(),
+      extractor: await services.extractor(),
       concurrency: services.clipsAtOnce,
       onProgress,
       signal,

@@ -16,7 +16,7 @@ export async function planDataset(services: Services, input: RunReference): Prom
       name: config.name,
       index,
       extraction: config.extraction,
-      extractorVersion: services.createExtractor().version,
+      extractorVersion: (await services.extractor()).version,
       onProgress,
       signal,
     });

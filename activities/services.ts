@@ -4,7 +4,8 @@ import type { Store } from '../pipelines/store/store.ts';
 
 export interface Services {
   readonly openStore: (uri: string) => Store;
-  readonly createExtractor: () => Extractor;
+  /** One for all activities; made when it is first needed, since a worker that only trains needs no ffmpeg. */
+  readonly extractor: () => Promise<Extractor>;
   /** Clips a shard's activity extracts at a time. */
   readonly clipsAtOnce: number;
 }

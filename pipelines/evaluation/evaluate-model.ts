@@ -169,7 +169,8 @@ class Evaluation {
         onBatch(batch, plain);
         const features: FeatureRows = {
           clipIds: [...batch.rows].map((row) => shards.clipIds[row] ?? ''),
-          labels: batch.labels,
+          // A batch is valid until the next; the writer may still hold its rows then.
+          labels: batch.labels.slice(),
           predicted: predictedClasses({
             labels: batch.labels,
             probabilities: plain.logits,

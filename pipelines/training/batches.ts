@@ -59,7 +59,7 @@ function cut(order: Int32Array, size: number): Int32Array[] {
 }
 
 export interface BatchReaderOptions {
-  readonly manifest: DatasetManifest;
+  readonly manifest: Pick<DatasetManifest, 'normalisation'>;
   readonly modalities: readonly Modality[];
   readonly cropPx: number;
 }

@@ -84,8 +84,13 @@ function robustnessOf(
   const levels = [...new Set(evaluations.flatMap(({ noised }) => noised.map(({ level }) => level)))].sort(
     (a, b) => a - b,
   );
+  const droppable = evaluations.some(({ dropped }) => Object.keys(dropped).length > 0);
   return {
-    conditions: ['intact', ...levels.map((level) => `noise ${String(level)}`), 'dropped'],
+    conditions: [
+      'intact',
+      ...levels.map((level) => `noise ${String(level)}`),
+      ...(droppable ? ['dropped'] : []),
+    ],
     byModality: modalities.map((modality) => ({
       modality,
       methods: methods.map((method) => {
@@ -106,7 +111,7 @@ function robustnessOf(
           accuracy: series([
             mean(own.map(({ fused }) => fused.accuracy)),
             ...levels.map(atLevel),
-            mean(own.map(({ dropped }) => dropped[modality]?.accuracy)),
+            ...(droppable ? [mean(own.map(({ dropped }) => dropped[modality]?.accuracy))] : []),
           ]),
         };
       }),

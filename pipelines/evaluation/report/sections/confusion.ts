@@ -9,8 +9,8 @@ export function confusionSection(data: ReportData): Html {
   return markup`${sectionHeading(
     'confusion',
     'Confusion',
-    markup`Test clips by true class (rows) and predicted class (columns)${seeds}; the shade is the share of
-      the row.`,
+    markup`Test clips by true class (rows) and predicted class (columns)${seeds}; the stronger
+      the colour, the larger the share of the row.`,
   )}
     <label class="choice"
       >Method shown

@@ -1,0 +1,31 @@
+/** `modalmix rebuild`: extract what is missing and publish the dataset. */
+import { WORKFLOWS, workflowIds, type RebuildDatasetOutput } from '../../schemas/workflows.ts';
+import { prepareRun, storeRunConfig } from '../prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
+import type { Screen } from '../screens/screen.ts';
+import { connect } from '../session.ts';
+
+/** @param target a config file or a folder of clips */
+export async function rebuild(target: string, flags: FollowFlags, screen: Screen): Promise<void> {
+  const prepared = await prepareRun(target, screen);
+  const { runId } = prepared;
+  const session = await connect(screen);
+  try {
+    await storeRunConfig(prepared);
+    const workflowId = workflowIds.rebuild(runId);
+    const input = runReference(prepared);
+    const joined = await startOrJoin(session.client, { type: WORKFLOWS.rebuildDataset, workflowId, input });
+    screen.event(joined ? 'joined' : 'started', { runId, store: prepared.config.store });
+    const again = `modalmix rebuild ${target}`;
+    const outputs = await followToEnd(session, runId, [workflowId], screen, flags, again);
+    if (outputs === undefined) return;
+    const output = outputs[0] as RebuildDatasetOutput;
+    screen.say(
+      `Dataset ${output.dataset.name}, version ${output.dataset.version}: ${String(output.clips)} clips in ${String(output.shards)} shards ` +
+        `(${String(output.shardsBuilt)} written now), ${String(output.quarantined)} clips quarantined.`,
+    );
+    screen.event('finished', { runId, ...output });
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,31 @@
+/** `modalmix run`: the main job, from clips to a report. */
+import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../schemas/workflows.ts';
+import { prepareRun, storeRunConfig } from '../prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
+import type { Screen } from '../screens/screen.ts';
+import { connect } from '../session.ts';
+import { showResult } from '../show-result.ts';
+
+/** @param target a config file or a folder of clips */
+export async function run(target: string, flags: FollowFlags, screen: Screen): Promise<void> {
+  const prepared = await prepareRun(target, screen);
+  const { runId, config } = prepared;
+  const input: RebuildAndTrainInput = {
+    ...runReference(prepared),
+    methods: [...new Set(config.training.methods)],
+    seeds: [...new Set(config.training.seeds)],
+  };
+  const session = await connect(screen);
+  try {
+    await storeRunConfig(prepared);
+    const workflowId = workflowIds.run(runId);
+    const start = { type: WORKFLOWS.rebuildAndTrain, workflowId, input };
+    const joined = await startOrJoin(session.client, start);
+    screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}`);
+    screen.event(joined ? 'joined' : 'started', { runId, store: config.store });
+    const outputs = await followToEnd(session, runId, [workflowId], screen, flags, `modalmix run ${target}`);
+    if (outputs !== undefined) await showResult(prepared, screen);
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,39 @@
+/** `modalmix status`: the runs, or one run's stages. */
+import { findRun, listRuns, type FoundRun } from '../find-runs.ts';
+import { progressOf } from '../follow.ts';
+import type { Screen } from '../screens/screen.ts';
+import { connect } from '../session.ts';
+import { duration, stageFacts } from '../stage-text.ts';
+
+export async function status(runId: string | undefined, screen: Screen): Promise<void> {
+  const session = await connect(screen);
+  try {
+    if (runId === undefined) {
+      const runs = await listRuns(session.client);
+      if (runs.length === 0)
+        screen.say('No runs yet. Start one: modalmix run <config.yaml or folder of clips>');
+      for (const one of runs) {
+        screen.say(describe(one));
+        screen.event('run', { ...one });
+      }
+      return;
+    }
+    for (const one of await findRun(session.client, runId)) {
+      const progress = await progressOf(session.client, [one.workflowId]);
+      screen.say(describe({ ...one, state: one.state === 'running' ? progress.state : one.state }));
+      for (const stage of progress.stages) {
+        const mark = { done: '✔', running: '·', pending: ' ' }[stage.state];
+        screen.say(`  ${mark} ${stage.label.padEnd(26)} ${stageFacts(stage)}`);
+      }
+      if (progress.note !== undefined) screen.say(`  ${progress.note}`);
+      screen.event('run', { ...one, progress });
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+function describe(run: FoundRun): string {
+  const seconds = ((run.closedAt ?? new Date()).getTime() - run.startedAt.getTime()) / 1000;
+  return `${run.runId}  ${run.type}  ${run.state}  since ${run.startedAt.toISOString()}, ${duration(seconds)}`;
+}

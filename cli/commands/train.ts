@@ -1,0 +1,85 @@
+/** `modalmix train` and `modalmix evaluate`: one stage alone, on the dataset that the last rebuild published. */
+import { z } from 'zod';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { storePaths } from '../../schemas/names.ts';
+import {
+  WORKFLOWS,
+  workflowIds,
+  type DatasetReference,
+  type EvaluateModelOutput,
+  type TrainModelOutput,
+  type TrainingReference,
+} from '../../schemas/workflows.ts';
+import { prepareRun, type PreparedRun } from '../prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
+import type { Screen } from '../screens/screen.ts';
+import { connect } from '../session.ts';
+
+const STAGES = {
+  train: {
+    type: WORKFLOWS.trainModel,
+    id: workflowIds.train,
+    tell: (output: unknown) => {
+      const { trainingId, steps, weightsSha256 } = output as TrainModelOutput;
+      return `${trainingId}: ${String(steps)} steps, weights ${weightsSha256.slice(0, 16)}`;
+    },
+  },
+  evaluate: {
+    type: WORKFLOWS.evaluateModel,
+    id: workflowIds.evaluate,
+    tell: (output: unknown) => {
+      const { trainingId, accuracy, samples } = output as EvaluateModelOutput;
+      return `${trainingId}: ${(100 * accuracy).toFixed(1)} % of ${String(samples)} test clips`;
+    },
+  },
+} as const;
+
+/** Every method and seed of the config, side by side as the workers' slots allow. */
+export async function trainOrEvaluate(
+  command: keyof typeof STAGES,
+  target: string,
+  flags: FollowFlags,
+  screen: Screen,
+): Promise<void> {
+  const prepared = await prepareRun(target, screen);
+  const { runId } = prepared;
+  const stage = STAGES[command];
+  const dataset = await publishedDataset(prepared, target);
+  const inputs: TrainingReference[] = prepared.config.training.methods.flatMap((method) =>
+    prepared.config.training.seeds.map((seed) => ({ ...runReference(prepared), dataset, method, seed })),
+  );
+  const session = await connect(screen);
+  try {
+    const workflows: string[] = [];
+    for (const input of inputs) {
+      const workflowId = stage.id(runId, input.method, input.seed);
+      workflows.push(workflowId);
+      await startOrJoin(session.client, { type: stage.type, workflowId, input });
+    }
+    screen.event('started', { runId, workflows });
+    const again = `modalmix ${command} ${target}`;
+    const outputs = await followToEnd(session, runId, workflows, screen, flags, again);
+    if (outputs === undefined) return;
+    for (const output of outputs) screen.say(stage.tell(output));
+    screen.event('finished', { runId, outputs });
+  } finally {
+    await session.close();
+  }
+}
+
+const datasetReferenceSchema = z.object({ name: z.string(), version: z.string() });
+
+/** @throws ModalmixError `config` when the run's dataset was never built */
+export async function publishedDataset(
+  { store, runId }: Pick<PreparedRun, 'store' | 'runId'>,
+  target: string,
+): Promise<DatasetReference> {
+  const bytes = await store.find(storePaths.runDataset(runId));
+  if (bytes === undefined) {
+    throw new ModalmixError('config', 'its dataset has not been built', {
+      where: target,
+      fix: `Run "modalmix rebuild ${target}" first, or "modalmix run ${target}" for everything.`,
+    });
+  }
+  return datasetReferenceSchema.parse(JSON.parse(bytes.toString('utf8')));
+}

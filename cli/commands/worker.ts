@@ -1,0 +1,13 @@
+/** `modalmix worker`: works in the foreground until Ctrl-C or SIGTERM. */
+import { workUntilStopped, workerProcessOptions } from '../../infra/worker-process.ts';
+
+export interface WorkerFlags {
+  readonly queues?: string;
+  readonly slots?: string;
+  readonly metrics?: string;
+}
+
+/** @throws ModalmixError `config` for unknown queues and counts that are none */
+export async function work(flags: WorkerFlags): Promise<void> {
+  await workUntilStopped(workerProcessOptions(flags.queues, flags.slots, flags.metrics));
+}

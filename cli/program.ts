@@ -1,0 +1,170 @@
+/** The command line of `modalmix`. */
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
+import { openScreen, type Screen } from './screens/screen.ts';
+
+interface CommonFlags {
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+}
+
+interface RunFlags extends CommonFlags {
+  readonly detach?: boolean;
+}
+
+interface WorkerFlags extends CommonFlags {
+  readonly queues: string;
+  readonly slots?: string;
+  readonly metrics?: string;
+}
+
+const TARGET = 'a config file, or a folder with one folder of clips a class';
+
+/**
+ * @param argv the words after `modalmix`
+ * @returns the exit code (`schemas/errors.ts`)
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command('modalmix')
+    .description('From labelled video clips to a trained, balanced multimodal classifier.')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .addOption(new Option('--json', 'one JSON object a line, for scripts'))
+    .addOption(new Option('--verbose', 'show where an error comes from'));
+  let exitCode: number = EXIT_CODES.ok;
+
+  /** Each command's module is loaded only when it is called, so that `--help` is quick. */
+  const command = (
+    words: string,
+    description: string,
+    action: (args: readonly string[], flags: never, screen: Screen) => Promise<number | undefined>,
+  ) =>
+    program
+      .command(words)
+      .description(description)
+      .action(async function (this: Command) {
+        const flags = this.optsWithGlobals<CommonFlags>();
+        const screen = openScreen(flags);
+        try {
+          const args = this.processedArgs as string[];
+          exitCode = (await action(args, flags as never, screen)) ?? EXIT_CODES.ok;
+        } catch (error) {
+          screen.close();
+          exitCode = tellError(error, flags, screen);
+        }
+      });
+
+  command(
+    'run <target>',
+    `the whole job; the target is ${TARGET}`,
+    async ([target], flags: RunFlags, screen) => {
+      const { run } = await import('./commands/run.ts');
+      await run(target!, flags, screen);
+      return undefined;
+    },
+  ).option('--detach', 'start it and leave it running');
+
+  command(
+    'rebuild <target>',
+    'extract features and publish the dataset',
+    async ([target], flags: RunFlags, screen) => {
+      const { rebuild } = await import('./commands/rebuild.ts');
+      await rebuild(target!, flags, screen);
+      return undefined;
+    },
+  ).option('--detach', 'start it and leave it running');
+
+  for (const stage of ['train', 'evaluate'] as const) {
+    command(
+      `${stage} <target>`,
+      `${stage} each method and seed on the dataset built last`,
+      async ([target], flags: RunFlags, screen) => {
+        const { trainOrEvaluate } = await import('./commands/train.ts');
+        await trainOrEvaluate(stage, target!, flags, screen);
+        return undefined;
+      },
+    ).option('--detach', 'start it and leave it running');
+  }
+
+  command(
+    'report <target>',
+    "write the run's report again",
+    async ([target], _flags: CommonFlags, screen) => {
+      const { report } = await import('./commands/report.ts');
+      await report(target!, screen);
+      return undefined;
+    },
+  );
+
+  command(
+    'status [runId]',
+    'the runs, or the stages of one',
+    async ([runId], _flags: CommonFlags, screen) => {
+      const { status } = await import('./commands/status.ts');
+      await status(runId, screen);
+      return undefined;
+    },
+  );
+
+  for (const [name, description] of [
+    ['pause', 'let a run rest; nothing is lost'],
+    ['resume', 'let a paused run go on'],
+    ['cancel', 'stop a run; what is done is kept'],
+  ] as const) {
+    command(`${name} <runId>`, description, async ([runId], _flags: CommonFlags, screen) => {
+      const { controlRun } = await import('./commands/control.ts');
+      await controlRun(name, runId!, screen);
+      return undefined;
+    });
+  }
+
+  command('worker', 'work for runs until stopped, in the foreground', async (_args, flags: WorkerFlags) => {
+    const { work } = await import('./commands/worker.ts');
+    await work(flags);
+    return undefined;
+  })
+    .option('--queues <names>', 'of media, training, control', 'media,training,control')
+    .option('--slots <counts>', 'work at a time, e.g. media=2,training=1')
+    .option('--metrics <host:port>', 'where Prometheus may read metrics');
+
+  command(
+    'doctor',
+    'what is installed, what is missing, what mends it',
+    async (_args, flags: CommonFlags) => {
+      const { doctor } = await import('./doctor.ts');
+      return await doctor({ json: flags.json === true });
+    },
+  );
+
+  command(
+    'demo',
+    'the whole job on embedded data: spoken and drawn digits',
+    async (_args, flags: RunFlags, screen) => {
+      const { demo } = await import('./commands/demo.ts');
+      await demo(flags, screen);
+      return undefined;
+    },
+  ).option('--detach', 'start it and leave it running');
+
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.badInput;
+  }
+  return exitCode;
+}
+
+function tellError(error: unknown, flags: CommonFlags, screen: Screen): number {
+  const kind = error instanceof ModalmixError ? error.kind : 'internal';
+  if (flags.json === true) {
+    const facts = error instanceof ModalmixError ? { where: error.where, fix: error.fix } : {};
+    const message = error instanceof Error ? error.message : String(error);
+    screen.event('error', { kind, message, ...facts });
+  } else {
+    process.stderr.write(`error: ${describeError(error)}\n`);
+    if (kind === 'internal' && flags.verbose !== true) process.stderr.write('  (more with --verbose)\n');
+  }
+  if (flags.verbose === true && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  return exitCodeOf(kind);
+}

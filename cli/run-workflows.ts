@@ -1,0 +1,101 @@
+/** Starts the workflows of a command, or joins the ones that run, and follows them to their end. */
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { ENVIRONMENT, TASK_QUEUES } from '../schemas/names.ts';
+import { ModalmixError } from '../schemas/errors.ts';
+import type { RunReference, WORKFLOWS } from '../schemas/workflows.ts';
+import { Detached, follow } from './follow.ts';
+import type { PreparedRun } from './prepare-run.ts';
+import type { Screen } from './screens/screen.ts';
+import type { Session } from './session.ts';
+
+export interface WorkflowStart {
+  readonly type: (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
+  readonly workflowId: string;
+  readonly input: RunReference;
+}
+
+export interface FollowFlags {
+  readonly detach?: boolean;
+}
+
+const POLL_MS = 500;
+
+/** What the workflows of a run are told of it. */
+export function runReference({ runId, config }: PreparedRun): RunReference {
+  const name = ENVIRONMENT.heartbeatTimeoutS;
+  const given = process.env[name];
+  if (given === undefined || given === '') return { storeUri: config.store, runId };
+  const seconds = Number(given);
+  if (!(seconds >= 1)) {
+    throw new ModalmixError('config', `"${given}" is not a number of seconds, 1 or more`, { where: name });
+  }
+  return { storeUri: config.store, runId, heartbeatTimeoutMs: Math.round(seconds * 1000) };
+}
+
+/** @returns whether it was running already */
+export async function startOrJoin(client: Client, start: WorkflowStart): Promise<boolean> {
+  const joined = await isRunning(client, start.workflowId);
+  await client.workflow.start(start.type, {
+    workflowId: start.workflowId,
+    taskQueue: TASK_QUEUES.control,
+    args: [start.input],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    memo: { runId: start.input.runId, storeUri: start.input.storeUri },
+  });
+  return joined;
+}
+
+async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+/**
+ * @param again the command that joins the run
+ * @returns the outputs, in order; undefined when detached by flag or by Ctrl-C
+ * @throws ModalmixError the workflow's own error
+ */
+export async function followToEnd(
+  session: Session,
+  runId: string,
+  workflowIds: readonly string[],
+  screen: Screen,
+  flags: FollowFlags,
+  again: string,
+): Promise<unknown[] | undefined> {
+  const comeBack = `It goes on by itself.\n  see it:  modalmix status ${runId}\n  join it: ${again}\n  stop it: modalmix cancel ${runId}`;
+  if (flags.detach === true) {
+    screen.say(comeBack);
+    screen.event('detached', { runId });
+    return undefined;
+  }
+  const detach = new AbortController();
+  const onInterrupt = () => {
+    detach.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+  try {
+    return await follow(session.client, workflowIds, {
+      pollMs: POLL_MS,
+      signal: detach.signal,
+      revive: session.revive,
+      onProgress: (progress) => {
+        screen.progress(progress);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof Detached)) throw error;
+    screen.close();
+    screen.say(`\nDetached from ${runId}. ${comeBack}`);
+    screen.event('detached', { runId });
+    return undefined;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    screen.close();
+  }
+}

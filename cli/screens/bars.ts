@@ -1,0 +1,82 @@
+import { MultiBar, type SingleBar } from 'cli-progress';
+import type { Progress } from '../../schemas/progress.ts';
+import { shareDone, stageFacts } from '../stage-text.ts';
+import type { Screen } from './screen.ts';
+
+const LABEL_CHARACTERS = 26;
+const BAR_STEPS = 1_000;
+
+/** A bar for each stage that runs; a stage that is done becomes a line above them. */
+export class BarsScreen implements Screen {
+  #bars: MultiBar | undefined;
+  readonly #running = new Map<string, SingleBar>();
+  readonly #done = new Set<string>();
+  #note: SingleBar | undefined;
+
+  say(text: string): void {
+    if (this.#bars === undefined) process.stdout.write(`${text}\n`);
+    else this.#bars.log(`${text}\n`);
+  }
+
+  event(): void {
+    // Facts are for scripts.
+  }
+
+  progress(progress: Progress): void {
+    const bars = (this.#bars ??= openBars());
+    for (const stage of progress.stages) {
+      const bar = this.#running.get(stage.label);
+      if (stage.state === 'running') {
+        const text = stageFacts(stage);
+        const value = Math.round(BAR_STEPS * shareDone(stage));
+        if (bar === undefined) {
+          const payload = { label: stage.label.padEnd(LABEL_CHARACTERS), text };
+          this.#running.set(stage.label, bars.create(BAR_STEPS, value, payload));
+        } else bar.update(value, { text });
+        continue;
+      }
+      if (bar !== undefined) {
+        bars.remove(bar);
+        this.#running.delete(stage.label);
+      }
+      if (stage.state === 'done' && !this.#done.has(stage.label)) {
+        this.#done.add(stage.label);
+        bars.log(`✔ ${stage.label.padEnd(LABEL_CHARACTERS)} ${stageFacts(stage)}\n`);
+      }
+    }
+    this.#tell(bars, progress.state === 'paused' ? 'paused' : progress.note);
+    bars.update();
+  }
+
+  close(): void {
+    this.#bars?.stop();
+    this.#bars = undefined;
+    this.#running.clear();
+    this.#note = undefined;
+  }
+
+  #tell(bars: MultiBar, note: string | undefined): void {
+    if (note === undefined) {
+      if (this.#note !== undefined) bars.remove(this.#note);
+      this.#note = undefined;
+      return;
+    }
+    if (this.#note === undefined) {
+      this.#note = bars.create(1, 0, { text: note }, { format: '  {text}' });
+    } else this.#note.update(0, { text: note });
+  }
+}
+
+function openBars(): MultiBar {
+  return new MultiBar({
+    format: '  {label} {bar} {text}',
+    barsize: 24,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    hideCursor: true,
+    // Ctrl-C means "detach" here; the command decides what happens then.
+    gracefulExit: false,
+    clearOnComplete: true,
+    emptyOnZero: true,
+  });
+}

@@ -1,0 +1,57 @@
+/** A command's connection to Temporal, with server and workers running behind it. */
+import { Client, Connection } from '@temporalio/client';
+import { ModalmixError } from '../schemas/errors.ts';
+import { ensureSupervisor } from '../infra/supervise.ts';
+import { ensureTemporal } from '../infra/temporal/ensure-temporal.ts';
+import type { Screen } from './screens/screen.ts';
+
+export interface Session {
+  readonly client: Client;
+  /** Whether server and workers are this project's own. */
+  readonly embedded: boolean;
+  /** Starts what of server and workers has ended. */
+  readonly revive: () => Promise<void>;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Connects to the server that the environment names, else to the embedded one, which is started when it
+ * does not run, together with workers.
+ *
+ * @throws ModalmixError `transient` when the server does not answer
+ */
+export async function connect(screen: Screen): Promise<Session> {
+  const endpoint = await ensureTemporal();
+  if (endpoint.embedded) await ensureSupervisor();
+  const connection = await openConnection(endpoint.connection);
+  return {
+    client: new Client({ connection, namespace: endpoint.namespace }),
+    embedded: endpoint.embedded,
+    revive: async () => {
+      if (!endpoint.embedded) return;
+      try {
+        await ensureTemporal();
+        await ensureSupervisor();
+      } catch (error) {
+        screen.say(error instanceof Error ? error.message : String(error));
+      }
+    },
+    close: async () => {
+      await connection.close();
+    },
+  };
+}
+
+async function openConnection(options: { readonly address: string }): Promise<Connection> {
+  try {
+    return await Connection.connect({ ...options, connectTimeout: CONNECT_TIMEOUT_MS });
+  } catch (cause) {
+    throw new ModalmixError('transient', 'the Temporal server does not answer', {
+      where: options.address,
+      fix: 'Check TEMPORAL_ADDRESS and the network, or unset it to use the embedded server.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,19 @@
+/** The end of a run: the table of methods × accuracy and where the report is. */
+import { openStore } from '../pipelines/store/store.ts';
+import { storePaths } from '../schemas/names.ts';
+import { summarySchema } from '../schemas/summary.ts';
+import { resultTable } from './result-table.ts';
+import type { Screen } from './screens/screen.ts';
+
+/** @throws ModalmixError `input` when the run has no report yet */
+export async function showResult(
+  run: { readonly runId: string; readonly config: { readonly store: string } },
+  screen: Screen,
+): Promise<void> {
+  const store = openStore(run.config.store);
+  const bytes = await store.get(storePaths.summary(run.runId));
+  const summary = summarySchema.parse(JSON.parse(bytes.toString('utf8')));
+  const report = await store.localFile(storePaths.report(run.runId));
+  screen.say(`\n${resultTable(summary)}\n\nReport: ${report}`);
+  screen.event('finished', { runId: run.runId, report, summary });
+}

@@ -1,0 +1,70 @@
+/** Processes that outlive the one that started them: telling them from strangers, and ending them. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+
+/** A process id is given to another process one day; together with the start time it is not. */
+export const processIdentitySchema = z.object({ pid: z.int().positive(), startTime: z.string() });
+export type ProcessIdentity = z.infer<typeof processIdentitySchema>;
+
+const POLL_MS = 25;
+
+/** @returns undefined when no such process runs */
+export function identifyProcess(pid: number): ProcessIdentity | undefined {
+  const startTime = process.platform === 'linux' ? linuxStartTime(pid) : psStartTime(pid);
+  return startTime === undefined ? undefined : { pid, startTime };
+}
+
+export function isAlive(identity: ProcessIdentity): boolean {
+  return identifyProcess(identity.pid)?.startTime === identity.startTime;
+}
+
+/** @returns whether it ended within the time */
+export async function waitForEnd(identity: ProcessIdentity, withinMs: number): Promise<boolean> {
+  const deadline = Date.now() + withinMs;
+  while (isAlive(identity)) {
+    if (Date.now() > deadline) return false;
+    await sleep(POLL_MS);
+  }
+  return true;
+}
+
+/** Asks with SIGTERM, and after `graceMs` insists with SIGKILL. A process that is gone is fine. */
+export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
+  signal(identity, 'SIGTERM');
+  if (await waitForEnd(identity, graceMs)) return;
+  signal(identity, 'SIGKILL');
+  await waitForEnd(identity, graceMs);
+}
+
+function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
+  if (!isAlive(identity)) return;
+  try {
+    process.kill(identity.pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** Field 22 of `/proc/<pid>/stat` (proc(5)), counted after the name, which may hold spaces. */
+function linuxStartTime(pid: number): string | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // A zombie has ended; its parent has not looked yet.
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+function psStartTime(pid: number): string | undefined {
+  try {
+    const text = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+    return text === '' ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}

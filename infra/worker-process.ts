@@ -1,0 +1,102 @@
+/** A worker as a process: options from the command line, the server from the environment, SIGTERM to stop. */
+import { parseArgs } from 'node:util';
+import { createFfmpegExtractor } from '../pipelines/extraction/ffmpeg-extractor.ts';
+import type { Extractor } from '../pipelines/extraction/extractor.ts';
+import { openStore } from '../pipelines/store/store.ts';
+import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
+import { TASK_QUEUES } from '../schemas/names.ts';
+import { cacheFolder } from './folders.ts';
+import { ensureTemporal } from './temporal/ensure-temporal.ts';
+import { DEFAULT_SLOTS, clipsAtOnce, runWorkers, type QueueName } from './worker.ts';
+
+export interface WorkerProcessOptions {
+  readonly queues: readonly QueueName[];
+  readonly slots: Readonly<Record<QueueName, number>>;
+  readonly metricsAddress?: string;
+}
+
+/** Works until SIGTERM or SIGINT; a training then leaves a checkpoint first. */
+export async function workUntilStopped(options: WorkerProcessOptions): Promise<void> {
+  const stop = new AbortController();
+  let extractor: Promise<Extractor> | undefined;
+  const onSignal = () => {
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    const endpoint = await ensureTemporal();
+    await runWorkers({
+      ...options,
+      connection: endpoint.connection,
+      namespace: endpoint.namespace,
+      services: {
+        openStore,
+        extractor: async () => await (extractor ??= createFfmpegExtractor()),
+        clipsAtOnce: clipsAtOnce(options.slots.media),
+      },
+      cacheFolder: cacheFolder(),
+      stop: stop.signal,
+      // Whoever started this process may wait for it.
+      onReady: () => process.send?.('ready'),
+    });
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
+}
+
+/**
+ * @param queues `media,training,control` or some of them
+ * @param slots `media=2,training=1`; what is not named keeps its default
+ * @throws ModalmixError `config` for unknown queues and counts that are none
+ */
+export function workerProcessOptions(
+  queues: string | undefined,
+  slots: string | undefined,
+  metricsAddress: string | undefined,
+): WorkerProcessOptions {
+  const named = (queues ?? Object.keys(TASK_QUEUES).join(',')).split(',').map((name) => queueName(name));
+  const counts = (slots ?? '')
+    .split(',')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const [name, count] = pair.split('=');
+      const number = Number(count);
+      if (Number.isInteger(number) && number > 0) return [queueName(name ?? ''), number] as const;
+      throw new ModalmixError('config', `"${pair}" is not a queue and a count`, {
+        where: '--slots',
+        fix: 'Write it as media=2,training=1.',
+      });
+    });
+  return {
+    queues: [...new Set(named)],
+    slots: { ...DEFAULT_SLOTS, ...Object.fromEntries(counts) },
+    ...(metricsAddress === undefined ? {} : { metricsAddress }),
+  };
+}
+
+function queueName(text: string): QueueName {
+  const name = text.trim();
+  if (name in TASK_QUEUES) return name as QueueName;
+  throw new ModalmixError('config', `there is no queue "${name}"`, {
+    where: '--queues',
+    fix: `Choose from ${Object.keys(TASK_QUEUES).join(', ')}.`,
+  });
+}
+
+/**
+ * @param argv `--queues`, `--slots`, `--metrics`
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const text = { type: 'string' } as const;
+    const { values } = parseArgs({ args: [...argv], options: { queues: text, slots: text, metrics: text } });
+    await workUntilStopped(workerProcessOptions(values.queues, values.slots, values.metrics));
+    return EXIT_CODES.ok;
+  } catch (error) {
+    process.stderr.write(`error: ${describeError(error)}\n`);
+    return error instanceof ModalmixError ? exitCodeOf(error.kind) : EXIT_CODES.failed;
+  }
+}

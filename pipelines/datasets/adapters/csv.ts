@@ -1,0 +1,186 @@
+/** A table of clips with a header: `path,label[,split][,id][,group][,start][,end][,audio_path]`. */
+import { stat } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
+import { CsvError, parse, type Info } from 'csv-parse/sync';
+import pLimit from 'p-limit';
+import type { Split } from '../../../schemas/clip.ts';
+import type { DatasetConfig } from '../../../schemas/config.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import { countedNames } from '../assemble-index.ts';
+import { clipIdOf } from '../clip-id.ts';
+import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
+import { listFiles } from '../list-files.ts';
+import { sortedLabels } from '../labels.ts';
+import { isMediaFile } from '../media-files.ts';
+import { lineError, readListText } from '../read-list.ts';
+
+type CsvConfig = Extract<DatasetConfig, { format: 'csv' }>;
+
+const COLUMNS = ['path', 'label', 'split', 'id', 'group', 'start', 'end', 'audio_path'] as const;
+const SPLIT_NAMES: ReadonlyMap<string, Split> = new Map([
+  ['train', 'train'],
+  ['validation', 'validation'],
+  ['val', 'validation'],
+  ['test', 'test'],
+]);
+const STATS_AT_A_TIME = 32;
+
+interface Row {
+  readonly line: number;
+  readonly cells: Readonly<Record<string, string>>;
+}
+
+interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+export const csv: DatasetAdapter<CsvConfig> = {
+  async findClips(config) {
+    const file = resolve(config.file);
+    const root = config.root === undefined ? dirname(file) : resolve(config.root);
+    const table = parseTable(await readListText(file, 'dataset.file'), file);
+    const hasSplits = table.columns.includes('split');
+    const classNames = config.classes ?? sortedLabels(table.rows.map(({ cells }) => cells.label ?? ''));
+    const clips = table.rows.map((row) => clipOf(row, { file, root, classNames, hasSplits }));
+    const present = await presentFiles(clips);
+    // The table's own folder may be anybody's; one that was named holds this dataset.
+    const listed = new Set(clips.flatMap(({ path, audioPath }) => [path, audioPath]));
+    const inRoot = config.root === undefined ? [] : await listFiles(root, { where: 'dataset.root' });
+    const unused = table.columns.filter((name) => !(COLUMNS as readonly string[]).includes(name));
+    const withoutSound = clips.filter((clip) => clip.audioPath !== undefined && !present.has(clip.audioPath));
+    return {
+      classNames,
+      clips: clips
+        .filter((clip) => present.has(clip.path))
+        .map(({ audioPath, ...clip }) =>
+          audioPath !== undefined && present.has(audioPath) ? { ...clip, audioPath } : clip,
+        ),
+      splitRule: hasSplits
+        ? "the table's column split"
+        : `test: ${String(config.testShare)} by hash of the ${table.columns.includes('group') ? 'group' : 'clip'}`,
+      ...(hasSplits ? {} : { testShare: config.testShare }),
+      listed: clips.length,
+      listedMissing: clips.filter((clip) => !present.has(clip.path)).map((clip) => clip.path),
+      unlisted: inRoot
+        .filter((path) => isMediaFile(path) && !listed.has(path))
+        .map((path) => relative(root, path)),
+      notes: [
+        ...(unused.length === 0 ? [] : [`Columns that are not used: ${countedNames(unused)}.`]),
+        ...(withoutSound.length === 0
+          ? []
+          : [
+              `Clips whose audio_path is missing, used with their own sound: ${countedNames(withoutSound.map(({ clipId }) => clipId))}.`,
+            ]),
+      ],
+      where: file,
+    };
+  },
+};
+
+function parseTable(text: string, file: string): Table {
+  let columns: string[] = [];
+  let records: { record: Record<string, string>; info: Info }[];
+  try {
+    records = parse(text, {
+      columns: (header: string[]) => {
+        columns = header.map((name) => name.trim().toLowerCase());
+        return columns;
+      },
+      info: true,
+      skip_empty_lines: true,
+      trim: true,
+    });
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw lineError(
+      file,
+      typeof error.lines === 'number' ? error.lines : 1,
+      error.message,
+      'Correct the line: every row has as many cells as the header.',
+    );
+  }
+  const missing = ['path', 'label'].filter((name) => !columns.includes(name));
+  if (missing.length > 0) {
+    throw lineError(
+      file,
+      1,
+      `the header has no column ${missing.join(', ')}`,
+      `Begin the table with a line such as: ${COLUMNS.join(',')} (the first two are needed).`,
+    );
+  }
+  if (records.length === 0) {
+    throw new ModalmixError('config', 'the table has no row', { where: file, fix: 'List the clips.' });
+  }
+  return { columns, rows: records.map(({ record, info }) => ({ line: info.lines, cells: record })) };
+}
+
+interface RowContext {
+  readonly file: string;
+  readonly root: string;
+  readonly classNames: readonly string[];
+  readonly hasSplits: boolean;
+}
+
+function clipOf({ line, cells }: Row, { file, root, classNames, hasSplits }: RowContext): ListedClip {
+  const fail = (message: string, fix: string) => lineError(file, line, message, fix);
+  const cell = (name: (typeof COLUMNS)[number]) => (cells[name] === '' ? undefined : cells[name]);
+  const seconds = (name: 'start' | 'end') => {
+    const text = cell(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    if (Number.isFinite(value) && value >= 0) return value;
+    throw fail(`"${text}" is no time`, `Write ${name} in seconds from the start of the file.`);
+  };
+
+  const path = cell('path');
+  if (path === undefined) throw fail('the path is empty', 'Name the media file.');
+  const labelName = cell('label');
+  if (labelName === undefined) throw fail('the label is empty', 'Name the class.');
+  const label = classNames.indexOf(labelName);
+  if (label === -1) {
+    throw fail(
+      `"${labelName}" is no class`,
+      `Correct the label, or add it to dataset.classes (now: ${classNames.join(', ')}).`,
+    );
+  }
+  const split = SPLIT_NAMES.get((cell('split') ?? '').toLowerCase());
+  if (hasSplits && split === undefined) {
+    throw fail(`"${cells.split ?? ''}" is no split`, 'Write train, validation or test.');
+  }
+  const startS = seconds('start');
+  const endS = seconds('end');
+  if (endS !== undefined && endS <= (startS ?? 0)) {
+    throw fail(`the clip ends (${String(endS)} s) before it starts`, 'Correct start and end.');
+  }
+  const segment =
+    startS === undefined && endS === undefined ? '' : `-${String(startS ?? 0)}-${String(endS ?? 'end')}`;
+  const group = cell('group');
+  const audioPath = cell('audio_path');
+  return {
+    clipId: clipIdOf(cell('id') ?? path + segment),
+    path: resolve(root, path),
+    label,
+    ...(audioPath === undefined ? {} : { audioPath: resolve(root, audioPath) }),
+    ...(split === undefined ? {} : { split }),
+    ...(group === undefined ? {} : { group }),
+    ...(startS === undefined ? {} : { startS }),
+    ...(endS === undefined ? {} : { endS }),
+  };
+}
+
+async function presentFiles(clips: readonly ListedClip[]): Promise<ReadonlySet<string>> {
+  const paths = new Set(
+    clips.flatMap(({ path, audioPath }) => (audioPath === undefined ? [path] : [path, audioPath])),
+  );
+  const limit = pLimit(STATS_AT_A_TIME);
+  const checked = await Promise.all(
+    [...paths].map((path) =>
+      limit(async () => {
+        const facts = await stat(path).catch(() => undefined);
+        return facts?.isFile() === true ? path : undefined;
+      }),
+    ),
+  );
+  return new Set(checked.filter((path) => path !== undefined));
+}

@@ -1,0 +1,176 @@
+/** Makes the embedded data: a few hundred labelled audio-visual clips, real mp4 files. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { execa, ExecaError } from 'execa';
+import pLimit from 'p-limit';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import { ffmpegPath } from '../../process/ffmpeg-path.ts';
+import { CLIP_FOLDER, CLIP_LIST, clipListText } from './clip-list.ts';
+import { findFonts } from './find-fonts.ts';
+import { digitFileName, planDigits, type DigitClip, type DigitsConfig } from './plan-digits.ts';
+import { renderArguments } from './render-clip.ts';
+
+export interface GenerateDigitsOptions {
+  /** Clips there are, of all; `reused` of them were there before. */
+  readonly onProgress?: ((progress: { done: number; total: number; reused: number }) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** ffmpeg processes at a time; default: one a core. */
+  readonly concurrency?: number;
+}
+
+const PARTIAL_FOLDER = '.partial';
+/** A clip takes a fraction of a second; longer means that ffmpeg hangs. */
+const CLIP_TIMEOUT_MS = 60_000;
+/** Half-written files older than this belong to no living generator. */
+const PARTIAL_KEPT_MS = 3_600_000;
+const CLIP_FILE = /^(?:train|test)-\d{5,}-[0-9a-f]{10}\.mp4$/u;
+
+/**
+ * Writes `root/clips/*.mp4`, then `root/clips.csv`. What is there already and belongs to this config is
+ * kept, so that a call after an interruption goes on where that stopped, and a second one does nothing;
+ * clips of another config are replaced.
+ * @throws ModalmixError `dependency` (no ffmpeg, no flite or drawtext in it, no fonts), `cancelled`, `config`
+ *   (the folder cannot be written)
+ */
+export async function generateDigits(
+  config: DigitsConfig,
+  options: GenerateDigitsOptions = {},
+): Promise<void> {
+  const root = resolve(config.root);
+  const folder = join(root, CLIP_FOLDER);
+  const list = join(root, CLIP_LIST);
+  const clips = planDigits(config);
+  const text = clipListText(clips);
+  const present = new Set(await readdirOrNone(folder));
+  const missing = clips.filter((clip) => !present.has(digitFileName(clip)));
+  if (missing.length === 0 && (await readTextOrNone(list)) === text) return;
+
+  await prepareFolders(root);
+  if (missing.length > 0) await renderAll(missing, clips.length, root, options);
+  await removeStrangers(folder, clips);
+  const partialList = partialFile(root, 'csv');
+  await writeFile(partialList, text);
+  await rename(partialList, list);
+}
+
+async function renderAll(
+  missing: readonly DigitClip[],
+  total: number,
+  root: string,
+  options: GenerateDigitsOptions,
+): Promise<void> {
+  const ffmpeg = ffmpegPath();
+  await checkFilters(ffmpeg);
+  const fonts = await findFonts([...new Set(missing.map((clip) => clip.font))]);
+  const reused = total - missing.length;
+  let done = reused;
+  options.onProgress?.({ done, total, reused });
+  // The first failure stops the processes of the others.
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
+  const limit = pLimit(options.concurrency ?? availableParallelism());
+  const jobs = missing.map((clip) =>
+    limit(async () => {
+      if (signal.aborted) return;
+      await renderClip(clip, { ffmpeg, fonts, root, signal });
+      done += 1;
+      options.onProgress?.({ done, total, reused });
+    }).catch((error: unknown) => {
+      stop.abort();
+      throw error;
+    }),
+  );
+  const outcomes = await Promise.allSettled(jobs);
+  if (options.signal?.aborted === true) {
+    throw new ModalmixError('cancelled', 'the making of the digits was stopped', {
+      where: root,
+      fix: 'Start it again: the clips that are there are kept.',
+    });
+  }
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+interface RenderContext {
+  readonly ffmpeg: string;
+  readonly fonts: ReadonlyMap<string, string>;
+  readonly root: string;
+  readonly signal: AbortSignal;
+}
+
+async function renderClip(clip: DigitClip, { ffmpeg, fonts, root, signal }: RenderContext): Promise<void> {
+  const partial = partialFile(root, 'mp4');
+  const name = digitFileName(clip);
+  try {
+    await execa(ffmpeg, renderArguments(clip, fonts, partial), {
+      stdin: 'ignore',
+      stdout: 'ignore',
+      cancelSignal: signal,
+      timeout: CLIP_TIMEOUT_MS,
+    });
+    await rename(partial, join(root, CLIP_FOLDER, name));
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof ExecaError)) throw error;
+    const reason = String(error.stderr).trim().split('\n').at(-1) ?? '';
+    throw new ModalmixError('transient', `ffmpeg could not make the clip: ${reason || error.shortMessage}`, {
+      where: join(root, CLIP_FOLDER, name),
+      fix: 'Check that there is space on the disk; the clips that are there are kept.',
+      cause: error,
+    });
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** Builds of ffmpeg without these filters exist, and say so only in words of their own. */
+async function checkFilters(ffmpeg: string): Promise<void> {
+  const { stdout } = await execa(ffmpeg, ['-hide_banner', '-loglevel', 'error', '-filters']);
+  const missing = ['flite', 'drawtext'].filter((name) => !new RegExp(`\\s${name}\\s`, 'u').test(stdout));
+  if (missing.length === 0) return;
+  throw new ModalmixError('dependency', `this ffmpeg has no filter ${missing.join(', ')}`, {
+    where: ffmpeg,
+    fix: "Use a build with libflite and libfreetype (Debian's and Ubuntu's have them), named by FFMPEG_PATH.",
+  });
+}
+
+async function prepareFolders(root: string): Promise<void> {
+  const partialFolder = join(root, PARTIAL_FOLDER);
+  try {
+    await mkdir(join(root, CLIP_FOLDER), { recursive: true });
+    await mkdir(partialFolder, { recursive: true });
+  } catch (error) {
+    throw new ModalmixError('config', 'the folder for the digits cannot be written', {
+      where: `dataset.root: ${root}`,
+      fix: 'Choose a folder that this user may write.',
+      cause: error,
+    });
+  }
+  for (const name of await readdir(partialFolder)) {
+    const file = join(partialFolder, name);
+    const facts = await stat(file).catch(() => undefined);
+    if (facts !== undefined && Date.now() - facts.mtimeMs > PARTIAL_KEPT_MS) await rm(file, { force: true });
+  }
+}
+
+/** Removes clips that this generator made for another config, and nothing else. */
+async function removeStrangers(folder: string, clips: readonly DigitClip[]): Promise<void> {
+  const ours = new Set(clips.map(digitFileName));
+  for (const name of await readdir(folder)) {
+    if (CLIP_FILE.test(name) && !ours.has(name)) await rm(join(folder, name), { force: true });
+  }
+}
+
+function partialFile(root: string, extension: string): string {
+  return join(root, PARTIAL_FOLDER, `${randomUUID()}.${extension}`);
+}
+
+async function readdirOrNone(folder: string): Promise<string[]> {
+  return await readdir(folder).catch(() => []);
+}
+
+async function readTextOrNone(file: string): Promise<string | undefined> {
+  return await readFile(file, 'utf8').catch(() => undefined);
+}

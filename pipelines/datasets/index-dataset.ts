@@ -1,0 +1,37 @@
+/** The index stage: from a dataset on disk to its list of labelled clips. */
+import type { DatasetIndex } from '../../schemas/clip.ts';
+import type { DatasetConfig } from '../../schemas/config.ts';
+import { cremaD } from './adapters/crema-d.ts';
+import { csv } from './adapters/csv.ts';
+import { digits } from './adapters/digits.ts';
+import { folder } from './adapters/folder.ts';
+import { kineticsSounds } from './adapters/kinetics-sounds.ts';
+import { ucf101 } from './adapters/ucf-101.ts';
+import { assembleIndex } from './assemble-index.ts';
+import type { DatasetAdapter, IndexOptions } from './dataset-adapter.ts';
+
+/** A new format is a schema in `schemas/config.ts`, a file in `adapters/` and a line here. */
+const ADAPTERS: {
+  readonly [Format in DatasetConfig['format']]: DatasetAdapter<Extract<DatasetConfig, { format: Format }>>;
+} = {
+  folder,
+  csv,
+  'crema-d': cremaD,
+  'kinetics-sounds': kineticsSounds,
+  'ucf-101': ucf101,
+  digits,
+};
+
+/**
+ * Lists a dataset's clips, sorted by id and unique, each with label and split; what is missing, unlisted
+ * or odd is counted in the report. The validation split is cut from train by hash of the group (or id),
+ * never from test. The embedded digits are made first when they are missing.
+ * @throws ModalmixError `config`: a missing folder or list, an unknown class, an empty split; for the
+ *   digits also `dependency` and `cancelled`
+ */
+export async function indexDataset(config: DatasetConfig, options: IndexOptions = {}): Promise<DatasetIndex> {
+  // The table pairs each format with its config; a lookup by a union loses that pairing.
+  const adapter = ADAPTERS[config.format] as DatasetAdapter<DatasetConfig>;
+  const found = await adapter.findClips(config, options);
+  return assembleIndex(config.format, found, config.validationShare);
+}

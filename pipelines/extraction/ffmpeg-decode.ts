@@ -1,0 +1,377 @@
+/**
+ * The one file that runs ffmpeg (through fluent-ffmpeg): a media file in, sampled frames and samples out,
+ * in one process that decodes the file once. Media are hostile input: only files, only container formats
+ * that name no other file, limits on time, pixels and output.
+ */
+import { execFile } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import ffmpeg from 'fluent-ffmpeg';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
+import { ClipUnusable } from './extractor.ts';
+import { parsePpmStream, type Picture } from './ppm.ts';
+
+/**
+ * Demuxers that read one self-contained file. Left out on purpose: playlists and scripts that open other
+ * files or addresses (hls, dash, concat, sdp, image2, imf, lavfi) and text (subtitles, tty).
+ */
+const CONTAINERS = [
+  '3dostr,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,live_flv,m4v,matroska',
+  'webm,mjpeg,mov,mp4,mp3,mpeg,mpegts,mpegvideo,mxf,nsv,nut,ogg,rm,swf,tta,vc1,vob,w64,wav,wtv,wv,yuv4mpegpipe',
+].join(',');
+
+const MAX_DECODED_PIXELS = 100_000_000;
+/** Sides longer than this many times the shorter are no picture of anything. */
+const MAX_ASPECT = 16;
+const PPM_HEADER_BYTES = 64;
+/** Read beyond the wanted duration, so that the cut is ours and exact. */
+const AUDIO_MARGIN_S = 0.1;
+const LOG_LINES_KEPT = 400;
+
+export interface VideoRequest {
+  readonly fps: number;
+  readonly frames: number;
+  readonly shortSide: number;
+}
+
+export interface AudioRequest {
+  readonly sampleRateHz: number;
+  readonly durationS: number;
+}
+
+export interface DecodeRequest {
+  /** Local files under names of ours: nothing of the user's file names reaches ffmpeg's parser or log. */
+  readonly inputs: readonly string[];
+  /** Input (index) from which the frames come, and how they are sampled. */
+  readonly video?: VideoRequest & { readonly input: number };
+  readonly audio?: AudioRequest & { readonly input: number };
+  readonly startS?: number;
+  readonly endS?: number;
+  /** Empty folder for this call's files. */
+  readonly scratch: string;
+  readonly timeoutMs: number;
+}
+
+/** What ffmpeg found in one input. */
+export interface InputFacts {
+  readonly hasVideo: boolean;
+  /** Codec's name, e.g. `aac`; undefined without an audio stream. */
+  readonly audioCodec: string | undefined;
+  /** As the container says, to 10 ms. */
+  readonly durationS: number | undefined;
+}
+
+export interface Decoded {
+  readonly pictures: readonly Picture[];
+  /** Mono, −1…1 or beyond, at the asked rate. */
+  readonly samples: Float32Array;
+  /** By input; undefined where the input could not be opened. */
+  readonly inputs: readonly (InputFacts | undefined)[];
+  /** ffmpeg ended with exit code 0. */
+  readonly complete: boolean;
+  /** ffmpeg's own complaint, shortened; empty when it had none. */
+  readonly complaint: string;
+}
+
+/**
+ * Decodes once, and stops as soon as all that was asked for is there.
+ *
+ * @throws ClipUnusable `timeout`, `too-large` (more pixels than allowed) or `crashed`
+ * @throws ModalmixError `cancelled`, `dependency` (no ffmpeg) or `transient` (disk full, too many files, killed)
+ */
+export async function decodeMedia(request: DecodeRequest, signal?: AbortSignal): Promise<Decoded> {
+  const audioFile = join(request.scratch, 'audio.f32');
+  const sink = request.video === undefined ? undefined : new LimitedSink(pictureLimit(request.video));
+  const run = await runCommand(buildCommand(request, sink, audioFile), sink, request.timeoutMs, signal);
+  if (sink?.exceeded === true) {
+    throw new ClipUnusable('too-large', 'its picture is larger than any video frame should be');
+  }
+  const samples = request.audio === undefined ? new Float32Array() : await readSamples(audioFile);
+  return {
+    pictures: parsePpmStream(sink?.bytes() ?? new Uint8Array()),
+    samples,
+    inputs: parseInputs(run.log, request.inputs.length),
+    complete: run.exitCode === 0,
+    complaint: complaintOf(run.log, request.scratch),
+  };
+}
+
+/** Version of the ffmpeg that will be used, e.g. `5.1.9-0+deb12u1`. @throws ModalmixError `dependency` */
+export async function ffmpegVersion(): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(process.env[ENVIRONMENT.ffmpeg] ?? 'ffmpeg', ['-version']);
+    const version = /^ffmpeg version (\S+)/u.exec(stdout)?.[1];
+    if (version !== undefined) return version;
+    throw new Error('it does not print a version');
+  } catch (error) {
+    throw ffmpegMissing(error);
+  }
+}
+
+function buildCommand(
+  request: DecodeRequest,
+  sink: LimitedSink | undefined,
+  audioFile: string,
+): ffmpeg.FfmpegCommand {
+  const command = ffmpeg({ stdoutLines: 1 });
+  const segment = [
+    ...(request.startS === undefined ? [] : ['-ss', String(request.startS)]),
+    ...(request.endS === undefined ? [] : ['-t', String(request.endS - (request.startS ?? 0))]),
+  ];
+  for (const input of request.inputs) {
+    // More than one argument: fluent-ffmpeg then takes each as it is and splits none at spaces.
+    command
+      .input(`file:${input}`)
+      .inputOptions(
+        ...['-nostdin', '-hide_banner', '-nostats', '-protocol_whitelist', 'file,pipe'],
+        ...['-format_whitelist', CONTAINERS, '-max_pixels', String(MAX_DECODED_PIXELS), '-threads', '1'],
+        ...segment,
+      );
+  }
+  if (request.video !== undefined && sink !== undefined) {
+    command
+      .output(sink)
+      .outputOptions(
+        ...['-map', `${String(request.video.input)}:V:0`, '-vf', videoFilter(request.video)],
+        ...['-frames:v', String(request.video.frames), '-c:v', 'ppm', '-f', 'image2pipe'],
+      );
+  }
+  if (request.audio !== undefined) {
+    const seconds = request.audio.durationS + AUDIO_MARGIN_S;
+    const bytes = Math.ceil((seconds + 1) * request.audio.sampleRateHz) * 4;
+    command
+      .output(audioFile)
+      .outputOptions(
+        ...['-map', `${String(request.audio.input)}:a:0`, '-af', audioFilter(request.audio)],
+        ...['-t', String(seconds), '-fs', String(bytes), '-c:a', 'pcm_f32le', '-f', 'f32le'],
+      );
+  }
+  return command;
+}
+
+/**
+ * The frame nearest each of 0, 1/fps, 2/fps … by timestamp (a tie goes to the later one): each frame's time
+ * is moved to the middle between its predecessor and itself, where it begins to be the nearest, and then the
+ * last frame begun is taken. Size by torchvision's `Resize`: shorter side exact, longer rounded down.
+ */
+function videoFilter({ fps, shortSide }: VideoRequest): string {
+  const s = String(shortSide);
+  return [
+    'settb=intb/2',
+    "setpts='if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)'",
+    `fps=fps=${String(fps)}:start_time=0:round=up`,
+    [
+      `scale=w='if(lte(iw,ih),${s},trunc(${s}*iw/ih))'`,
+      `h='if(lte(iw,ih),trunc(${s}*ih/iw),${s})'`,
+      'flags=bicubic+accurate_rnd+full_chroma_int+bitexact',
+    ].join(':'),
+    'format=rgb24',
+  ].join(',');
+}
+
+/** Mean of the channels (ffmpeg's default for float samples would be 3 dB louder), then the rate. */
+function audioFilter({ sampleRateHz }: AudioRequest): string {
+  return `aresample=${String(sampleRateHz)}:rematrix_maxval=1,aformat=sample_fmts=flt:channel_layouts=mono`;
+}
+
+function pictureLimit({ frames, shortSide }: VideoRequest): number {
+  return frames * (shortSide * shortSide * MAX_ASPECT * 3 + PPM_HEADER_BYTES);
+}
+
+/** Collects what ffmpeg writes, up to a limit. */
+class LimitedSink extends Writable {
+  readonly #chunks: Buffer[] = [];
+  readonly #limit: number;
+  #length = 0;
+  exceeded = false;
+  onExceeded: () => void = () => undefined;
+
+  constructor(limit: number) {
+    // fluent-ffmpeg takes `close` for a reader that went away, and kills a process that may be just ending.
+    super({ emitClose: false, autoDestroy: false });
+    this.#limit = limit;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#length += chunk.length;
+    if (this.#length <= this.#limit) this.#chunks.push(chunk);
+    else if (!this.exceeded) {
+      this.exceeded = true;
+      this.onExceeded();
+    }
+    done();
+  }
+
+  bytes(): Uint8Array {
+    return Buffer.concat(this.#chunks);
+  }
+}
+
+interface CommandRun {
+  readonly exitCode: number;
+  readonly log: readonly string[];
+}
+
+async function runCommand(
+  command: ffmpeg.FfmpegCommand,
+  sink: LimitedSink | undefined,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<CommandRun> {
+  const log: string[] = [];
+  let stopped: 'timeout' | 'cancelled' | 'exceeded' | undefined;
+  let started = false;
+  const stop = (why: 'timeout' | 'cancelled' | 'exceeded') => {
+    stopped ??= why;
+    command.kill('SIGKILL');
+  };
+  const onAbort = () => {
+    stop('cancelled');
+  };
+  const timer = setTimeout(() => {
+    stop('timeout');
+  }, timeoutMs);
+  if (sink !== undefined) {
+    sink.onExceeded = () => {
+      stop('exceeded');
+    };
+  }
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted === true) stopped = 'cancelled';
+  try {
+    const drained = sink === undefined ? undefined : new Promise((resolve) => sink.once('finish', resolve));
+    const failure = await new Promise<Error | undefined>((resolve) => {
+      command
+        .on('start', () => {
+          started = true;
+          if (stopped !== undefined) command.kill('SIGKILL');
+        })
+        .on('stderr', (line: string) => {
+          if (log.length < LOG_LINES_KEPT) log.push(line);
+          else log[LOG_LINES_KEPT - 1] = line;
+        })
+        .on('end', () => {
+          resolve(undefined);
+        })
+        .on('error', (error: Error) => {
+          resolve(error);
+        })
+        .run();
+    });
+    if (started) await drained;
+    return judgeRun(failure, started, stopped, log, timeoutMs);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function judgeRun(
+  failure: Error | undefined,
+  started: boolean,
+  stopped: 'timeout' | 'cancelled' | 'exceeded' | undefined,
+  log: readonly string[],
+  timeoutMs: number,
+): CommandRun {
+  if (stopped === 'cancelled') throw new ModalmixError('cancelled', 'extraction was asked to stop');
+  if (stopped === 'timeout') {
+    const seconds = String(Math.round(timeoutMs / 1000));
+    throw new ClipUnusable(
+      'timeout',
+      `not decoded within ${seconds} s; extraction.limits.clipTimeoutS raises the limit`,
+    );
+  }
+  if (failure === undefined || stopped === 'exceeded') return { exitCode: 0, log };
+  if (!started) throw ffmpegMissing(failure);
+  const machine = log.find((line) =>
+    /No space left on device|Too many open files|Resource temporarily unavailable/iu.test(line),
+  );
+  if (machine !== undefined) {
+    throw new ModalmixError('transient', `ffmpeg could not work: ${machine.trim()}`, {
+      where: 'ffmpeg',
+      fix: 'Free what it ran out of; the extraction is tried again by itself.',
+    });
+  }
+  const killedBy = /killed with signal (\w+)/u.exec(failure.message)?.[1];
+  if (killedBy === 'SIGKILL' || killedBy === 'SIGTERM' || killedBy === 'SIGINT') {
+    throw new ModalmixError('transient', `ffmpeg was ended from outside by ${killedBy}`, {
+      where: 'ffmpeg',
+      fix: 'If memory ran out, extract fewer clips at a time.',
+    });
+  }
+  if (killedBy !== undefined) {
+    throw new ClipUnusable('crashed', `ffmpeg crashed on it (${killedBy})`);
+  }
+  return { exitCode: Number(/exited with code (\d+)/u.exec(failure.message)?.[1] ?? 1), log };
+}
+
+function ffmpegMissing(cause: unknown): ModalmixError {
+  return new ModalmixError('dependency', 'ffmpeg cannot be run', {
+    where: process.env[ENVIRONMENT.ffmpeg] ?? 'ffmpeg',
+    fix: `Install ffmpeg, or set ${ENVIRONMENT.ffmpeg} to its file; \`modalmix doctor\` tells more.`,
+    cause,
+  });
+}
+
+async function readSamples(file: string): Promise<Float32Array> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch {
+    return new Float32Array();
+  }
+  await rm(file, { force: true });
+  const samples = new Float32Array(Math.floor(bytes.length / 4));
+  for (let i = 0; i < samples.length; i += 1) samples[i] = bytes.readFloatLE(4 * i);
+  return samples;
+}
+
+/** Reads ffmpeg's description of its inputs, up to the first output or mapping. */
+function parseInputs(log: readonly string[], count: number): (InputFacts | undefined)[] {
+  const inputs: (InputFacts | undefined)[] = Array.from({ length: count }, () => undefined);
+  let current = -1;
+  for (const line of log) {
+    if (/^(?:Stream mapping:|Output #)/u.test(line)) break;
+    const opened = /^Input #(\d+), /u.exec(line)?.[1];
+    if (opened !== undefined) {
+      current = Number(opened);
+      inputs[current] = { hasVideo: false, audioCodec: undefined, durationS: undefined };
+    }
+    const facts = inputs[current];
+    if (facts === undefined) continue;
+    const duration = /^ {2}Duration: (\d+):(\d\d):(\d\d\.\d\d),/u.exec(line);
+    if (duration !== null) {
+      const [, hours, minutes, seconds] = duration;
+      const durationS = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+      inputs[current] = { ...facts, durationS };
+    }
+    const stream = /^ {2,4}Stream #\d+:\d+\S*: (Video|Audio): (\w+)/u.exec(line);
+    if (stream?.[1] === 'Audio') {
+      inputs[current] = { ...facts, audioCodec: facts.audioCodec ?? stream[2] };
+    } else if (stream?.[1] === 'Video' && !line.includes('(attached pic)')) {
+      inputs[current] = { ...facts, hasVideo: true };
+    }
+  }
+  return inputs;
+}
+
+const COMPLAINT =
+  /error|invalid|not found|no such|corrupt|truncat|could not|unable|denied|not supported|whitelist|does not contain|matches no/iu;
+
+/** The last two complaints, without addresses and paths, which differ from run to run. */
+function complaintOf(log: readonly string[], scratch: string): string {
+  const lines = log
+    .filter((line) => COMPLAINT.test(line))
+    .map((line) =>
+      line
+        .replace(/\[([^\]@]*?) @ 0x[0-9a-f]+\] ?/gu, '$1: ')
+        .replaceAll(`file:${scratch}/`, '')
+        .replaceAll(`${scratch}/`, '')
+        .replace(/0x[0-9a-f]{6,}/gu, '…')
+        .trim(),
+    );
+  return [...new Set(lines)].slice(-2).join('; ').slice(0, 300);
+}

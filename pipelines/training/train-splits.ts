@@ -1,0 +1,200 @@
+/** Trains on opened splits: the loop, and around it checkpoints, resuming, metrics, progress and stopping. */
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { Split } from '../../schemas/clip.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import type { DatasetManifest } from '../../schemas/manifest.ts';
+import { storePaths } from '../../schemas/names.ts';
+import type { EpochMetrics, TrainingResult, TrainingSpec } from '../../schemas/training.ts';
+import { breathe } from '../process/child-process.ts';
+import type { ShardSet } from '../shards/shard-reader.ts';
+import type { Store } from '../store/store.ts';
+import { BatchReader, trainingBatches } from './batches.ts';
+import {
+  encodeCheckpoint,
+  newestCheckpoint,
+  readVariables,
+  saveCheckpoint,
+  writeVariables,
+  type TrainingState,
+} from './checkpoint.ts';
+import { emptySums, trainEpochs, type SplitReader } from './loop.ts';
+import { METHOD_OF } from './methods/index.ts';
+import { MultimodalModel } from './model.ts';
+import { createOptimizer } from './optimizers/index.ts';
+import { RateMeter } from './rate.ts';
+import { encodeSafetensors } from './safetensors.ts';
+import type { StepParts } from './step.ts';
+import { openTensorboard } from './tensorboard.ts';
+import { tensorflowFacts } from './tensorflow.ts';
+import type { TrainModelInput } from './train-model.ts';
+
+export interface TrainSplitsInput extends TrainModelInput {
+  readonly manifest: Pick<DatasetManifest, 'classNames' | 'normalisation'>;
+  readonly splits: Readonly<Record<Split, ShardSet>>;
+}
+
+/** See `trainModel`. */
+export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResult> {
+  const parts = createParts(input);
+  try {
+    const state = await resumeState(input.store, input.spec, parts);
+    await follow(input, parts, state);
+    return await finish(input, parts, state);
+  } finally {
+    parts.model.dispose();
+    parts.optimizer.dispose();
+  }
+}
+
+function createParts({ spec, manifest }: TrainSplitsInput): StepParts {
+  const { training, modalities, seed } = spec;
+  const method = METHOD_OF[spec.method](training, modalities);
+  const model = new MultimodalModel({
+    modalities,
+    encoder: training.encoder,
+    fusion: method.fusion ?? training.fusion,
+    classes: manifest.classNames.length,
+    seed,
+  });
+  return { model, method, optimizer: createOptimizer(model.parameters.trainable, training.optimizer) };
+}
+
+/** The newest whole checkpoint's state, with its tensors put in place; or the beginning. */
+async function resumeState(store: Store, spec: TrainingSpec, parts: StepParts): Promise<TrainingState> {
+  const { checkpoint, refused } = await newestCheckpoint(store, spec.trainingId);
+  for (const reason of refused) process.stderr.write(`checkpoint passed over: ${reason}\n`);
+  if (checkpoint === undefined) {
+    return { epoch: 0, stepInEpoch: 0, step: 0, sums: emptySums(spec), metrics: [], method: null };
+  }
+  const where = storePaths.checkpoint(spec.trainingId, checkpoint.state.step);
+  writeVariables(parts.model.parameters.all(), checkpoint.model, where);
+  writeVariables(parts.optimizer.state, checkpoint.optimizer, where);
+  parts.method.state?.restore(checkpoint.state.method);
+  return checkpoint.state;
+}
+
+async function follow(input: TrainSplitsInput, parts: StepParts, state: TrainingState): Promise<void> {
+  const { store, spec, manifest, splits, report, stopRequested } = input;
+  const { trainingId, training } = spec;
+  const readerOf = (shards: ShardSet): SplitReader => {
+    const options = { manifest, modalities: spec.modalities, cropPx: training.cropPx };
+    return { rows: shards.rows, reader: new BatchReader(shards, options) };
+  };
+  const stepsPerEpoch = trainingBatches(splits.train.rows, training.batchSize, spec.seed, 0).length;
+  const total = stepsPerEpoch * training.epochs;
+  const encode = () => {
+    state.method = parts.method.state?.save() ?? null;
+    return encodeCheckpoint(trainingId, state, {
+      model: parts.model.parameters.all(),
+      optimizer: parts.optimizer.state,
+    });
+  };
+  const save = async () => {
+    await saveCheckpoint(store, trainingId, encode(), state.step, training.checkpoint.keepLast);
+  };
+  const stopIfAsked = async (saved: boolean) => {
+    await breathe();
+    if (!stopRequested()) return;
+    if (!saved) await save();
+    throw new ModalmixError('cancelled', `stopped after step ${String(state.step)} of ${String(total)}`, {
+      where: trainingId,
+      fix: 'Start it again to go on from there.',
+    });
+  };
+  await putMetrics(store, trainingId, state.metrics);
+  const tensorboard = await openTensorboard(store, trainingId, state.metrics);
+  const rate = new RateMeter(state.step);
+
+  await trainEpochs({
+    spec,
+    parts,
+    splits: {
+      train: readerOf(splits.train),
+      validation: readerOf(splits.validation),
+      test: readerOf(splits.test),
+    },
+    state,
+    onStep: async ({ loss }) => {
+      report({
+        done: state.step,
+        total,
+        ...rate.after(state.step, total),
+        loss,
+        epoch: state.epoch + 1,
+        epochs: training.epochs,
+      });
+      const due = state.step % training.checkpoint.everySteps === 0 && state.stepInEpoch < stepsPerEpoch;
+      if (due) await save();
+      // At an epoch's end the stop waits for the epoch's own checkpoint.
+      if (state.stepInEpoch < stepsPerEpoch) await stopIfAsked(due);
+    },
+    onEpoch: async (metrics) => {
+      const score = scoreOf(metrics);
+      if (state.best === undefined || score > state.best.score) {
+        state.best = { epoch: metrics.epoch, score };
+        // Before the checkpoint that says so: a kill between the two only writes it twice.
+        await store.put(storePaths.bestCheckpoint(trainingId), encode());
+      }
+      await save();
+      await putMetrics(store, trainingId, state.metrics);
+      tensorboard.write(metrics);
+      if (state.epoch < training.epochs) await stopIfAsked(true);
+    },
+  });
+}
+
+/** Validation accuracy, or the negative training loss where there is no validation split; higher is better. */
+function scoreOf(metrics: EpochMetrics): number {
+  return metrics.validation?.fused ?? -metrics.loss;
+}
+
+/** The whole file each time, so that a resumed training has every epoch once. */
+async function putMetrics(store: Store, trainingId: string, metrics: readonly EpochMetrics[]): Promise<void> {
+  const lines = metrics.map((line) => `${JSON.stringify(line)}\n`);
+  await store.put(storePaths.metrics(trainingId), lines.join(''));
+}
+
+async function finish(
+  { store, spec, manifest }: TrainSplitsInput,
+  { model }: StepParts,
+  state: TrainingState,
+): Promise<TrainingResult> {
+  const { trainingId } = spec;
+  const weights = encodeSafetensors({
+    tensors: readVariables(model.parameters.all()),
+    metadata: { format: 'modalmix-model-1', trainingId, epoch: String(state.epoch) },
+  });
+  await store.put(storePaths.model(trainingId), weights);
+  const last = state.metrics.at(-1)!;
+  const best = state.best!;
+  const result: TrainingResult = {
+    formatVersion: 1,
+    trainingId,
+    method: spec.method,
+    seed: spec.seed,
+    modalities: spec.modalities,
+    classNames: manifest.classNames,
+    epochs: state.epoch,
+    steps: state.step,
+    parameters: model.parameters.count(),
+    model: {
+      path: storePaths.model(trainingId),
+      sha256: createHash('sha256').update(weights).digest('hex'),
+    },
+    best: {
+      path: storePaths.bestCheckpoint(trainingId),
+      epoch: best.epoch,
+      criterion: last.validation === undefined ? 'training loss' : 'validation accuracy',
+      score: last.validation === undefined ? -best.score : best.score,
+    },
+    last,
+    environment: {
+      node: process.versions.node,
+      ...tensorflowFacts(),
+      threads: Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism()),
+    },
+  };
+  await store.put(storePaths.trainingResult(trainingId), `${JSON.stringify(result, null, 2)}\n`);
+  return result;
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { runConfigSchema } from '../../../schemas/config.ts';
+import { trainingSpecSchema } from '../../../schemas/training.ts';
+import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
+
+const DATASET = { name: 'demo', version: 'abc' };
+
+function configOf(training: object, name = 'demo') {
+  return runConfigSchema.parse({ name, dataset: { format: 'digits', root: 'clips' }, training });
+}
+
+describe('the specs of a run', () => {
+  it('are one for each method and seed, in the config’s order, narrowed to their own', () => {
+    const specs = trainingSpecs(configOf({ methods: ['mm', 'joint', 'mm'], seeds: [4, 0] }), DATASET);
+    expect(specs.map(({ method, seed }) => `${method} ${String(seed)}`)).toEqual([
+      'mm 4',
+      'mm 0',
+      'joint 4',
+      'joint 0',
+    ]);
+    expect(specs[0]!.training.methods).toEqual(['mm']);
+    expect(specs[0]!.training.seeds).toEqual([4]);
+    expect(new Set(specs.map(({ trainingId }) => trainingId)).size).toBe(4);
+    for (const spec of specs) expect(trainingSpecSchema.parse(spec)).toEqual(spec);
+  });
+
+  it('keep their ids when other methods join the run, and change them with what they depend on', () => {
+    const id = (training: object, dataset = DATASET) =>
+      trainingSpecs(configOf({ methods: ['mm'], ...training }), dataset)[0]!.trainingId;
+    expect(id({})).toMatch(/^demo-mm-s0-[0-9a-f]{12}$/u);
+    expect(id({ methods: ['mm', 'b-mm'] })).toBe(id({}));
+    expect(id({ epochs: 3 })).not.toBe(id({}));
+    expect(id({}, { ...DATASET, version: 'abd' })).not.toBe(id({}));
+  });
+
+  it('do not depend on the order in which the config was written', () => {
+    const id = (mixup: object) => trainingSpecs(configOf(mixup), DATASET)[0]!.trainingId;
+    expect(id({ batchSize: 8, epochs: 2 })).toBe(id({ epochs: 2, batchSize: 8 }));
+  });
+});

@@ -1,0 +1,47 @@
+/** Workers for all queues in this process, whose activities a test scripts. */
+import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/worker';
+import { tmpdir } from 'node:os';
+import type { ControlActivities, MediaActivities, TrainingActivities } from '../../activities/index.ts';
+import { TASK_QUEUES } from '../../schemas/names.ts';
+import { workflowBundle } from '../../infra/workflow-bundle.ts';
+
+export type ScriptedActivities = MediaActivities & TrainingActivities & ControlActivities;
+
+/** Runs `body` while the workers work. */
+export async function withScriptedWorkers<T>(
+  address: string,
+  script: Partial<ScriptedActivities>,
+  body: () => Promise<T>,
+): Promise<T> {
+  installQuietRuntime();
+  const connection = await NativeConnection.connect({ address });
+  const codePath = await workflowBundle(tmpdir(), new DefaultLogger('ERROR'));
+  const common = { connection, activities: script, maxHeartbeatThrottleInterval: '200 ms' } as const;
+  const workers = await Promise.all([
+    Worker.create({ ...common, taskQueue: TASK_QUEUES.control, workflowBundle: { codePath } }),
+    Worker.create({ ...common, taskQueue: TASK_QUEUES.media }),
+    Worker.create({ ...common, taskQueue: TASK_QUEUES.training }),
+  ]);
+  const running = workers.map(async (worker) => {
+    await worker.run();
+  });
+  try {
+    return await body();
+  } finally {
+    for (const worker of workers) worker.shutdown();
+    await Promise.all(running);
+    await connection.close();
+  }
+}
+
+let installed = false;
+
+export function installQuietRuntime(): void {
+  if (installed) return;
+  installed = true;
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    shutdownSignals: [],
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * Records the histories that `replay.test.ts` replays: run it with `npx tsx test/workflows/record-histories.ts`
+ * when a workflow is meant to take other steps than before, and say so in the commit.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { TASK_QUEUES } from '../../schemas/names.ts';
+import { MESSAGES, WORKFLOWS } from '../../schemas/workflows.ts';
+import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
+import { startTestServer } from '../support/temporal.ts';
+import { encodeHistory } from './recorded-history.ts';
+import { TRAINING, dataset, resumableTraining } from './scripts.ts';
+
+const FOLDER = new URL('./histories/', import.meta.url);
+const RUN = { storeUri: 'file:/nowhere', runId: 'recorded' };
+
+interface Recording {
+  readonly type: (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
+  readonly script: Partial<ScriptedActivities>;
+  readonly input?: object;
+  /** What happens to it from outside. */
+  readonly during?: (handle: WorkflowHandle) => Promise<void>;
+}
+
+/** Each by the name of its file. */
+const RECORDINGS: Readonly<Record<string, Recording>> = {
+  rebuild: { type: WORKFLOWS.rebuildDataset, script: dataset(40, async () => undefined) },
+  'rebuild-continued': {
+    type: WORKFLOWS.rebuildDataset,
+    script: dataset(60, async () => undefined),
+    input: { historyEvents: 120 },
+  },
+  'rebuild-paused': {
+    type: WORKFLOWS.rebuildDataset,
+    script: dataset(40, async () => await sleep(50)),
+    during: pauseAndResume,
+  },
+  'train-paused': {
+    type: WORKFLOWS.trainModel,
+    script: resumableTraining(150).script,
+    input: TRAINING,
+    during: pauseAndResume,
+  },
+  'train-cancelled': {
+    type: WORKFLOWS.trainModel,
+    script: resumableTraining(10_000).script,
+    input: TRAINING,
+    during: async (handle) => {
+      await sleep(2_000);
+      await handle.cancel();
+    },
+  },
+  evaluate: { type: WORKFLOWS.evaluateModel, script: resumableTraining(1).script, input: TRAINING },
+  'main-job': {
+    type: WORKFLOWS.rebuildAndTrain,
+    script: resumableTraining(150).script,
+    input: { methods: ['joint', 'b-mm'], seeds: [0, 1] },
+    during: pauseAndResume,
+  },
+};
+
+async function pauseAndResume(handle: WorkflowHandle): Promise<void> {
+  await sleep(1_500);
+  await handle.signal(MESSAGES.pause);
+  await sleep(1_500);
+  await handle.signal(MESSAGES.resume);
+}
+
+async function record(client: Client, name: string, { type, input, during }: Recording): Promise<void> {
+  const handle = await client.workflow.start(type, {
+    workflowId: `recorded-${name}`,
+    taskQueue: TASK_QUEUES.control,
+    args: [{ ...RUN, ...input }],
+  });
+  await during?.(handle);
+  await handle.result().catch(() => undefined);
+  // The first execution: the one that went on in another is recorded up to there.
+  const history = await client.workflow
+    .getHandle(handle.workflowId, handle.firstExecutionRunId)
+    .fetchHistory();
+  await writeFile(new URL(`${name}.json`, FOLDER), encodeHistory(history));
+  process.stdout.write(`${name}: ${String(history.events?.length ?? 0)} events\n`);
+}
+
+const server = await startTestServer();
+try {
+  await mkdir(FOLDER, { recursive: true });
+  for (const [name, recording] of Object.entries(RECORDINGS)) {
+    await withScriptedWorkers(server.address, recording.script, async () => {
+      await record(server.client, name, recording);
+    });
+  }
+} finally {
+  await server.stop();
+}
