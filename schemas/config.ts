@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { modalitySchema } from './modality.ts';
+import { streamConfigSchema } from './stream-config.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -227,5 +228,7 @@ export const runConfigSchema = z.strictObject({
   extraction: extractionConfigSchema.prefault({}),
   training: trainingConfigSchema.prefault({}),
   evaluation: evaluationConfigSchema.prefault({}),
+  /** Absent: this config is about files only; streaming then uses the defaults. */
+  stream: streamConfigSchema.optional(),
 });
 export type RunConfig = z.infer<typeof runConfigSchema>;

@@ -1,6 +1,6 @@
 /**
- * Contracts of streaming: what travels on the topics, what the stream manifest says, and the config's
- * `stream` section. Every message carries its schema's version; both ends validate.
+ * Contracts of streaming: what travels on the topics, and what the stream manifest says. Every
+ * message carries its schema's version; both ends validate.
  */
 import { z } from 'zod';
 import { splitSchema } from './clip.ts';
@@ -182,46 +182,3 @@ export const streamManifestSchema = z.strictObject({
   counts: streamCountsSchema,
 });
 export type StreamManifest = z.infer<typeof streamManifestSchema>;
-
-const positive = z.number().positive();
-const count = z.int().positive();
-
-/** The config's `stream` section. */
-export const streamConfigSchema = z.strictObject({
-  /** Topics are `<prefix>.clips`, `<prefix>.features` and `<prefix>.dead-letter`. */
-  topicPrefix: z
-    .string()
-    .regex(/^[a-zA-Z0-9._-]{1,200}$/u)
-    .default('modalmix'),
-  /** Folders that events may name files in; absent: the dataset's own root. */
-  allowedRoots: z.array(z.string()).min(1).optional(),
-  topics: z
-    .strictObject({
-      partitions: count.default(6),
-      replicationFactor: count.default(1),
-      retentionHours: positive.default(168),
-      /** Longest feature row. */
-      maxFeatureMiB: positive.default(32),
-    })
-    .prefault({}),
-  ingest: z
-    .strictObject({
-      /** Clips extracted at a time; absent: the machine's cores. */
-      concurrency: count.optional(),
-      /** Events taken from the topic and not yet published, at most. */
-      maxInFlight: count.default(32),
-      /** Prometheus metrics on this port of the loopback; 0: any free one; absent: none. */
-      metricsPort: z.int().min(0).max(65_535).optional(),
-    })
-    .prefault({}),
-  /** A shard is published when any of these is reached. */
-  sink: z
-    .strictObject({
-      flushRows: count.default(1_000),
-      flushMiB: positive.default(96),
-      flushS: positive.default(30),
-      metricsPort: z.int().min(0).max(65_535).optional(),
-    })
-    .prefault({}),
-});
-export type StreamConfig = z.infer<typeof streamConfigSchema>;

@@ -4,6 +4,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { runConfigSchema, type DatasetConfig, type RunConfig } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
+import type { StreamConfig } from '../../schemas/stream-config.ts';
 import { describeIssues, type ConfigProblem } from './config-problems.ts';
 
 /**
@@ -69,12 +70,19 @@ export function resolvePaths(config: RunConfig, folder: string): RunConfig {
     ...config,
     store: resolveStore(config.store, folder),
     dataset: resolveDataset(config.dataset, folder),
+    ...(config.stream === undefined ? {} : { stream: resolveStream(config.stream, folder) }),
   };
 }
 
 function resolveStore(uri: string, folder: string): string {
   if (!uri.startsWith(FILE_SCHEME) || uri.startsWith(`${FILE_SCHEME}//`)) return uri;
   return FILE_SCHEME + resolve(folder, uri.slice(FILE_SCHEME.length));
+}
+
+function resolveStream(stream: StreamConfig, folder: string): StreamConfig {
+  const { allowedRoots } = stream;
+  if (allowedRoots === undefined) return stream;
+  return { ...stream, allowedRoots: allowedRoots.map((root) => resolve(folder, root)) };
 }
 
 const PATH_FIELDS = ['root', 'file', 'trainList', 'testList', 'classList'] as const;

@@ -8,7 +8,7 @@ import { folder } from './adapters/folder.ts';
 import { kineticsSounds } from './adapters/kinetics-sounds.ts';
 import { ucf101 } from './adapters/ucf-101.ts';
 import { assembleIndex } from './assemble-index.ts';
-import type { DatasetAdapter, IndexOptions } from './dataset-adapter.ts';
+import type { DatasetAdapter, FoundDataset, IndexOptions } from './dataset-adapter.ts';
 
 /** A new format is a schema in `schemas/config.ts`, a file in `adapters/` and a line here. */
 const ADAPTERS: {
@@ -30,8 +30,16 @@ const ADAPTERS: {
  *   digits also `dependency` and `cancelled`
  */
 export async function indexDataset(config: DatasetConfig, options: IndexOptions = {}): Promise<DatasetIndex> {
+  const found = await listClips(config, options);
+  return assembleIndex(config.format, found, config.validationShare);
+}
+
+/**
+ * The clips alone, as the dataset's own layout and lists name them: some may have no split yet, and there
+ * may be few. Errors as `indexDataset`, but for the empty split.
+ */
+export async function listClips(config: DatasetConfig, options: IndexOptions = {}): Promise<FoundDataset> {
   // The table pairs each format with its config; a lookup by a union loses that pairing.
   const adapter = ADAPTERS[config.format] as DatasetAdapter<DatasetConfig>;
-  const found = await adapter.findClips(config, options);
-  return assembleIndex(config.format, found, config.validationShare);
+  return await adapter.findClips(config, options);
 }

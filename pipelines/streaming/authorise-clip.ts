@@ -109,12 +109,15 @@ export async function sha256OfFile(path: string): Promise<string> {
 }
 
 /**
- * What was extracted: the media file's own SHA-256, or, with a separate audio file or a segment, a hash of
- * those together.
+ * What was extracted: the media file's own SHA-256; with a separate audio file that of both hashes, as in
+ * the shards' `source_sha256`; of a segment, its times belong to it too.
  */
 export function contentHashOf(event: ClipEvent, mediaHash: string, audioHash: string | undefined): string {
-  if (audioHash === undefined && event.startS === undefined && event.endS === undefined) return mediaHash;
-  return createHash('sha256')
-    .update(JSON.stringify([mediaHash, audioHash ?? null, event.startS ?? null, event.endS ?? null]))
-    .digest('hex');
+  const files = audioHash === undefined ? mediaHash : sha256(`${mediaHash}\n${audioHash}`);
+  if (event.startS === undefined && event.endS === undefined) return files;
+  return sha256(`${files}\n${String(event.startS ?? 0)}\n${String(event.endS ?? 'end')}`);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

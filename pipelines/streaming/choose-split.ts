@@ -1,6 +1,6 @@
-/** The split of a clip that no list names: by hash, so that it never depends on what came before. */
-import { createHash } from 'node:crypto';
+/** The split of a clip that no list, no earlier row and no group decides: by hash, as the index stage does. */
 import type { Split } from '../../schemas/clip.ts';
+import { splitClips } from '../datasets/split-clips.ts';
 
 export interface SplitShares {
   /** Of all clips, 0…1. */
@@ -9,11 +9,8 @@ export interface SplitShares {
   readonly validation: number;
 }
 
-const UINT32_RANGE = 2 ** 32;
-
-/** @param key the clip's group, or its id */
-export function chooseSplit(key: string, shares: SplitShares): Split {
-  const digest = createHash('sha256').update(key).digest();
-  if (digest.readUInt32BE(0) / UINT32_RANGE < shares.test) return 'test';
-  return digest.readUInt32BE(4) / UINT32_RANGE < shares.validation ? 'validation' : 'train';
+export function chooseSplit(clipId: string, group: string | undefined, shares: SplitShares): Split {
+  const clip = { clipId, path: '-', label: 0, ...(group === undefined ? {} : { group }) };
+  const [placed] = splitClips([clip], shares);
+  return placed?.split ?? 'train';
 }

@@ -44,12 +44,10 @@ export async function rebuildIndex(store: Store, manifest: StreamManifest): Prom
     const lines = (await store.get(rowsPath)).toString().split('\n');
     for (const [row, line] of lines.entries()) {
       if (line === '' || gone.has(`${entry.path}#${String(row)}`)) continue;
-      const { clipId, ...facts } = streamRowSchema.parse(JSON.parse(line));
-      const { group, ...rest } = facts;
+      const { clipId, label, split, group, contentHash, sentAtMs } = streamRowSchema.parse(JSON.parse(line));
       index.set(clipId, {
-        ...rest,
+        ...{ label, split, contentHash, sentAtMs, place: { shard: entry.path, row } },
         ...(group === undefined ? {} : { group }),
-        place: { shard: entry.path, row },
       });
     }
   }

@@ -15,7 +15,7 @@ import { deadLetterOf } from './dead-letter.ts';
 import { decodeFeatureRecord, type FeatureRecord } from './feature-record.ts';
 import type { StreamIndex, RowPlace } from './stream-index.ts';
 import { publishStreamManifest } from './stream-manifest.ts';
-import { createShardFile, type ShardFile } from './shard-file.ts';
+import { StreamShard } from './stream-shard.ts';
 
 export type TakenAs = 'row' | 'supersedes' | 'duplicate' | 'outdated' | 'foreign' | 'dead-letter';
 
@@ -26,7 +26,7 @@ export interface Taken {
 }
 
 interface OpenShard {
-  readonly file: ShardFile;
+  readonly file: StreamShard;
   readonly rows: StreamRow[];
   readonly places: RowPlace[];
 }
@@ -45,7 +45,13 @@ export class SinkState {
   #bytes = 0;
   #since: number | undefined;
 
-  constructor(store: Store, manifest: StreamManifest, index: StreamIndex, shares: SplitShares, writer: string) {
+  constructor(
+    store: Store,
+    manifest: StreamManifest,
+    index: StreamIndex,
+    shares: SplitShares,
+    writer: string,
+  ) {
     this.#store = store;
     this.#manifest = manifest;
     this.#index = index;
@@ -170,7 +176,7 @@ export class SinkState {
     const verdict = this.#index.judge({ clipId, label, split: record.split, contentHash, sentAtMs });
     if (verdict.kind === 'duplicate' || verdict.kind === 'outdated') return { as: verdict.kind };
     const split =
-      record.split ?? this.#index.splitOf(clipId, group) ?? chooseSplit(group ?? clipId, this.#shares);
+      record.split ?? this.#index.splitOf(clipId, group) ?? chooseSplit(clipId, group, this.#shares);
     const row: StreamRow = {
       clipId,
       label,
@@ -183,14 +189,17 @@ export class SinkState {
     };
     const place = await this.#append(split, row, record, message.size);
     if (verdict.kind === 'supersedes') this.#superseded.push({ place: verdict.old.place, clipId });
-    this.#index.set(clipId, { ...row, place });
+    this.#index.set(clipId, {
+      ...{ label, split, contentHash, sentAtMs, place },
+      ...(group === undefined ? {} : { group }),
+    });
     return { as: verdict.kind === 'new' ? 'row' : 'supersedes', sentAtMs };
   }
 
   async #append(split: Split, row: StreamRow, record: FeatureRecord, bytes: number): Promise<RowPlace> {
     let open = this.#open.get(split);
     if (open === undefined) {
-      open = { file: await createShardFile(this.#store, this.#manifest, split), rows: [], places: [] };
+      open = { file: await StreamShard.create(this.#store, this.#manifest, split), rows: [], places: [] };
       this.#open.set(split, open);
     }
     await open.file.append(row, record.features);

@@ -8,7 +8,14 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { consumerGroups } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
 import type { SplitShares } from './choose-split.ts';
-import { connectConsumer, connectProducer, consume, disconnect, partitionsOf, watermarks } from './clients.ts';
+import {
+  connectConsumer,
+  connectProducer,
+  consume,
+  disconnect,
+  partitionsOf,
+  watermarks,
+} from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
 import { sendDeadLetters } from './dead-letter.ts';
 import { keepRunning } from './keep-running.ts';

@@ -1,7 +1,7 @@
 /** The dataset that a stream feeds: what ingest and sink must agree on. */
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { topicNames, type TopicNames } from '../../schemas/names.ts';
-import type { StreamConfig } from '../../schemas/stream.ts';
+import type { StreamConfig } from '../../schemas/stream-config.ts';
 import { extractionKeyOf } from './feature-record.ts';
 
 export interface StreamTarget {

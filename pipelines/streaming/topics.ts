@@ -1,7 +1,7 @@
 /** The three topics: created as the config says, or checked when they are there. */
 import { ModalmixError } from '../../schemas/errors.ts';
 import { topicNames, type TopicNames } from '../../schemas/names.ts';
-import type { StreamConfig } from '../../schemas/stream.ts';
+import type { StreamConfig } from '../../schemas/stream-config.ts';
 import { connectProducer, createTopic, disconnect, partitionsOf, type TopicSpec } from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
 

@@ -1,0 +1,41 @@
+/** From a run's config to what its stream's workers need. */
+import { dirname } from 'node:path';
+import { listClips } from '../pipelines/datasets/index-dataset.ts';
+import type { SplitShares } from '../pipelines/streaming/choose-split.ts';
+import type { StreamTarget } from '../pipelines/streaming/stream-target.ts';
+import type { DatasetConfig, RunConfig } from '../schemas/config.ts';
+import { streamConfigSchema } from '../schemas/stream-config.ts';
+
+export interface StreamSettings {
+  readonly target: StreamTarget;
+  /** Folders that events may name files in. */
+  readonly allowedRoots: readonly string[];
+  readonly shares: SplitShares;
+}
+
+/**
+ * @param extractorVersion of the extractor that the workers use
+ * @throws ModalmixError `config` when the dataset, which names the classes, cannot be read
+ */
+export async function streamSettings(config: RunConfig, extractorVersion: string): Promise<StreamSettings> {
+  const { dataset, extraction, name } = config;
+  const stream = config.stream ?? streamConfigSchema.parse({});
+  return {
+    target: { name, classNames: await classNamesOf(dataset), extraction, extractorVersion, stream },
+    allowedRoots: stream.allowedRoots ?? [rootOf(dataset)],
+    shares: {
+      test: 'testShare' in dataset ? dataset.testShare : 0,
+      validation: dataset.validationShare,
+    },
+  };
+}
+
+async function classNamesOf(dataset: DatasetConfig): Promise<readonly string[]> {
+  if ('classes' in dataset && dataset.classes !== undefined) return dataset.classes;
+  return (await listClips(dataset)).classNames;
+}
+
+function rootOf(dataset: DatasetConfig): string {
+  if (dataset.format === 'csv') return dataset.root ?? dirname(dataset.file);
+  return dataset.root;
+}

@@ -1,0 +1,85 @@
+/** A stream worker as a process: `--role ingest|sink --config <file>`, SIGTERM to stop. */
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { pino, type Logger } from 'pino';
+import { loadConfig } from '../pipelines/config/load-config.ts';
+import { createFfmpegExtractor } from '../pipelines/extraction/ffmpeg-extractor.ts';
+import { openStore } from '../pipelines/store/store.ts';
+import { describeConnection, type KafkaConnection } from '../pipelines/streaming/connection.ts';
+import { runIngest } from '../pipelines/streaming/ingest.ts';
+import { StreamMetrics, serveMetrics, type StreamRole } from '../pipelines/streaming/metrics.ts';
+import { runSink } from '../pipelines/streaming/sink.ts';
+import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
+import { ensureKafka } from './kafka/ensure-kafka.ts';
+import { streamSettings } from './stream-settings.ts';
+
+export interface StreamWorkerOptions {
+  readonly role: StreamRole;
+  /** A run's YAML file. */
+  readonly configFile: string;
+  /** Unique among running workers of the role; a worker that takes a dead one's id ends what that left open. */
+  readonly workerId?: string;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/**
+ * Works until the signal. The embedded broker is started when it does not run, and again when it dies.
+ * @throws ModalmixError when trying again would not help
+ */
+export async function runStreamWorker(options: StreamWorkerOptions): Promise<void> {
+  const { role, signal, log } = options;
+  const config = await loadConfig(options.configFile);
+  const extractor = await createFfmpegExtractor();
+  const { target, allowedRoots, shares } = await streamSettings(config, extractor.version);
+  const workerId = options.workerId ?? `${hostname()}-${String(process.pid)}-${String(Date.now())}`;
+  const metrics = new StreamMetrics(role, { dataset: target.name });
+  const { metricsPort } = target.stream[role];
+  const endpoint = metricsPort === undefined ? undefined : await serveMetrics(metrics, metricsPort);
+  if (endpoint !== undefined) log.info({ url: endpoint.url }, 'metrics');
+  const connect = async (): Promise<KafkaConnection> => {
+    const { connection, embedded } = await ensureKafka();
+    log.info({ ...describeConnection(connection), embedded }, 'connecting');
+    return connection;
+  };
+  const common = { target, connect, metrics, log, signal };
+  try {
+    if (role === 'ingest') await runIngest({ ...common, extractor, allowedRoots, workerId });
+    else await runSink({ ...common, store: openStore(config.store), shares, writerId: workerId });
+  } finally {
+    await endpoint?.close();
+  }
+}
+
+/**
+ * @param argv `--role`, `--config`, `--id`
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      stop.abort();
+    });
+  }
+  try {
+    const text = { type: 'string' } as const;
+    const { values } = parseArgs({ args: [...argv], options: { role: text, config: text, id: text } });
+    const { role, config } = values;
+    if ((role !== 'ingest' && role !== 'sink') || config === undefined) {
+      throw new ModalmixError('config', 'a stream worker needs a role and a config', {
+        where: 'stream-worker-main.ts',
+        fix: 'Call it with --role ingest|sink --config <file>.',
+      });
+    }
+    await runStreamWorker({
+      ...{ role, configFile: config, signal: stop.signal },
+      ...(values.id === undefined ? {} : { workerId: values.id }),
+      log: pino({ level: 'info', base: { role, pid: process.pid } }),
+    });
+    return EXIT_CODES.ok;
+  } catch (error) {
+    process.stderr.write(`error: ${describeError(error)}\n`);
+    return error instanceof ModalmixError ? exitCodeOf(error.kind) : EXIT_CODES.failed;
+  }
+}

@@ -1,0 +1,83 @@
+/** How far behind ingest and sink are, by partition. */
+import type { KafkaConsumer } from 'node-rdkafka';
+import { consumerGroups } from '../../schemas/names.ts';
+import type { StreamManifest } from '../../schemas/stream.ts';
+import type { Store } from '../store/store.ts';
+import { committedOffsets, connectConsumer, disconnect, partitionsOf, watermarks } from './clients.ts';
+import type { KafkaConnection } from './connection.ts';
+import { findStreamManifest } from './stream-manifest.ts';
+import { extractionKeyOfTarget, topicsOf, type StreamTarget } from './stream-target.ts';
+
+export interface PartitionStatus {
+  readonly topic: string;
+  readonly partition: number;
+  /** The topic's next offset. */
+  readonly end: number;
+  /** The first offset that is not done; 0 when nothing is. */
+  readonly next: number;
+  readonly lag: number;
+}
+
+export interface StreamStatus {
+  /** Events that are not yet extracted. */
+  readonly ingest: readonly PartitionStatus[];
+  /** Feature rows that are not yet in a shard. */
+  readonly sink: readonly PartitionStatus[];
+  /** Absent: nothing is published yet. */
+  readonly manifest?: StreamManifest;
+}
+
+/** @throws ModalmixError `transient` when the broker does not answer */
+export async function readStreamStatus(
+  connection: KafkaConnection,
+  target: StreamTarget,
+  store: Store,
+): Promise<StreamStatus> {
+  const topics = topicsOf(target);
+  const manifest = await findStreamManifest(store, target.name, extractionKeyOfTarget(target));
+  const consumer = await connectConsumer(connection, 'status', {
+    // Asks for this group's offsets without joining it.
+    'group.id': consumerGroups(target.stream.topicPrefix, target.name).ingest,
+  });
+  try {
+    const committed = await committedOf(consumer, topics.clips);
+    return {
+      ingest: await statusOf(consumer, topics.clips, (partition) => committed.get(partition)),
+      sink: await statusOf(consumer, topics.features, (partition) => manifest?.offsets[String(partition)]),
+      ...(manifest === undefined ? {} : { manifest }),
+    };
+  } finally {
+    await disconnect(consumer);
+  }
+}
+
+async function committedOf(consumer: KafkaConsumer, topic: string): Promise<ReadonlyMap<number, number>> {
+  const partitions = await listPartitions(consumer, topic);
+  if (partitions.length === 0) return new Map();
+  const offsets = await committedOffsets(
+    consumer,
+    partitions.map((partition) => ({ topic, partition })),
+  );
+  // The type says that there always is an offset; a partition that was never committed has none.
+  const known = offsets.filter(({ offset }) => (offset as number | undefined) !== undefined && offset >= 0);
+  return new Map(known.map(({ partition, offset }) => [partition, offset]));
+}
+
+async function statusOf(
+  consumer: KafkaConsumer,
+  topic: string,
+  nextOf: (partition: number) => number | undefined,
+): Promise<PartitionStatus[]> {
+  const partitions = await listPartitions(consumer, topic);
+  return await Promise.all(
+    partitions.map(async (partition) => {
+      const { lowOffset, highOffset: end } = await watermarks(consumer, topic, partition);
+      const next = nextOf(partition) ?? lowOffset;
+      return { topic, partition, end, next, lag: Math.max(0, end - next) };
+    }),
+  );
+}
+
+async function listPartitions(consumer: KafkaConsumer, topic: string): Promise<number[]> {
+  return Array.from({ length: (await partitionsOf(consumer, topic)) ?? 0 }, (_, partition) => partition);
+}
