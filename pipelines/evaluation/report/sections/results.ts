@@ -33,8 +33,8 @@ ${[row.accuracy, ...modalities.map((modality) => row.branches[modality]), row.ma
   return markup`${sectionHeading(
     'results',
     'Results',
-    markup`All values in percent on the test split (${summary.testClips} clips)${spread}. Drawing other test clips would move an accuracy by about ±${error.toFixed(1)} points (95
-      %), whatever the seeds say.`,
+    markup`All values in percent on the test split (${summary.testClips} clips)${spread}.
+      Drawing other test clips would move an accuracy by about ±${error.toFixed(1)} points in 95 of 100 cases.`,
   )}
     ${dataTable('Scores by method, in percent', head, rows)}
     <p class="note">
