@@ -5,9 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { findFonts } from '../../../../pipelines/datasets/digits/find-fonts.ts';
 import { generateDigits } from '../../../../pipelines/datasets/digits/generate-digits.ts';
 import { FONTS, VOICES } from '../../../../pipelines/datasets/digits/pools.ts';
-import { DIGIT_CLIP, type DigitsConfig } from '../../../../pipelines/datasets/digits/plan-digits.ts';
+import {
+  DIGIT_CLIP,
+  planDigits,
+  type DigitsConfig,
+} from '../../../../pipelines/datasets/digits/plan-digits.ts';
 import { renderArguments } from '../../../../pipelines/datasets/digits/render-clip.ts';
-import { planDigits } from '../../../../pipelines/datasets/digits/plan-digits.ts';
 import { indexDataset } from '../../../../pipelines/datasets/index-dataset.ts';
 import { ffmpegPath, ffprobePath } from '../../../../pipelines/process/ffmpeg-path.ts';
 import { datasetConfigSchema } from '../../../../schemas/config.ts';
@@ -73,6 +76,25 @@ describe('the embedded digits', () => {
     for (const name of await clipsIn(first)) {
       const bytes = await Promise.all(roots.map(async (root) => await readFile(join(root, 'clips', name))));
       expect(bytes[0]?.equals(bytes[1] ?? Buffer.alloc(0))).toBe(true);
+    }
+  });
+
+  it('are at clarity 0 the same file whatever the digit, and at clarity 1 another in sound and picture', async () => {
+    const folder = await makeTree({});
+    const fonts = await findFonts([...FONTS.train, ...FONTS.test]);
+    const decoded = async (clarity: number, digit: number, stream: 'v' | 'a') => {
+      const [clip] = planDigits(digitsOf(folder, { audioClarity: clarity, videoClarity: clarity }));
+      if (clip === undefined) throw new Error('no clip');
+      const output = join(folder, 'decoded.mp4');
+      await execa(ffmpegPath(), renderArguments({ ...clip, digit }, fonts, output));
+      const { stdout } = await execa(ffmpegPath(), [
+        ...['-v', 'error', '-i', output, '-map', `0:${stream}`, '-f', 'md5', '-'],
+      ]);
+      return stdout;
+    };
+    for (const stream of ['v', 'a'] as const) {
+      expect(await decoded(0, 3, stream)).toBe(await decoded(0, 8, stream));
+      expect(await decoded(1, 3, stream)).not.toBe(await decoded(1, 8, stream));
     }
   });
 
