@@ -14,7 +14,7 @@ import {
 } from 'apache-arrow';
 import type { Split } from '../../schemas/clip.ts';
 import { MODALITIES } from '../../schemas/modality.ts';
-import { missingBits, SHARD_COLUMNS, shapeColumn } from '../../schemas/shard.ts';
+import { missingBits, SHARD_COLUMNS } from '../../schemas/shard.ts';
 import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
 import { encodeHalves } from './float16.ts';
 
