@@ -27,7 +27,7 @@ export interface FailureFacts {
 /** @param cancellation why the activity was cancelled, if it was */
 export function toFailure(
   error: unknown,
-  cancellation: ActivityCancellationDetails | undefined,
+  cancellation: Pick<ActivityCancellationDetails, 'workerShutdown'> | undefined,
 ): ApplicationFailure | CancelledFailure {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   const kind = kindOf(error);

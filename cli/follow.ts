@@ -1,6 +1,6 @@
 /** Watches running workflows: their progress while they run, their outputs when they are done. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ServiceError, WorkflowFailedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { ServiceError, WorkflowFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { ERROR_KINDS, ModalmixError, type ErrorKind } from '../schemas/errors.ts';
 import type { Progress } from '../schemas/progress.ts';
@@ -35,15 +35,17 @@ export async function follow(
   options: FollowOptions,
 ): Promise<unknown[]> {
   const outputs: unknown[] = [];
+  const { signal } = options;
+  const detached = () => signal.aborted;
   for (;;) {
-    if (options.signal.aborted) throw new Detached();
+    if (detached()) throw new Detached();
     try {
       const open = await openWorkflows(client, workflowIds);
       options.onProgress(await progressOf(client, workflowIds));
       if (open.length === 0) break;
-      await sleep(options.pollMs, undefined, { signal: options.signal });
+      await sleep(options.pollMs, undefined, { signal });
     } catch (error) {
-      if (options.signal.aborted) throw new Detached();
+      if (detached()) throw new Detached();
       if (!(error instanceof ServiceError)) throw error;
       await options.revive();
       await sleep(RETRY_SERVER_MS);
@@ -104,8 +106,7 @@ async function queryProgress(client: Client, workflowId: string): Promise<Progre
     return await client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, async () =>
       client.workflow.getHandle(workflowId).query<Progress>(MESSAGES.progress),
     );
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
+  } catch {
     // An unanswered query says that no worker is there; `describe` tells whether the server is.
     return undefined;
   }

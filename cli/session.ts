@@ -1,6 +1,7 @@
 /** A command's connection to Temporal, with server and workers running behind it. */
 import { Client, Connection } from '@temporalio/client';
 import { ModalmixError } from '../schemas/errors.ts';
+import { TASK_QUEUES } from '../schemas/names.ts';
 import { ensureSupervisor } from '../infra/supervise.ts';
 import { ensureTemporal } from '../infra/temporal/ensure-temporal.ts';
 import type { Screen } from './screens/screen.ts';
@@ -18,7 +19,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * Connects to the server that the environment names, else to the embedded one, which is started when it
- * does not run, together with workers.
+ * does not run. Where nobody works for it, a worker is started on this machine.
  *
  * @throws ModalmixError `transient` when the server does not answer
  */
@@ -26,6 +27,7 @@ export async function connect(screen: Screen): Promise<Session> {
   const endpoint = await ensureTemporal();
   if (endpoint.embedded) await ensureSupervisor();
   const connection = await openConnection(endpoint.connection);
+  if (!endpoint.embedded && !(await hasWorkers(connection, endpoint.namespace))) await ensureSupervisor();
   return {
     client: new Client({ connection, namespace: endpoint.namespace }),
     embedded: endpoint.embedded,
@@ -54,4 +56,13 @@ async function openConnection(options: { readonly address: string }): Promise<Co
       cause,
     });
   }
+}
+
+/** Whether somebody has lately asked the server for work. */
+async function hasWorkers(connection: Connection, namespace: string): Promise<boolean> {
+  const { pollers } = await connection.workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name: TASK_QUEUES.control },
+  });
+  return pollers.length > 0;
 }

@@ -43,6 +43,8 @@ export const DEFAULT_SLOTS: Readonly<Record<QueueName, number>> = { media: 1, tr
 const SHUTDOWN_FORCE_TIME = '10 minutes';
 /** How often a cancellation is asked for, whatever the heartbeat timeout. */
 const HEARTBEAT_THROTTLE = '2 seconds';
+/** How long a dead worker's workflows wait for it before another one takes them over. */
+const STICKY_TIMEOUT = '3 seconds';
 
 /** @throws Error when the server cannot be reached */
 export async function runWorkers(settings: WorkerSettings): Promise<void> {
@@ -61,6 +63,7 @@ export async function runWorkers(settings: WorkerSettings): Promise<void> {
           taskQueue: TASK_QUEUES[queue],
           maxConcurrentActivityTaskExecutions: settings.slots[queue],
           maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+          stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
           shutdownForceTime: SHUTDOWN_FORCE_TIME,
         });
       }),

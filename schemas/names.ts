@@ -11,6 +11,8 @@ export const storePaths = {
   shard: (name: string, split: Split, key: string) => `datasets/${name}/shards/${split}-${key}.arrow`,
   shardEntry: (name: string, split: Split, key: string) => `datasets/${name}/shards/${split}-${key}.json`,
   plan: (name: string, planId: string) => `datasets/${name}/plans/${planId}.jsonl`,
+  /** Names the newest plan with the same features, whose shards the next plan takes rows from. */
+  latestPlan: (name: string, featureKey: string) => `datasets/${name}/plans/latest-${featureKey}.json`,
   /** Content hashes by path, size and time, so that an unchanged file is not read again. */
   sourceHashes: (name: string) => `datasets/${name}/source-hashes.json`,
   quarantine: (name: string, version: string) => `quarantine/${name}/${version}.jsonl`,

@@ -18,6 +18,7 @@ import {
   type LoadedModel,
 } from '../training/load-model.ts';
 import { collectExamples } from './collect-examples.ts';
+import { findEvaluation } from './find-evaluation.ts';
 import { writeFeatures, type FeatureRows, type FeatureSpace } from './feature-table.ts';
 import { TestJudge } from './judge-test-split.ts';
 import { confusionMatrix } from './metrics/confusion.ts';
@@ -44,9 +45,8 @@ type JudgedSplit = 'train' | 'test';
  */
 export async function evaluateModel(input: EvaluateModelInput): Promise<EvaluationResult> {
   const { store, spec } = input;
-  const path = storePaths.evaluation(spec.trainingId);
-  const present = await store.find(path);
-  if (present !== undefined) return evaluationResultSchema.parse(JSON.parse(present.toString('utf8')));
+  const present = await findEvaluation(store, spec);
+  if (present !== undefined) return present;
 
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   for (const split of ['train', 'test'] as const) {
@@ -59,7 +59,7 @@ export async function evaluateModel(input: EvaluateModelInput): Promise<Evaluati
   const model = await loadModel({ store, spec, manifest, weights: spec.evaluation.weights });
   try {
     const result = await new Evaluation(input, manifest, model).run();
-    await store.put(path, `${JSON.stringify(result)}\n`);
+    await store.put(storePaths.evaluation(spec.trainingId), `${JSON.stringify(result)}\n`);
     return result;
   } finally {
     model.dispose();

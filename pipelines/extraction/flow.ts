@@ -1,4 +1,5 @@
 /** Dense optical flow between neighbouring sampled frames, by OpenCV's WebAssembly build. */
+import { createRequire } from 'node:module';
 import type CV from '@techstark/opencv-js';
 import type { PictureFeature } from './extractor.ts';
 
@@ -13,25 +14,26 @@ const FARNEBACK = {
   flags: 0,
 } as const;
 
-/** Boxed, because OpenCV's module object must not pass through `await` (it may have a `then`). */
+/** Boxed, because OpenCV's module object must not pass through `await`: it has a `then` of its own kind. */
 interface Box {
   readonly cv: typeof CV;
 }
 
 let opening: Promise<Box> | undefined;
 
-/** 10 MB of WebAssembly, so loaded only where flow is wanted, once a process. */
+/**
+ * 10 MB of WebAssembly, so loaded only where flow is wanted, once a process. Required, not imported, so that
+ * nothing runs between its loading and the setting of `onRuntimeInitialized`.
+ */
 async function openCv(): Promise<Box> {
-  opening ??= import('@techstark/opencv-js').then(
-    ({ default: cv }) =>
-      new Promise<Box>((resolve) => {
-        if (typeof cv.Mat === 'function') resolve({ cv });
-        else
-          cv.onRuntimeInitialized = () => {
-            resolve({ cv });
-          };
-      }),
-  );
+  opening ??= new Promise<Box>((resolve) => {
+    const cv = createRequire(import.meta.url)('@techstark/opencv-js') as typeof CV;
+    if (typeof cv.Mat === 'function') resolve({ cv });
+    else
+      cv.onRuntimeInitialized = () => {
+        resolve({ cv });
+      };
+  });
   return await opening;
 }
 

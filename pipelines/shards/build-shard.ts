@@ -1,7 +1,25 @@
-import type { ShardEntry } from '../../schemas/manifest.ts';
+/** Builds one shard of a plan: rows from older shards where they are there, the rest extracted. */
+import { rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import type { Clip } from '../../schemas/clip.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import type { ChannelSums, QuarantineEntry, ShardEntry } from '../../schemas/manifest.ts';
+import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import { storePaths } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
-import type { Extractor } from '../extraction/extractor.ts';
+import { shardSchema } from '../../schemas/shard.ts';
+import { ClipUnusable, type Extractor } from '../extraction/extractor.ts';
 import type { Store } from '../store/store.ts';
+import { addSums, sumChannels } from './channel-sums.ts';
+import { decodeHalves, encodeHalves } from './float16.ts';
+import { openPlan, type PlanClip, type PlanHeader, type PlanLine } from './plan-file.ts';
+import { ReusableRows } from './reusable-rows.ts';
+import { findShard } from './shard-entries.ts';
+import type { ShardRow } from './shard-file.ts';
+import { ShardWriter, type WrittenFile } from './shard-writer.ts';
+import { combineHashes, hashFile, NO_STAMP } from './source-hashes.ts';
 
 export interface BuildShardInput {
   readonly store: Store;
@@ -18,4 +36,231 @@ export interface BuildShardInput {
   readonly signal?: AbortSignal;
 }
 
-export declare function buildShard(input: BuildShardInput): Promise<ShardEntry>;
+const PROGRESS_EVERY_MS = 500;
+/** Rows waiting for their turn, a clip at work: bounds memory when one clip is slow. */
+const ROWS_AHEAD = 2;
+
+/**
+ * Writes the shard and then its entry; a shard that is complete is left untouched. The bytes depend on the
+ * plan alone, not on the order in which clips finish. When every clip is quarantined there is an entry with
+ * `rows` 0 and no file.
+ *
+ * @throws ModalmixError `input` when a source changed since the plan was made, `dependency` when the
+ *   extractor is not the plan's, `cancelled` on the signal, and whatever `Extractor.extract` throws
+ */
+export async function buildShard(input: BuildShardInput): Promise<ShardEntry> {
+  const { store, name, version, shardIndex } = input;
+  const plan = await openPlan(store, name, version);
+  let line: PlanLine;
+  try {
+    line = await plan.readLine(shardIndex);
+  } finally {
+    await plan.close();
+  }
+  const existing = await findShard(store, name, line.split, line.key);
+  if (existing !== undefined) return existing;
+  checkExtractor(plan.header, input.extractor);
+
+  const scratch = await store.scratchFolder();
+  const rows = new ReusableRows(store, name, plan.header.extraction.modalities);
+  try {
+    const entry = await writeRows(input, plan.header, line, rows, join(scratch, 'shard.arrow'));
+    await store.put(storePaths.shardEntry(name, line.split, line.key), `${JSON.stringify(entry)}\n`);
+    return entry;
+  } finally {
+    rows.close();
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function checkExtractor(header: PlanHeader, extractor: Extractor): void {
+  if (extractor.version === header.extractorVersion) return;
+  throw new ModalmixError(
+    'dependency',
+    `this worker extracts with ${extractor.version}, and the plan was made for ${header.extractorVersion}`,
+    {
+      where: 'ffmpeg',
+      fix: 'Give all media workers the same ffmpeg, or run the rebuild again to plan for this one.',
+    },
+  );
+}
+
+/** A clip's features, or why there are none. */
+type Outcome = { readonly row: ShardRow } | { readonly quarantined: QuarantineEntry };
+
+async function writeRows(
+  input: BuildShardInput,
+  header: PlanHeader,
+  line: PlanLine,
+  reusable: ReusableRows,
+  localFile: string,
+): Promise<ShardEntry> {
+  const { store, name, onProgress, signal } = input;
+  const { extraction, classNames } = header;
+  const stop = new AbortController();
+  const stopped = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const concurrency = input.concurrency ?? availableParallelism();
+  const limit = pLimit(concurrency);
+  const tally = new Tally(classNames.length, extraction.modalities);
+  const writer = await ShardWriter.create(
+    localFile,
+    shardSchema({ classNames, extraction, extractorVersion: header.extractorVersion }),
+  );
+  const pending: Promise<Outcome>[] = [];
+  let nextClip = 0;
+  let written: WrittenFile;
+  let reportedAt = 0;
+  try {
+    for (const [done, clip] of line.clips.entries()) {
+      while (nextClip < line.clips.length && pending.length < concurrency * ROWS_AHEAD) {
+        const ahead = line.clips[nextClip];
+        nextClip += 1;
+        if (ahead === undefined) break;
+        const outcome = limit(() => obtainRow(input, header, line, ahead, reusable, stopped));
+        // Whoever fails first is awaited in its turn; until then it must not count as unhandled.
+        outcome.catch(() => undefined);
+        pending.push(outcome);
+      }
+      const outcome = await pending.shift();
+      if (outcome === undefined) break;
+      if ('row' in outcome) {
+        const row = asStored(outcome.row, extraction.audio.storage);
+        const { clipId, label, group, sourceSha256 } = clip;
+        await writer.append({ clipId, label, split: line.split, group, sourceSha256, ...row });
+        tally.add(label, row);
+      } else tally.quarantined.push(outcome.quarantined);
+      const now = Date.now();
+      if (now - reportedAt >= PROGRESS_EVERY_MS || done + 1 === line.clips.length) {
+        reportedAt = now;
+        onProgress?.({ done: done + 1, total: line.clips.length });
+      }
+    }
+    written = await writer.finish();
+  } catch (error) {
+    stop.abort();
+    await Promise.allSettled(pending);
+    await writer.abandon();
+    throw error;
+  }
+  const path = storePaths.shard(name, line.split, line.key);
+  if (written.rows > 0) await store.putFile(path, localFile);
+  return {
+    path,
+    split: line.split,
+    key: line.key,
+    ...(written.rows > 0 ? written : { rows: 0, bytes: 0, sha256: '' }),
+    classCounts: tally.classCounts,
+    missingCounts: tally.missingCounts,
+    sums: tally.sums,
+    quarantined: tally.quarantined,
+  };
+}
+
+async function obtainRow(
+  input: BuildShardInput,
+  header: PlanHeader,
+  line: PlanLine,
+  planned: PlanClip,
+  reusable: ReusableRows,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  if (signal.aborted) throw new ModalmixError('cancelled', 'extraction was asked to stop');
+  const quarantine = (code: string, reason: string): Outcome => ({
+    quarantined: { clipId: planned.clipId, path: planned.path, split: line.split, code, reason },
+  });
+  if (planned.problem !== undefined) return quarantine(planned.problem.code, planned.problem.reason);
+  const row = await reusable.find(planned);
+  if (row !== undefined) return { row };
+  const clip: Clip = {
+    clipId: planned.clipId,
+    path: planned.path,
+    label: planned.label,
+    split: line.split,
+    ...(planned.audioPath === undefined ? {} : { audioPath: planned.audioPath }),
+    ...(planned.startS === undefined ? {} : { startS: planned.startS }),
+    ...(planned.endS === undefined ? {} : { endS: planned.endS }),
+  };
+  try {
+    await checkUnchanged(planned);
+    return { row: await input.extractor.extract(clip, header.extraction, signal) };
+  } catch (error) {
+    if (error instanceof ClipUnusable) return quarantine(error.code, error.message);
+    throw error;
+  }
+}
+
+/**
+ * A row must hold the features of the bytes that its hash names; a file that vanished is not quarantined here,
+ * because the shard's key says that it was there.
+ */
+async function checkUnchanged(clip: PlanClip): Promise<void> {
+  const paths = [clip.path, ...(clip.audioPath === undefined ? [] : [clip.audioPath])];
+  let changed = false;
+  for (const [i, path] of paths.entries()) {
+    const [bytes, mtimeMs] = clip.stamps[i] ?? NO_STAMP;
+    if (bytes === NO_STAMP[0]) continue;
+    try {
+      const now = await stat(path);
+      changed ||= now.size !== bytes || now.mtimeMs !== mtimeMs;
+    } catch (cause) {
+      throw new ModalmixError(
+        'transient',
+        'the file was there when the rebuild was planned, and is not now',
+        {
+          where: path,
+          fix: 'Bring it back, or run the rebuild again: the clip is then quarantined.',
+          cause,
+        },
+      );
+    }
+  }
+  if (!changed) return;
+  const hashes = await Promise.all(paths.map(hashFile));
+  if (combineHashes(hashes) === clip.sourceSha256) return;
+  throw new ModalmixError('input', 'the file changed while the dataset was being built', {
+    where: clip.path,
+    fix: 'Run the rebuild again when nothing writes to the dataset.',
+  });
+}
+
+/** What a reader will get back, so that sums are the same for a row that was copied and one that was extracted. */
+function asStored(row: ShardRow, storage: 'float16' | 'float32'): ShardRow {
+  const { audio, rgb, flow } = row;
+  return {
+    ...(audio === undefined
+      ? {}
+      : {
+          audio: storage === 'float16' ? { ...audio, data: decodeHalves(encodeHalves(audio.data)) } : audio,
+        }),
+    ...(rgb === undefined ? {} : { rgb }),
+    ...(flow === undefined ? {} : { flow }),
+  };
+}
+
+const CHANNELS: Readonly<Record<Modality, number>> = { audio: 1, rgb: 3, flow: 2 };
+
+class Tally {
+  readonly classCounts: number[];
+  readonly missingCounts: Partial<Record<Modality, number>>;
+  readonly sums: Partial<Record<Modality, ChannelSums>> = {};
+  readonly quarantined: QuarantineEntry[] = [];
+  readonly #modalities: readonly Modality[];
+
+  constructor(classes: number, modalities: readonly Modality[]) {
+    this.classCounts = new Array<number>(classes).fill(0);
+    this.#modalities = MODALITIES.filter((name) => modalities.includes(name));
+    this.missingCounts = Object.fromEntries(this.#modalities.map((name) => [name, 0]));
+  }
+
+  add(label: number, row: ShardRow): void {
+    this.classCounts[label] = (this.classCounts[label] ?? 0) + 1;
+    for (const modality of this.#modalities) {
+      const feature = row[modality];
+      if (feature === undefined) this.missingCounts[modality] = (this.missingCounts[modality] ?? 0) + 1;
+      else {
+        const sums = sumChannels(feature.data, CHANNELS[modality]);
+        this.sums[modality] = addSums(this.sums[modality], sums);
+      }
+    }
+  }
+}

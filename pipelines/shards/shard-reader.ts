@@ -1,8 +1,12 @@
+/** Random access to all rows of one split, for training and evaluation. */
 import type { Split } from '../../schemas/clip.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Modality } from '../../schemas/modality.ts';
-import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
 import type { Store } from '../store/store.ts';
+import { ShardFile, type ShardRow } from './shard-file.ts';
+
+export type { ShardRow } from './shard-file.ts';
 
 export interface OpenShardsInput {
   readonly store: Store;
@@ -12,13 +16,6 @@ export interface OpenShardsInput {
   readonly modalities: readonly Modality[];
   /** Shards up to this many MiB are held in memory; the rest is read from disk row by row. */
   readonly memoryBudgetMiB: number;
-}
-
-/** One row's features; a modality that is missing (or was not asked for) is absent. */
-export interface ShardRow {
-  readonly audio?: AudioFeature;
-  readonly rgb?: PictureFeature;
-  readonly flow?: PictureFeature;
 }
 
 /** All rows of one split, in the manifest's order; index 0…rows−1. */
@@ -35,4 +32,45 @@ export interface ShardSet {
   close(): void;
 }
 
-export declare function openShards(input: OpenShardsInput): Promise<ShardSet>;
+/**
+ * Checks every shard's sha256 while opening it.
+ *
+ * @throws ModalmixError `input` naming a shard that is missing or damaged, with what was expected and found
+ */
+export async function openShards(input: OpenShardsInput): Promise<ShardSet> {
+  const files: ShardFile[] = [];
+  const close = () => {
+    for (const file of files.splice(0)) file.close();
+  };
+  try {
+    let budget = input.memoryBudgetMiB * 2 ** 20;
+    for (const entry of input.manifest.shards) {
+      if (entry.split !== input.split || entry.rows === 0) continue;
+      const hold = entry.bytes <= budget;
+      if (hold) budget -= entry.bytes;
+      files.push(await ShardFile.open(input.store, entry, hold));
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const places = files.flatMap((file) => Array.from({ length: file.rows }, (_, row) => ({ file, row })));
+  return {
+    rows: places.length,
+    labels: Int32Array.from(files.flatMap(({ table }) => table.labels)),
+    clipIds: files.flatMap(({ table }) => table.clipIds),
+    groups: files.flatMap(({ table }) => table.groups),
+    missing: Uint8Array.from(files.flatMap(({ table }) => table.missing)),
+    read: (rowIndex) => {
+      const place = places[rowIndex];
+      if (place === undefined) {
+        throw new ModalmixError(
+          'internal',
+          `row ${String(rowIndex)} of ${String(places.length)} was asked for`,
+        );
+      }
+      return place.file.read(place.row, input.modalities);
+    },
+    close,
+  };
+}

@@ -7,9 +7,9 @@ import { MODALITIES, type Modality } from '../../schemas/modality.ts';
 import { shardSchema } from '../../schemas/shard.ts';
 import type { StreamManifest, StreamRow } from '../../schemas/stream.ts';
 import type { ExtractedClip } from '../extraction/extractor.ts';
+import { addSums, sumChannels } from '../shards/channel-sums.ts';
 import { ShardWriter } from '../shards/shard-writer.ts';
 import type { Store } from '../store/store.ts';
-import { addToSums, emptySums } from './channel-sums.ts';
 
 export class StreamShard {
   readonly #store: Store;
@@ -19,7 +19,7 @@ export class StreamShard {
   readonly #modalities: readonly Modality[];
   readonly #classCounts: number[];
   readonly #missingCounts: Partial<Record<Modality, number>>;
-  readonly #sums: Partial<Record<Modality, ChannelSums>>;
+  readonly #sums: Partial<Record<Modality, ChannelSums>> = {};
 
   private constructor(
     store: Store,
@@ -35,7 +35,6 @@ export class StreamShard {
     this.#modalities = MODALITIES.filter((modality) => manifest.modalities.includes(modality));
     this.#classCounts = manifest.classNames.map(() => 0);
     this.#missingCounts = Object.fromEntries(this.#modalities.map((modality) => [modality, 0]));
-    this.#sums = Object.fromEntries(this.#modalities.map((modality) => [modality, emptySums(modality)]));
   }
 
   static async create(store: Store, manifest: StreamManifest, split: Split): Promise<StreamShard> {
@@ -56,11 +55,10 @@ export class StreamShard {
     this.#classCounts[label] = (this.#classCounts[label] ?? 0) + 1;
     for (const modality of this.#modalities) {
       const feature = features[modality];
-      const sums = this.#sums[modality];
       if (feature === undefined) {
         this.#missingCounts[modality] = (this.#missingCounts[modality] ?? 0) + 1;
-      } else if (sums !== undefined) {
-        this.#sums[modality] = addToSums(sums, feature.data);
+      } else {
+        this.#sums[modality] = addSums(this.#sums[modality], sumChannels(feature.data, CHANNELS[modality]));
       }
     }
   }
@@ -88,4 +86,5 @@ export class StreamShard {
   }
 }
 
+const CHANNELS: Readonly<Record<Modality, number>> = { audio: 1, rgb: 3, flow: 2 };
 const FILE_NAME = 'shard.arrow';

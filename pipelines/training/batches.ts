@@ -32,8 +32,8 @@ const IMAGENET: Normalisation = {
   mean: [0.485, 0.456, 0.406].map((share) => share * 255),
   std: [0.229, 0.224, 0.225].map((share) => share * 255),
 };
-/** Flow is stored with 128 for "still"; u turns its sign in a mirror, v does not. */
-const FLOW_MIRROR = [128, undefined] as const;
+/** Flow is stored as 0…255 for ± the bound, so 127.5 is no motion; u turns its sign in a mirror, v does not. */
+const FLOW_MIRROR = [127.5, undefined] as const;
 
 /**
  * The order of a training epoch's rows, cut into batches. A last batch of one row is left out: it has no batch

@@ -85,6 +85,11 @@ export const attribute = {
     type: backend.binding.TF_ATTR_TYPE,
     value: backend.binding.TF_INT32,
   }),
+  int: (name: string, value: number): OpAttribute => ({
+    name,
+    type: backend.binding.TF_ATTR_INT,
+    value,
+  }),
   ints: (name: string, value: number[]): OpAttribute => ({
     name,
     type: backend.binding.TF_ATTR_INT,

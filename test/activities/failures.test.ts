@@ -1,9 +1,9 @@
-import { ApplicationFailure, CancelledFailure, type ActivityCancellationDetails } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
 import { ERROR_KINDS, ModalmixError, isRetryable } from '../../schemas/errors.ts';
 
-const shutdown = { workerShutdown: true } as ActivityCancellationDetails;
+const shutdown = { workerShutdown: true };
 
 describe('the failure that Temporal is given', () => {
   it.each(ERROR_KINDS.filter((kind) => kind !== 'cancelled'))('has the kind "%s" as its type', (kind) => {

@@ -72,7 +72,7 @@ export async function createStream(
     store: `file:${join(home, 'store')}`,
     dataset: { format: 'folder', root: clips, classes: ['high', 'low'], testShare: 0.2 },
     extraction: {
-      modalities: ['audio', 'rgb', 'flow'],
+      modalities: ['audio', 'rgb'],
       audio: { sampleRateHz: 8_000, nFft: 128, hop: 64, durationS: 1 },
       video: { fps: 2, frames: 2, shortSide: 32 },
       limits: { clipMaxMiB: 1 },
@@ -124,7 +124,7 @@ async function readLiveRows(store: Store, manifest: StreamManifest): Promise<Liv
       if (file.table.clipIds[row] !== facts.clipId || file.table.labels[row] !== facts.label) {
         throw new Error(`${entry.path}: row ${String(row)} is another clip than its line says`);
       }
-      live.push({ ...facts, features: file.read(row, ['audio', 'rgb', 'flow']) });
+      live.push({ ...facts, features: file.read(row, ['audio', 'rgb']) });
     }
     file.close();
   }

@@ -42,6 +42,7 @@ export function chartData({ manifest, config, summary, trainings }: ReportInput)
           .map((one) => one.evaluation.confusion),
       ),
     })),
+    ...(hasMore(trainings, pointsEach) ? { layoutLimit: pointsEach } : {}),
     layouts: trainings.map(({ evaluation: { method, seed }, umap }) => ({
       method,
       seed,
@@ -143,6 +144,16 @@ function scaler(values: readonly number[]): (value: number) => number {
   const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
   return (value) =>
     high > low ? Math.round(((value - low) / (high - low)) * LAYOUT_SCALE) : LAYOUT_SCALE / 2;
+}
+
+/** Whether a plot of some layout would have more points than `limit`. */
+function hasMore(trainings: readonly TrainingRecord[], limit: number): boolean {
+  return trainings.some(({ umap }) => {
+    const counts = new Map<string, number>();
+    for (const { space, split } of umap)
+      counts.set(`${space}/${split}`, (counts.get(`${space}/${split}`) ?? 0) + 1);
+    return Math.max(0, ...counts.values()) > limit;
+  });
 }
 
 /** At most `limit` items, evenly spaced. */

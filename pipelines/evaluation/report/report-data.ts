@@ -17,6 +17,8 @@ export interface ReportData {
     readonly counts: readonly (readonly number[])[];
   }[];
   readonly layouts: readonly TrainingLayout[];
+  /** Most points a plot of a layout has on the page; absent: none was left out. */
+  readonly layoutLimit?: number;
 }
 
 /** Values by epoch; null where a training has none. */

@@ -5,6 +5,7 @@
  */
 import { attribute, executeOne, tf, type Tensor, type Tensor4D } from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
+import { subsample } from './subsample.ts';
 
 export interface ConvolutionOptions {
   readonly stride: number;
@@ -16,6 +17,12 @@ export interface ConvolutionOptions {
 
 /** x [N, H, W, C] with filter [h, w, C, D] → [N, ⌊(H + 2·pad − h) / stride⌋ + 1, …, D] */
 export function convolution(x: Tensor4D, filter: Tensor4D, options: ConvolutionOptions): Tensor4D {
+  const [height, width] = filter.shape;
+  if (height === 1 && width === 1 && options.stride > 1) {
+    // oneDNN's filter gradient of a strided 1×1 convolution writes beyond its buffer when H or W is even
+    // (libtensorflow 2.21). Only the pixels it would look at are kept, and the stride becomes 1.
+    return convolution(subsample(x, options.stride), filter, { ...options, stride: 1 });
+  }
   const attributes = convolutionAttributes(options);
   const shapeOf = (tensor: Tensor) => tf.tensor1d(tensor.shape, 'int32');
   const inputGradient = options.inputGradient ?? true;

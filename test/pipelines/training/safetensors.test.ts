@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeSafetensors, encodeSafetensors } from '../../../pipelines/training/safetensors.ts';
+import { testPython } from '../../reference/python.ts';
 
 const FILE = {
   tensors: new Map([
@@ -24,6 +29,31 @@ describe('safetensors', () => {
     expect(size % 8).toBe(0);
     const header = JSON.parse(bytes.subarray(8, 8 + size).toString()) as Record<string, unknown>;
     expect(header['matrix']).toEqual({ dtype: 'F32', shape: [2, 2], data_offsets: [0, 16] });
+  });
+
+  it('are understood by a reader of NumPy’s', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'modalmix-'));
+    const path = join(folder, 'x.safetensors');
+    writeFileSync(path, encodeSafetensors(FILE));
+    const script = `
+import json, struct, sys
+import numpy as np
+raw = open(sys.argv[1], "rb").read()
+(n,) = struct.unpack("<Q", raw[:8])
+header = json.loads(raw[8:8 + n])
+header.pop("__metadata__")
+ends = sorted(tuple(e["data_offsets"]) for e in header.values())
+assert ends[0][0] == 0 and ends[-1][1] == len(raw) - 8 - n
+assert all(a[1] == b[0] for a, b in zip(ends, ends[1:]))
+out = {}
+for name, e in header.items():
+    a, b = e["data_offsets"]
+    out[name] = np.frombuffer(raw[8 + n + a:8 + n + b], "<f4").reshape(e["shape"])
+print(json.dumps([out["odd"].tolist(), float(out["scalar"]), float(out["matrix"][0, 1]), list(out["empty"].shape)]))
+`;
+    const printed = execFileSync(testPython(), ['-c', script, path], { encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    expect(JSON.parse(printed)).toEqual([[1, 2, 3], -0.5, Math.fround(1e30), [0, 4]]);
   });
 
   it('are refused when cut off anywhere, or longer than they say', () => {

@@ -2,6 +2,9 @@ import { markup, type Html } from '../html.ts';
 import type { ReportData } from '../report-data.ts';
 import { chartPanel, hasSeveralSeeds, sectionHeading, selectedIf } from './parts.ts';
 
+/** Up to so many, a matrix of full width would be all cell and no number. */
+const FEW_CLASSES = 6;
+
 /** Which classes are taken for which. */
 export function confusionSection(data: ReportData): Html {
   const seeds = hasSeveralSeeds(data) ? ', summed over its seeds' : '';
@@ -23,7 +26,7 @@ export function confusionSection(data: ReportData): Html {
         key: 'confusion',
         title: 'True class ↓, predicted class →',
         label: 'Heat map: confusion matrix of the test split. The counts follow as a table.',
-        shape: 'matrix',
+        shape: data.classNames.length > FEW_CLASSES ? 'matrix' : 'matrix small',
       })}
       <div class="panel">
         <h3>Most often confused</h3>

@@ -15,6 +15,11 @@ export function layoutsSection(data: ReportData): Html {
       test clips are placed into the same plane. Distances between far groups and the axes themselves mean
       nothing.`,
   )}
+    ${
+      data.layoutLimit === undefined
+        ? undefined
+        : markup`<p class="note">To keep the page small, a plot shows ${data.layoutLimit} of its clips; the Arrow file has them all.</p>`
+    }
     ${trainingChoice(data.layouts, data.shown)}
     <fieldset class="classes">
       <legend>Classes: choose some to pick them out</legend>

@@ -14,7 +14,7 @@ export function chartPanel(options: {
   readonly title: string;
   /** What a person who does not see the drawing is told. */
   readonly label: string;
-  readonly shape?: 'wide' | 'square' | 'matrix';
+  readonly shape?: 'wide' | 'square' | 'matrix' | 'matrix small';
   readonly table?: boolean;
 }): Html {
   const { key, title, label, shape = 'wide', table = true } = options;

@@ -28,12 +28,13 @@ ${[row.accuracy, ...modalities.map((modality) => row.branches[modality]), row.ma
 </tr>`,
   );
   const error = samplingError(best, summary.testClips) * 100;
+  const several = summary.rows.some(({ seeds }) => seeds.length > 1);
+  const spread = several ? ', mean ± standard deviation over the seeds' : '';
   return markup`${sectionHeading(
     'results',
     'Results',
-    markup`All values in percent on the test split (${summary.testClips} clips), mean ± standard deviation
-      over the seeds. Drawing other test clips would move an accuracy by about ±${error.toFixed(1)} points (95
-      %), whatever the seeds say.`,
+    markup`All values in percent on the test split (${summary.testClips} clips)${spread}.
+      Drawing other test clips would move an accuracy by about ±${error.toFixed(1)} points in 95 of 100 cases.`,
   )}
     ${dataTable('Scores by method, in percent', head, rows)}
     <p class="note">

@@ -1,0 +1,57 @@
+/** ffmpeg and ffprobe, with the filters and encoders that are needed. */
+import { execa } from 'execa';
+import { ffmpegPath, ffprobePath } from '../../../pipelines/process/ffmpeg-path.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import { aptCommand, aptInstall } from '../programs.ts';
+import type { Finding, SetupContext, SetupStep } from '../step.ts';
+
+const NEEDED = {
+  filters: ['flite', 'drawtext', 'select', 'scale', 'aresample'],
+  encoders: ['libx264', 'aac'],
+} as const;
+const PACKAGES = ['ffmpeg'];
+
+export const ffmpegStep: SetupStep = {
+  name: 'ffmpeg',
+  purpose: "reading clips, making the demo's",
+  check,
+  perform: async (context: SetupContext) => {
+    await aptInstall(PACKAGES, context);
+    const finding = await check();
+    if (finding.inPlace) return;
+    throw new ModalmixError('dependency', finding.missing, { where: 'ffmpeg', fix: finding.fix });
+  },
+};
+
+async function check(): Promise<Finding> {
+  let ffmpeg: string;
+  try {
+    ffmpeg = ffmpegPath();
+    ffprobePath();
+  } catch (error) {
+    if (!(error instanceof ModalmixError)) throw error;
+    return { inPlace: false, missing: error.message, fix: error.fix ?? aptCommand(PACKAGES) };
+  }
+  const kinds = Object.keys(NEEDED) as (keyof typeof NEEDED)[];
+  const [version, ...lists] = await Promise.all([
+    list(ffmpeg, '-version'),
+    ...kinds.map(async (kind) => await list(ffmpeg, `-${kind}`)),
+  ]);
+  const missing = kinds.flatMap((kind, place) => {
+    const there = new Set((lists[place] ?? '').split(/\s+/));
+    return NEEDED[kind].filter((name) => !there.has(name)).map((name) => `${kind.slice(0, -1)} ${name}`);
+  });
+  if (missing.length > 0) {
+    return {
+      inPlace: false,
+      missing: `${ffmpeg} lacks ${missing.join(', ')}`,
+      fix: `Install a full build of ffmpeg (${aptCommand(PACKAGES)}), or set FFMPEG_PATH to one.`,
+    };
+  }
+  return { inPlace: true, version: /version (\S+)/.exec(version)?.[1] ?? 'unknown', origin: ffmpeg };
+}
+
+async function list(ffmpeg: string, what: string): Promise<string> {
+  const { stdout } = await execa(ffmpeg, ['-hide_banner', what], { reject: false, stdin: 'ignore' });
+  return stdout;
+}

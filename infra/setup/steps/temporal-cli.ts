@@ -1,0 +1,95 @@
+/** The Temporal CLI, which has the embedded server in it: the one on PATH, else built from its Go module. */
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import { findProgram } from '../../find-program.ts';
+import { cacheFolder } from '../../folders.ts';
+import { endpointFromEnvironment } from '../../temporal/connection-settings.ts';
+import { TEMPORAL_CLI_VERSION, findTemporalCli, temporalCliFolder } from '../../temporal/find-cli.ts';
+import { runProgram } from '../programs.ts';
+import type { Finding, SetupContext, SetupStep } from '../step.ts';
+
+const MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`;
+/** The first that fetches the newer toolchain which a module asks for. */
+const GO_AT_LEAST = [1, 21] as const;
+const VERSION_FILE = 'version.txt';
+const INSTALL_BY_HAND =
+  'install the Temporal CLI so that "temporal" is on PATH (docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs already';
+
+export const temporalCliStep: SetupStep = {
+  name: 'Temporal CLI',
+  purpose: 'the embedded Temporal server',
+  check,
+  perform,
+};
+
+async function check(): Promise<Finding> {
+  const cli = findTemporalCli();
+  if (cli === undefined) {
+    const named = endpointFromEnvironment();
+    if (named !== undefined) {
+      return { inPlace: true, version: 'not needed', origin: `the server at ${named.address}` };
+    }
+    return { inPlace: false, missing: 'the program "temporal"', fix: 'npm run setup' };
+  }
+  // Asking a program of 250 MB takes a quarter of a second; the cached one has its answer beside it.
+  const noted = join(dirname(cli.path), VERSION_FILE);
+  const version =
+    cli.origin === 'cache' && existsSync(noted) ? readFileSync(noted, 'utf8') : await askVersion(cli.path);
+  return { inPlace: true, version, origin: cli.path };
+}
+
+async function perform(context: SetupContext): Promise<void> {
+  const go = await requireGo();
+  await mkdir(cacheFolder(), { recursive: true });
+  const folder = await mkdtemp(join(cacheFolder(), '.temporal-cli-'));
+  try {
+    context.say(`building ${basename(MODULE)} with Go: about 3 minutes, once`);
+    // Go's checksum database and go.sum vouch for the sources.
+    await runProgram(go, ['install', MODULE], {
+      fix: `Check the network and "go env GOPROXY", or ${INSTALL_BY_HAND}.`,
+      env: { GOBIN: folder, GOFLAGS: '-trimpath', GOTOOLCHAIN: 'auto', CGO_ENABLED: '0' },
+    });
+    const program = join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
+    const answer = await askVersion(program);
+    await writeFile(
+      join(folder, VERSION_FILE),
+      `${TEMPORAL_CLI_VERSION} ${answer.replace(/^.*(\(.*\))$/, '$1')}`,
+    );
+    await rm(temporalCliFolder(), { recursive: true, force: true });
+    await rename(folder, temporalCliFolder());
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function askVersion(program: string): Promise<string> {
+  const stdout = await runProgram(program, ['--version'], {
+    fix: `Remove ${program}, then run "npm run setup".`,
+  });
+  return stdout.trim().replace('temporal version ', '');
+}
+
+async function requireGo(): Promise<string> {
+  const go = findProgram('go');
+  const fix = `Install Go ${GO_AT_LEAST.join('.')} or newer, or ${INSTALL_BY_HAND}.`;
+  if (go === undefined) {
+    throw new ModalmixError(
+      'dependency',
+      'the Temporal CLI is not installed, and Go to build it is not either',
+      {
+        where: 'PATH',
+        fix,
+      },
+    );
+  }
+  const { stdout } = await execa(go, ['env', 'GOVERSION'], { stdin: 'ignore' });
+  const [major = 0, minor = 0] = stdout.replace('go', '').split('.').map(Number);
+  if (major > GO_AT_LEAST[0] || (major === GO_AT_LEAST[0] && minor >= GO_AT_LEAST[1])) return go;
+  throw new ModalmixError('dependency', `${go} is ${stdout}, too old to build the Temporal CLI`, {
+    where: go,
+    fix,
+  });
+}

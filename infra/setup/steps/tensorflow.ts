@@ -1,0 +1,234 @@
+/**
+ * libtensorflow from its Python wheel, and tfjs-node's addon compiled against it. The addon uses Node-API
+ * alone, so that one build serves every version of Node.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import { findProgram } from '../../find-program.ts';
+import { cacheFolder } from '../../folders.ts';
+import { readStateFile, writeStateFile } from '../../state-file.ts';
+import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
+import { probeTensorflow } from '../probe-tensorflow.ts';
+import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import {
+  CUDA_LIBRARIES,
+  TENSORFLOW_FILES,
+  TENSORFLOW_VERSION,
+  tensorflowPackage,
+  type TensorflowPackage,
+} from '../tensorflow-package.ts';
+import { fetchWheel, unpackWheel } from '../wheels.ts';
+
+const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;
+const NODE_API_VERSION = 8;
+
+/** What was built, so that a look tells whether it still is. */
+const stampSchema = z.object({
+  tensorflow: z.literal(TENSORFLOW_VERSION),
+  engine: z.enum(['cpu', 'gpu']),
+  library: z.string(),
+  addonSha256: z.string(),
+  /** Why the CPU was taken although a GPU was wanted. */
+  fallback: z.string().optional(),
+});
+type Stamp = z.infer<typeof stampSchema>;
+
+export const tensorflowStep: SetupStep = {
+  name: 'TensorFlow',
+  purpose: 'training and evaluation',
+  check: async (context) => check(context),
+  perform,
+};
+
+/** Names of the NVIDIA GPUs that the driver sees. */
+export async function nvidiaGpus(): Promise<string[]> {
+  if (findProgram('nvidia-smi') === undefined) return [];
+  const query = ['--query-gpu=name', '--format=csv,noheader'];
+  const { failed, stdout } = await execa('nvidia-smi', query, { reject: false, stdin: 'ignore' });
+  return failed ? [] : stdout.split('\n').filter((line) => line.trim() !== '');
+}
+
+/** The engine that set-up built for, and why not the GPU; undefined before it was built. */
+export function builtEngine(): Pick<Stamp, 'engine' | 'fallback'> | undefined {
+  return readStateFile(places().stamp, stampSchema);
+}
+
+async function check(context: SetupContext): Promise<Finding> {
+  const absent = (missing: string): Finding => ({ inPlace: false, missing, fix: 'npm run setup' });
+  const { stamp: stampFile, addon, libraries } = places();
+  const stamp = readStateFile(stampFile, stampSchema);
+  if (stamp === undefined) return absent(`tfjs-node's addon for libtensorflow ${TENSORFLOW_VERSION}`);
+  if (!existsSync(addon) || sha256(addon) !== stamp.addonSha256) return absent('the addon that was built');
+  for (const name of LIBRARIES) {
+    if (!existsSync(join(libraries, name))) return absent(name);
+  }
+  const wanted = await wantedEngine(context);
+  const fellBack = stamp.fallback !== undefined && context.engine === 'auto';
+  if (wanted.engine !== stamp.engine && !fellBack) return absent(`the engine for the ${wanted.engine}`);
+  const why = stamp.fallback ?? wanted.fallback;
+  return {
+    inPlace: true,
+    version: stamp.tensorflow,
+    origin: stamp.library,
+    detail: why === undefined ? stamp.engine : `${stamp.engine}: ${why}`,
+  };
+}
+
+async function perform(context: SetupContext): Promise<void> {
+  const wanted = await wantedEngine(context);
+  if (wanted.fallback !== undefined) context.say(`WARNING: ${wanted.fallback}; TensorFlow will use the CPU`);
+  if (wanted.engine === 'cpu') {
+    await build(tensorflowPackage('cpu'), wanted.fallback, context);
+    return;
+  }
+  try {
+    await build(tensorflowPackage('gpu'), undefined, context);
+  } catch (error) {
+    const why = `the GPU cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+    context.say(`WARNING: ${why}`);
+    context.say('WARNING: TensorFlow will use the CPU; "npm run setup -- --engine=gpu" tries again');
+    await build(tensorflowPackage('cpu'), why, context);
+  }
+}
+
+async function wantedEngine(context: SetupContext): Promise<{ engine: 'cpu' | 'gpu'; fallback?: string }> {
+  if (context.engine === 'cpu') return { engine: 'cpu' };
+  const gpus = await nvidiaGpus();
+  if (gpus.length > 0) return { engine: 'gpu' };
+  if (context.engine === 'auto') return { engine: 'cpu' };
+  return { engine: 'cpu', fallback: 'a GPU was asked for, but nvidia-smi shows none' };
+}
+
+async function build(
+  wheels: TensorflowPackage,
+  fallback: string | undefined,
+  context: SetupContext,
+): Promise<void> {
+  const library = await ensureLibrary(wheels, context);
+  await link(library);
+  await compile(wheels, library, context);
+  const facts = await probeTensorflow();
+  if (facts.tensorflow !== TENSORFLOW_VERSION || facts.engine !== wheels.engine) {
+    throw new ModalmixError(
+      'dependency',
+      `TensorFlow ${facts.tensorflow} came up on the ${facts.engine}, expected ${TENSORFLOW_VERSION} on the ${wheels.engine}`,
+      { where: places().addon, fix: 'Check the driver with "nvidia-smi", then run "npm run setup" again.' },
+    );
+  }
+  const stamp: Stamp = {
+    tensorflow: TENSORFLOW_VERSION,
+    engine: wheels.engine,
+    library,
+    addonSha256: sha256(places().addon),
+    ...(fallback === undefined ? {} : { fallback }),
+  };
+  writeStateFile(places().stamp, stamp);
+}
+
+/** @returns the folder with `tensorflow/` (and `nvidia/`) in it; complete, or it would not have its name */
+async function ensureLibrary(wheels: TensorflowPackage, context: SetupContext): Promise<string> {
+  const contents = [wheels.tensorflow, ...wheels.cuda].map(({ sha256: hash }) => hash).join('\n');
+  const key = createHash('sha256').update(contents).digest('hex').slice(0, 12);
+  const folder = join(cacheFolder(), `libtensorflow-${TENSORFLOW_VERSION}-${wheels.engine}-${key}`);
+  if (existsSync(folder)) return folder;
+  await mkdir(cacheFolder(), { recursive: true });
+  const temporary = await mkdtemp(join(cacheFolder(), '.libtensorflow-'));
+  try {
+    const unpacked = join(temporary, 'unpacked');
+    for (const wheel of [wheels.tensorflow, ...wheels.cuda]) {
+      context.say(`fetching ${wheel.name} ${wheel.version}`);
+      const file = await fetchWheel(wheel, wheels.platforms, join(temporary, wheel.name), context);
+      await unpackWheel(
+        file,
+        wheel === wheels.tensorflow ? TENSORFLOW_FILES : ['nvidia/'],
+        unpacked,
+        context,
+      );
+      await rm(file);
+    }
+    await rename(unpacked, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+/** The names that the addon is linked with. */
+async function link(library: string): Promise<void> {
+  const { deps, libraries } = places();
+  await rm(deps, { recursive: true, force: true });
+  await mkdir(libraries, { recursive: true });
+  const tensorflow = join(library, 'tensorflow');
+  await symlink(join(tensorflow, 'include'), join(deps, 'include'));
+  for (const name of LIBRARIES) await symlink(join(tensorflow, name), join(libraries, name));
+  await symlink('libtensorflow_cc.so.2', join(libraries, 'libtensorflow.so'));
+  await symlink('libtensorflow_framework.so.2', join(libraries, 'libtensorflow_framework.so'));
+}
+
+/** As the package's binding.gyp does, without a build system and without Node's own headers. */
+async function compile(wheels: TensorflowPackage, library: string, context: SetupContext): Promise<void> {
+  const { root, deps, libraries, addon } = places();
+  const compiler = await requireCompiler(context);
+  const headers = join(
+    dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')),
+    'include',
+  );
+  const sources = readdirSync(join(root, 'binding'))
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => join(root, 'binding', name));
+  const cuda = wheels.engine === 'gpu' ? CUDA_LIBRARIES.map((name) => join(library, 'nvidia', name)) : [];
+  await mkdir(dirname(addon), { recursive: true });
+  const temporary = `${addon}.${String(process.pid)}.tmp`;
+  context.say('compiling the addon');
+  await runProgram(
+    compiler,
+    [
+      ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${String(NODE_API_VERSION)}`],
+      ...['-I', headers, '-I', root, '-I', join(deps, 'include'), ...sources],
+      ...['-L', libraries, '-ltensorflow', '-ltensorflow_framework', '-Wl,-rpath,$ORIGIN/../../deps/lib'],
+      // An RPATH, not a RUNPATH, holds for the libraries that these libraries need in their turn.
+      ...(cuda.length === 0 ? [] : ['-Wl,--disable-new-dtags', '-Wl,--no-as-needed', ...cuda]),
+      ...cuda.map((file) => `-Wl,-rpath,${dirname(file)}`),
+      ...['-o', temporary],
+    ],
+    {
+      fix: `Install a C++ compiler (Debian, Ubuntu: ${aptCommand(['g++'])}), then run "npm run setup" again.`,
+    },
+  );
+  // Renamed over the old one: a process that has it open keeps what it has.
+  await rename(temporary, addon);
+}
+
+async function requireCompiler(context: SetupContext): Promise<string> {
+  const named = process.env['CXX'];
+  const find = () => (named === undefined || named === '' ? findProgram('c++', 'g++', 'clang++') : named);
+  if (find() === undefined && canAptInstall()) await aptInstall(['g++'], context);
+  const compiler = find();
+  if (compiler !== undefined) return compiler;
+  throw new ModalmixError('dependency', 'no C++ compiler is installed', {
+    where: 'PATH',
+    fix: `Install one (Debian, Ubuntu: ${aptCommand(['g++'])}).`,
+  });
+}
+
+function places() {
+  const root = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json'));
+  return {
+    root,
+    deps: join(root, 'deps'),
+    libraries: join(root, 'deps', 'lib'),
+    /** Where tfjs-node looks for it. */
+    addon: join(root, 'lib', `napi-v${String(NODE_API_VERSION)}`, 'tfjs_binding.node'),
+    stamp: join(root, 'modalmix.json'),
+  };
+}
+
+function sha256(path: string): string {
+  return statSync(path).isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
+}

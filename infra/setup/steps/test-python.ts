@@ -1,0 +1,57 @@
+/** A Python environment with the libraries that tests compare with, pinned in `test/reference/requirements.txt`. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PROJECT_FOLDER, cacheFolder } from '../../folders.ts';
+import { requirePython, runProgram } from '../programs.ts';
+import type { Finding, SetupContext, SetupStep } from '../step.ts';
+
+const REQUIREMENTS = join(PROJECT_FOLDER, 'test', 'reference', 'requirements.txt');
+
+export const testPythonStep: SetupStep = {
+  name: 'Python for tests',
+  purpose: 'references that tests compare with',
+  check,
+  perform,
+};
+
+/** Folder of the environment. */
+export function testPythonFolder(): string {
+  return join(cacheFolder(), 'test-venv');
+}
+
+async function check(): Promise<Finding> {
+  const key = existsSync(stamp()) ? readFileSync(stamp(), 'utf8') : undefined;
+  if (key !== requirementsKey()) {
+    return {
+      inPlace: false,
+      missing: 'the environment for test/reference',
+      fix: 'npm run setup -- --for=test',
+    };
+  }
+  return { inPlace: true, version: key.slice(0, 12), origin: testPythonFolder() };
+}
+
+async function perform(context: SetupContext): Promise<void> {
+  const python = await requirePython('venv', context);
+  const folder = testPythonFolder();
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(cacheFolder(), { recursive: true });
+  const fix =
+    'Python 3.11 or newer with venv is needed, and a reachable package index; then "npm test" again.';
+  await runProgram(python, ['-m', 'venv', folder], { fix });
+  context.say('fetching numpy, scipy, librosa, soundfile, pyarrow, duckdb');
+  const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', '--no-deps'];
+  await runProgram(join(folder, 'bin', 'python'), [...pip, '--requirement', REQUIREMENTS], { fix });
+  await writeFile(stamp(), requirementsKey());
+}
+
+/** Written last: its presence means that the environment is complete. */
+function stamp(): string {
+  return join(testPythonFolder(), 'requirements.sha256');
+}
+
+function requirementsKey(): string {
+  return createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex');
+}

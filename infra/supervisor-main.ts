@@ -1,0 +1,192 @@
+/**
+ * The supervisor: keeps the embedded Temporal server and one worker process alive, each restarted with a
+ * growing pause when it dies. Ends on SIGTERM or SIGINT, and by itself when nothing has run for a while.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { pino } from 'pino';
+import { describeError } from '../schemas/errors.ts';
+import { PROJECT_FOLDER } from './folders.ts';
+import { withLock } from './lock.ts';
+import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from './processes.ts';
+import { readStateFile, writeStateFile } from './state-file.ts';
+import {
+  WORKER_GRACE_MS,
+  fingerprint,
+  nodeWithTypeScript,
+  supervisorFiles,
+  supervisorStateSchema,
+  type SupervisorState,
+} from './supervise.ts';
+import { endpointFromEnvironment } from './temporal/connection-settings.ts';
+import { runningServer } from './temporal/embedded-server.ts';
+import { ensureTemporal, stopTemporal } from './temporal/ensure-temporal.ts';
+
+const TICK_MS = 500;
+/** How often the server is asked for an answer, beside the look whether its process lives. */
+const SERVER_CHECK_MS = 15_000;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+/** A worker that lived so long was well: the next pause is the first one again. */
+const HEALTHY_MS = 60_000;
+const IDLE_CHECK_MS = 60_000;
+/** Without a running workflow for so long, nobody needs server and worker. */
+const IDLE_MS = 15 * 60_000;
+const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
+
+const log = pino({ level: 'info' });
+const stopping = new AbortController();
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(name, () => {
+    stopping.abort();
+  });
+}
+process.on('SIGHUP', () => undefined);
+
+let state: SupervisorState = {
+  process: identifyProcess(process.pid)!,
+  fingerprint: fingerprint(),
+  workerStarts: 0,
+};
+
+await withLock(supervisorFiles.lifeLock(), { waitMs: 0 }, supervise);
+
+async function supervise(): Promise<void> {
+  const before = readStateFile(supervisorFiles.state(), supervisorStateSchema);
+  publish({});
+  log.info({ pid: process.pid }, 'supervisor starts');
+  // A supervisor that was killed leaves its worker behind, with the code of then.
+  if (before?.worker !== undefined && isAlive(before.worker))
+    await endProcess(before.worker, WORKER_GRACE_MS);
+  await Promise.all([keepServer(), keepWorker(), stopWhenIdle()]);
+  log.info('supervisor ends');
+}
+
+async function keepServer(): Promise<void> {
+  if (endpointFromEnvironment() !== undefined) return;
+  let pause = FIRST_PAUSE_MS;
+  let checkedAt = 0;
+  while (!isStopping()) {
+    if (runningServer() === undefined || Date.now() - checkedAt > SERVER_CHECK_MS) {
+      try {
+        await ensureTemporal();
+        pause = FIRST_PAUSE_MS;
+        checkedAt = Date.now();
+      } catch (error) {
+        log.error(describeError(error));
+        await pauseFor(pause);
+        pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+      }
+    }
+    await pauseFor(TICK_MS);
+  }
+}
+
+async function keepWorker(): Promise<void> {
+  let pause = FIRST_PAUSE_MS;
+  while (!isStopping()) {
+    const startedAt = Date.now();
+    const lastExit = await runWorker();
+    publish({ worker: undefined, lastExit });
+    if (isStopping()) return;
+    log.warn({ lastExit, log: supervisorFiles.workerLog() }, 'the worker ended; it is started again');
+    if (Date.now() - startedAt > HEALTHY_MS) pause = FIRST_PAUSE_MS;
+    await pauseFor(pause);
+    pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+  }
+}
+
+/** @returns how the worker ended */
+async function runWorker(): Promise<string> {
+  const { program, args } = nodeWithTypeScript();
+  keepLogSmall(supervisorFiles.workerLog());
+  const output = openSync(supervisorFiles.workerLog(), 'a');
+  const worker = spawn(program, [...args, join(PROJECT_FOLDER, 'infra', 'worker-main.ts')], {
+    stdio: ['ignore', output, output],
+  });
+  closeSync(output);
+  const ended = outcomeOf(worker);
+  const identity = worker.pid === undefined ? undefined : identifyProcess(worker.pid);
+  publish({ worker: identity, workerStarts: state.workerStarts + 1 });
+  const onStop = () => {
+    if (identity !== undefined) void endProcess(identity, WORKER_GRACE_MS);
+  };
+  stopping.signal.addEventListener('abort', onStop, { once: true });
+  if (isStopping()) onStop();
+  try {
+    return await ended;
+  } finally {
+    stopping.signal.removeEventListener('abort', onStop);
+  }
+}
+
+async function outcomeOf(worker: ChildProcess): Promise<string> {
+  return await new Promise((resolve) => {
+    worker.once('error', (error) => {
+      resolve(error.message);
+    });
+    worker.once('exit', (code, signal) => {
+      resolve(signal === null ? `exit code ${String(code)}` : signal);
+    });
+  });
+}
+
+/** Only where the server is the embedded one: of another one's workflows this process knows little. */
+async function stopWhenIdle(): Promise<void> {
+  if (endpointFromEnvironment() !== undefined) return;
+  let busyAt = Date.now();
+  while (!isStopping()) {
+    await pauseFor(IDLE_CHECK_MS);
+    if (isStopping()) return;
+    if (await isBusy()) busyAt = Date.now();
+    if (Date.now() - busyAt < IDLE_MS) continue;
+    log.info('nothing runs: server and worker stop; the next command starts them again');
+    stopping.abort();
+    await stopTemporal();
+  }
+}
+
+/** Not knowing counts as busy. */
+async function isBusy(): Promise<boolean> {
+  try {
+    const { connection: options, namespace } = await ensureTemporal();
+    const connection = await Connection.connect(options);
+    try {
+      const { workflowService } = connection;
+      const query = 'ExecutionStatus = "Running"';
+      const { count } = await workflowService.countWorkflowExecutions({ namespace, query });
+      return Number(count) > 0;
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    log.warn(describeError(error));
+    return true;
+  }
+}
+
+function publish(change: {
+  readonly worker?: ProcessIdentity | undefined;
+  readonly workerStarts?: number;
+  readonly lastExit?: string;
+}): void {
+  const { worker, ...rest } = { ...state, ...change };
+  state = worker === undefined ? rest : { ...rest, worker };
+  writeStateFile(supervisorFiles.state(), state);
+}
+
+function keepLogSmall(path: string): void {
+  if (existsSync(path) && statSync(path).size > LOG_LIMIT_BYTES) renameSync(path, `${path}.1`);
+}
+
+/** A function, since a signal comes between two looks. */
+function isStopping(): boolean {
+  return stopping.signal.aborted;
+}
+
+async function pauseFor(milliseconds: number): Promise<void> {
+  await sleep(milliseconds, undefined, { signal: stopping.signal }).catch(() => undefined);
+}

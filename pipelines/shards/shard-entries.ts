@@ -1,0 +1,30 @@
+/** Entries of shards: what was built, and whether it is still there. */
+import { stat } from 'node:fs/promises';
+import type { Split } from '../../schemas/clip.ts';
+import { shardEntrySchema, type ShardEntry } from '../../schemas/manifest.ts';
+import { storePaths } from '../../schemas/names.ts';
+import type { Store } from '../store/store.ts';
+
+/**
+ * The entry, when the shard is complete: its entry can be read, and its file is there with the entry's size.
+ * A shard all of whose clips were quarantined has an entry with no rows, and no file.
+ */
+export async function findShard(
+  store: Store,
+  name: string,
+  split: Split,
+  key: string,
+): Promise<ShardEntry | undefined> {
+  const bytes = await store.find(storePaths.shardEntry(name, split, key));
+  if (bytes === undefined) return undefined;
+  let entry: ShardEntry;
+  try {
+    entry = shardEntrySchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch {
+    return undefined;
+  }
+  if (entry.rows === 0) return entry;
+  if (!(await store.exists(entry.path))) return undefined;
+  const { size } = await stat(await store.localFile(entry.path));
+  return size === entry.bytes ? entry : undefined;
+}

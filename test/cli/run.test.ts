@@ -1,0 +1,154 @@
+import { cp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT_CODES } from '../../schemas/errors.ts';
+import { summarySchema } from '../../schemas/summary.ts';
+import { finishedShards, runFiles, until, weights } from '../support/observe.ts';
+import { createProject, tinyConfig, type Project } from '../support/project.ts';
+import { makeTinyClips } from '../support/tiny-clips.ts';
+
+let project: Project;
+let clips: string;
+
+beforeAll(async () => {
+  project = await createProject();
+  clips = await makeTinyClips();
+}, 120_000);
+afterAll(async () => {
+  await project.end();
+  await rm(clips, { recursive: true, force: true });
+});
+
+type Event = Readonly<Record<string, unknown>> & { readonly event: string };
+const eventsOf = (stdout: string): Event[] =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Event);
+
+describe('modalmix run', () => {
+  it('goes from clips to a table and a report, and run again finds everything done', async () => {
+    const config = await project.config(
+      'both',
+      tinyConfig(clips, 'both', { methods: ['joint', 'b-mm'], epochs: 8 }),
+    );
+    const first = await project.modalmix('run', config);
+    expect(first.stderr).toBe('');
+    expect(first.exitCode).toBe(0);
+    expect(first.stdout).toMatch(/✔ extract features: 36\/36 clips/u);
+    expect(first.stdout).toMatch(/method +fused +audio +rgb +seeds\n.*\njoint .*\nb-mm /u);
+    const report = /^Report: (.*)$/mu.exec(first.stdout)![1]!;
+    expect(await readFile(report, 'utf8')).toContain('<!doctype html>');
+
+    const store = project.store('both');
+    const shards = await finishedShards(store);
+    const trained = await weights(store);
+    expect(shards.size).toBeGreaterThanOrEqual(8);
+    expect(trained).toHaveLength(2);
+    const summaries = await runFiles(store, /\/summary\.json$/u);
+    const summary = summarySchema.parse(JSON.parse((await store.get(summaries[0]!)).toString()));
+    expect(summary.testClips).toBe(12);
+    // A tone and a colour a class: whoever learns anything learns this.
+    for (const row of summary.rows) expect(row.accuracy.mean).toBeGreaterThan(0.7);
+
+    const again = await project.modalmix('run', config, '--json');
+    expect(again.exitCode).toBe(0);
+    expect(eventsOf(again.stdout).at(-1)).toMatchObject({ event: 'finished', summary });
+    expect(await finishedShards(store)).toEqual(shards);
+    expect(await weights(store)).toEqual(trained);
+  }, 180_000);
+
+  it('after five new clips writes anew only the shards that it must', async () => {
+    const grown = join(project.folder, 'grown');
+    await cp(clips, grown, { recursive: true });
+    const config = await project.config('grown', tinyConfig(grown, 'grown', { epochs: 1 }));
+    expect((await project.modalmix('rebuild', config)).exitCode).toBe(0);
+    const before = await finishedShards(project.store('grown'));
+    const high = join(grown, 'train', 'high');
+    for (const index of [1, 2, 3, 4, 5]) {
+      await cp(join(high, `high-00${String(index + 6)}.mp4`), join(high, `new-${String(index)}.mp4`));
+    }
+    const again = await project.modalmix('rebuild', config, '--json');
+    expect(eventsOf(again.stdout).at(-1)).toMatchObject({ event: 'finished', clips: 41 });
+    const after = await finishedShards(project.store('grown'));
+    for (const [path, facts] of before) expect(after.get(path)).toBe(facts);
+    const written = [...after.keys()].filter((path) => path.endsWith('.arrow') && !before.has(path));
+    expect(written.length).toBeGreaterThan(0);
+    expect(written.length).toBeLessThanOrEqual(10);
+  }, 120_000);
+
+  it('trains and evaluates alone, on the dataset built last', async () => {
+    const config = await project.config('alone', tinyConfig(clips, 'alone', { epochs: 1 }));
+    const tooEarly = await project.modalmix('train', config);
+    expect(tooEarly.exitCode).toBe(EXIT_CODES.badInput);
+    expect(tooEarly.stderr).toContain('modalmix rebuild');
+    expect((await project.modalmix('rebuild', config)).exitCode).toBe(0);
+    expect((await project.modalmix('train', config)).stdout).toMatch(/tiny-b-mm-s0-.*: \d+ steps, weights/u);
+    expect((await project.modalmix('evaluate', config)).stdout).toMatch(/ % of 12 test clips/u);
+    expect((await project.modalmix('report', config)).stdout).toContain('Report: ');
+  }, 120_000);
+});
+
+describe('a run that somebody has started', () => {
+  const LONG = { epochs: 60 };
+
+  it('outlives Ctrl-C in the terminal that follows it, and is joined by starting it again', async () => {
+    const config = await project.config('detached', tinyConfig(clips, 'detached', LONG));
+    const following = project.start('run', config);
+    const store = project.store('detached');
+    await until('a checkpoint', async () => (await runFiles(store, /checkpoints\/step-/u)).length > 0);
+    following.kill('SIGINT');
+    const { exitCode, stdout } = await following;
+    expect(exitCode).toBe(0);
+    const runId = /modalmix status (\S+)/u.exec(stdout)![1]!;
+    const [shown] = eventsOf((await project.modalmix('status', runId, '--json')).stdout);
+    expect(shown).toMatchObject({ event: 'run', runId, state: 'running' });
+
+    const joined = await project.modalmix('run', config);
+    expect(joined.stdout).toContain(`Joined the running ${runId}`);
+    expect(joined.exitCode).toBe(0);
+    expect(joined.stdout).toContain('Report: ');
+  }, 120_000);
+
+  it('rests when paused, after a checkpoint, and goes on when resumed', async () => {
+    const config = await project.config('paused', tinyConfig(clips, 'paused', LONG));
+    const started = await project.modalmix('run', config, '--detach', '--json');
+    const runId = String(eventsOf(started.stdout)[0]!['runId']);
+    const store = project.store('paused');
+    const checkpoints = async () => await runFiles(store, /checkpoints\/step-/u);
+    await until('a checkpoint', async () => (await checkpoints()).length > 0);
+    expect((await project.modalmix('pause', runId)).exitCode).toBe(0);
+    const status = async () => (await project.modalmix('status', runId)).stdout;
+    expect(await status()).toContain('paused');
+    await until('the training to stop', async () => {
+      const before = await checkpoints();
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      return JSON.stringify(before) === JSON.stringify(await checkpoints());
+    });
+    expect(await runFiles(store, /\/result\.json$/u)).toEqual([]);
+    expect((await project.modalmix('resume', runId)).exitCode).toBe(0);
+    const ended = await project.modalmix('run', config);
+    expect(ended.stdout).toContain('Report: ');
+  }, 120_000);
+
+  it('keeps what is done when cancelled, and goes on from there when started again', async () => {
+    const config = await project.config('cancelled', tinyConfig(clips, 'cancelled', LONG));
+    const following = project.start('run', config);
+    const store = project.store('cancelled');
+    const checkpoints = async () => await runFiles(store, /checkpoints\/step-/u);
+    await until('a checkpoint', async () => (await checkpoints()).length > 0);
+    const [found] = eventsOf((await project.modalmix('status', '--json')).stdout);
+    expect((await project.modalmix('cancel', String(found!['runId']))).exitCode).toBe(0);
+    const cancelled = await following;
+    expect(cancelled.exitCode).toBe(EXIT_CODES.interrupted);
+    expect(cancelled.stderr).toContain('was cancelled');
+    const kept = await checkpoints();
+    expect(kept.length).toBeGreaterThan(0);
+    expect(await runFiles(store, /\/result\.json$/u)).toEqual([]);
+
+    const again = await project.modalmix('run', config);
+    expect(again.exitCode).toBe(0);
+    const undisturbed = await weights(project.store('paused'));
+    expect(await weights(store)).toEqual(undisturbed);
+  }, 120_000);
+});

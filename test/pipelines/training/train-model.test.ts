@@ -1,0 +1,231 @@
+import { existsSync, readdirSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { METHODS } from '../../../schemas/config.ts';
+import { storePaths } from '../../../schemas/names.ts';
+import type { ActivityProgress } from '../../../schemas/progress.ts';
+import { epochMetricsSchema, type TrainingResult, type TrainingSpec } from '../../../schemas/training.ts';
+import { openStore, type Store } from '../../../pipelines/store/store.ts';
+import { evaluationBatches, loadModel } from '../../../pipelines/training/load-model.ts';
+import { runTraining } from '../../../pipelines/training/run-training.ts';
+import { backend, tf } from '../../../pipelines/training/tensorflow.ts';
+import { trainModel } from '../../../pipelines/training/train-model.ts';
+import { newFolder } from '../shards/fixtures.ts';
+import { publishTinyDataset, tinySpec, type TinyDataset } from './tiny-dataset.ts';
+
+let dataset: TinyDataset;
+beforeAll(async () => {
+  dataset = await publishTinyDataset();
+});
+
+/** A store with the same dataset and no trainings. */
+async function copyOfDataset(): Promise<Store> {
+  const copy = openStore(`file:${join(newFolder(), 'store')}`);
+  for (const path of await dataset.store.list('datasets'))
+    await copy.put(path, await dataset.store.get(path));
+  return copy;
+}
+
+/** Trains until it is done or has taken `steps` steps. */
+async function train(store: Store, spec: TrainingSpec, steps = Infinity): Promise<TrainingResult> {
+  let taken = 0;
+  return await trainModel({
+    store,
+    spec,
+    report: () => {
+      taken += 1;
+    },
+    stopRequested: () => taken >= steps,
+  });
+}
+
+async function metricsOf(store: Store, spec: TrainingSpec) {
+  const lines = (await store.get(storePaths.metrics(spec.trainingId))).toString().trim().split('\n');
+  return lines.map((line) => {
+    const { seconds, clipsPerS, ...repeatable } = epochMetricsSchema.parse(JSON.parse(line));
+    expect(seconds).toBeGreaterThan(0);
+    expect(clipsPerS).toBeGreaterThan(0);
+    return repeatable;
+  });
+}
+
+describe('a training', () => {
+  it.each(METHODS)('by %s ends with a model, its metrics and its result', async (method) => {
+    const store = await copyOfDataset();
+    const spec = tinySpec(dataset, method);
+    const reports: ActivityProgress[] = [];
+    const result = await trainModel({
+      store,
+      spec,
+      report: (progress) => reports.push(progress),
+      stopRequested: () => false,
+    });
+    expect(result).toMatchObject({
+      method,
+      epochs: 2,
+      steps: 10,
+      best: { criterion: 'validation accuracy' },
+    });
+    expect(reports.map(({ done }) => done)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(reports.at(-1)).toMatchObject({ total: 10, epoch: 2, epochs: 2 });
+    const metrics = await metricsOf(store, spec);
+    expect(metrics.map(({ epoch }) => epoch)).toEqual([1, 2]);
+    expect(metrics[1]!.lambda !== undefined).toBe(method === 'mm' || method === 'b-mm');
+    expect(metrics[1]!.coefficient !== undefined).toBe(method === 'ogm-ge');
+    expect(Object.keys(metrics[1]!.test!.branches)).toEqual(['audio', 'rgb']);
+    const folder = join(fileURLToPath(store.uri), storePaths.tensorboard(spec.trainingId));
+    expect(readdirSync(folder).some((name) => name.includes('tfevents'))).toBe(true);
+  });
+
+  it.each(['concat', 'sum', 'film', 'gated'])('with fusion %s learns what the clips show', async (fusion) => {
+    const store = await copyOfDataset();
+    const result = await train(
+      store,
+      tinySpec(dataset, 'joint', { fusion, epochs: 6, encoder: { width: 4 } }),
+    );
+    expect(result.last.train.fused).toBeGreaterThan(0.85);
+  });
+
+  it('that is done is returned untouched', async () => {
+    const store = await copyOfDataset();
+    const spec = tinySpec(dataset, 'joint', { epochs: 1 });
+    const result = await train(store, spec);
+    const before = await store.list('runs');
+    expect(await train(store, spec)).toEqual(result);
+    expect(await store.list('runs')).toEqual(before);
+  });
+
+  it('leaves no tensor behind', async () => {
+    const store = await copyOfDataset();
+    await train(store, tinySpec(dataset, 'joint', { epochs: 1 }));
+    const counts: number[] = [];
+    const before = tf.memory().numTensors;
+    await trainModel({
+      store,
+      spec: tinySpec(dataset, 'b-mm'),
+      report: () => counts.push(tf.memory().numTensors, backend.getNumOfTFTensors()),
+      stopRequested: () => false,
+    });
+    const [tensors, handles] = counts;
+    expect(counts.filter((_, i) => i % 2 === 0)).toEqual(Array(10).fill(tensors));
+    expect(counts.filter((_, i) => i % 2 === 1)).toEqual(Array(10).fill(handles));
+    // Five are tfjs's own: what its writer of event files was made from.
+    expect(tf.memory().numTensors).toBeLessThanOrEqual(before + 5);
+  });
+
+  it('keeps the checkpoints it was told to, and the best', async () => {
+    const store = await copyOfDataset();
+    const spec = tinySpec(dataset, 'joint');
+    await train(store, spec);
+    expect(await store.list(storePaths.checkpoints(spec.trainingId))).toEqual([
+      storePaths.bestCheckpoint(spec.trainingId),
+      storePaths.checkpoint(spec.trainingId, 8),
+      storePaths.checkpoint(spec.trainingId, 10),
+    ]);
+  });
+});
+
+describe('a training that is stopped', () => {
+  it.each([
+    ['b-mm', 3],
+    ['b-mm', 5],
+    ['b-mm', 8],
+    ['ogm-ge', 7],
+  ] as const)(
+    '%s after %i steps and started again ends with the weights of an undisturbed one',
+    async (method, steps) => {
+      const spec = tinySpec(dataset, method);
+      const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
+      const expected = await train(whole, spec);
+      await expect(train(broken, spec, steps)).rejects.toMatchObject({ kind: 'cancelled' });
+      const resumed = await train(broken, spec);
+      expect(resumed.model.sha256).toBe(expected.model.sha256);
+      expect(resumed.best).toEqual(expected.best);
+      expect(await metricsOf(broken, spec)).toEqual(await metricsOf(whole, spec));
+    },
+  );
+
+  it('passes over a checkpoint that is cut off and uses the one before', async () => {
+    const spec = tinySpec(dataset, 'mm');
+    const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
+    const expected = await train(whole, spec);
+    await expect(train(broken, spec, 7)).rejects.toMatchObject({ kind: 'cancelled' });
+    truncateSync(await broken.localFile(storePaths.checkpoint(spec.trainingId, 7)), 5_000);
+    expect((await train(broken, spec)).model.sha256).toBe(expected.model.sha256);
+  });
+
+  it('in a child process stops on a signal, and goes on to the same weights', async () => {
+    const spec = tinySpec(dataset, 'b-mm', { threads: 2 });
+    const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
+    const expected = await runTraining({ storeUri: whole.uri, spec });
+    const stop = new AbortController();
+    const stopped = runTraining({
+      storeUri: broken.uri,
+      spec,
+      signal: stop.signal,
+      onProgress: ({ done }) => {
+        if (done === 3) stop.abort();
+      },
+    });
+    await expect(stopped).rejects.toMatchObject({ kind: 'cancelled' });
+    expect(existsSync(await broken.localFile(storePaths.checkpoint(spec.trainingId, 2)))).toBe(true);
+    const resumed = await runTraining({ storeUri: broken.uri, spec });
+    expect(resumed.model.sha256).toBe(expected.model.sha256);
+    expect(resumed.environment.threads).toBe(2);
+  });
+});
+
+describe('a trained model that is loaded again', () => {
+  it.each(['last', 'best'] as const)(
+    'answers as training judged it, with its %s weights',
+    async (weights) => {
+      const store = await copyOfDataset();
+      const spec = tinySpec(dataset, 'b-mm');
+      const result = await train(store, spec);
+      const { manifest } = dataset;
+      const model = await loadModel({ store, spec, manifest, weights });
+      const before = tf.memory().numTensors;
+      let [right, clips] = [0, 0];
+      for await (const batch of evaluationBatches({ store, spec, manifest, split: 'test', batchSize: 4 })) {
+        const { logits, features, fused } = model.forward(batch);
+        expect(features.audio).toHaveLength(batch.size * model.featureSize);
+        expect(fused).toHaveLength(batch.size * model.fusedSize);
+        for (const [row, label] of batch.labels.entries()) {
+          right += Number(logits[2 * row + label]! > logits[2 * row + 1 - label]!);
+          clips += 1;
+        }
+        const without = model.forward(batch, { drop: ['audio'] });
+        expect(without.features.audio!.every((value) => value === 0)).toBe(true);
+        expect(without.logits).not.toEqual(logits);
+        const noise = { modality: 'rgb', level: 1, seed: 0 } as const;
+        expect(model.forward(batch, { noise }).logits).toEqual(model.forward(batch, { noise }).logits);
+        expect(model.forward(batch, { noise }).logits).not.toEqual(logits);
+      }
+      expect(clips).toBe(6);
+      expect(tf.memory().numTensors).toBe(before);
+      const metrics = await metricsOf(store, spec);
+      expect(model.epoch).toBe(weights === 'last' ? 2 : result.best.epoch);
+      expect(right / clips).toBeCloseTo(metrics[model.epoch - 1]!.test!.fused, 10);
+      model.dispose();
+    },
+  );
+});
+
+describe('what cannot be trained is refused', () => {
+  it('a modality that the dataset does not have', async () => {
+    const spec = { ...tinySpec(dataset, 'joint'), modalities: ['audio' as const, 'flow' as const] };
+    await expect(train(dataset.store, spec)).rejects.toMatchObject({ kind: 'input', message: /no flow/u });
+  });
+
+  it('a dataset that is not there', async () => {
+    const spec = { ...tinySpec(dataset, 'joint'), dataset: { name: 'other', version: '1' } };
+    await expect(train(dataset.store, spec)).rejects.toMatchObject({ kind: 'input' });
+  });
+
+  it('weights of a training that is not done', async () => {
+    const { store, manifest } = dataset;
+    const loading = loadModel({ store, spec: tinySpec(dataset, 'mm'), manifest, weights: 'last' });
+    await expect(loading).rejects.toMatchObject({ kind: 'input', message: /not complete/u });
+  });
+});
