@@ -50,15 +50,20 @@ export function requireClassPath(): string {
   if (hasJars()) return join(jarsFolder(), '*');
   throw new ModalmixError('dependency', `Apache Kafka ${KAFKA_VERSION} is not in the cache`, {
     where: jarsFolder(),
-    fix: 'Run "npm run setup", or set KAFKA_BROKERS to brokers that run already.',
+    fix: 'Run "npm run setup -- --for=stream", or set KAFKA_BROKERS to brokers that run already.',
   });
+}
+
+/** @returns undefined when there is no Java */
+export function findJava(): string | undefined {
+  const home = process.env['JAVA_HOME'];
+  const named = home === undefined || home === '' ? undefined : join(home, 'bin', 'java');
+  return named !== undefined && existsSync(named) ? named : findProgram('java');
 }
 
 /** @throws ModalmixError `dependency` */
 export function requireJava(): string {
-  const home = process.env['JAVA_HOME'];
-  const named = home === undefined || home === '' ? undefined : join(home, 'bin', 'java');
-  const java = named !== undefined && existsSync(named) ? named : findProgram('java');
+  const java = findJava();
   if (java !== undefined) return java;
   throw new ModalmixError('dependency', 'Java is not installed; the embedded Kafka broker needs it', {
     where: 'PATH',

@@ -6,17 +6,28 @@ import { ENGINES, type Engine, type SetupStep } from './step.ts';
 import { chromiumStep } from './steps/chromium.ts';
 import { ffmpegStep } from './steps/ffmpeg.ts';
 import { fontsStep } from './steps/fonts.ts';
+import { kafkaClientStep } from './steps/kafka-client.ts';
+import { kafkaStep } from './steps/kafka.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 
 /** What the main job needs. */
 export const RUN_STEPS: readonly SetupStep[] = [tensorflowStep, ffmpegStep, fontsStep, temporalCliStep];
+/** What streaming needs besides; without it nothing else misses them. */
+export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, kafkaStep];
 /** What the tests need besides. */
 export const TEST_STEPS: readonly SetupStep[] = [chromiumStep, testPythonStep];
 
+const STEPS = {
+  run: RUN_STEPS,
+  stream: [...RUN_STEPS, ...STREAM_STEPS],
+  test: [...RUN_STEPS, ...STREAM_STEPS, ...TEST_STEPS],
+} as const;
+type Purpose = keyof typeof STEPS;
+
 /**
- * @param argv `--for=run|test`, `--engine=auto|cpu|gpu`
+ * @param argv `--for=run|stream|test`, `--engine=auto|cpu|gpu`
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -25,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   };
   try {
     const { purpose, engine } = parseOptions(argv);
-    await runSteps(purpose === 'test' ? [...RUN_STEPS, ...TEST_STEPS] : RUN_STEPS, { engine, say });
+    await runSteps(STEPS[purpose], { engine, say });
     return EXIT_CODES.ok;
   } catch (error) {
     process.stderr.write(`\nSet-up stopped: ${describeError(error)}\n`);
@@ -33,7 +44,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function parseOptions(argv: readonly string[]): { purpose: 'run' | 'test'; engine: Engine } {
+function parseOptions(argv: readonly string[]): { purpose: Purpose; engine: Engine } {
   const { values } = parseArgs({
     args: [...argv],
     options: { for: { type: 'string', default: 'run' }, engine: { type: 'string', default: 'auto' } },
@@ -44,8 +55,12 @@ function parseOptions(argv: readonly string[]): { purpose: 'run' | 'test'; engin
       where: '--engine',
     });
   }
-  if (values.for !== 'run' && values.for !== 'test') {
-    throw new ModalmixError('config', `"${values.for}" is neither run nor test`, { where: '--for' });
+  const purposes = Object.keys(STEPS) as Purpose[];
+  const purpose = purposes.find((name) => name === values.for);
+  if (purpose === undefined) {
+    throw new ModalmixError('config', `"${values.for}" is none of ${purposes.join(', ')}`, {
+      where: '--for',
+    });
   }
-  return { purpose: values.for, engine };
+  return { purpose, engine };
 }
