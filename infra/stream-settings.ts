@@ -30,7 +30,8 @@ export async function streamSettings(config: RunConfig, extractorVersion: string
   };
 }
 
-async function classNamesOf(dataset: DatasetConfig): Promise<readonly string[]> {
+/** The dataset's classes, in the order of its labels. */
+export async function classNamesOf(dataset: DatasetConfig): Promise<readonly string[]> {
   if ('classes' in dataset && dataset.classes !== undefined) return dataset.classes;
   return (await listClips(dataset)).classNames;
 }

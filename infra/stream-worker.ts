@@ -51,32 +51,41 @@ export async function runStreamWorker(options: StreamWorkerOptions): Promise<voi
   }
 }
 
+export type UntilStopped = Pick<StreamWorkerOptions, 'role' | 'configFile' | 'workerId'>;
+
+/** Works until SIGTERM or SIGINT: what is under way is finished and published first. */
+export async function workUntilStopped(options: UntilStopped): Promise<void> {
+  const stop = new AbortController();
+  const onSignal = () => {
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    const log = pino({ level: 'info', base: { role: options.role, pid: process.pid } });
+    await runStreamWorker({ ...options, signal: stop.signal, log });
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
+}
+
 /**
  * @param argv `--role`, `--config`, `--id`
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  const stop = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(name, () => {
-      stop.abort();
-    });
-  }
   try {
     const text = { type: 'string' } as const;
     const { values } = parseArgs({ args: [...argv], options: { role: text, config: text, id: text } });
-    const { role, config } = values;
+    const { role, config, id } = values;
     if ((role !== 'ingest' && role !== 'sink') || config === undefined) {
       throw new ModalmixError('config', 'a stream worker needs a role and a config', {
         where: 'stream-worker-main.ts',
         fix: 'Call it with --role ingest|sink --config <file>.',
       });
     }
-    await runStreamWorker({
-      ...{ role, configFile: config, signal: stop.signal },
-      ...(values.id === undefined ? {} : { workerId: values.id }),
-      log: pino({ level: 'info', base: { role, pid: process.pid } }),
-    });
+    await workUntilStopped({ role, configFile: config, ...(id === undefined ? {} : { workerId: id }) });
     return EXIT_CODES.ok;
   } catch (error) {
     process.stderr.write(`error: ${describeError(error)}\n`);

@@ -97,8 +97,8 @@ export class SinkState {
   reachEnd(partition: number, offset: number): void {
     const before = this.#offsets.get(partition) ?? this.#manifest.offsets[String(partition)] ?? 0;
     if (offset <= before) return;
-    // Not worth a publication of its own.
     this.#offsets.set(partition, offset);
+    this.#since ??= Date.now();
   }
 
   /** By partition: the first offset that was not taken. */

@@ -1,0 +1,170 @@
+/** What `modalmix infra …` and `modalmix stream …` do. */
+import { loadConfig } from '../../pipelines/config/load-config.ts';
+import { openStore } from '../../pipelines/store/store.ts';
+import type { PartitionStatus } from '../../pipelines/streaming/lag.ts';
+import type { RunConfig } from '../../schemas/config.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { topicNames } from '../../schemas/names.ts';
+import { streamConfigSchema, type StreamConfig } from '../../schemas/stream-config.ts';
+import type { Screen } from '../screens/screen.ts';
+
+/** The Kafka client is loaded only once it is there: set-up builds it. */
+async function ensureParts(screen: Screen): Promise<void> {
+  const { STREAM_STEPS } = await import('../../infra/setup/main.ts');
+  const { runSteps } = await import('../../infra/setup/run-steps.ts');
+  const say = (line: string) => {
+    if (!line.startsWith('ok')) screen.say(line);
+  };
+  await runSteps(STREAM_STEPS, { engine: 'auto', say });
+}
+
+async function connect(screen: Screen) {
+  await ensureParts(screen);
+  const { ensureKafka } = await import('../../infra/kafka/ensure-kafka.ts');
+  return await ensureKafka();
+}
+
+function streamOf(config: RunConfig): StreamConfig {
+  return config.stream ?? streamConfigSchema.parse({});
+}
+
+export async function bringUp(screen: Screen): Promise<void> {
+  const { connection, embedded } = await connect(screen);
+  const brokers = connection.brokers.join(',');
+  screen.say(
+    embedded
+      ? `The embedded Kafka broker answers at ${brokers}.`
+      : `Kafka: ${brokers} (from the environment).`,
+  );
+  screen.event('kafka', { brokers: connection.brokers, embedded });
+}
+
+export async function bringDown(screen: Screen): Promise<void> {
+  await ensureParts(screen);
+  const { stopKafka } = await import('../../infra/kafka/ensure-kafka.ts');
+  await stopKafka();
+  screen.say('The embedded Kafka broker is stopped; its topics stay.');
+  screen.event('kafka stopped', {});
+}
+
+/** @throws ModalmixError `config` when the source holds no clip or names a class that is none */
+export async function send(source: string, configFile: string, screen: Screen): Promise<void> {
+  const config = await loadConfig(configFile);
+  const { connection } = await connect(screen);
+  const { clipEventsOf, sendClipEvents } = await import('../../pipelines/streaming/send-clips.ts');
+  const { ensureTopics } = await import('../../pipelines/streaming/topics.ts');
+  const { classNamesOf } = await import('../../infra/stream-settings.ts');
+  const topics = await ensureTopics(connection, streamOf(config));
+  const events = await clipEventsOf(source, await classNamesOf(config.dataset));
+  const sent = await sendClipEvents(connection, topics, events);
+  screen.say(`${String(sent)} events sent to ${topics.clips}.`);
+  screen.event('sent', { events: sent, topic: topics.clips });
+}
+
+/** Until SIGTERM or SIGINT. */
+export async function work(role: string, configFile: string): Promise<void> {
+  if (role !== 'ingest' && role !== 'sink') {
+    throw new ModalmixError('config', `"${role}" is no role of a stream worker`, {
+      fix: 'Use ingest or sink.',
+    });
+  }
+  await ensureParts({
+    say: () => undefined,
+    event: () => undefined,
+    progress: () => undefined,
+    close: () => undefined,
+  });
+  const { workUntilStopped } = await import('../../infra/stream-worker.ts');
+  await workUntilStopped({ role, configFile });
+}
+
+export async function status(configFile: string, screen: Screen): Promise<void> {
+  const config = await loadConfig(configFile);
+  const { connection } = await connect(screen);
+  const { streamSettings } = await import('../../infra/stream-settings.ts');
+  const { createFfmpegExtractor } = await import('../../pipelines/extraction/ffmpeg-extractor.ts');
+  const { readStreamStatus } = await import('../../pipelines/streaming/lag.ts');
+  const { target } = await streamSettings(config, (await createFfmpegExtractor()).version);
+  const { ingest, sink, manifest } = await readStreamStatus(connection, target, openStore(config.store));
+  screen.say(lagTable([...ingest, ...sink]));
+  if (manifest === undefined) screen.say('\nNo sink has begun yet.');
+  else {
+    const { rows, superseded, duplicates, outdated, foreign, deadLetters } = manifest.counts;
+    screen.say(
+      `\n${String(rows - superseded)} clips in ${String(manifest.shards.length)} shards (generation ${String(manifest.generation)}, ${manifest.publishedAt}); ` +
+        `${String(superseded)} rows replaced, ${String(duplicates)} duplicates and ${String(outdated)} outdated events dropped, ` +
+        `${String(foreign)} rows of other extractions skipped, ${String(deadLetters)} feature records to the dead letters.`,
+    );
+  }
+  screen.event('stream', { ingest, sink, generation: manifest?.generation, counts: manifest?.counts });
+}
+
+function lagTable(partitions: readonly PartitionStatus[]): string {
+  const header = ['topic', 'partition', 'done', 'end', 'lag'];
+  const rows = partitions.map(({ topic, partition, next, end, lag }) =>
+    [topic, partition, next, end, lag].map(String),
+  );
+  const widths = header.map((name, column) =>
+    Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return [header, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  '),
+    )
+    .join('\n');
+}
+
+export async function listLetters(configFile: string, screen: Screen): Promise<void> {
+  const config = await loadConfig(configFile);
+  const { connection } = await connect(screen);
+  const { listDeadLetters } = await import('../../pipelines/streaming/dead-letter.ts');
+  const { ensureTopics } = await import('../../pipelines/streaming/topics.ts');
+  const letters = await listDeadLetters(connection, await ensureTopics(connection, streamOf(config)));
+  for (const { source, code, message, key, rejectedAt } of letters) {
+    const place = `${source.topic}/${String(source.partition)}/${String(source.offset)}`;
+    screen.say(`${place}  ${code}  ${key ?? ''}  ${rejectedAt}\n    ${message.replaceAll('\n', '\n    ')}`);
+    screen.event('dead-letter', { place, code, message, key, rejectedAt });
+  }
+  screen.say(letters.length === 0 ? 'No dead letters.' : `${String(letters.length)} dead letters.`);
+}
+
+export interface ReplayFlags {
+  readonly config: string;
+  readonly code?: string;
+  readonly all?: boolean;
+}
+
+/** @throws ModalmixError `config` when nothing says which letters */
+export async function replayLetters(
+  places: readonly string[],
+  flags: ReplayFlags,
+  screen: Screen,
+): Promise<void> {
+  if (places.length === 0 && flags.code === undefined && flags.all !== true) {
+    throw new ModalmixError('config', 'nothing says which letters to send again', {
+      fix: 'Name places as "dead-letter list" shows them, a --code, or --all.',
+    });
+  }
+  const config = await loadConfig(flags.config);
+  const { connection } = await connect(screen);
+  const { replayDeadLetters } = await import('../../pipelines/streaming/dead-letter.ts');
+  const { replayed, gone } = await replayDeadLetters(
+    connection,
+    topicNames(streamOf(config).topicPrefix),
+    (letter) => {
+      const { topic, partition, offset } = letter.source;
+      return (
+        flags.all === true ||
+        letter.code === flags.code ||
+        places.includes(`${topic}/${String(partition)}/${String(offset)}`)
+      );
+    },
+  );
+  screen.say(`${String(replayed)} events sent again.`);
+  if (gone.length > 0) screen.say(`${String(gone.length)} are no longer on their topic.`);
+  screen.event('replayed', { replayed, gone: gone.length });
+}

@@ -1,0 +1,110 @@
+/** `modalmix infra` and `modalmix stream`: the broker, events, workers' progress and dead letters. */
+import { Command, Option } from 'commander';
+import { TOPICS } from '../schemas/names.ts';
+import type { Screen } from './screens/screen.ts';
+
+/** Runs a command's work with a screen, and turns errors into exit codes. */
+export type RunCommand = (command: Command, action: (screen: Screen) => Promise<void>) => Promise<void>;
+
+interface ConfigFlags {
+  readonly config: string;
+}
+
+interface ReplayFlags extends ConfigFlags {
+  readonly code?: string;
+  readonly all?: boolean;
+}
+
+const CONFIG = () =>
+  new Option(
+    '-c, --config <file>',
+    "the run's config file, whose dataset the stream feeds",
+  ).makeOptionMandatory();
+
+/** `infra up|down`, to be added to the program. */
+export function infraCommand(run: RunCommand): Command {
+  const infra = new Command('infra').description('the embedded Kafka broker');
+  infra
+    .command('up')
+    .description('start the broker that streaming uses; set it up first when it is missing')
+    .action(async function (this: Command) {
+      await run(this, async (screen) => {
+        const { bringUp } = await import('./commands/stream.ts');
+        await bringUp(screen);
+      });
+    });
+  infra
+    .command('down')
+    .description('stop it; what is on its topics stays')
+    .action(async function (this: Command) {
+      await run(this, async (screen) => {
+        const { bringDown } = await import('./commands/stream.ts');
+        await bringDown(screen);
+      });
+    });
+  return infra;
+}
+
+/** `stream send|work|status|dead-letter`, to be added to the program. */
+export function streamCommand(run: RunCommand): Command {
+  const stream = new Command('stream').description('clips that arrive on Kafka');
+  stream
+    .command('send <source>')
+    .description(`send an event for each clip of a folder or CSV file to ${TOPICS.clips}`)
+    .addOption(CONFIG())
+    .action(async function (this: Command, source: string, { config }: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { send } = await import('./commands/stream.ts');
+        await send(source, config, screen);
+      });
+    });
+  stream
+    .command('work <role>')
+    .description('work until stopped, in the foreground; the role is ingest or sink')
+    .addOption(CONFIG())
+    .action(async function (this: Command, role: string, { config }: ConfigFlags) {
+      await run(this, async () => {
+        const { work } = await import('./commands/stream.ts');
+        await work(role, config);
+      });
+    });
+  stream
+    .command('status')
+    .description('lag by partition, and what is in the shards')
+    .addOption(CONFIG())
+    .action(async function (this: Command, { config }: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { status } = await import('./commands/stream.ts');
+        await status(config, screen);
+      });
+    });
+  stream.addCommand(deadLetterCommand(run));
+  return stream;
+}
+
+function deadLetterCommand(run: RunCommand): Command {
+  const letters = new Command('dead-letter').description('events that could not be used');
+  letters
+    .command('list')
+    .description('those that were not sent again yet')
+    .addOption(CONFIG())
+    .action(async function (this: Command, { config }: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { listLetters } = await import('./commands/stream.ts');
+        await listLetters(config, screen);
+      });
+    });
+  letters
+    .command('replay [places...]')
+    .description('send them again; a place is topic/partition/offset as the list shows it')
+    .addOption(CONFIG())
+    .option('--code <code>', 'all with this reason')
+    .option('--all', 'all of them')
+    .action(async function (this: Command, places: string[], flags: ReplayFlags) {
+      await run(this, async (screen) => {
+        const { replayLetters } = await import('./commands/stream.ts');
+        await replayLetters(places, flags, screen);
+      });
+    });
+  return letters;
+}
