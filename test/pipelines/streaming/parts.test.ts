@@ -1,0 +1,99 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openStore } from '../../../pipelines/store/store.ts';
+import { decodeFeatureRecord, encodeFeatureRecord } from '../../../pipelines/streaming/feature-record.ts';
+import { PartitionWindow } from '../../../pipelines/streaming/partition-window.ts';
+import { StreamIndex } from '../../../pipelines/streaming/stream-index.ts';
+import {
+  emptyStreamManifest,
+  findStreamManifest,
+  publishStreamManifest,
+} from '../../../pipelines/streaming/stream-manifest.ts';
+import { extractionConfigSchema } from '../../../schemas/config.ts';
+import { streamConfigSchema } from '../../../schemas/stream-config.ts';
+
+const RECORD = {
+  clipId: 'speaker-1/clip-2',
+  label: 'happy',
+  group: 'speaker-1',
+  contentHash: 'a'.repeat(64),
+  extractionKey: 'k',
+  sentAt: '2026-01-02T03:04:05.678Z',
+  source: { topic: 'a.b/c', partition: 3, offset: 99 },
+  features: {
+    audio: { data: Float32Array.from({ length: 6 }, (_, i) => i / 7), shape: [2, 3] as const },
+    rgb: { data: Uint8Array.from({ length: 30 }, (_, i) => i), shape: [1, 2, 5, 3] as const },
+    missing: { flow: { code: 'too-short', reason: 'one frame' } as const },
+  },
+};
+
+test('a feature record comes back as it was, wherever its bytes start in memory', () => {
+  const encoded = encodeFeatureRecord(RECORD);
+  for (const shift of [0, 1, 4]) {
+    const moved = new Uint8Array(encoded.length + shift).subarray(shift);
+    moved.set(encoded);
+    expect(decodeFeatureRecord(moved)).toEqual(RECORD);
+  }
+});
+
+test('bytes that are no feature record are bad input, never a crash', () => {
+  const encoded = encodeFeatureRecord(RECORD);
+  for (const bytes of [new Uint8Array(0), encoded.subarray(0, 200), new Uint8Array(500).fill(255)]) {
+    expect(() => decodeFeatureRecord(bytes)).toThrow(expect.objectContaining({ kind: 'input' }));
+  }
+});
+
+test('offsets are ready only up to the first unfinished one of each partition', () => {
+  const window = new PartitionWindow<string>();
+  const [a, b, c] = [window.add(0, 5), window.add(0, 6), window.add(1, 9)];
+  b!.outcome = 'b';
+  c!.outcome = 'c';
+  expect([...window.ready().nextOffsets]).toEqual([[1, 10]]);
+  a!.outcome = 'a';
+  const ready = window.ready();
+  expect(Object.fromEntries(ready.nextOffsets)).toEqual({ 0: 7, 1: 10 });
+  window.confirm(ready);
+  expect(window.size).toBe(0);
+  expect(window.add(0, 6)).toBeUndefined();
+});
+
+test('of two events about a clip the later one counts, whichever arrives first', () => {
+  const index = new StreamIndex();
+  const row = { clipId: 'x', label: 0, split: undefined, contentHash: 'h', sentAtMs: 100 };
+  expect(index.judge(row).kind).toBe('new');
+  index.set('x', {
+    label: 0,
+    split: 'train',
+    contentHash: 'h',
+    sentAtMs: 100,
+    place: { shard: 's', row: 4 },
+  });
+  expect(index.judge({ ...row, sentAtMs: 200 }).kind).toBe('duplicate');
+  expect(index.judge({ ...row, label: 1, sentAtMs: 99 }).kind).toBe('outdated');
+  expect(index.judge({ ...row, label: 1, sentAtMs: 101 })).toMatchObject({
+    kind: 'supersedes',
+    old: { place: { shard: 's', row: 4 } },
+  });
+  expect(index.judge({ ...row, contentHash: 'other', sentAtMs: 101 }).kind).toBe('supersedes');
+});
+
+test('of two sinks that publish the same generation exactly one succeeds', async () => {
+  const store = openStore(`file:${await mkdtemp(join(tmpdir(), 'modalmix-generations-'))}`);
+  const target = {
+    name: 'd',
+    classNames: ['a', 'b'],
+    extraction: extractionConfigSchema.parse({}),
+    extractorVersion: '1',
+    stream: streamConfigSchema.parse({}),
+  };
+  const first = { ...emptyStreamManifest(target, 'one'), generation: 1 };
+  const outcomes = await Promise.allSettled(
+    ['one', 'two', 'three'].map(async (writer) => await publishStreamManifest(store, { ...first, writer })),
+  );
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  const newest = await findStreamManifest(store, 'd', first.extractionKey);
+  await publishStreamManifest(store, { ...newest!, generation: 2 });
+  await expect(publishStreamManifest(store, { ...newest!, generation: 2 })).rejects.toThrow('another sink');
+});
