@@ -90,13 +90,17 @@ describe('modalmix run', () => {
 });
 
 describe('a run that somebody has started', () => {
-  const LONG = { epochs: 60 };
+  const LONG = { epochs: 24 };
 
   it('outlives Ctrl-C in the terminal that follows it, and is joined by starting it again', async () => {
     const config = await project.config('detached', tinyConfig(clips, 'detached', LONG));
     const following = project.start('run', config);
     const store = project.store('detached');
-    await until('a checkpoint', async () => (await runFiles(store, /checkpoints\/step-/u)).length > 0);
+    await until(
+      'a checkpoint',
+      async () => (await runFiles(store, /checkpoints\/step-/u)).length > 0,
+      following,
+    );
     following.kill('SIGINT');
     const { exitCode, stdout } = await following;
     expect(exitCode).toBe(0);
@@ -136,7 +140,7 @@ describe('a run that somebody has started', () => {
     const following = project.start('run', config);
     const store = project.store('cancelled');
     const checkpoints = async () => await runFiles(store, /checkpoints\/step-/u);
-    await until('a checkpoint', async () => (await checkpoints()).length > 0);
+    await until('a checkpoint', async () => (await checkpoints()).length > 0, following);
     const [found] = eventsOf((await project.modalmix('status', '--json')).stdout);
     expect((await project.modalmix('cancel', String(found!['runId']))).exitCode).toBe(0);
     const cancelled = await following;
