@@ -20,7 +20,7 @@ export const ffmpegStep: SetupStep = {
     await aptInstall(PACKAGES, context);
     const finding = await check();
     if (finding.inPlace) return;
-    throw new ModalmixError('dependency', finding.missing, { where: 'ffmpeg', fix: finding.fix });
+    throw new ModalmixError('dependency', finding.problem, { where: 'ffmpeg', fix: finding.fix });
   },
 };
 
@@ -31,7 +31,7 @@ async function check(): Promise<Finding> {
     ffprobePath();
   } catch (error) {
     if (!(error instanceof ModalmixError)) throw error;
-    return { inPlace: false, missing: error.message, fix: error.fix ?? aptCommand(PACKAGES) };
+    return { inPlace: false, problem: error.message, fix: error.fix ?? aptCommand(PACKAGES) };
   }
   let lacking = '';
   const version = await remember(ffmpeg, JSON.stringify(NEEDED), async () => {
@@ -41,7 +41,7 @@ async function check(): Promise<Finding> {
   if (version !== undefined) return { inPlace: true, version, origin: ffmpeg };
   return {
     inPlace: false,
-    missing: `${ffmpeg} lacks ${lacking}`,
+    problem: `${ffmpeg} lacks ${lacking}`,
     fix: `Install a full build of ffmpeg (${aptCommand(PACKAGES)}), or set FFMPEG_PATH to one.`,
   };
 }

@@ -31,7 +31,7 @@ async function check(): Promise<Finding> {
     if (named !== undefined) {
       return { inPlace: true, version: 'not needed', origin: `the server at ${named.address}` };
     }
-    return { inPlace: false, missing: 'the program "temporal"', fix: 'npm run setup' };
+    return { inPlace: false, problem: 'it is neither on PATH nor in the cache', fix: 'npm run setup' };
   }
   const version = await remember(cli.path, '--version', async () => await askVersion(cli.path));
   return { inPlace: true, version: version ?? 'unknown', origin: cli.path };
