@@ -53,7 +53,7 @@ export async function opticalFlow(frames: PictureFeature, boundPx: number): Prom
   const [count, height, width] = frames.shape;
   const pixels = height * width;
   const data = new Uint8Array((count - 1) * pixels * 2);
-  const rgb = new cv.Mat(height, width, cv.CV_8UC3);
+  const rgb = new cv.Mat(height, width, Number(cv.CV_8UC3));
   const flow = new cv.Mat();
   let previous = new cv.Mat();
   let next = new cv.Mat();
