@@ -53,14 +53,14 @@ export async function opticalFlow(frames: PictureFeature, boundPx: number): Prom
   const [count, height, width] = frames.shape;
   const pixels = height * width;
   const data = new Uint8Array((count - 1) * pixels * 2);
-  const rgb = new cv.Mat(height, width, Number(cv.CV_8UC3));
+  const rgb = new cv.Mat(height, width, cv.CV_8UC3);
   const flow = new cv.Mat();
   let previous = new cv.Mat();
   let next = new cv.Mat();
   try {
     for (let t = 0; t < count; t += 1) {
       rgb.data.set(frames.data.subarray(t * pixels * 3, (t + 1) * pixels * 3));
-      cv.cvtColor(rgb, next, cv.COLOR_RGB2GRAY);
+      cv.cvtColor(rgb, next, Number(cv.COLOR_RGB2GRAY));
       if (t > 0) {
         cv.calcOpticalFlowFarneback(
           previous,
