@@ -19,7 +19,7 @@ export function stageFacts(stage: StageProgress): string {
     );
   }
   const told = facts.filter((fact) => fact !== undefined);
-  return told.length === 0 ? (stage.state === 'done' ? 'done' : 'starting') : told.join(', ');
+  return told.length === 0 ? (stage.state === 'done' ? 'done' : 'waiting for a worker') : told.join(', ');
 }
 
 /** Share done, 0…1; 0 while the total is unknown. */

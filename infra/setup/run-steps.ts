@@ -47,7 +47,7 @@ async function performLocked(step: SetupStep, context: SetupContext): Promise<bo
       context.say(okLine(step, before, startedAt));
       return false;
     }
-    context.say(`..    ${step.name.padEnd(NAME_WIDTH)} for ${step.purpose}: ${before.missing} is missing`);
+    context.say(`..    ${step.name.padEnd(NAME_WIDTH)} for ${step.purpose}: ${before.problem}`);
     const inner = {
       ...context,
       say: (line: string) => {
@@ -57,7 +57,7 @@ async function performLocked(step: SetupStep, context: SetupContext): Promise<bo
     await step.perform(inner);
     const after = await step.check(context);
     if (!after.inPlace) {
-      throw new ModalmixError('dependency', `${after.missing} is still missing`, {
+      throw new ModalmixError('dependency', `${after.problem}, still`, {
         where: step.name,
         fix: after.fix,
       });

@@ -20,7 +20,8 @@ export type Finding =
     }
   | {
       readonly inPlace: false;
-      readonly missing: string;
+      /** As a sentence without its full stop. */
+      readonly problem: string;
       /** The command, or the act, that mends it. */
       readonly fix: string;
     };

@@ -210,6 +210,9 @@ class LimitedSink extends Writable {
   }
 }
 
+/** Why we ended ffmpeg ourselves. */
+type StopReason = 'timeout' | 'cancelled' | 'exceeded';
+
 interface CommandRun {
   readonly exitCode: number;
   readonly log: readonly string[];
@@ -222,10 +225,9 @@ async function runCommand(
   signal: AbortSignal | undefined,
 ): Promise<CommandRun> {
   const log: string[] = [];
-  let stopped: 'timeout' | 'cancelled' | 'exceeded' | undefined;
-  let started = false;
-  const stop = (why: 'timeout' | 'cancelled' | 'exceeded') => {
-    stopped ??= why;
+  const state: { started: boolean; stopped: StopReason | undefined } = { started: false, stopped: undefined };
+  const stop = (why: StopReason) => {
+    state.stopped ??= why;
     command.kill('SIGKILL');
   };
   const onAbort = () => {
@@ -240,14 +242,14 @@ async function runCommand(
     };
   }
   signal?.addEventListener('abort', onAbort, { once: true });
-  if (signal?.aborted === true) stopped = 'cancelled';
+  if (signal?.aborted === true) onAbort();
   try {
     const drained = sink === undefined ? undefined : new Promise((resolve) => sink.once('finish', resolve));
     const failure = await new Promise<Error | undefined>((resolve) => {
       command
         .on('start', () => {
-          started = true;
-          if (stopped !== undefined) command.kill('SIGKILL');
+          state.started = true;
+          if (state.stopped !== undefined) command.kill('SIGKILL');
         })
         .on('stderr', (line: string) => {
           if (log.length < LOG_LINES_KEPT) log.push(line);
@@ -261,8 +263,8 @@ async function runCommand(
         })
         .run();
     });
-    if (started) await drained;
-    return judgeRun(failure, started, stopped, log, timeoutMs);
+    if (state.started) await drained;
+    return judgeRun(failure, state.started, state.stopped, log, timeoutMs);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
@@ -272,7 +274,7 @@ async function runCommand(
 function judgeRun(
   failure: Error | undefined,
   started: boolean,
-  stopped: 'timeout' | 'cancelled' | 'exceeded' | undefined,
+  stopped: StopReason | undefined,
   log: readonly string[],
   timeoutMs: number,
 ): CommandRun {

@@ -60,7 +60,7 @@ export async function opticalFlow(frames: PictureFeature, boundPx: number): Prom
   try {
     for (let t = 0; t < count; t += 1) {
       rgb.data.set(frames.data.subarray(t * pixels * 3, (t + 1) * pixels * 3));
-      cv.cvtColor(rgb, next, cv.COLOR_RGB2GRAY);
+      cv.cvtColor(rgb, next, Number(cv.COLOR_RGB2GRAY));
       if (t > 0) {
         cv.calcOpticalFlowFarneback(
           previous,

@@ -157,7 +157,8 @@ function audioExtents(batch: RecordBatch, shape: number[], bytes: Uint8Array): (
   const data = dataOf(batch, SHARD_COLUMNS.audio);
   const values = data?.children[0]?.values as Float32Array | Uint16Array | undefined;
   if (data === undefined || values === undefined) return [];
-  const length = (values.byteLength / batch.numRows) | 0;
+  // Not from the values' own length: the buffer is padded to whole words.
+  const length = shape.reduce((product, size) => product * size, values.BYTES_PER_ELEMENT);
   return Array.from({ length: batch.numRows }, (_, i) =>
     data.getValid(i)
       ? { offset: values.byteOffset - bytes.byteOffset + i * length, length, shape }

@@ -7,12 +7,14 @@ import {
   RecordBatchFileWriter,
   Struct,
   vectorFromArray,
+  type FixedSizeList,
   type Data,
   type DataType,
   type Field,
   type Schema,
 } from 'apache-arrow';
 import type { Split } from '../../schemas/clip.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
 import { MODALITIES } from '../../schemas/modality.ts';
 import { missingBits, SHARD_COLUMNS } from '../../schemas/shard.ts';
 import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
@@ -166,12 +168,17 @@ function textData(
 }
 
 function plainData(field: Field, values: Int32Array | Uint8Array): Data {
-  return makeData({ type: field.type, length: values.length, nullCount: 0, data: values } as never) as Data;
+  return makeData({
+    type: field.type as DataType,
+    length: values.length,
+    nullCount: 0,
+    data: values,
+  } as never) as Data;
 }
 
 function audioData(field: Field, rows: readonly WritableRow[]): Data {
-  const list = field.type as DataType & { listSize: number; children: Field[] };
-  const half = list.children[0]?.type.toString() === 'Float16';
+  const list = field.type as FixedSizeList;
+  const half = String(list.children[0]?.type) === 'Float16';
   const values = rows.map(({ audio }) => {
     if (audio === undefined) return undefined;
     return half ? encodeHalves(audio.data) : audio.data;
@@ -192,12 +199,30 @@ function fixedListData(
 ): Data {
   const flat = allocate(size * values.length);
   values.forEach((value, i) => {
-    if (value !== undefined) flat.set(value, i * size);
+    if (value === undefined) return;
+    if (value.length !== size) {
+      throw new ModalmixError(
+        'internal',
+        `a row has ${String(value.length)} values where the schema has ${String(size)}`,
+        { where: field.name },
+      );
+    }
+    flat.set(value, i * size);
   });
-  const item = (field.type as DataType & { children: Field[] }).children[0];
+  const item = (field.type as FixedSizeList).children[0];
   if (item === undefined) throw new Error(`the column ${field.name} has no item type`);
-  const child = makeData({ type: item.type, length: flat.length, nullCount: 0, data: flat } as never);
-  return makeData({ type: field.type, length: values.length, ...nulls(values), child } as never) as Data;
+  const child = makeData({
+    type: item.type as DataType,
+    length: flat.length,
+    nullCount: 0,
+    data: flat,
+  } as never);
+  return makeData({
+    type: field.type as DataType,
+    length: values.length,
+    ...nulls(values),
+    child,
+  } as never) as Data;
 }
 
 function pictureData(field: Field, pictures: readonly (PictureFeature | undefined)[]): Data {
@@ -210,7 +235,7 @@ function pictureData(field: Field, pictures: readonly (PictureFeature | undefine
     if (picture !== undefined) data.set(picture.data, valueOffsets[i]);
   });
   return makeData({
-    type: field.type,
+    type: field.type as DataType,
     length: pictures.length,
     ...nulls(pictures),
     valueOffsets,

@@ -53,7 +53,7 @@ describe('a run that is struck down', () => {
   }
 
   it('while it extracts, by SIGKILL of the worker, ends as an undisturbed one', async () => {
-    await until('two finished shards', async () => (await finishedShards(store)).size >= 4);
+    await until('two finished shards', async () => (await finishedShards(store)).size >= 4, running);
     killWorker();
     const shards = await finishedShards(store);
     const manifests = (await store.list('datasets')).filter((path) => path.endsWith('manifest.json'));
@@ -62,7 +62,11 @@ describe('a run that is struck down', () => {
   }, 120_000);
 
   it('while it trains, by SIGKILL of the worker, goes on from its checkpoint with the same weights', async () => {
-    await until('a checkpoint', async () => (await runFiles(store, /checkpoints\/step-/u)).length >= 2);
+    await until(
+      'a checkpoint',
+      async () => (await runFiles(store, /checkpoints\/step-/u)).length >= 2,
+      running,
+    );
     killWorker();
     expect(await runFiles(store, /\/result\.json$/u)).toEqual([]);
     const checkpoints = await runFiles(store, /checkpoints\/step-/u);
@@ -77,7 +81,7 @@ describe('a run that is struck down', () => {
   }, 120_000);
 
   it('while it evaluates, by SIGKILL of the worker, is evaluated again', async () => {
-    await until('the weights', async () => (await runFiles(store, /\/result\.json$/u)).length > 0);
+    await until('the weights', async () => (await runFiles(store, /\/result\.json$/u)).length > 0, running);
     killWorker();
     expect(await runFiles(store, /\/evaluation\.json$/u)).toEqual([]);
     await expectUndisturbedEnd(await finishedShards(store));
@@ -85,7 +89,11 @@ describe('a run that is struck down', () => {
   }, 120_000);
 
   it('by SIGKILL of the Temporal server, goes on when the server is back', async () => {
-    await until('a checkpoint', async () => (await runFiles(store, /checkpoints\/step-/u)).length >= 1);
+    await until(
+      'a checkpoint',
+      async () => (await runFiles(store, /checkpoints\/step-/u)).length >= 1,
+      running,
+    );
     const server = runningServer();
     process.kill(server!.process.pid, 'SIGKILL');
     await expectUndisturbedEnd(await finishedShards(store));

@@ -5,16 +5,21 @@ import { runningSupervisor } from '../../infra/supervise.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 
 const POLL_MS = 15;
+const LONGEST_MS = 90_000;
 
-/** @throws Error when `condition` has not come true in time */
+/**
+ * @param command its early end makes waiting vain
+ * @throws Error when `condition` has not come true in time
+ */
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  withinMs = 60_000,
+  command?: { readonly exitCode: number | null },
 ): Promise<void> {
-  const deadline = performance.now() + withinMs;
+  const deadline = performance.now() + LONGEST_MS;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    if (typeof command?.exitCode === 'number') throw new Error(`the command ended before ${what}`);
     await sleep(POLL_MS);
   }
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
+import { requireTemporalCli } from '../../infra/temporal/find-cli.ts';
 
 export interface TestServer {
   readonly address: string;
@@ -18,7 +19,7 @@ export async function startTestServer(): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'modalmix-temporal-'));
   const port = await freePort();
   const args = ['server', 'start-dev', '--headless', '--port', String(port), '--log-level', 'error'];
-  const server = spawn('temporal', [...args, '--db-filename', join(folder, 'db.sqlite')], {
+  const server = spawn(requireTemporalCli().path, [...args, '--db-filename', join(folder, 'db.sqlite')], {
     stdio: 'ignore',
   });
   const address = `127.0.0.1:${String(port)}`;

@@ -18,7 +18,8 @@ export const chromiumStep: SetupStep = {
 
 async function check(): Promise<Finding> {
   const path = findProgram(...NAMES);
-  if (path === undefined) return { inPlace: false, missing: NAMES.join(' or '), fix: aptCommand(PACKAGES) };
+  if (path === undefined)
+    return { inPlace: false, problem: `none of ${NAMES.join(', ')} is on PATH`, fix: aptCommand(PACKAGES) };
   return { inPlace: true, version: 'on PATH', origin: path };
 }
 

@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { ffmpegPath, ffprobePath } from '../../../pipelines/process/ffmpeg-path.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { aptCommand, aptInstall } from '../programs.ts';
+import { remember } from '../remember.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 const NEEDED = {
@@ -19,7 +20,7 @@ export const ffmpegStep: SetupStep = {
     await aptInstall(PACKAGES, context);
     const finding = await check();
     if (finding.inPlace) return;
-    throw new ModalmixError('dependency', finding.missing, { where: 'ffmpeg', fix: finding.fix });
+    throw new ModalmixError('dependency', finding.problem, { where: 'ffmpeg', fix: finding.fix });
   },
 };
 
@@ -30,25 +31,32 @@ async function check(): Promise<Finding> {
     ffprobePath();
   } catch (error) {
     if (!(error instanceof ModalmixError)) throw error;
-    return { inPlace: false, missing: error.message, fix: error.fix ?? aptCommand(PACKAGES) };
+    return { inPlace: false, problem: error.message, fix: error.fix ?? aptCommand(PACKAGES) };
   }
+  let lacking = '';
+  const version = await remember(ffmpeg, JSON.stringify(NEEDED), async () => {
+    lacking = (await missingFrom(ffmpeg)).join(', ');
+    return lacking === '' ? await askVersion(ffmpeg) : undefined;
+  });
+  if (version !== undefined) return { inPlace: true, version, origin: ffmpeg };
+  return {
+    inPlace: false,
+    problem: `${ffmpeg} lacks ${lacking}`,
+    fix: `Install a full build of ffmpeg (${aptCommand(PACKAGES)}), or set FFMPEG_PATH to one.`,
+  };
+}
+
+async function missingFrom(ffmpeg: string): Promise<string[]> {
   const kinds = Object.keys(NEEDED) as (keyof typeof NEEDED)[];
-  const [version, ...lists] = await Promise.all([
-    list(ffmpeg, '-version'),
-    ...kinds.map(async (kind) => await list(ffmpeg, `-${kind}`)),
-  ]);
-  const missing = kinds.flatMap((kind, place) => {
+  const lists = await Promise.all(kinds.map(async (kind) => await list(ffmpeg, `-${kind}`)));
+  return kinds.flatMap((kind, place) => {
     const there = new Set((lists[place] ?? '').split(/\s+/));
     return NEEDED[kind].filter((name) => !there.has(name)).map((name) => `${kind.slice(0, -1)} ${name}`);
   });
-  if (missing.length > 0) {
-    return {
-      inPlace: false,
-      missing: `${ffmpeg} lacks ${missing.join(', ')}`,
-      fix: `Install a full build of ffmpeg (${aptCommand(PACKAGES)}), or set FFMPEG_PATH to one.`,
-    };
-  }
-  return { inPlace: true, version: /version (\S+)/.exec(version)?.[1] ?? 'unknown', origin: ffmpeg };
+}
+
+async function askVersion(ffmpeg: string): Promise<string> {
+  return /version (\S+)/.exec(await list(ffmpeg, '-version'))?.[1] ?? 'unknown';
 }
 
 async function list(ffmpeg: string, what: string): Promise<string> {

@@ -23,6 +23,6 @@ async function check(): Promise<Finding> {
     return { inPlace: true, version: `${fonts.size} files`, origin: folders.join(', ') };
   } catch (error) {
     if (!(error instanceof ModalmixError)) throw error;
-    return { inPlace: false, missing: error.message, fix: error.fix ?? '' };
+    return { inPlace: false, problem: error.message, fix: error.fix ?? '' };
   }
 }

@@ -1,7 +1,6 @@
 /** The Temporal CLI, which has the embedded server in it: the one on PATH, else built from its Go module. */
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { findProgram } from '../../find-program.ts';
@@ -9,12 +8,12 @@ import { cacheFolder } from '../../folders.ts';
 import { endpointFromEnvironment } from '../../temporal/connection-settings.ts';
 import { TEMPORAL_CLI_VERSION, findTemporalCli, temporalCliFolder } from '../../temporal/find-cli.ts';
 import { runProgram } from '../programs.ts';
+import { remember } from '../remember.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 const MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`;
 /** The first that fetches the newer toolchain which a module asks for. */
 const GO_AT_LEAST = [1, 21] as const;
-const VERSION_FILE = 'version.txt';
 const INSTALL_BY_HAND =
   'install the Temporal CLI so that "temporal" is on PATH (docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs already';
 
@@ -32,13 +31,10 @@ async function check(): Promise<Finding> {
     if (named !== undefined) {
       return { inPlace: true, version: 'not needed', origin: `the server at ${named.address}` };
     }
-    return { inPlace: false, missing: 'the program "temporal"', fix: 'npm run setup' };
+    return { inPlace: false, problem: 'it is neither on PATH nor in the cache', fix: 'npm run setup' };
   }
-  // Asking a program of 250 MB takes a quarter of a second; the cached one has its answer beside it.
-  const noted = join(dirname(cli.path), VERSION_FILE);
-  const version =
-    cli.origin === 'cache' && existsSync(noted) ? readFileSync(noted, 'utf8') : await askVersion(cli.path);
-  return { inPlace: true, version, origin: cli.path };
+  const version = await remember(cli.path, '--version', async () => await askVersion(cli.path));
+  return { inPlace: true, version: version ?? 'unknown', origin: cli.path };
 }
 
 async function perform(context: SetupContext): Promise<void> {
@@ -53,11 +49,7 @@ async function perform(context: SetupContext): Promise<void> {
       env: { GOBIN: folder, GOFLAGS: '-trimpath', GOTOOLCHAIN: 'auto', CGO_ENABLED: '0' },
     });
     const program = join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
-    const answer = await askVersion(program);
-    await writeFile(
-      join(folder, VERSION_FILE),
-      `${TEMPORAL_CLI_VERSION} ${answer.replace(/^.*(\(.*\))$/, '$1')}`,
-    );
+    await askVersion(program);
     await rm(temporalCliFolder(), { recursive: true, force: true });
     await rename(folder, temporalCliFolder());
   } finally {

@@ -60,17 +60,20 @@ export function builtEngine(): Pick<Stamp, 'engine' | 'fallback'> | undefined {
 }
 
 async function check(context: SetupContext): Promise<Finding> {
-  const absent = (missing: string): Finding => ({ inPlace: false, missing, fix: 'npm run setup' });
+  const absent = (problem: string): Finding => ({ inPlace: false, problem, fix: 'npm run setup' });
   const { stamp: stampFile, addon, libraries } = places();
   const stamp = readStateFile(stampFile, stampSchema);
-  if (stamp === undefined) return absent(`tfjs-node's addon for libtensorflow ${TENSORFLOW_VERSION}`);
-  if (!existsSync(addon) || sha256(addon) !== stamp.addonSha256) return absent('the addon that was built');
+  if (stamp === undefined)
+    return absent(`tfjs-node's addon for libtensorflow ${TENSORFLOW_VERSION} is not built`);
+  if (!existsSync(addon) || sha256(addon) !== stamp.addonSha256)
+    return absent("tfjs-node's addon is not the one that was built");
   for (const name of LIBRARIES) {
-    if (!existsSync(join(libraries, name))) return absent(name);
+    if (!existsSync(join(libraries, name))) return absent(`${name} is gone`);
   }
   const wanted = await wantedEngine(context);
   const fellBack = stamp.fallback !== undefined && context.engine === 'auto';
-  if (wanted.engine !== stamp.engine && !fellBack) return absent(`the engine for the ${wanted.engine}`);
+  if (wanted.engine !== stamp.engine && !fellBack)
+    return absent(`it is built for the ${stamp.engine}, not for the ${wanted.engine}`);
   const why = stamp.fallback ?? wanted.fallback;
   return {
     inPlace: true,

@@ -26,7 +26,7 @@ async function check(): Promise<Finding> {
   if (key !== requirementsKey()) {
     return {
       inPlace: false,
-      missing: 'the environment for test/reference',
+      problem: 'its environment is not made yet',
       fix: 'npm run setup -- --for=test',
     };
   }

@@ -17,7 +17,7 @@ import { datasetConfigSchema } from '../../../../schemas/config.ts';
 import { makeTree } from '../tree.ts';
 
 function digitsOf(root: string, more: object = {}): DigitsConfig {
-  const small = { trainClips: 6, testClips: 3 };
+  const small = { trainClips: 4, testClips: 2 };
   return datasetConfigSchema.parse({ format: 'digits', root, ...small, ...more }) as DigitsConfig;
 }
 
@@ -33,8 +33,8 @@ describe('the embedded digits', () => {
     const index = await indexDataset(digitsOf(root, { validationShare: 0 }));
     expect(index.classNames).toHaveLength(10);
     expect(index.clips.map(({ split }) => split).sort()).toEqual([
-      ...Array<string>(3).fill('test'),
-      ...Array<string>(6).fill('train'),
+      ...Array<string>(2).fill('test'),
+      ...Array<string>(4).fill('train'),
     ]);
     for (const clip of index.clips) {
       const { stdout } = await execa(ffprobePath(), [
@@ -49,13 +49,13 @@ describe('the embedded digits', () => {
       for (const { duration } of streams) expect(Number(duration)).toBeCloseTo(DIGIT_CLIP.durationS, 1);
     }
     const rows = (await readFile(join(root, 'clips.csv'), 'utf8')).trim().split('\n');
-    expect(rows).toHaveLength(1 + 9);
+    expect(rows).toHaveLength(1 + 6);
     expect(rows[0]).toMatch(/^id,path,label,split,group,/u);
   });
 
   it('can be indexed from their own table as any other', async () => {
     const root = await makeTree({});
-    const config = digitsOf(root, { trainClips: 10, testClips: 10, validationShare: 0 });
+    const config = digitsOf(root, { trainClips: 6, testClips: 4, validationShare: 0 });
     const made = await indexDataset(config);
     const table = await indexDataset(
       datasetConfigSchema.parse({
@@ -115,21 +115,21 @@ describe('the embedded digits', () => {
       concurrency: 1,
       signal: stop.signal,
       onProgress: ({ done }) => {
-        if (done === 3) stop.abort();
+        if (done === 2) stop.abort();
       },
     });
     await expect(interrupted).rejects.toMatchObject({ kind: 'cancelled' });
     const kept = await clipsIn(root);
-    expect(kept.length).toBeGreaterThanOrEqual(3);
-    expect(kept.length).toBeLessThan(9);
+    expect(kept.length).toBeGreaterThanOrEqual(2);
+    expect(kept.length).toBeLessThan(6);
     expect(await readdir(root)).not.toContain('clips.csv');
     expect(await readdir(join(root, '.partial'))).toEqual([]);
     const before = await timesOf(root);
 
     const first: unknown[] = [];
     await generateDigits(digitsOf(root), { onProgress: (progress) => first.push(progress) });
-    expect(first[0]).toEqual({ done: kept.length, total: 9, reused: kept.length });
-    expect(await clipsIn(root)).toHaveLength(9);
+    expect(first[0]).toEqual({ done: kept.length, total: 6, reused: kept.length });
+    expect(await clipsIn(root)).toHaveLength(6);
     expect(await timesOf(root)).toEqual(expect.arrayContaining(before));
   });
 
@@ -139,7 +139,7 @@ describe('the embedded digits', () => {
     const before = await clipsIn(root);
     await generateDigits(digitsOf(root, { audioClarity: 0.2 }));
     const after = await clipsIn(root);
-    expect(after).toHaveLength(10);
+    expect(after).toHaveLength(7);
     expect(after.filter((name) => before.includes(name))).toEqual(['mine.mp4']);
   });
 

@@ -1,0 +1,211 @@
+/** `modalmix doctor`: every part, its version, where it came from, and what mends a missing one. */
+import { existsSync, readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../infra/folders.ts';
+import { probeTensorflow } from '../infra/setup/probe-tensorflow.ts';
+import type { Finding, SetupContext, SetupStep } from '../infra/setup/step.ts';
+import { chromiumStep, chromiumVersion } from '../infra/setup/steps/chromium.ts';
+import { ffmpegStep } from '../infra/setup/steps/ffmpeg.ts';
+import { fontsStep } from '../infra/setup/steps/fonts.ts';
+import { temporalCliStep } from '../infra/setup/steps/temporal-cli.ts';
+import { builtEngine, nvidiaGpus, tensorflowStep } from '../infra/setup/steps/tensorflow.ts';
+import { testPythonStep } from '../infra/setup/steps/test-python.ts';
+import { runningSupervisor } from '../infra/supervise.ts';
+import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
+import { addressOf, answers, runningServer } from '../infra/temporal/embedded-server.ts';
+import { EXIT_CODES, describeError } from '../schemas/errors.ts';
+
+/** `missing`: the main job cannot run. `optional`: something else cannot. */
+export type PartState = 'ok' | 'missing' | 'optional';
+
+export interface Part {
+  readonly name: string;
+  readonly state: PartState;
+  /** Version, or what is wrong. */
+  readonly says: string;
+  readonly origin?: string;
+  /** The command that mends it. */
+  readonly fix?: string;
+}
+
+export interface Diagnosis {
+  /** Whether the main job can run. */
+  readonly ready: boolean;
+  readonly engine: 'cpu' | 'gpu' | 'none';
+  /** Names of the GPUs or the number of cores TensorFlow computes on. */
+  readonly device: string;
+  readonly parts: readonly Part[];
+}
+
+const GIB = 1024 ** 3;
+const NEEDED_DISK_BYTES = 2 * GIB;
+const NEEDED_MEMORY_BYTES = 3 * GIB;
+const MARKS: Readonly<Record<PartState, string>> = { ok: '✓', missing: '✗', optional: '–' };
+
+/**
+ * Prints the diagnosis.
+ * @returns the exit code: 1 when the main job cannot run
+ */
+export async function doctor(options: { readonly json: boolean }): Promise<number> {
+  const diagnosis = await diagnose();
+  process.stdout.write(options.json ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : describe(diagnosis));
+  return diagnosis.ready ? EXIT_CODES.ok : EXIT_CODES.failed;
+}
+
+export async function diagnose(): Promise<Diagnosis> {
+  const context: SetupContext = { engine: builtEngine()?.engine ?? 'auto', say: () => undefined };
+  const [tensorflow, ...others] = await Promise.all([
+    tensorflowPart(context),
+    stepPart(ffmpegStep, context, 'missing'),
+    stepPart(fontsStep, context, 'optional'),
+    stepPart(temporalCliStep, context, 'missing'),
+    temporalServerPart(),
+    stepPart(testPythonStep, context, 'optional'),
+    chromiumPart(context),
+    diskPart(),
+  ]);
+  const parts = [
+    { name: 'Node', state: 'ok', says: process.versions.node, origin: process.execPath } as const,
+    packagesPart(),
+    tensorflow.part,
+    ...others,
+    memoryPart(),
+  ];
+  return {
+    ready: parts.every(({ state }) => state !== 'missing'),
+    engine: tensorflow.engine,
+    device: tensorflow.device,
+    parts,
+  };
+}
+
+async function stepPart(step: SetupStep, context: SetupContext, ifAbsent: PartState): Promise<Part> {
+  return partOf(step.name, await findingOf(step, context), ifAbsent);
+}
+
+async function findingOf(step: SetupStep, context: SetupContext): Promise<Finding> {
+  try {
+    return await step.check(context);
+  } catch (error) {
+    return { inPlace: false, problem: describeError(error), fix: 'npm run setup' };
+  }
+}
+
+function partOf(name: string, finding: Finding, ifAbsent: PartState): Part {
+  if (!finding.inPlace) return { name, state: ifAbsent, says: finding.problem, fix: finding.fix };
+  const detail = finding.detail === undefined ? '' : ` (${finding.detail})`;
+  return { name, state: 'ok', says: `${finding.version}${detail}`, origin: finding.origin };
+}
+
+function packagesPart(): Part {
+  const origin = join(PROJECT_FOLDER, 'node_modules');
+  const versionOf = (name: string) => {
+    // Not by `require`: a package may keep its package.json to itself.
+    const manifest: unknown = JSON.parse(readFileSync(join(origin, name, 'package.json'), 'utf8'));
+    const { version } = z.object({ version: z.string() }).parse(manifest);
+    return `${name.split('/').at(-1) ?? name} ${version}`;
+  };
+  const says = ['@temporalio/client', '@tensorflow/tfjs-node', 'apache-arrow'].map(versionOf).join(', ');
+  return { name: 'npm packages', state: 'ok', says, origin };
+}
+
+/** Loads it for real, in a process of its own: a look at the files would not show a missing library. */
+async function tensorflowPart(
+  context: SetupContext,
+): Promise<{ part: Part; engine: Diagnosis['engine']; device: string }> {
+  const finding = await findingOf(tensorflowStep, context);
+  const part = partOf(tensorflowStep.name, finding, 'missing');
+  if (!finding.inPlace) return { part, engine: 'none', device: 'none' };
+  try {
+    const { tensorflow, tfjs, engine } = await probeTensorflow();
+    const cores = `${availableParallelism()} cores`;
+    const device = engine === 'gpu' ? (await nvidiaGpus()).join(', ') : cores;
+    const fallback = builtEngine()?.fallback;
+    const why = fallback === undefined ? '' : `; ${fallback}`;
+    const says = `${tensorflow} on ${engine.toUpperCase()}: ${device}${why} (tfjs-node ${tfjs})`;
+    return { part: { ...part, says }, engine, device };
+  } catch (error) {
+    const broken: Part = {
+      name: part.name,
+      state: 'missing',
+      says: describeError(error),
+      fix: 'npm run setup',
+    };
+    return { part: broken, engine: 'none', device: 'none' };
+  }
+}
+
+async function temporalServerPart(): Promise<Part> {
+  const name = 'Temporal server';
+  try {
+    const named = endpointFromEnvironment();
+    if (named !== undefined) {
+      return {
+        name,
+        state: 'ok',
+        says: `${named.address}, namespace ${named.namespace}`,
+        origin: 'TEMPORAL_ADDRESS',
+      };
+    }
+  } catch (error) {
+    return { name, state: 'missing', says: describeError(error), fix: 'Correct the TEMPORAL_… variables.' };
+  }
+  const server = runningServer();
+  const origin = modalmixHome();
+  if (server === undefined) return { name, state: 'ok', says: 'embedded, starts when it is needed', origin };
+  const address = addressOf(server);
+  const supervisor = runningSupervisor();
+  const worker = supervisor?.worker === undefined ? 'no worker' : `worker ${supervisor.worker.pid}`;
+  const state = (await answers(address)) ? 'answers' : 'does not answer yet';
+  const page = `http://127.0.0.1:${server.uiPort}`;
+  return { name, state: 'ok', says: `embedded, ${state} at ${address}, ${worker}, pages at ${page}`, origin };
+}
+
+async function chromiumPart(context: SetupContext): Promise<Part> {
+  const finding = await findingOf(chromiumStep, context);
+  if (!finding.inPlace) return partOf(chromiumStep.name, finding, 'optional');
+  const version = await chromiumVersion(finding.origin);
+  return partOf(chromiumStep.name, { ...finding, version }, 'optional');
+}
+
+async function diskPart(): Promise<Part> {
+  const folder = existingFolder(modalmixHome());
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const says = `${(free / GIB).toFixed(1)} GiB free`;
+  if (free >= NEEDED_DISK_BYTES) return { name: 'disk', state: 'ok', says, origin: folder };
+  const fix = `Free some space: a run needs about ${NEEDED_DISK_BYTES / GIB} GiB there. Set-up's cache is ${cacheFolder()}.`;
+  return { name: 'disk', state: 'missing', says, origin: folder, fix };
+}
+
+function memoryPart(): Part {
+  const memory = totalmem();
+  const says = `${(memory / GIB).toFixed(1)} GiB memory, ${availableParallelism()} cores`;
+  if (memory >= NEEDED_MEMORY_BYTES) return { name: 'machine', state: 'ok', says };
+  return { name: 'machine', state: 'optional', says, fix: 'Lower training.batchSize: memory is scarce.' };
+}
+
+/** A home that is not made yet will be made in the nearest folder that is there. */
+function existingFolder(path: string): string {
+  return existsSync(path) || dirname(path) === path ? resolve(path) : existingFolder(dirname(path));
+}
+
+function describe({ ready, parts }: Diagnosis): string {
+  const width = Math.max(...parts.map(({ name }) => name.length));
+  const indent = ' '.repeat(width + 4);
+  const lines = parts.flatMap(({ name, state, says, origin, fix }) => {
+    const optional = state === 'optional' ? ' (not needed for a run)' : '';
+    return [
+      `${MARKS[state]} ${name.padEnd(width)}  ${says.replaceAll('\n', `\n${indent}`)}${optional}`,
+      ...(origin === undefined ? [] : [`${indent}${origin}`]),
+      ...(fix === undefined || state === 'ok' ? [] : [`${indent}→ ${fix}`]),
+    ];
+  });
+  const verdict = ready
+    ? 'All that a run needs is there.'
+    : 'A run is not possible yet: mend what is marked ✗. "npm run setup" mends most of it.';
+  return `${lines.join('\n')}\n\n${verdict}\n`;
+}
