@@ -78,6 +78,7 @@ class SinkSession {
   readonly #consumer: KafkaConsumer;
   readonly #producer: Producer;
   readonly #partitions: number;
+  readonly #ends: TopicPartitionOffset[] = [];
   #sentAtMs: number[] = [];
 
   private constructor(
@@ -111,10 +112,10 @@ class SinkSession {
       producer = await connectProducer(connection, 'sink', { dr_cb: true });
       const partitions = (await partitionsOf(consumer, features)) ?? 0;
       consumer.setDefaultConsumeTimeout(READ_TIMEOUT_MS);
-      consumer.on('partition.eof', ({ topic, partition, offset }) => {
-        if (topic === features) state.reachEnd(partition, offset);
-      });
       const session = new SinkSession(input, state, consumer, producer, partitions);
+      consumer.on('partition.eof', (end) => {
+        if (end.topic === features) session.#ends.push(end);
+      });
       consumer.assign(await session.#startOffsets());
       return session;
     } catch (error) {
@@ -131,6 +132,9 @@ class SinkSession {
         await this.#take(message);
         if (this.#isFull()) await this.#publish();
       }
+      // Told before the batch's own records are taken: counted any sooner, a publication in between would
+      // cover records that are in no shard.
+      for (const { partition, offset } of this.#ends.splice(0)) this.#state.reachEnd(partition, offset);
       if (this.#isDue()) await this.#publish();
     }
     if (this.#state.since !== undefined) await this.#publish();

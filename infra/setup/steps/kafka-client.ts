@@ -37,7 +37,7 @@ async function check(): Promise<Finding> {
   const { version, build } = packagePlaces();
   const missing = (what: string): Finding => ({
     inPlace: false,
-    missing: what,
+    problem: `${what} is missing`,
     fix: 'npm run setup -- --for=stream',
   });
   if (!BUILT_FILES.every((file) => existsSync(join(build, file)))) return missing("node-rdkafka's addon");

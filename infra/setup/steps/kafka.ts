@@ -14,9 +14,13 @@ async function check(): Promise<Finding> {
     return { inPlace: true, version: 'not needed', origin: 'the brokers that the environment names' };
   }
   if (findJava() === undefined)
-    return { inPlace: false, missing: 'Java', fix: 'npm run setup -- --for=stream' };
+    return { inPlace: false, problem: 'Java is missing', fix: 'npm run setup -- --for=stream' };
   if (!hasJars()) {
-    return { inPlace: false, missing: `Apache Kafka ${KAFKA_VERSION}`, fix: 'npm run setup -- --for=stream' };
+    return {
+      inPlace: false,
+      problem: `Apache Kafka ${KAFKA_VERSION} is missing`,
+      fix: 'npm run setup -- --for=stream',
+    };
   }
   return { inPlace: true, version: KAFKA_VERSION, origin: jarsFolder() };
 }
