@@ -40,6 +40,7 @@ const LOCK_TIMEOUT_MS = 2 * START_TIMEOUT_MS;
 /** How long a live server may be deaf before it is replaced. */
 const DEAF_TIMEOUT_MS = 20_000;
 const STOP_GRACE_MS = 15_000;
+const PORT_WAIT_MS = 5_000;
 const POLL_MS = 100;
 const LOG_LINES_SHOWN = 12;
 
@@ -120,9 +121,14 @@ export class DetachedServer {
   /** The ports of the last start, so that clients which are waiting find it again; else free ones. */
   async #choosePorts(): Promise<number[]> {
     const last = this.#lastState()?.ports ?? [];
-    const free = await Promise.all(last.map(isPortFree));
-    if (last.length === this.#spec.portCount && free.every(Boolean)) return last;
-    return await freePorts(this.#spec.portCount);
+    if (last.length !== this.#spec.portCount) return await freePorts(this.#spec.portCount);
+    // The dead server's last connections may take a moment to close.
+    const deadline = Date.now() + PORT_WAIT_MS;
+    while (!(await Promise.all(last.map(isPortFree))).every(Boolean)) {
+      if (Date.now() > deadline) return await freePorts(this.#spec.portCount);
+      await sleep(POLL_MS);
+    }
+    return last;
   }
 
   #lastState(): RunningServer | undefined {

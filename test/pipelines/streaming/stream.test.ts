@@ -211,6 +211,8 @@ test('kill -9 of ingest, sink and broker at random moments: each clip exactly on
         process.kill(killed.pid, 'SIGKILL');
         expect(await waitForEnd(killed, PATIENCE_MS)).toBe(true);
         await ensureKafka();
+        // The same address: workers that are waiting find it again.
+        expect(await stream.connection()).toEqual(connection);
         await sendClipEvents(connection, topics, events.slice(20));
       } else {
         await endWorker(workers[victim], 'SIGKILL');
