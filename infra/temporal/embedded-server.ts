@@ -3,8 +3,9 @@
  * Whoever needs it calls `ensureEmbeddedServer`; a dead one is started again on the same ports and file.
  */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
@@ -25,6 +26,10 @@ const HEALTH_TIMEOUT_MS = 2_000;
 const DEAF_TIMEOUT_MS = 20_000;
 const STOP_GRACE_MS = 10_000;
 const POLL_MS = 100;
+const PORT_TIMEOUT_MS = 5_000;
+const FIRST_PORT = 20_000;
+const LAST_PORT = 29_999;
+const PORT_TRIES = 100;
 const LOG_LINES_SHOWN = 12;
 
 const stateSchema = z.object({
@@ -142,38 +147,39 @@ async function choosePorts(): Promise<{ port: number; uiPort: number }> {
   if (last !== undefined && (await isFree(last.port)) && (await isFree(last.uiPort))) {
     return { port: last.port, uiPort: last.uiPort };
   }
-  const [port, uiPort] = await freePorts(2);
-  return { port: port!, uiPort: uiPort! };
+  const port = await freePort();
+  return { port, uiPort: await freePort(port) };
 }
 
+/** Waits a little: a process that was killed may hold its ports for a moment more. */
 async function isFree(port: number): Promise<boolean> {
-  const server = await listen(port).catch(() => undefined);
-  server?.close();
-  return server !== undefined;
+  const deadline = Date.now() + PORT_TIMEOUT_MS;
+  while (!(await canListen(port))) {
+    if (Date.now() > deadline) return false;
+    await sleep(POLL_MS);
+  }
+  return true;
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, async () => await listen(0)));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(
-    servers.map(
-      async (server) =>
-        await new Promise<void>((resolve) =>
-          server.close(() => {
-            resolve();
-          }),
-        ),
-    ),
-  );
-  return ports;
+/** Below the range from which systems take the ports of outgoing connections, where a port is soon lost. */
+async function freePort(besides?: number): Promise<number> {
+  for (let tries = 0; tries < PORT_TRIES; tries += 1) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    if (port !== besides && (await canListen(port))) return port;
+  }
+  throw startError(`no port of ${FIRST_PORT} to ${LAST_PORT} is free`);
 }
 
-async function listen(port: number): Promise<ReturnType<typeof createServer>> {
-  return await new Promise((resolve, reject) => {
+async function canListen(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
+    server.once('error', () => {
+      resolve(false);
+    });
     server.listen(port, HOST, () => {
-      resolve(server);
+      server.close(() => {
+        resolve(true);
+      });
     });
   });
 }

@@ -15,7 +15,7 @@ import { cacheFolder } from '../../folders.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
 import { probeTensorflow } from '../probe-tensorflow.ts';
-import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import { ENGINES, type Finding, type SetupContext, type SetupStep } from '../step.ts';
 import {
   CUDA_LIBRARIES,
   TENSORFLOW_FILES,
@@ -34,6 +34,8 @@ const stampSchema = z.object({
   engine: z.enum(['cpu', 'gpu']),
   library: z.string(),
   addonSha256: z.string(),
+  /** What was asked for: a later `auto` keeps to it. */
+  asked: z.enum(ENGINES),
   /** Why the CPU was taken although a GPU was wanted. */
   fallback: z.string().optional(),
 });
@@ -101,10 +103,12 @@ async function perform(context: SetupContext): Promise<void> {
 }
 
 async function wantedEngine(context: SetupContext): Promise<{ engine: 'cpu' | 'gpu'; fallback?: string }> {
-  if (context.engine === 'cpu') return { engine: 'cpu' };
+  const kept = context.engine === 'auto' ? readStateFile(places().stamp, stampSchema)?.asked : undefined;
+  const asked = kept ?? context.engine;
+  if (asked === 'cpu') return { engine: 'cpu' };
   const gpus = await nvidiaGpus();
   if (gpus.length > 0) return { engine: 'gpu' };
-  if (context.engine === 'auto') return { engine: 'cpu' };
+  if (asked === 'auto') return { engine: 'cpu' };
   return { engine: 'cpu', fallback: 'a GPU was asked for, but nvidia-smi shows none' };
 }
 
@@ -128,6 +132,7 @@ async function build(
     tensorflow: TENSORFLOW_VERSION,
     engine: wheels.engine,
     library,
+    asked: context.engine,
     addonSha256: sha256(places().addon),
     ...(fallback === undefined ? {} : { fallback }),
   };

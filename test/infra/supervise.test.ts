@@ -1,0 +1,84 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { isAlive } from '../../infra/processes.ts';
+import {
+  ensureSupervisor,
+  runningSupervisor,
+  stopSupervisor,
+  supervisorFiles,
+} from '../../infra/supervise.ts';
+import { addressOf, answers, runningServer } from '../../infra/temporal/embedded-server.ts';
+
+const WAIT = { timeout: 60_000, interval: 100 };
+
+describe('the supervisor', () => {
+  let home: string;
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'modalmix-home-'));
+    vi.stubEnv('MODALMIX_HOME', home);
+  });
+
+  afterEach(async () => {
+    await stopSupervisor();
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  test(
+    'brings back a killed worker and a killed server, and leaves nothing behind when stopped',
+    { timeout: 200_000 },
+    async () => {
+      const supervisor = await ensureSupervisor();
+      const worker = await vi.waitFor(() => runningWorker(), WAIT);
+      const server = await vi.waitFor(() => runningServer() ?? Promise.reject(new Error('no server')), WAIT);
+
+      process.kill(worker.pid, 'SIGKILL');
+      process.kill(server.process.pid, 'SIGKILL');
+
+      const nextWorker = await vi.waitFor(() => {
+        const next = runningWorker();
+        expect(next.pid).not.toBe(worker.pid);
+        return next;
+      }, WAIT);
+      const nextServer = await vi.waitFor(async () => {
+        const next = runningServer();
+        expect(next).toBeDefined();
+        expect(await answers(addressOf(next!))).toBe(true);
+        return next!;
+      }, WAIT);
+      expect(runningSupervisor()?.process).toEqual(supervisor.process);
+
+      await stopSupervisor();
+      const left = [supervisor.process, nextWorker, nextServer.process].filter(isAlive);
+      expect(left).toEqual([]);
+    },
+  );
+
+  test('is one, and a killed one leaves its worker to the next', { timeout: 200_000 }, async () => {
+    const [first, same] = await Promise.all([ensureSupervisor(), ensureSupervisor()]);
+    expect(same.process).toEqual(first.process);
+    const orphan = await vi.waitFor(() => runningWorker(), WAIT);
+
+    process.kill(first.process.pid, 'SIGKILL');
+    await vi.waitFor(() => {
+      expect(runningSupervisor()).toBeUndefined();
+    }, WAIT);
+    const second = await ensureSupervisor();
+
+    expect(second.process).not.toEqual(first.process);
+    await vi.waitFor(() => {
+      expect(isAlive(orphan)).toBe(false);
+      expect(runningWorker().pid).not.toBe(orphan.pid);
+    }, WAIT);
+    expect(readFileSync(supervisorFiles.log(), 'utf8')).toContain('supervisor starts');
+  });
+});
+
+function runningWorker() {
+  const worker = runningSupervisor()?.worker;
+  if (worker === undefined || !isAlive(worker)) throw new Error('no worker runs');
+  return worker;
+}

@@ -1,0 +1,96 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { isAlive } from '../../../infra/processes.ts';
+import { nodeWithTypeScript } from '../../../infra/supervise.ts';
+import { runningServer } from '../../../infra/temporal/embedded-server.ts';
+import { ensureTemporal, stopTemporal } from '../../../infra/temporal/ensure-temporal.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
+
+describe('the embedded Temporal server', () => {
+  let home: string;
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'modalmix-home-'));
+    vi.stubEnv('MODALMIX_HOME', home);
+  });
+
+  afterEach(async () => {
+    await stopTemporal();
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  test('keeps its workflows and its address when it is killed and started again', async () => {
+    const before = await ensureTemporal();
+    expect(before.embedded).toBe(true);
+    await withClient(before.address, async (client) => {
+      await client.workflow.start('waitsForAWorker', { workflowId: 'kept', taskQueue: 'nobody', args: [] });
+    });
+    const first = runningServer()!;
+
+    process.kill(first.process.pid, 'SIGKILL');
+    const after = await ensureTemporal();
+
+    expect(after.address).toBe(before.address);
+    expect(runningServer()!.process.pid).not.toBe(first.process.pid);
+    await withClient(after.address, async (client) => {
+      expect((await client.workflow.getHandle('kept').describe()).status.name).toBe('RUNNING');
+    });
+  });
+
+  test('is one server when several processes ask for it at the same time', async () => {
+    const { program, args } = nodeWithTypeScript();
+    const module = new URL('../../../infra/temporal/ensure-temporal.ts', import.meta.url).href;
+    const script = `const { ensureTemporal } = await import('${module}'); console.log((await ensureTemporal()).address);`;
+    const ask = async () =>
+      (await execa(program, [...args, '--input-type=module', '--eval', script])).stdout.trim();
+
+    const addresses = await Promise.all([ask(), ask(), ask()]);
+
+    expect(new Set(addresses).size).toBe(1);
+    expect(addresses[0]).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(await serversOf(home)).toHaveLength(1);
+  });
+
+  test('outlives the process that started it, and ends when it is stopped', async () => {
+    await ensureTemporal();
+    const server = runningServer()!;
+    expect(isAlive(server.process)).toBe(true);
+    await stopTemporal();
+    expect(isAlive(server.process)).toBe(false);
+    expect(runningServer()).toBeUndefined();
+  });
+
+  test('that cannot start says so with the end of its log', async () => {
+    const fakes = join(home, 'bin');
+    const script = '#!/bin/sh\necho "no room for the database" >&2\nexit 3\n';
+    mkdirSync(fakes);
+    writeFileSync(join(fakes, 'temporal'), script, { mode: 0o755 });
+    vi.stubEnv('PATH', `${fakes}:${process.env['PATH'] ?? ''}`);
+
+    const error = await ensureTemporal().catch((reason: unknown) => reason);
+
+    expect(error).toBeInstanceOf(ModalmixError);
+    expect((error as ModalmixError).message).toContain('no room for the database');
+    expect((error as ModalmixError).where).toBe(join(home, 'temporal', 'server.log'));
+  });
+});
+
+/** Lines of the process list whose command line names the home's database. */
+async function serversOf(home: string): Promise<string[]> {
+  const { stdout } = await execa('ps', ['-eo', 'pid=,args=']);
+  return stdout.split('\n').filter((line) => line.includes(`--db-filename ${home}`));
+}
+
+async function withClient(address: string, action: (client: Client) => Promise<void>): Promise<void> {
+  const connection = await Connection.connect({ address });
+  try {
+    await action(new Client({ connection }));
+  } finally {
+    await connection.close();
+  }
+}
