@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,6 +45,8 @@ const files = {
   state: () => join(modalmixHome(), 'temporal', 'server.json'),
   lock: () => join(modalmixHome(), 'temporal', 'server.lock'),
   database: () => join(modalmixHome(), 'temporal', 'temporal.db'),
+  /** There once a server has answered with this database. */
+  databaseComplete: () => join(modalmixHome(), 'temporal', 'temporal.db.complete'),
   log: () => join(modalmixHome(), 'temporal', 'server.log'),
 };
 
@@ -64,11 +66,11 @@ export function runningServer(): EmbeddedServer | undefined {
  */
 export async function ensureEmbeddedServer(): Promise<EmbeddedServer> {
   const running = runningServer();
-  if (running !== undefined && (await answers(addressOf(running)))) return running;
+  if (running !== undefined && (await answers(addressOf(running)))) return confirmed(running);
   return await withLock(files.lock(), { waitMs: LOCK_TIMEOUT_MS }, async () => {
     const other = runningServer();
     if (other !== undefined) {
-      if (await answersWithin(other, DEAF_TIMEOUT_MS)) return other;
+      if (await answersWithin(other, DEAF_TIMEOUT_MS)) return confirmed(other);
       await endProcess(other.process, STOP_GRACE_MS);
     }
     return await start();
@@ -112,6 +114,7 @@ async function answersWithin(server: EmbeddedServer, withinMs: number): Promise<
 async function start(): Promise<EmbeddedServer> {
   const cli = requireTemporalCli();
   mkdirSync(join(modalmixHome(), 'temporal'), { recursive: true });
+  removeHalfMadeDatabase();
   const ports = await choosePorts();
 
   const log = openSync(files.log(), 'a');
@@ -127,10 +130,22 @@ async function start(): Promise<EmbeddedServer> {
   if (identity === undefined) throw startError('it ended at once');
   const server = { process: identity, ...ports, startedAt: new Date().toISOString() };
   writeStateFile(files.state(), server);
-  if (await answersWithin(server, START_TIMEOUT_MS)) return server;
+  if (await answersWithin(server, START_TIMEOUT_MS)) return confirmed(server);
   const ended = !isAlive(identity);
   await endProcess(identity, STOP_GRACE_MS);
   throw startError(ended ? 'it ended' : `it did not answer within ${START_TIMEOUT_MS / 1000} s`);
+}
+
+/** Before the first answer nobody can have put a workflow into the database; after it, it is never removed. */
+function confirmed(server: EmbeddedServer): EmbeddedServer {
+  if (!existsSync(files.databaseComplete())) writeFileSync(files.databaseComplete(), '');
+  return server;
+}
+
+/** A server that is killed while it makes its tables leaves a file with which no server starts. */
+function removeHalfMadeDatabase(): void {
+  if (existsSync(files.databaseComplete())) return;
+  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(files.database() + suffix, { force: true });
 }
 
 function serverArguments({ port, uiPort }: { port: number; uiPort: number }): string[] {

@@ -2,6 +2,8 @@ import { ESLint } from 'eslint';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
 
+/** The first lint reads the types of the whole project. */
+const LINT_TIMEOUT_MS = 180_000;
 const RULES = ['boundaries/dependencies', 'no-restricted-imports'];
 
 /** A line that must not stand in the file, and one that may. */
@@ -52,8 +54,12 @@ describe('the lint rule on the direction of imports', () => {
     eslint = new ESLint({ cwd: PROJECT_FOLDER });
   });
 
-  test.each(CASES)('forbids $bad in $file, and allows $good', async ({ file, bad, good }) => {
-    expect(await complaints(file, good)).toEqual([]);
-    expect(await complaints(file, bad)).toHaveLength(1);
-  });
+  test.each(CASES)(
+    'forbids $bad in $file, and allows $good',
+    { timeout: LINT_TIMEOUT_MS },
+    async ({ file, bad, good }) => {
+      expect(await complaints(file, good)).toEqual([]);
+      expect(await complaints(file, bad)).toHaveLength(1);
+    },
+  );
 });

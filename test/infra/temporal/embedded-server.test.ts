@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isAlive } from '../../../infra/processes.ts';
 import { nodeWithTypeScript } from '../../../infra/supervise.ts';
-import { runningServer } from '../../../infra/temporal/embedded-server.ts';
+import { answers, runningServer } from '../../../infra/temporal/embedded-server.ts';
 import { ensureTemporal, stopTemporal } from '../../../infra/temporal/ensure-temporal.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 
@@ -40,6 +40,15 @@ describe('the embedded Temporal server', () => {
     await withClient(after.address, async (client) => {
       expect((await client.workflow.getHandle('kept').describe()).status.name).toBe('RUNNING');
     });
+  });
+
+  test('starts again when its very first start was cut short', async () => {
+    const folder = join(home, 'temporal');
+    mkdirSync(folder);
+    // What is left when the tables are only half made: a database that is none.
+    writeFileSync(join(folder, 'temporal.db'), 'half of a database');
+    const { address } = await ensureTemporal();
+    expect(await answers(address)).toBe(true);
   });
 
   test('is one server when several processes ask for it at the same time', async () => {
