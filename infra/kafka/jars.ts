@@ -67,7 +67,7 @@ export function requireJava(): string {
   if (java !== undefined) return java;
   throw new ModalmixError('dependency', 'Java is not installed; the embedded Kafka broker needs it', {
     where: 'PATH',
-    fix: 'Install Java 17 or later (Debian, Ubuntu: apt-get install openjdk-17-jre-headless; macOS: brew install openjdk), or set KAFKA_BROKERS to brokers that run already.',
+    fix: 'Install Java 17 or later (Debian, Ubuntu: apt-get install default-jre-headless; macOS: brew install openjdk), or set KAFKA_BROKERS to brokers that run already.',
   });
 }
 

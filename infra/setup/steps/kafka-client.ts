@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { cacheFolder, PROJECT_FOLDER } from '../../folders.ts';
 import { findProgram } from '../../find-program.ts';
+import { findNodeHeaders } from '../node-headers.ts';
 import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
@@ -58,9 +59,11 @@ async function perform(context: SetupContext): Promise<void> {
   }
   await requireCompiler(context);
   context.say('building node-rdkafka: about 2 minutes, once');
+  const nodedir = await findNodeHeaders(context);
   await runProgram('npm', ['rebuild', 'node-rdkafka', '--ignore-scripts=false', '--prefix', PROJECT_FOLDER], {
     timeoutMs: BUILD_TIMEOUT_MS,
-    fix: `Install a C++ compiler and the headers of OpenSSL and zlib (Debian, Ubuntu: ${aptCommand(BUILD_PACKAGES)}). Node's own headers are fetched unless "npm_config_nodedir" names them.`,
+    env: { npm_config_nodedir: nodedir },
+    fix: `Install a C++ compiler and the headers of OpenSSL and zlib (Debian, Ubuntu: ${aptCommand(BUILD_PACKAGES)}).`,
   });
   await keep(build, cached);
 }

@@ -1,11 +1,16 @@
 /** The embedded Kafka broker: Java, and Apache Kafka's jars from Maven. */
+import { execa } from 'execa';
+import { ModalmixError } from '../../../schemas/errors.ts';
 import { connectionIsNamed } from '../../kafka/is-named.ts';
-import { KAFKA_VERSION, fetchJars, findJava, hasJars, jarsFolder } from '../../kafka/jars.ts';
+import { KAFKA_VERSION, fetchJars, findJava, hasJars, jarsFolder, requireJava } from '../../kafka/jars.ts';
 import { findProgram } from '../../find-program.ts';
 import { aptInstall, canAptInstall } from '../programs.ts';
+import { remember } from '../remember.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
-const JAVA_PACKAGE = 'openjdk-17-jre-headless';
+const JAVA_PACKAGE = 'default-jre-headless';
+const OLDEST_JAVA = 17;
+const FIX = 'npm run setup -- --for=stream';
 
 export const kafkaStep: SetupStep = { name: 'Kafka', purpose: 'the embedded Kafka broker', check, perform };
 
@@ -13,26 +18,47 @@ async function check(): Promise<Finding> {
   if (connectionIsNamed()) {
     return { inPlace: true, version: 'not needed', origin: 'the brokers that the environment names' };
   }
-  if (findJava() === undefined)
-    return { inPlace: false, problem: 'Java is missing', fix: 'npm run setup -- --for=stream' };
+  const java = findJava();
+  if (java === undefined) return { inPlace: false, problem: 'Java is missing', fix: FIX };
+  const version = (await remember(java, '-version', async () => await askVersion(java))) ?? 'unknown';
+  if (isTooOld(version)) return { inPlace: false, problem: `${java} is Java ${version}`, fix: FIX };
   if (!hasJars()) {
-    return {
-      inPlace: false,
-      problem: `Apache Kafka ${KAFKA_VERSION} is missing`,
-      fix: 'npm run setup -- --for=stream',
-    };
+    return { inPlace: false, problem: `Apache Kafka ${KAFKA_VERSION} is missing`, fix: FIX };
   }
-  return { inPlace: true, version: KAFKA_VERSION, origin: jarsFolder() };
+  return { inPlace: true, version: KAFKA_VERSION, origin: jarsFolder(), detail: `Java ${version}` };
 }
 
 async function perform(context: SetupContext): Promise<void> {
-  if (canAptInstall()) {
-    const packages = [
-      ...(findJava() === undefined ? [JAVA_PACKAGE] : []),
-      ...(!hasJars() && findProgram('mvn') === undefined ? ['maven'] : []),
-    ];
-    if (packages.length > 0) await aptInstall(packages, context);
+  const packages = [
+    ...(findJava() === undefined ? [JAVA_PACKAGE] : []),
+    ...(!hasJars() && findProgram('mvn') === undefined ? ['maven'] : []),
+  ];
+  // Elsewhere what is missing is told with its remedy, by the first that needs it.
+  if (packages.length > 0 && canAptInstall()) await aptInstall(packages, context);
+  const java = requireJava();
+  const version = (await askVersion(java)) ?? 'unknown';
+  if (isTooOld(version)) {
+    throw new ModalmixError(
+      'dependency',
+      `Kafka ${KAFKA_VERSION} needs Java ${OLDEST_JAVA} or later, this is ${version}`,
+      {
+        where: java,
+        fix: 'Install a newer Java and set JAVA_HOME to its folder, or set KAFKA_BROKERS to brokers that run already.',
+      },
+    );
   }
+  if (hasJars()) return;
   context.say(`fetching Apache Kafka ${KAFKA_VERSION} with Maven: 54 MB, once`);
   await fetchJars();
+}
+
+/** @returns as it says itself, e.g. `17.0.15` */
+async function askVersion(java: string): Promise<string | undefined> {
+  const { stderr } = await execa(java, ['-version'], { reject: false, stdin: 'ignore' });
+  return /version "([^"]+)"/u.exec(stderr)?.[1];
+}
+
+/** Up to 8 it calls itself 1.8. */
+function isTooOld(version: string): boolean {
+  return Number.parseInt(version, 10) < OLDEST_JAVA;
 }
