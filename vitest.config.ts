@@ -8,7 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // Tests work with the embedded server, wherever the shell points.
-    env: { TEMPORAL_ADDRESS: '' },
+    // Tests work with the embedded servers, wherever the shell points.
+    env: { TEMPORAL_ADDRESS: '', KAFKA_BROKERS: '' },
   },
 });

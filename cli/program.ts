@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
 import { openScreen, type Screen } from './screens/screen.ts';
+import { infraCommand, streamCommand, type RunCommand } from './stream.ts';
 
 interface CommonFlags {
   readonly json?: boolean;
@@ -33,6 +34,21 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addOption(new Option('--verbose', 'show where an error comes from'));
   let exitCode: number = EXIT_CODES.ok;
 
+  /** Opens a screen for the command's work; the exit code is the work's, or that of its error. */
+  const perform = async (
+    called: Command,
+    action: (screen: Screen) => Promise<number | undefined>,
+  ): Promise<void> => {
+    const flags = called.optsWithGlobals<CommonFlags>();
+    const screen = openScreen(flags);
+    try {
+      exitCode = (await action(screen)) ?? EXIT_CODES.ok;
+    } catch (error) {
+      screen.close();
+      exitCode = tellError(error, flags, screen);
+    }
+  };
+
   /** Each command's module is loaded only when it is called, so that `--help` is quick. */
   const command = (
     words: string,
@@ -43,15 +59,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       .command(words)
       .description(description)
       .action(async function (this: Command) {
-        const flags = this.optsWithGlobals<CommonFlags>();
-        const screen = openScreen(flags);
-        try {
-          const args = this.processedArgs as string[];
-          exitCode = (await action(args, flags as never, screen)) ?? EXIT_CODES.ok;
-        } catch (error) {
-          screen.close();
-          exitCode = tellError(error, flags, screen);
-        }
+        await perform(
+          this,
+          async (screen) =>
+            await action(this.processedArgs as string[], this.optsWithGlobals() as never, screen),
+        );
       });
 
   command(
@@ -145,6 +157,15 @@ export async function main(argv: readonly string[]): Promise<number> {
       return undefined;
     },
   ).option('--detach', 'start it and leave it running');
+
+  const performStream: RunCommand = async (called, action) => {
+    await perform(called, async (screen) => {
+      await action(screen);
+      return undefined;
+    });
+  };
+  infraCommand(program, performStream);
+  streamCommand(program, performStream);
 
   try {
     await program.parseAsync([...argv], { from: 'user' });

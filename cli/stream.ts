@@ -1,5 +1,5 @@
 /** `modalmix infra` and `modalmix stream`: the broker, events, workers' progress and dead letters. */
-import { Command, Option } from 'commander';
+import { Option, type Command } from 'commander';
 import { TOPICS } from '../schemas/names.ts';
 import type { Screen } from './screens/screen.ts';
 
@@ -21,9 +21,9 @@ const CONFIG = () =>
     "the run's config file, whose dataset the stream feeds",
   ).makeOptionMandatory();
 
-/** `infra up|down`, to be added to the program. */
-export function infraCommand(run: RunCommand): Command {
-  const infra = new Command('infra').description('the embedded Kafka broker');
+/** Adds `infra up|down`. */
+export function infraCommand(program: Command, run: RunCommand): void {
+  const infra = program.command('infra').description('the embedded Kafka broker');
   infra
     .command('up')
     .description('start the broker that streaming uses; set it up first when it is missing')
@@ -42,12 +42,11 @@ export function infraCommand(run: RunCommand): Command {
         await bringDown(screen);
       });
     });
-  return infra;
 }
 
-/** `stream send|work|status|dead-letter`, to be added to the program. */
-export function streamCommand(run: RunCommand): Command {
-  const stream = new Command('stream').description('clips that arrive on Kafka');
+/** Adds `stream send|work|status|dead-letter`. */
+export function streamCommand(program: Command, run: RunCommand): void {
+  const stream = program.command('stream').description('clips that arrive on Kafka');
   stream
     .command('send <source>')
     .description(`send an event for each clip of a folder or CSV file to ${TOPICS.clips}`)
@@ -78,12 +77,11 @@ export function streamCommand(run: RunCommand): Command {
         await status(config, screen);
       });
     });
-  stream.addCommand(deadLetterCommand(run));
-  return stream;
+  deadLetterCommand(stream, run);
 }
 
-function deadLetterCommand(run: RunCommand): Command {
-  const letters = new Command('dead-letter').description('events that could not be used');
+function deadLetterCommand(stream: Command, run: RunCommand): void {
+  const letters = stream.command('dead-letter').description('events that could not be used');
   letters
     .command('list')
     .description('those that were not sent again yet')
@@ -106,5 +104,4 @@ function deadLetterCommand(run: RunCommand): Command {
         await replayLetters(places, flags, screen);
       });
     });
-  return letters;
 }

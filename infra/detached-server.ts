@@ -35,7 +35,8 @@ export interface ServerCommand {
   readonly arguments: readonly string[];
 }
 
-const START_TIMEOUT_MS = 60_000;
+/** A busy machine takes its time; a server that ends is noticed at once. */
+const START_TIMEOUT_MS = 180_000;
 const LOCK_TIMEOUT_MS = 2 * START_TIMEOUT_MS;
 /** How long a live server may be deaf before it is replaced. */
 const DEAF_TIMEOUT_MS = 20_000;

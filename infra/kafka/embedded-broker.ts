@@ -10,7 +10,7 @@ import { modalmixHome } from '../folders.ts';
 import { LOOPBACK, isPortFree } from '../ports.ts';
 import { requireClassPath, requireJava } from './jars.ts';
 
-const FORMAT_TIMEOUT_MS = 60_000;
+const FORMAT_TIMEOUT_MS = 180_000;
 /** Above the longest feature row that a config may allow. */
 const MESSAGE_MAX_BYTES = 268_435_456;
 

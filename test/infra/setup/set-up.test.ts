@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { RUN_STEPS, TEST_STEPS, main } from '../../../infra/setup/main.ts';
+import { RUN_STEPS, STREAM_STEPS, TEST_STEPS, main } from '../../../infra/setup/main.ts';
 import { runSteps } from '../../../infra/setup/run-steps.ts';
 import type { SetupContext, SetupStep } from '../../../infra/setup/step.ts';
 import { builtEngine } from '../../../infra/setup/steps/tensorflow.ts';
@@ -27,7 +27,7 @@ describe('set-up', () => {
   });
 
   test('called a second time does nothing, and says of each part what it is', async () => {
-    const steps = [...RUN_STEPS, ...TEST_STEPS];
+    const steps = [...RUN_STEPS, ...STREAM_STEPS, ...TEST_STEPS];
     const outcomes = await runSteps(steps, context);
     expect(outcomes).toEqual(steps.map(({ name }) => ({ name, performed: false })));
     expect(lines).toHaveLength(steps.length);
