@@ -6,6 +6,7 @@ import { WORKFLOWS } from '../schemas/workflows.ts';
 export interface FoundRun {
   readonly runId: string;
   readonly workflowId: string;
+  readonly storeUri: string | undefined;
   readonly type: string;
   /** Temporal's own word, in lower case: `running`, `completed`, `failed`, `cancelled`, … */
   readonly state: string;
@@ -37,7 +38,7 @@ export async function findRun(client: Client, runId: string): Promise<FoundRun[]
   const runs = await listRuns(client);
   const found = runs.filter((one) => one.runId === runId || one.workflowId === runId);
   if (found.length > 0) return found;
-  const known = runs.slice(0, 5).map((one) => one.runId);
+  const known = [...new Set(runs.map((one) => one.runId))].slice(0, 5);
   throw new ModalmixError('config', `no run "${runId}" is known`, {
     fix: known.length === 0 ? 'Nothing has been started here yet.' : `The last ones: ${known.join(', ')}.`,
   });
@@ -47,9 +48,15 @@ function describeRun(info: WorkflowExecutionInfo): FoundRun {
   return {
     runId: info.workflowId.split('/')[0] ?? info.workflowId,
     workflowId: info.workflowId,
+    storeUri: storeUriOf(info.memo),
     type: info.type,
     state: info.status.name === 'CANCELLED' ? 'cancelled' : info.status.name.toLowerCase(),
     startedAt: info.startTime,
     closedAt: info.closeTime,
   };
+}
+
+function storeUriOf(memo: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const uri = memo?.['storeUri'];
+  return typeof uri === 'string' ? uri : undefined;
 }

@@ -100,7 +100,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 
   command(
     'report <target>',
-    "write the run's report again",
+    "write a run's report again; the target is its id, config file or folder",
     async ([target], _flags: CommonFlags, screen) => {
       const { report } = await import('./commands/report.ts');
       await report(target!, screen);

@@ -1,7 +1,9 @@
-/** The end of a run: the table of methods × accuracy and where the report is. */
+/** The end of a run: what data it used, the table of methods × accuracy and where the report is. */
+import { loadManifest } from '../pipelines/shards/load-manifest.ts';
 import { openStore } from '../pipelines/store/store.ts';
 import { storePaths } from '../schemas/names.ts';
 import { summarySchema } from '../schemas/summary.ts';
+import { dataCounts, dataText } from './data-text.ts';
 import { resultTable } from './result-table.ts';
 import type { Screen } from './screens/screen.ts';
 
@@ -14,6 +16,7 @@ export async function showResult(
   const bytes = await store.get(storePaths.summary(run.runId));
   const summary = summarySchema.parse(JSON.parse(bytes.toString('utf8')));
   const report = await store.localFile(storePaths.report(run.runId));
-  screen.say(`\n${resultTable(summary)}\n\nReport: ${report}`);
-  screen.event('finished', { runId: run.runId, report, summary });
+  const manifest = await loadManifest(store, summary.dataset.name, summary.dataset.version);
+  screen.say(`\n${dataText(manifest)}\n\n${resultTable(summary)}\n\nReport: ${report}`);
+  screen.event('finished', { runId: run.runId, report, summary, data: dataCounts(manifest) });
 }

@@ -94,10 +94,15 @@ export function nodeWithTypeScript(): { program: string; args: string[] } {
   return { program: process.execPath, args: ['--import', pathToFileURL(tsx).href] };
 }
 
-/** Hash of the sources' times and the settings: what makes a running supervisor outdated. */
+/**
+ * Hash of the sources' times and the settings: what makes a running supervisor outdated. The home folder is
+ * no part of it: it is where the supervisor was found, and its own environment always names it.
+ */
 export function fingerprint(): string {
   const hash = createHash('sha256').update(process.version);
-  for (const name of Object.values(ENVIRONMENT)) hash.update(`${name}=${process.env[name] ?? ''}\n`);
+  for (const name of Object.values(ENVIRONMENT)) {
+    if (name !== ENVIRONMENT.home) hash.update(`${name}=${process.env[name] ?? ''}\n`);
+  }
   for (const folder of CODE_FOLDERS) {
     const root = join(PROJECT_FOLDER, folder);
     for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort()) {

@@ -1,9 +1,12 @@
 /** `modalmix rebuild`: extract what is missing and publish the dataset. */
 import { WORKFLOWS, workflowIds, type RebuildDatasetOutput } from '../../schemas/workflows.ts';
+import { loadManifest } from '../../pipelines/shards/load-manifest.ts';
+import { dataCounts, dataText } from '../data-text.ts';
 import { prepareRun, storeRunConfig } from '../prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../session.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** @param target a config file or a folder of clips */
 export async function rebuild(target: string, flags: FollowFlags, screen: Screen): Promise<void> {
@@ -16,15 +19,16 @@ export async function rebuild(target: string, flags: FollowFlags, screen: Screen
     const input = runReference(prepared);
     const joined = await startOrJoin(session.client, { type: WORKFLOWS.rebuildDataset, workflowId, input });
     screen.event(joined ? 'joined' : 'started', { runId, store: prepared.config.store });
-    const again = `modalmix rebuild ${target}`;
+    const again = `modalmix rebuild ${shellWord(target)}`;
     const outputs = await followToEnd(session, runId, [workflowId], screen, flags, again);
     if (outputs === undefined) return;
     const output = outputs[0] as RebuildDatasetOutput;
+    const { name, version } = output.dataset;
+    const manifest = await loadManifest(prepared.store, name, version);
     screen.say(
-      `Dataset ${output.dataset.name}, version ${output.dataset.version}: ${String(output.clips)} clips in ${String(output.shards)} shards ` +
-        `(${String(output.shardsBuilt)} written now), ${String(output.quarantined)} clips quarantined.`,
+      `\n${dataText(manifest)}\nDataset ${name}, version ${version}: ${String(output.shards)} shards, ${String(output.shardsBuilt)} written now.`,
     );
-    screen.event('finished', { runId, ...output });
+    screen.event('finished', { runId, ...output, data: dataCounts(manifest) });
   } finally {
     await session.close();
   }

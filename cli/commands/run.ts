@@ -4,6 +4,7 @@ import { prepareRun, storeRunConfig } from '../prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../session.ts';
+import { shellWord } from '../shell-word.ts';
 import { showResult } from '../show-result.ts';
 
 /** @param target a config file or a folder of clips */
@@ -23,7 +24,14 @@ export async function run(target: string, flags: FollowFlags, screen: Screen): P
     const joined = await startOrJoin(session.client, start);
     screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}`);
     screen.event(joined ? 'joined' : 'started', { runId, store: config.store });
-    const outputs = await followToEnd(session, runId, [workflowId], screen, flags, `modalmix run ${target}`);
+    const outputs = await followToEnd(
+      session,
+      runId,
+      [workflowId],
+      screen,
+      flags,
+      `modalmix run ${shellWord(target)}`,
+    );
     if (outputs !== undefined) await showResult(prepared, screen);
   } finally {
     await session.close();

@@ -22,8 +22,10 @@ export async function status(runId: string | undefined, screen: Screen): Promise
       const progress = await progressOf(session.client, [one.workflowId]);
       screen.say(describe({ ...one, state: one.state === 'running' ? progress.state : one.state }));
       for (const stage of progress.stages) {
-        const mark = { done: '✔', running: '·', pending: ' ' }[stage.state];
-        screen.say(`  ${mark} ${stage.label.padEnd(26)} ${stageFacts(stage)}`);
+        const ended = one.state !== 'running' && stage.state !== 'done';
+        const mark = ended ? '✗' : { done: '✔', running: '·', pending: ' ' }[stage.state];
+        const facts = ended ? 'not done' : stageFacts(stage);
+        screen.say(`  ${mark} ${stage.label.padEnd(26)} ${facts}`);
       }
       if (progress.note !== undefined) screen.say(`  ${progress.note}`);
       screen.event('run', { ...one, progress });

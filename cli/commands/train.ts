@@ -14,6 +14,7 @@ import { prepareRun, type PreparedRun } from '../prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../session.ts';
+import { shellWord } from '../shell-word.ts';
 
 const STAGES = {
   train: {
@@ -57,7 +58,7 @@ export async function trainOrEvaluate(
       await startOrJoin(session.client, { type: stage.type, workflowId, input });
     }
     screen.event('started', { runId, workflows });
-    const again = `modalmix ${command} ${target}`;
+    const again = `modalmix ${command} ${shellWord(target)}`;
     const outputs = await followToEnd(session, runId, workflows, screen, flags, again);
     if (outputs === undefined) return;
     for (const output of outputs) screen.say(stage.tell(output));
@@ -78,7 +79,7 @@ export async function publishedDataset(
   if (bytes === undefined) {
     throw new ModalmixError('config', 'its dataset has not been built', {
       where: target,
-      fix: `Run "modalmix rebuild ${target}" first, or "modalmix run ${target}" for everything.`,
+      fix: `Run "modalmix rebuild ${shellWord(target)}" first, or "modalmix run ${shellWord(target)}" for everything.`,
     });
   }
   return datasetReferenceSchema.parse(JSON.parse(bytes.toString('utf8')));

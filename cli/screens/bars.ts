@@ -25,6 +25,8 @@ export class BarsScreen implements Screen {
   progress(progress: Progress): void {
     const bars = (this.#bars ??= openBars());
     for (const stage of progress.stages) {
+      // A workflow asked late, or by another worker, may know less than was told already.
+      if (this.#done.has(stage.label)) continue;
       const bar = this.#running.get(stage.label);
       if (stage.state === 'running') {
         const text = stageFacts(stage);
@@ -39,7 +41,7 @@ export class BarsScreen implements Screen {
         bars.remove(bar);
         this.#running.delete(stage.label);
       }
-      if (stage.state === 'done' && !this.#done.has(stage.label)) {
+      if (stage.state === 'done') {
         this.#done.add(stage.label);
         bars.log(`✔ ${stage.label.padEnd(LABEL_CHARACTERS)} ${stageFacts(stage)}\n`);
       }

@@ -24,6 +24,8 @@ export class LinesScreen implements Screen {
     for (const stage of progress.stages) {
       if (stage.state === 'pending') continue;
       const before = this.#told.get(stage.label);
+      // A workflow asked late, or by another worker, may know less than was told already.
+      if (before?.state === 'done') continue;
       const share = shareDone(stage);
       const nowMs = performance.now();
       const due =

@@ -363,7 +363,7 @@ function parseInputs(log: readonly string[], count: number): (InputFacts | undef
 const COMPLAINT =
   /error|invalid|not found|no such|corrupt|truncat|could not|unable|denied|not supported|whitelist|does not contain|matches no/iu;
 
-/** The last two complaints, without addresses and paths, which differ from run to run. */
+/** The last two complaints, without addresses and our own paths, which say nothing to a person. */
 function complaintOf(log: readonly string[], scratch: string): string {
   const lines = log
     .filter((line) => COMPLAINT.test(line))
@@ -372,6 +372,7 @@ function complaintOf(log: readonly string[], scratch: string): string {
         .replace(/\[([^\]@]*?) @ 0x[0-9a-f]+\] ?/gu, '$1: ')
         .replaceAll(`file:${scratch}/`, '')
         .replaceAll(`${scratch}/`, '')
+        .replace(/\bin\/source-\d+(?:\.\w+)?: /gu, '')
         .replace(/0x[0-9a-f]{6,}/gu, '…')
         .trim(),
     );

@@ -123,13 +123,15 @@ async function decodeClip(
   const first = await decode(wantsVideo, wantsAudio);
   const videoFacts = wantsVideo ? first.inputs[0] : undefined;
   const audioFacts = first.inputs.at(-1);
-  if (first.inputs.every((facts) => facts === undefined)) {
+  const bothWanted = wantsVideo && wantsAudio;
+  // Of two files, a broken first one keeps ffmpeg from opening the second.
+  const apart = bothWanted && sources.length > 1;
+  if (!apart && first.inputs.every((facts) => facts === undefined)) {
     throw new ClipUnusable(
       'unreadable',
       first.complaint === '' ? 'no media format is recognised' : first.complaint,
     );
   }
-  const bothWanted = wantsVideo && wantsAudio;
   if (first.complete || !bothWanted) {
     return {
       pictures: wantsVideo ? picturesOf(first, videoFacts !== undefined && !videoFacts.hasVideo) : none,

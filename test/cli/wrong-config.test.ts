@@ -62,6 +62,19 @@ describe('a wrong config is refused with one message, and nothing is begun', () 
     expect(message).toContain('test');
   });
 
+  it('for a file that is no config, and for one that is not there', async () => {
+    const video = join(project.folder, 'video.mp4');
+    await writeFile(video, Buffer.from('\0\0\0\x18ftypmp42', 'latin1'));
+    for (const [target, told] of [
+      [video, 'it is not a config file'],
+      [join(project.folder, 'nowhere.yaml'), 'there is no such file or folder'],
+    ] as const) {
+      const { exitCode, stderr } = await project.modalmix('run', target);
+      expect(exitCode).toBe(EXIT_CODES.badInput);
+      expect(stderr.split('\n')[0]).toBe(`error: ${target}: ${told}`);
+    }
+  });
+
   it('as JSON for a script', async () => {
     const file = await project.config('wrong', tinyConfig('nowhere', 'store'));
     const { exitCode, stdout } = await project.modalmix('run', file, '--json');

@@ -1,10 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isAlive } from '../../infra/processes.ts';
 import {
   ensureSupervisor,
+  nodeWithTypeScript,
   runningSupervisor,
   stopSupervisor,
   supervisorFiles,
@@ -75,6 +78,27 @@ describe('the supervisor', () => {
     }, WAIT);
     expect(readFileSync(supervisorFiles.log(), 'utf8')).toContain('supervisor starts');
   });
+
+  test(
+    'is left alone by the next command, also where the home folder is the default one',
+    { timeout: 200_000 },
+    async () => {
+      vi.stubEnv('MODALMIX_HOME', undefined);
+      const command = async (...args: string[]) => {
+        const { program, args: typescript } = nodeWithTypeScript();
+        const script = fileURLToPath(new URL('./print-supervisor.ts', import.meta.url));
+        return (await execa(program, [...typescript, script, ...args], { cwd: home })).stdout;
+      };
+
+      const first = await command();
+      try {
+        expect(first).toMatch(/^\d+$/);
+        expect(await command()).toBe(first);
+      } finally {
+        await command('stop');
+      }
+    },
+  );
 });
 
 function runningWorker() {

@@ -31,7 +31,9 @@ test.each([
         String(nFft),
         String(hop),
       ]);
-      const reference = new Float64Array(new Uint8Array(readFileSync(join(folder, 'out'))).buffer);
+      const written = new Float64Array(new Uint8Array(readFileSync(join(folder, 'out'))).buffer);
+      const reference = written.subarray(0, written.length / 2);
+      const referenceLog = written.subarray(written.length / 2);
       const ours = stftMagnitude(samples, nFft, hop);
       expect(ours).toHaveLength(reference.length);
       let worst = 0;
@@ -46,10 +48,9 @@ test.each([
       }).audio;
       const { data, shape } = logSpectrogram(samples, audio);
       expect(shape).toEqual([nFft / 2 + 1, 1 + Math.floor(length / hop)]);
-      const clipped = stftMagnitude(fitSamples(samples, length, 'tile'), nFft, hop);
       let worstLog = 0;
       data.forEach((value, i) => {
-        const wanted = Math.log((clipped[i] ?? NaN) + 1e-7);
+        const wanted = referenceLog[i] ?? NaN;
         worstLog = Math.max(worstLog, Math.abs(value - wanted) / (Math.abs(wanted) + 0.01));
       });
       expect(worstLog).toBeLessThan(1e-4);
