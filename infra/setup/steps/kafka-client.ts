@@ -15,7 +15,7 @@ import { findNodeHeaders } from '../node-headers.ts';
 import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
-const BUILD_TIMEOUT_MS = 20 * 60_000;
+const BUILD_TIMEOUT_MS = 60 * 60_000;
 const BUILD_PACKAGES = ['g++', 'make', 'python3', 'libssl-dev', 'zlib1g-dev'] as const;
 const LIBRARY_NAMES =
   process.platform === 'darwin'
