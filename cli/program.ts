@@ -62,7 +62,11 @@ export async function main(argv: readonly string[]): Promise<number> {
         await perform(
           this,
           async (screen) =>
-            await action(this.processedArgs as string[], this.optsWithGlobals() as never, screen),
+            await action(
+              this.processedArgs as string[],
+              this.optsWithGlobals<CommonFlags>() as never,
+              screen,
+            ),
         );
       });
 
