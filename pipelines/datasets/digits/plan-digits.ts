@@ -49,9 +49,6 @@ export interface DigitClip {
   readonly onsetS: number;
   /** Level of speech and noise together. */
   readonly levelDb: number;
-  /** The microphone's colour, below 300 Hz and above 3 kHz. */
-  readonly bassDb: number;
-  readonly trebleDb: number;
   readonly audioNoise: 'white' | 'pink';
   /** −Infinity: noise alone; Infinity: no added noise. */
   readonly audioSnrDb: number;
@@ -99,9 +96,7 @@ function planSplit(config: DigitsConfig, split: 'train' | 'test', count: number)
       pitch: round(between(sound, PITCH[split].low, PITCH[split].high)),
       tempo: round(between(sound, 0.9, 1.15)),
       onsetS: round(between(sound, 0, 0.25)),
-      levelDb: round(between(sound, -30, -22)),
-      bassDb: round(between(sound, -8, 8)),
-      trebleDb: round(between(sound, -8, 8)),
+      levelDb: round(between(sound, -28, -20)),
       sizePx: Math.round(between(look, 84, 112)),
       offsetXPx: Math.round(between(look, -12, 12)),
       offsetYPx: Math.round(between(look, -8, 8)),

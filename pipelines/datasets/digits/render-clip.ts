@@ -6,7 +6,7 @@ import { DIGIT_WORDS, VOICES, type Voice } from './pools.ts';
 /** RMS of ffmpeg's `anoisesrc` at amplitude 1. */
 const NOISE_SOURCE_RMS = { white: 0.577, pink: 0.187 } as const;
 /** The recording's own noise, present at every clarity. */
-const NOISE_FLOOR = { audioDb: -46, videoStrength: 4 } as const;
+const NOISE_FLOOR = { audioDb: -62, videoStrength: 4 } as const;
 /**
  * Video noise is clutter about as coarse as a digit's strokes (finer noise averages out in a first
  * convolution), made small and scaled up, and new some times a second.
@@ -102,7 +102,6 @@ function audioChains(clip: DigitClip): string[] {
     `asetrate=${String(Math.round(voice.sampleRateHz * clip.pitch))},aresample=${String(sampleRateHz)}`,
     // asetrate speeds up by `pitch` as well; atempo takes that back.
     `atempo=${(clip.tempo / clip.pitch).toFixed(6)}`,
-    `bass=f=300:g=${String(clip.bassDb)},treble=f=3000:g=${String(clip.trebleDb)}`,
     `volume=${((level * weight.signal) / voice.rms).toFixed(8)}:precision=float`,
     `adelay=${String(Math.round(clip.onsetS * 1000))}`,
     `apad=whole_dur=${String(durationS)},atrim=end=${String(durationS)}`,
