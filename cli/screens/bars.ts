@@ -5,6 +5,10 @@ import type { Screen } from './screen.ts';
 
 const LABEL_CHARACTERS = 26;
 const BAR_STEPS = 1_000;
+const LONGEST_BAR = 24;
+const SHORTEST_BAR = 6;
+/** Of a line beside its bar: the label, and facts such as `77/600 steps, 1.7 steps/s, loss 0.163, epoch 39/300, 4:21 left`. */
+const BESIDE_BAR_CHARACTERS = 96;
 
 /** A bar for each stage that runs; a stage that is done becomes a line above them. */
 export class BarsScreen implements Screen {
@@ -72,7 +76,7 @@ export class BarsScreen implements Screen {
 function openBars(): MultiBar {
   return new MultiBar({
     format: '  {label} {bar} {text}',
-    barsize: 24,
+    barsize: Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, process.stdout.columns - BESIDE_BAR_CHARACTERS)),
     barCompleteChar: '█',
     barIncompleteChar: '░',
     hideCursor: true,

@@ -114,7 +114,7 @@ function checkUsable(manifest: DatasetManifest, store: Store): void {
       'config',
       lost.length === 0
         ? `the ${split} split has no clip`
-        : `the ${split} split is empty: all of its ${String(lost.length)} clips were quarantined (${reasons.join('; ')})`,
+        : `the ${split} split is empty: all of its clips (${String(lost.length)}) were quarantined (${reasons.join('; ')})`,
       {
         where: `dataset "${manifest.name}" in ${store.uri}`,
         fix: `Give the ${split} split clips that ffmpeg can read.`,

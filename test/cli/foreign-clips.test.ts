@@ -54,7 +54,7 @@ beforeAll(async () => {
   await truncate(at('train/ünï/cut.mp4'), 2_000);
   await writeFile(at('train/ünï/notes.txt'), 'a note\n');
   await writeFile(at('train/ünï/.hidden.mp4'), 'hidden\n');
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   await project.end();
   await rm(clips, { recursive: true, force: true });
@@ -91,4 +91,4 @@ it('a folder of clips of all sorts becomes a model, and each clip that could not
   expect(stdout).toContain('notes.txt');
   const page = await readFile(/^Report: (.*)$/mu.exec(stdout)![1]!, 'utf8');
   for (const { clipId } of manifest.quarantine) expect(page).toContain(clipId);
-}, 180_000);
+}, 300_000);

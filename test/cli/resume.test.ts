@@ -22,7 +22,7 @@ beforeAll(async () => {
   expect(exitCode).toBe(0);
   undisturbed = await weights(project.store('undisturbed'));
   expect(undisturbed).toHaveLength(1);
-}, 180_000);
+}, 300_000);
 
 afterAll(async () => {
   await project.end();
@@ -59,7 +59,7 @@ describe('a run that is struck down', () => {
     const manifests = (await store.list('datasets')).filter((path) => path.endsWith('manifest.json'));
     expect(manifests).toEqual([]);
     await expectUndisturbedEnd(shards);
-  }, 120_000);
+  }, 300_000);
 
   it('while it trains, by SIGKILL of the worker, goes on from its checkpoint with the same weights', async () => {
     await until(
@@ -78,7 +78,7 @@ describe('a run that is struck down', () => {
     // Begun anew it would first write the checkpoints of its first steps again.
     expect(first >= checkpoints.at(0)!).toBe(true);
     await expectUndisturbedEnd(await finishedShards(store));
-  }, 120_000);
+  }, 300_000);
 
   it('while it evaluates, by SIGKILL of the worker, is evaluated again', async () => {
     await until('the weights', async () => (await runFiles(store, /\/result\.json$/u)).length > 0, running);
@@ -86,7 +86,7 @@ describe('a run that is struck down', () => {
     expect(await runFiles(store, /\/evaluation\.json$/u)).toEqual([]);
     await expectUndisturbedEnd(await finishedShards(store));
     expect(await runFiles(store, /\/evaluation\.json$/u)).toHaveLength(1);
-  }, 120_000);
+  }, 300_000);
 
   it('by SIGKILL of the Temporal server, goes on when the server is back', async () => {
     await until(
@@ -98,5 +98,5 @@ describe('a run that is struck down', () => {
     process.kill(server!.process.pid, 'SIGKILL');
     await expectUndisturbedEnd(await finishedShards(store));
     expect(runningServer()?.process.pid).not.toBe(server!.process.pid);
-  }, 120_000);
+  }, 300_000);
 });

@@ -13,7 +13,7 @@ let clips: string;
 beforeAll(async () => {
   project = await createProject();
   clips = await makeTinyClips();
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await project.end();
   await rm(clips, { recursive: true, force: true });
@@ -56,7 +56,7 @@ describe('modalmix run', () => {
     expect(eventsOf(again.stdout).at(-1)).toMatchObject({ event: 'finished', summary });
     expect(await finishedShards(store)).toEqual(shards);
     expect(await weights(store)).toEqual(trained);
-  }, 180_000);
+  }, 300_000);
 
   it('after five new clips writes anew only the shards that it must', async () => {
     const grown = join(project.folder, 'grown');
@@ -74,7 +74,7 @@ describe('modalmix run', () => {
     const written = [...after.keys()].filter((path) => path.endsWith('.arrow') && !before.has(path));
     expect(written.length).toBeGreaterThan(0);
     expect(written.length).toBeLessThanOrEqual(10);
-  }, 120_000);
+  }, 300_000);
 
   it('trains and evaluates alone, on the dataset built last', async () => {
     const config = await project.config('alone', tinyConfig(clips, 'alone', { epochs: 1 }));
@@ -85,7 +85,7 @@ describe('modalmix run', () => {
     expect((await project.modalmix('train', config)).stdout).toMatch(/tiny-b-mm-s0-.*: \d+ steps, weights/u);
     expect((await project.modalmix('evaluate', config)).stdout).toMatch(/ % of 12 test clips/u);
     expect((await project.modalmix('report', config)).stdout).toContain('Report: ');
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('a run that somebody has started', () => {
@@ -111,7 +111,7 @@ describe('a run that somebody has started', () => {
     expect(joined.stdout).toContain(`Joined the running ${runId}`);
     expect(joined.exitCode).toBe(0);
     expect(joined.stdout).toContain('Report: ');
-  }, 120_000);
+  }, 300_000);
 
   it('rests when paused, after a checkpoint, and goes on when resumed', async () => {
     const config = await project.config('paused', tinyConfig(clips, 'paused', LONG));
@@ -132,7 +132,7 @@ describe('a run that somebody has started', () => {
     expect((await project.modalmix('resume', runId)).exitCode).toBe(0);
     const ended = await project.modalmix('run', config);
     expect(ended.stdout).toContain('Report: ');
-  }, 120_000);
+  }, 300_000);
 
   it('keeps what is done when cancelled, and goes on from there when started again', async () => {
     const config = await project.config('cancelled', tinyConfig(clips, 'cancelled', LONG));
@@ -155,5 +155,5 @@ describe('a run that somebody has started', () => {
     const [metrics] = await runFiles(store, /\/metrics\.jsonl$/u);
     const epochs = (await store.get(metrics!)).toString().trim().split('\n');
     expect(epochs).toHaveLength(LONG.epochs);
-  }, 120_000);
+  }, 300_000);
 });

@@ -5,7 +5,7 @@ import { runningSupervisor } from '../../infra/supervise.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 
 const POLL_MS = 15;
-const LONGEST_MS = 90_000;
+const LONGEST_MS = 240_000;
 
 /**
  * @param command its early end makes waiting vain

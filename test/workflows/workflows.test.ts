@@ -48,7 +48,7 @@ const progressOf = async (handle: WorkflowHandle) => await handle.query<Progress
 
 async function untilState(handle: WorkflowHandle, state: Progress['state']): Promise<void> {
   await vi.waitFor(async () => expect((await progressOf(handle)).state).toBe(state), {
-    timeout: 10_000,
+    timeout: 60_000,
     interval: 50,
   });
 }
@@ -102,7 +102,7 @@ describe('a rebuild', () => {
     });
     await withScriptedWorkers(server.address, script, async () => {
       const handle = await start<RebuildDatasetInput>(WORKFLOWS.rebuildDataset, {});
-      await vi.waitFor(() => expect(started).toBeGreaterThan(5), { timeout: 10_000 });
+      await vi.waitFor(() => expect(started).toBeGreaterThan(5), { timeout: 60_000 });
       await handle.signal(MESSAGES.pause);
       await untilState(handle, 'paused');
       await sleep(500);
@@ -133,7 +133,7 @@ describe('a rebuild', () => {
           expect(extract).toMatchObject({ done: 6, total: 8, ratePerS: 3 });
           expect(extract?.etaS).toBeCloseTo(2 / 3);
         },
-        { timeout: 10_000, interval: 100 },
+        { timeout: 60_000, interval: 100 },
       );
       finish();
       await handle.result();
@@ -183,9 +183,9 @@ describe('a training', () => {
     const { checkpoint, script } = resumableTraining(150);
     await withScriptedWorkers(server.address, script, async () => {
       const handle = await start<TrainModelInput>(WORKFLOWS.trainModel, TRAINING);
-      await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(10), { timeout: 10_000 });
+      await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(10), { timeout: 60_000 });
       await handle.signal(MESSAGES.pause);
-      await vi.waitFor(() => expect(checkpoint.stops).toBe(1), { timeout: 10_000 });
+      await vi.waitFor(() => expect(checkpoint.stops).toBe(1), { timeout: 60_000 });
       await untilState(handle, 'paused');
       const stoppedAt = checkpoint.step;
       expect(stoppedAt).toBeLessThan(150);
@@ -199,7 +199,7 @@ describe('a training', () => {
     const { checkpoint, script } = resumableTraining(10_000);
     await withScriptedWorkers(server.address, script, async () => {
       const handle = await start<TrainModelInput>(WORKFLOWS.trainModel, TRAINING);
-      await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(5), { timeout: 10_000 });
+      await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(5), { timeout: 60_000 });
       await handle.cancel();
       const error: unknown = await handle.result().catch((thrown: unknown) => thrown);
       expect(checkpoint.stops).toBe(1);
@@ -253,12 +253,12 @@ describe('the main job', () => {
         methods: ['b-mm'],
         seeds: [0],
       });
-      await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(5), { timeout: 10_000 });
+      await vi.waitFor(() => expect(checkpoint.step).toBeGreaterThan(5), { timeout: 60_000 });
       expect((await progressOf(handle)).children).toEqual([`${handle.workflowId}/train/b-mm-s0`]);
       await handle.signal(MESSAGES.pause);
-      await vi.waitFor(() => expect(checkpoint.stops).toBe(1), { timeout: 10_000 });
+      await vi.waitFor(() => expect(checkpoint.stops).toBe(1), { timeout: 60_000 });
       await handle.signal(MESSAGES.resume);
-      await vi.waitFor(() => expect(checkpoint.starts).toBe(2), { timeout: 10_000 });
+      await vi.waitFor(() => expect(checkpoint.starts).toBe(2), { timeout: 60_000 });
       await handle.cancel();
       const error: unknown = await handle.result().catch((thrown: unknown) => thrown);
       expect(unwrapFailure(error as WorkflowFailedError).kind).toBe('cancelled');
