@@ -42,8 +42,15 @@ async function perform(context: SetupContext): Promise<void> {
     'Python 3.11 or newer with venv is needed, and a reachable package index; then "npm test" again.';
   await runProgram(python, ['-m', 'venv', folder], { fix });
   context.say('fetching numpy, scipy, librosa, soundfile, pyarrow, duckdb');
-  const pip = ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check', '--no-deps'];
-  await runProgram(join(folder, 'bin', 'python'), [...pip, '--requirement', REQUIREMENTS], { fix });
+  const installed = join(folder, 'bin', 'python');
+  const pip = ['-m', 'pip', '--no-input', '--disable-pip-version-check'];
+  await runProgram(installed, [...pip, 'install', '--quiet', '--no-deps', '--requirement', REQUIREMENTS], {
+    fix,
+  });
+  // What is needed but not pinned would otherwise show only when a test imports it.
+  await runProgram(installed, [...pip, 'check'], {
+    fix: 'Pin what is missing in test/reference/requirements.txt.',
+  });
   await writeFile(stamp(), requirementsKey());
 }
 
