@@ -40,7 +40,7 @@ const STDERR_KEPT_CHARACTERS = 4_000;
 export async function runInChild(entry: URL, input: unknown, options: ChildOptions = {}): Promise<unknown> {
   const child = fork(fileURLToPath(entry), [], {
     execArgv: ['--import', import.meta.resolve('tsx')],
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', ...options.env },
+    env: { ...process.env, ...options.env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
   });

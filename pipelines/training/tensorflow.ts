@@ -1,6 +1,6 @@
 /**
  * The one place that loads TensorFlow. Import it only in processes that compute: it takes a second, and a
- * running kernel blocks the thread. Thread counts come from the environment (`run-training.ts`).
+ * running kernel blocks the thread. Thread counts come from the environment (`tensorflow-child.ts`).
  */
 import { createRequire } from 'node:module';
 import util from 'node:util';

@@ -30,6 +30,20 @@ export interface Fusion {
   branch(modality: Modality, feature: Tensor2D): Tensor2D;
 }
 
+/** A classifier of its own for each modality: [B, D] → [B, K], parameters `fusion.classifier.<modality>`. */
+export function createClassifiers(
+  parameters: Parameters,
+  { modalities, featureSize, classes }: FusionOptions,
+): (modality: Modality, feature: Tensor2D) => Tensor2D {
+  const classifiers = new Map(
+    modalities.map((modality) => [
+      modality,
+      createLinear(parameters, `fusion.classifier.${modality}`, featureSize, classes),
+    ]),
+  );
+  return (modality, feature) => classifiers.get(modality)!.apply(feature);
+}
+
 export type CreateFusion = (parameters: Parameters, options: FusionOptions) => Fusion;
 
 export interface Linear {

@@ -5,24 +5,20 @@
  */
 import { featureOf, isPresent, presentCount, column } from '../features.ts';
 import { tf, type Tensor2D } from '../tensorflow.ts';
-import { createLinear, type CreateFusion } from './fusion.ts';
+import { createClassifiers, type CreateFusion } from './fusion.ts';
 
 /** Below any float32 probability that matters; keeps the logarithm finite. */
 const SMALLEST_PROBABILITY = 1e-30;
 
-export const createLate: CreateFusion = (parameters, { modalities, featureSize, classes }) => {
-  const classifiers = new Map(
-    modalities.map((modality) => [
-      modality,
-      createLinear(parameters, `fusion.classifier.${modality}`, featureSize, classes),
-    ]),
-  );
+export const createLate: CreateFusion = (parameters, options) => {
+  const { modalities, featureSize } = options;
+  const classify = createClassifiers(parameters, options);
   return {
     fusedSize: modalities.length * featureSize,
     fuse: (features) => {
       const { size, present } = features;
       const weighted = modalities.map((modality) => {
-        const logits = classifiers.get(modality)!.apply(featureOf(features, modality));
+        const logits = classify(modality, featureOf(features, modality));
         return tf.mul<Tensor2D>(
           tf.softmax(logits),
           column(size, (row) =>
@@ -36,6 +32,6 @@ export const createLate: CreateFusion = (parameters, { modalities, featureSize, 
         logits: tf.log(tf.add(tf.addN(weighted), SMALLEST_PROBABILITY)),
       };
     },
-    branch: (modality, feature) => classifiers.get(modality)!.apply(feature),
+    branch: classify,
   };
 };

@@ -7,15 +7,11 @@
  */
 import { column, featureOf, isComplete, isPresent, presentCount } from '../features.ts';
 import { tf, type Tensor2D } from '../tensorflow.ts';
-import { createLinear, type CreateFusion } from './fusion.ts';
+import { createClassifiers, type CreateFusion } from './fusion.ts';
 
-export const createSum: CreateFusion = (parameters, { modalities, featureSize, classes }) => {
-  const classifiers = new Map(
-    modalities.map((modality) => [
-      modality,
-      createLinear(parameters, `fusion.classifier.${modality}`, featureSize, classes),
-    ]),
-  );
+export const createSum: CreateFusion = (parameters, options) => {
+  const { modalities, featureSize } = options;
+  const classify = createClassifiers(parameters, options);
   return {
     fusedSize: modalities.length * featureSize,
     fuse: (features) => {
@@ -32,11 +28,11 @@ export const createSum: CreateFusion = (parameters, { modalities, featureSize, c
               ),
             );
       const terms = modalities.map((modality) =>
-        weigh(modality, classifiers.get(modality)!.apply(featureOf(features, modality))),
+        weigh(modality, classify(modality, featureOf(features, modality))),
       );
       const inputs = modalities.map((modality) => weigh(modality, featureOf(features, modality)));
       return { fused: tf.concat(inputs, 1), logits: tf.addN(terms) };
     },
-    branch: (modality, feature) => classifiers.get(modality)!.apply(feature),
+    branch: classify,
   };
 };

@@ -2,7 +2,7 @@ import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportInput } from '../read-report-input.ts';
 import { headline } from '../summarise.ts';
-import { whole } from './parts.ts';
+import { factList, whole } from './parts.ts';
 
 /** The run's name, its result in words, and the facts one asks first. */
 export function headerSection({ title, runId, manifest, summary, trainings, config }: ReportInput): Html {
@@ -20,14 +20,6 @@ export function headerSection({ title, runId, manifest, summary, trainings, conf
     <h1>${title}</h1>
     <p class="headline">${first}</p>
     ${rest.map((sentence) => markup`<p class="subline">${sentence}</p>`)}
-    <dl class="facts">
-      ${facts.map(
-        ([name, value]) =>
-          markup`<div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>`,
-      )}
-    </dl>
+    ${factList(facts, 'short')}
   </header>`;
 }

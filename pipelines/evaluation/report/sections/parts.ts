@@ -8,6 +8,19 @@ export function sectionHeading(id: string, title: string, lead: Html): Html {
     <p class="lead">${lead}</p>`;
 }
 
+/** Names and values, side by side; `long` where the values are sentences or paths. */
+export function factList(facts: readonly (readonly [string, string])[], shape: 'short' | 'long'): Html {
+  return markup`<dl class="${shape === 'long' ? 'facts long' : 'facts'}">
+      ${facts.map(
+        ([name, value]) =>
+          markup`<div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+    </dl>`;
+}
+
 /** A chart's place: heading, drawing, its values as a table on request. */
 export function chartPanel(options: {
   readonly key: string;

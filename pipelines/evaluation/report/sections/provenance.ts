@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { storePaths } from '../../../../schemas/names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportInput } from '../read-report-input.ts';
-import { dataTable, sectionHeading, whole } from './parts.ts';
+import { dataTable, factList, sectionHeading, whole } from './parts.ts';
 
 /** From any figure back to what made it: run → trainings → config → shards' hashes → code. */
 export function provenanceSection({ runId, config, manifest, provenance, trainings }: ReportInput): Html {
@@ -24,15 +24,7 @@ export function provenanceSection({ runId, config, manifest, provenance, trainin
   )}
     <h3>Make it again</h3>
     <pre class="command" tabindex="0"><code>${provenance.command}</code></pre>
-    <dl class="facts long">
-      ${facts.map(
-        ([name, value]) =>
-          markup`<div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>`,
-      )}
-    </dl>
+    ${factList(facts, 'long')}
     ${dataTable(
       'Trainings',
       [

@@ -1,0 +1,47 @@
+/** A stage that computes with TensorFlow, in a child process. Loads no TensorFlow itself. */
+import { availableParallelism } from 'node:os';
+import type { ActivityProgress } from '../../schemas/progress.ts';
+import type { TrainingSpec } from '../../schemas/training.ts';
+import { runInChild } from '../process/child-process.ts';
+
+export interface TensorflowStageOptions {
+  readonly storeUri: string;
+  readonly spec: TrainingSpec;
+  readonly onProgress?: (progress: ActivityProgress) => void;
+  /** Stops at the stage's next safe point; the call then fails with kind `cancelled`. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * @param entry URL of a module that calls `serveParent` and takes `{ storeUri, spec }`
+ * @returns what it returned, to be parsed by the caller
+ * @throws ModalmixError whatever the stage throws; `transient` when the child died
+ */
+export async function runTensorflowStage(entry: URL, options: TensorflowStageOptions): Promise<unknown> {
+  const { storeUri, spec, onProgress, signal } = options;
+  return await runInChild(
+    entry,
+    { storeUri, spec },
+    {
+      env: tensorflowEnvironment(spec.training.threads),
+      onProgress: (progress) => onProgress?.(progress as ActivityProgress),
+      ...(signal === undefined ? {} : { signal }),
+    },
+  );
+}
+
+/**
+ * What a process that computes with TensorFlow is started with. TensorFlow reads its thread counts once,
+ * when it is loaded, so they cannot be set from inside.
+ *
+ * @param threads absent: one for each core this process may use
+ */
+function tensorflowEnvironment(threads: number = availableParallelism()): Record<string, string> {
+  return {
+    OMP_NUM_THREADS: String(threads),
+    TF_NUM_INTRAOP_THREADS: String(threads),
+    // Operators are issued one after the other; more would only differ in who waits.
+    TF_NUM_INTEROP_THREADS: '1',
+    TF_CPP_MIN_LOG_LEVEL: '2',
+  };
+}
