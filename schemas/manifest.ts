@@ -49,6 +49,19 @@ export const splitSummarySchema = z.strictObject({
   missingCounts: z.partialRecord(modalitySchema, z.int()),
 });
 
+/** Set in versions that were frozen from a base version and the rows that came by stream. */
+export const snapshotSchema = z.strictObject({
+  baseVersion: z.string(),
+  extractionKey: z.string(),
+  /** Of the stream's manifest. */
+  generation: z.int().nonnegative(),
+  /** Paths of this version's shards whose rows are new since the window before. */
+  newShards: z.array(z.string()),
+  /** Rows of the base or of stream shards that a later row replaced: they are in no shard of this version. */
+  droppedRows: z.int().nonnegative(),
+});
+export type Snapshot = z.infer<typeof snapshotSchema>;
+
 /** `datasets/<name>/<version>/manifest.json`: written last; what it does not name is not in the dataset. */
 export const datasetManifestSchema = z.strictObject({
   formatVersion: z.literal(1),
@@ -65,5 +78,6 @@ export const datasetManifestSchema = z.strictObject({
   normalisation: z.partialRecord(modalitySchema, normalisationSchema),
   quarantine: z.array(quarantineEntrySchema),
   index: indexReportSchema,
+  snapshot: snapshotSchema.optional(),
 });
 export type DatasetManifest = z.infer<typeof datasetManifestSchema>;

@@ -49,6 +49,18 @@ export const storePaths = {
   /** A line a row of that shard: who it is and which event it came from. */
   streamShardRows: (name: string, extractionKey: string, split: Split, key: string) =>
     `datasets/${name}/stream/${extractionKey}/shards/${split}-${key}.rows.jsonl`,
+  modelVersions: (model: string) => `models/${model}/versions`,
+  modelVersion: (model: string, version: number) => `models/${model}/versions/${String(version)}.json`,
+  /** The log of what `current` was; the highest number counts. */
+  modelMoves: (model: string) => `models/${model}/moves`,
+  modelMove: (model: string, number: number) => `models/${model}/moves/${String(number)}.json`,
+  currentModel: (model: string) => `models/${model}/current.json`,
+  modelReport: (model: string) => `models/${model}/report/index.html`,
+  retrainWindows: (model: string) => `models/${model}/windows`,
+  retrainWindow: (model: string, window: number) => `models/${model}/windows/${String(window)}.json`,
+  /** The stream's manifest as it was when the window closed. */
+  retrainWindowManifest: (model: string, window: number) =>
+    `models/${model}/windows/${String(window)}.stream.json`,
 } as const;
 
 /** Temporal task queues: ffmpeg work, training (one slot per GPU), everything else. */

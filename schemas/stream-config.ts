@@ -1,5 +1,6 @@
-/** The config's `stream` section: topics, and what ingest and sink may use. */
+/** The config's `stream` section: topics, what ingest and sink may use, and when to train again. */
 import { z } from 'zod';
+import { retrainConfigSchema } from './retrain-config.ts';
 
 const positive = z.number().positive();
 const count = z.int().positive();
@@ -41,5 +42,6 @@ export const streamConfigSchema = z.strictObject({
       metricsPort: z.int().min(0).max(65_535).optional(),
     })
     .prefault({}),
+  retrain: retrainConfigSchema.prefault({}),
 });
 export type StreamConfig = z.infer<typeof streamConfigSchema>;

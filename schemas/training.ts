@@ -15,6 +15,15 @@ export const trainingSpecSchema = z.strictObject({
   /** `methods` and `seeds` are narrowed to this training's own. */
   training: trainingConfigSchema,
   evaluation: evaluationConfigSchema,
+  /** Absent: from scratch, on the whole training split. */
+  fineTune: z
+    .strictObject({
+      /** The training whose final weights this one starts from. */
+      from: z.strictObject({ trainingId: z.string(), sha256: z.string() }),
+      /** Of an epoch's clips, how many are not of the dataset's `snapshot.newShards`. */
+      replayShare: z.number().min(0).max(0.95),
+    })
+    .optional(),
 });
 export type TrainingSpec = z.infer<typeof trainingSpecSchema>;
 
