@@ -9,9 +9,9 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** Below every stage; they know nothing of one another. */
-const FOUNDATIONS = ['store', 'random', 'process'];
+const FOUNDATIONS = ['config', 'store', 'random', 'process'];
 /** In the order in which the data flows: a stage may use the ones before it. */
-const STAGES = ['datasets', 'extraction', 'shards', 'training', 'evaluation', 'streaming'];
+const STAGES = ['datasets', 'extraction', 'shards', 'training', 'evaluation', 'streaming', 'models'];
 const PIPELINES = [...FOUNDATIONS, ...STAGES];
 
 /** Which parts a part may import, besides itself. */
