@@ -58,9 +58,21 @@ export const storePaths = {
   modelReport: (model: string) => `models/${model}/report/index.html`,
   retrainWindows: (model: string) => `models/${model}/windows`,
   retrainWindow: (model: string, window: number) => `models/${model}/windows/${String(window)}.json`,
+  /** When the open window's first new clip was seen; created once. */
+  retrainWindowOpening: (model: string, window: number) =>
+    `models/${model}/windows/${String(window)}.opened.json`,
   /** The stream's manifest as it was when the window closed. */
-  retrainWindowManifest: (model: string, window: number) =>
-    `models/${model}/windows/${String(window)}.stream.json`,
+  retrainWindowManifest: (model: string, window: number, generation: number) =>
+    `models/${model}/windows/${String(window)}.stream-${String(generation)}.json`,
+  /** The snapshot's version and the version of the model that were fixed when its work began. */
+  retrainWindowStart: (model: string, window: number) =>
+    `models/${model}/windows/${String(window)}.start.json`,
+  /** Comparison and drift against a version of the model. */
+  retrainWindowComparison: (model: string, window: number, against: number) =>
+    `models/${model}/windows/${String(window)}.against-${String(against)}.json`,
+  /** Written last: the window is done with. */
+  retrainWindowOutcome: (model: string, window: number) =>
+    `models/${model}/windows/${String(window)}.outcome.json`,
 } as const;
 
 /** Temporal task queues: ffmpeg work, training (one slot per GPU), everything else. */

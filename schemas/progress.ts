@@ -1,7 +1,20 @@
 /**
  * The answer of every workflow's `progress` query, and what the CLI draws its bars from.
  */
-export const STAGES = ['index', 'extract', 'publish', 'train', 'evaluate', 'report'] as const;
+export const STAGES = [
+  'index',
+  'extract',
+  'publish',
+  'train',
+  'evaluate',
+  'report',
+  'base',
+  'window',
+  'freeze',
+  'fine-tune',
+  'compare',
+  'decide',
+] as const;
 export type Stage = (typeof STAGES)[number];
 /** The words for a stage, the same in a workflow and in the one that started it. */
 export function stageLabel(
@@ -19,6 +32,12 @@ const STAGE_WORDS: Readonly<Record<Stage, string>> = {
   train: 'train',
   evaluate: 'evaluate',
   report: 'write report',
+  base: 'first model',
+  window: 'wait for clips',
+  freeze: 'freeze snapshot',
+  'fine-tune': 'fine-tune',
+  compare: 'compare models',
+  decide: 'decide',
 };
 
 export type StageState = 'pending' | 'running' | 'done';

@@ -31,6 +31,33 @@ export const retrainWindowSchema = z.strictObject({
 });
 export type RetrainWindow = z.infer<typeof retrainWindowSchema>;
 
+/** `models/<name>/windows/<number>.opened.json` */
+export const windowOpeningSchema = z.strictObject({ openedAt: z.iso.datetime() });
+
+/** `models/<name>/windows/<number>.start.json`: fixed once, so that a retry works on the same things. */
+export const windowStartSchema = z.strictObject({
+  dataset: z.strictObject({ name: z.string(), version: z.string() }),
+  /** The version of the model that the candidate is fine-tuned from. */
+  parent: z.int().positive(),
+  /** Rows to train on that came with the window; 0: nothing is trained. */
+  newTrainClips: z.int().nonnegative(),
+});
+export type WindowStart = z.infer<typeof windowStartSchema>;
+
+/** `models/<name>/windows/<number>.outcome.json` */
+export const windowOutcomeSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  model: z.string(),
+  window: z.int().positive(),
+  finishedAt: z.iso.datetime(),
+  /** The version that came out; absent when none of the window's clips is to be trained on. */
+  version: z.int().positive().optional(),
+  promoted: z.boolean(),
+  /** For a person. */
+  note: z.string(),
+});
+export type WindowOutcome = z.infer<typeof windowOutcomeSchema>;
+
 const judged = z.strictObject({
   candidate: scoresSchema,
   /** Absent when there was no model yet. */
@@ -64,6 +91,13 @@ export const driftSchema = z.strictObject({
   rho: z.strictObject({ old: perModality, new: perModality }),
 });
 export type Drift = z.infer<typeof driftSchema>;
+
+/** `models/<name>/windows/<number>.against-<version>.json` */
+export const windowComparisonSchema = z.strictObject({
+  comparison: modelComparisonSchema,
+  drift: driftSchema,
+});
+export type WindowComparison = z.infer<typeof windowComparisonSchema>;
 
 /** What the gate said, and why, one sentence a condition. */
 export const gateDecisionSchema = z.strictObject({

@@ -84,7 +84,84 @@ export interface RebuildAndTrainOutput {
   readonly summary: string;
 }
 
+/** The long-lived retraining of a model from what comes by stream. */
+export interface StreamRetrainInput extends RebuildAndTrainInput {
+  /** The model's name in the registry. */
+  readonly model: string;
+  /** Set by the workflow itself when it goes on in a new execution. */
+  readonly carried?: RetrainCarried;
+  /** Events after which it does so; absent: when the server suggests it. */
+  readonly historyEvents?: number;
+}
+
+/** Windows that are closed and not done with are found in the store, so they need not be carried. */
+export interface RetrainCarried {
+  readonly paused: boolean;
+  readonly closeAsked: boolean;
+  readonly windowsDone: number;
+}
+
+/** A window of a model's retraining; what it holds is in the store. */
+export interface WindowReference extends RunReference {
+  readonly model: string;
+  /** From 1. */
+  readonly window: number;
+}
+export interface RetrainWindowOutput {
+  /** The version that came out; absent when nothing was trained. */
+  readonly version?: number;
+  readonly promoted: boolean;
+  readonly note: string;
+}
+
 /** Inputs and outputs of the activities. */
+export interface OpenModelInput extends RunReference {
+  readonly model: string;
+  readonly dataset: DatasetReference;
+}
+export interface OpenModelOutput {
+  readonly version: number;
+}
+export interface FindWindowsInput extends RunReference {
+  readonly model: string;
+}
+export interface FindWindowsOutput {
+  /** Closed, in order, and not done with. */
+  readonly waiting: readonly number[];
+  /** The number of the one that is open. */
+  readonly open: number;
+  readonly hasModel: boolean;
+}
+export interface AwaitWindowInput extends WindowReference {
+  /** Closes it with what is there, if anything is; else waits until it is full or due. */
+  readonly now: boolean;
+}
+export interface AwaitWindowOutput {
+  readonly closed: boolean;
+}
+export interface FreezeWindowOutput {
+  readonly dataset: DatasetReference;
+  /** The version of the model to start from. */
+  readonly parent: number;
+  readonly newTrainClips: number;
+}
+export interface FineTuneInput extends WindowReference {
+  readonly dataset: DatasetReference;
+  readonly parent: number;
+}
+export interface CompareModelsInput extends FineTuneInput {
+  /** The version of the model that the candidate is compared with. */
+  readonly against: number;
+}
+export interface DecideWindowInput extends FineTuneInput {
+  /** Absent: nothing was trained. */
+  readonly against?: number;
+}
+export interface DecideWindowOutput extends RetrainWindowOutput {
+  /** Somebody moved `current` meanwhile: compare with this version, then ask again. */
+  readonly compareWith?: number;
+}
+
 export interface PlanDatasetOutput {
   readonly dataset: DatasetReference;
   readonly shards: number;
@@ -127,6 +204,8 @@ export const WORKFLOWS = {
   trainModel: 'trainModel',
   evaluateModel: 'evaluateModel',
   rebuildAndTrain: 'rebuildAndTrain',
+  streamRetrain: 'streamRetrain',
+  retrainWindow: 'retrainWindow',
 } as const;
 
 /** Queries and signals that every workflow answers. */
@@ -135,6 +214,8 @@ export const MESSAGES = {
   pause: 'pause',
   resume: 'resume',
   report: 'report',
+  /** Signal to `streamRetrain`: close the open window now. */
+  closeWindow: 'closeWindow',
 } as const;
 
 /** Workflow ids: the same work has the same id, so that starting it twice joins it. */
@@ -144,6 +225,8 @@ export const workflowIds = {
   train: (runId: string, method: MethodName, seed: number) => `${runId}/train/${method}-s${String(seed)}`,
   evaluate: (runId: string, method: MethodName, seed: number) =>
     `${runId}/evaluate/${method}-s${String(seed)}`,
+  retrain: (runId: string) => `${runId}/retrain`,
+  retrainWindow: (runId: string, window: number) => `${runId}/retrain/window-${String(window)}`,
 } as const;
 
 /** Keys of `ProgressReport`. */
@@ -154,4 +237,9 @@ export const progressKeys = {
   train: 'train',
   evaluate: 'evaluate',
   report: 'report',
+  window: 'window',
+  freeze: 'freeze',
+  fineTune: 'fine-tune',
+  compare: 'compare',
+  decide: 'decide',
 } as const;

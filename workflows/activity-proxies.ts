@@ -49,6 +49,17 @@ export function controlActivities(run: RunReference) {
   });
 }
 
+/** Waiting for clips: as long as it takes, and as often as a worker is lost meanwhile. */
+export function waitingActivities(run: RunReference) {
+  return proxyActivities<Pick<ControlActivities, 'awaitWindow'>>({
+    taskQueue: TASK_QUEUES.control,
+    startToCloseTimeout: '365 days',
+    heartbeatTimeout: heartbeatTimeout(run),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { ...RETRY, maximumAttempts: 0 },
+  });
+}
+
 function heartbeatTimeout(run: RunReference): number {
   return run.heartbeatTimeoutMs ?? DEFAULT_HEARTBEAT_TIMEOUT_MS;
 }

@@ -2,4 +2,6 @@
 export { evaluateModel } from './evaluate-model.ts';
 export { rebuildAndTrain } from './rebuild-and-train.ts';
 export { rebuildDataset } from './rebuild-dataset.ts';
+export { retrainWindow } from './retrain-window.ts';
+export { streamRetrain } from './stream-retrain.ts';
 export { trainModel } from './train-model.ts';

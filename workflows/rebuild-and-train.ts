@@ -22,8 +22,8 @@ const REPORT = stageLabel('report');
 export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<RebuildAndTrainOutput> {
   const { storeUri, runId, heartbeatTimeoutMs } = input;
   const run = { storeUri, runId, ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }) };
-  const trainings = input.methods.flatMap((method) => input.seeds.map((seed) => ({ method, seed })));
-  const board = new StageBoard(stageSeeds(trainings));
+  const trainings = trainingsOf(input);
+  const board = new StageBoard(mainJobStages(input));
   const control = new Control({
     runId,
     board,
@@ -84,10 +84,14 @@ export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<Rebu
   });
 }
 
-function stageSeeds(trainings: readonly NonNullable<StageSeed['training']>[]): StageSeed[] {
+function trainingsOf({ methods, seeds }: Pick<RebuildAndTrainInput, 'methods' | 'seeds'>) {
+  return methods.flatMap((method) => seeds.map((seed) => ({ method, seed })));
+}
+
+export function mainJobStages(input: Pick<RebuildAndTrainInput, 'methods' | 'seeds'>): StageSeed[] {
   return [
     ...REBUILD_STAGES,
-    ...trainings.flatMap((training): StageSeed[] => [
+    ...trainingsOf(input).flatMap((training): StageSeed[] => [
       { stage: 'train', unit: 'steps', training },
       { stage: 'evaluate', unit: 'samples', training },
     ]),

@@ -31,15 +31,19 @@ export class StageBoard {
   readonly #rows: Row[];
 
   constructor(seeds: readonly StageSeed[]) {
-    this.#rows = seeds.map((seed) => ({
-      seed,
-      label: stageLabel(seed.stage, seed.training),
-      state: 'pending',
-      done: 0,
-      total: 0,
-      reused: 0,
-      running: new Map(),
-    }));
+    this.#rows = seeds.map(pendingRow);
+  }
+
+  /** Stages that turned out to be needed before all others. */
+  prepend(seeds: readonly StageSeed[]): void {
+    this.#rows.unshift(...seeds.map(pendingRow));
+  }
+
+  /** A stage that is done again and again begins anew. */
+  reset(label: string): void {
+    const row = this.#row(label);
+    row.running.clear();
+    Object.assign(row, { state: 'pending', done: 0, total: 0, reused: 0 });
   }
 
   /** @param total known before the activities tell; else theirs count */
@@ -86,6 +90,11 @@ export class StageBoard {
     if (row === undefined) throw new Error(`no stage "${label}"`);
     return row;
   }
+}
+
+function pendingRow(seed: StageSeed): Row {
+  const label = stageLabel(seed.stage, seed.training);
+  return { seed, label, state: 'pending', done: 0, total: 0, reused: 0, running: new Map() };
 }
 
 function describeRow(row: Row, state: RunState): StageProgress {
