@@ -1,15 +1,27 @@
 /** The activities of each task queue, bound to the worker's services. */
 import type {
+  AwaitWindowInput,
+  AwaitWindowOutput,
+  CompareModelsInput,
+  DecideWindowInput,
+  DecideWindowOutput,
   EvaluateModelInput,
   EvaluateModelOutput,
   ExtractShardInput,
   ExtractShardOutput,
+  FindWindowsInput,
+  FindWindowsOutput,
+  FineTuneInput,
+  FreezeWindowOutput,
+  OpenModelInput,
+  OpenModelOutput,
   PlanDatasetOutput,
   PublishDatasetInput,
   PublishDatasetOutput,
   RunReference,
   TrainModelInput,
   TrainModelOutput,
+  WindowReference,
   WriteReportInput,
   WriteReportOutput,
 } from '../schemas/workflows.ts';
@@ -17,6 +29,15 @@ import { evaluate } from './evaluate.ts';
 import { extractShard } from './extract-shard.ts';
 import { planDataset } from './plan-dataset.ts';
 import { publishDataset } from './publish-dataset.ts';
+import {
+  awaitWindow,
+  compareModels,
+  decideWindow,
+  findWindows,
+  fineTune,
+  freezeWindow,
+  openModel,
+} from './retrain.ts';
 import type { Services } from './services.ts';
 import { train } from './train.ts';
 import { writeRunReport } from './write-run-report.ts';
@@ -24,16 +45,23 @@ import { writeRunReport } from './write-run-report.ts';
 export interface MediaActivities {
   planDataset(input: RunReference): Promise<PlanDatasetOutput>;
   extractShard(input: ExtractShardInput): Promise<ExtractShardOutput>;
+  freezeWindow(input: WindowReference): Promise<FreezeWindowOutput>;
 }
 
 export interface TrainingActivities {
   train(input: TrainModelInput): Promise<TrainModelOutput>;
   evaluate(input: EvaluateModelInput): Promise<EvaluateModelOutput>;
+  fineTune(input: FineTuneInput): Promise<TrainModelOutput>;
+  compareModels(input: CompareModelsInput): Promise<void>;
 }
 
 export interface ControlActivities {
   publishDataset(input: PublishDatasetInput): Promise<PublishDatasetOutput>;
   writeReport(input: WriteReportInput): Promise<WriteReportOutput>;
+  findWindows(input: FindWindowsInput): Promise<FindWindowsOutput>;
+  openModel(input: OpenModelInput): Promise<OpenModelOutput>;
+  awaitWindow(input: AwaitWindowInput): Promise<AwaitWindowOutput>;
+  decideWindow(input: DecideWindowInput): Promise<DecideWindowOutput>;
 }
 
 export interface Activities {
@@ -47,14 +75,23 @@ export function createActivities(services: Services): Activities {
     media: {
       planDataset: async (input) => await planDataset(services, input),
       extractShard: async (input) => await extractShard(services, input),
+      freezeWindow: async (input) => await freezeWindow(services, input),
     },
     training: {
       train: async (input) => await train(services, input),
       evaluate: async (input) => await evaluate(services, input),
+      fineTune: async (input) => await fineTune(services, input),
+      compareModels: async (input) => {
+        await compareModels(services, input);
+      },
     },
     control: {
       publishDataset: async (input) => await publishDataset(services, input),
       writeReport: async (input) => await writeRunReport(services, input),
+      findWindows: async (input) => await findWindows(services, input),
+      openModel: async (input) => await openModel(services, input),
+      awaitWindow: async (input) => await awaitWindow(services, input),
+      decideWindow: async (input) => await decideWindow(services, input),
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Store } from '../pipelines/store/store.ts';
 import { runConfigSchema, type RunConfig } from '../schemas/config.ts';
 import { ModalmixError } from '../schemas/errors.ts';
 import { storePaths } from '../schemas/names.ts';
+import { datasetReferenceSchema, type DatasetReference } from '../schemas/manifest.ts';
 
 /** @throws ModalmixError `input` when there is none, or when it is of another release */
 export async function readRunConfig(store: Store, runId: string): Promise<RunConfig> {
@@ -16,4 +17,10 @@ export async function readRunConfig(store: Store, runId: string): Promise<RunCon
     });
   }
   return parsed.data;
+}
+
+/** The dataset version that the run's last rebuild published. @throws ModalmixError `input` when there is none */
+export async function readRunDataset(store: Store, runId: string): Promise<DatasetReference> {
+  const bytes = await store.get(storePaths.runDataset(runId));
+  return datasetReferenceSchema.parse(JSON.parse(bytes.toString('utf8')));
 }

@@ -81,3 +81,7 @@ export const datasetManifestSchema = z.strictObject({
   snapshot: snapshotSchema.optional(),
 });
 export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
+
+/** A published version of a dataset; `runs/<runId>/dataset.json`. */
+export const datasetReferenceSchema = z.strictObject({ name: z.string(), version: z.string() });
+export type DatasetReference = Readonly<z.infer<typeof datasetReferenceSchema>>;

@@ -3,7 +3,10 @@
  * counts; clip lists, plans and configs stay in the store.
  */
 import type { MethodName } from './config.ts';
+import type { DatasetReference } from './manifest.ts';
 import type { ActivityProgress } from './progress.ts';
+
+export type { DatasetReference };
 
 /** The run a workflow works for; its config is in the store at `storePaths.runConfig(runId)`. */
 export interface RunReference {
@@ -43,11 +46,6 @@ export interface RebuildDatasetOutput {
   readonly quarantined: number;
 }
 
-/** A published version of a dataset. */
-export interface DatasetReference {
-  readonly name: string;
-  readonly version: string;
-}
 
 /** One training of a run: which it is follows from the run's config, the dataset, the method and the seed. */
 export interface TrainingReference extends RunReference {

@@ -1,6 +1,6 @@
 /** `modalmix train` and `modalmix evaluate`: one stage alone, on the dataset that the last rebuild published. */
-import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { datasetReferenceSchema } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import {
   WORKFLOWS,
@@ -67,8 +67,6 @@ export async function trainOrEvaluate(
     await session.close();
   }
 }
-
-const datasetReferenceSchema = z.object({ name: z.string(), version: z.string() });
 
 /** @throws ModalmixError `config` when the run's dataset was never built */
 export async function publishedDataset(

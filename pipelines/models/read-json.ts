@@ -8,11 +8,7 @@ import type { Store } from '../store/store.ts';
  * @returns undefined when there is none
  * @throws ModalmixError `input` when it does not fit its schema
  */
-export async function readJson<T>(
-  store: Store,
-  path: string,
-  schema: z.ZodType<T>,
-): Promise<T | undefined> {
+export async function readJson<T>(store: Store, path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   const bytes = await store.find(path);
   if (bytes === undefined) return undefined;
   try {
