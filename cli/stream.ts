@@ -1,6 +1,7 @@
 /** `modalmix infra` and `modalmix stream`: the broker, events, workers' progress and dead letters. */
 import { Option, type Command } from 'commander';
 import { TOPICS } from '../schemas/names.ts';
+import type { FollowFlags } from './run-workflows.ts';
 import type { Screen } from './screens/screen.ts';
 
 /** Runs a command's work with a screen, and turns errors into exit codes. */
@@ -44,7 +45,7 @@ export function infraCommand(program: Command, run: RunCommand): void {
     });
 }
 
-/** Adds `stream send|work|status|dead-letter`. */
+/** Adds `stream send|work|retrain|close-window|status|dead-letter`. */
 export function streamCommand(program: Command, run: RunCommand): void {
   const stream = program.command('stream').description('clips that arrive on Kafka');
   stream
@@ -59,12 +60,33 @@ export function streamCommand(program: Command, run: RunCommand): void {
     });
   stream
     .command('work <role>')
-    .description('work until stopped, in the foreground; the role is ingest or sink')
+    .description(
+      'work until stopped, in the foreground; the role is ingest, sink, or all (each started again when it dies)',
+    )
     .addOption(CONFIG())
     .action(async function (this: Command, role: string, { config }: ConfigFlags) {
       await run(this, async () => {
         const { work } = await import('./commands/stream.ts');
         await work(role, config);
+      });
+    });
+  stream
+    .command('retrain <target>')
+    .description('keep a model trained: fine-tune, compare and decide at each window of new clips')
+    .option('--detach', 'start it and leave it running')
+    .action(async function (this: Command, target: string, flags: FollowFlags) {
+      await run(this, async (screen) => {
+        const { retrain } = await import('./commands/retrain.ts');
+        await retrain(target, flags, screen);
+      });
+    });
+  stream
+    .command('close-window <target>')
+    .description('let the retraining take the new clips that are there now')
+    .action(async function (this: Command, target: string) {
+      await run(this, async (screen) => {
+        const { closeWindow } = await import('./commands/retrain.ts');
+        await closeWindow(target, screen);
       });
     });
   stream

@@ -46,7 +46,6 @@ export interface RebuildDatasetOutput {
   readonly quarantined: number;
 }
 
-
 /** One training of a run: which it is follows from the run's config, the dataset, the method and the seed. */
 export interface TrainingReference extends RunReference {
   readonly dataset: DatasetReference;

@@ -9,7 +9,7 @@ import { streamConfigSchema, type StreamConfig } from '../../schemas/stream-conf
 import type { Screen } from '../screens/screen.ts';
 
 /** The Kafka client is loaded only once it is there: set-up builds it. */
-async function ensureParts(screen: Screen): Promise<void> {
+export async function ensureParts(screen: Screen): Promise<void> {
   const { STREAM_STEPS } = await import('../../infra/setup/main.ts');
   const { runSteps } = await import('../../infra/setup/run-steps.ts');
   const say = (line: string) => {
@@ -63,9 +63,9 @@ export async function send(source: string, configFile: string, screen: Screen): 
 
 /** Until SIGTERM or SIGINT. */
 export async function work(role: string, configFile: string): Promise<void> {
-  if (role !== 'ingest' && role !== 'sink') {
+  if (role !== 'ingest' && role !== 'sink' && role !== 'all') {
     throw new ModalmixError('config', `"${role}" is no role of a stream worker`, {
-      fix: 'Use ingest or sink.',
+      fix: 'Use ingest, sink or all.',
     });
   }
   await ensureParts({
@@ -74,8 +74,30 @@ export async function work(role: string, configFile: string): Promise<void> {
     progress: () => undefined,
     close: () => undefined,
   });
+  if (role === 'all') {
+    await untilSignalled(async (signal) => {
+      const { keepStreamProcesses } = await import('../../infra/stream-processes.ts');
+      await keepStreamProcesses({ configFile, ingest: 1, signal });
+    });
+    return;
+  }
   const { workUntilStopped } = await import('../../infra/stream-worker.ts');
   await workUntilStopped({ role, configFile });
+}
+
+async function untilSignalled(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const onSignal = () => {
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    await work(stop.signal);
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
 }
 
 export async function status(configFile: string, screen: Screen): Promise<void> {
