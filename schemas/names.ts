@@ -49,6 +49,8 @@ export const storePaths = {
   /** A line a row of that shard: who it is and which event it came from. */
   streamShardRows: (name: string, extractionKey: string, split: Split, key: string) =>
     `datasets/${name}/stream/${extractionKey}/shards/${split}-${key}.rows.jsonl`,
+  /** A folder a model. */
+  models: 'models',
   modelVersions: (model: string) => `models/${model}/versions`,
   modelVersion: (model: string, version: number) => `models/${model}/versions/${String(version)}.json`,
   /** The log of what `current` was; the highest number counts. */

@@ -5,19 +5,17 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Clip } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
-import type { ChannelSums, QuarantineEntry, ShardEntry } from '../../schemas/manifest.ts';
-import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import type { QuarantineEntry, ShardEntry } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import { shardSchema } from '../../schemas/shard.ts';
 import { ClipUnusable, type Extractor } from '../extraction/extractor.ts';
 import type { Store } from '../store/store.ts';
-import { addSums, sumChannels } from './channel-sums.ts';
-import { decodeHalves, encodeHalves } from './float16.ts';
 import { openPlan, type PlanClip, type PlanHeader, type PlanLine } from './plan-file.ts';
 import { ReusableRows } from './reusable-rows.ts';
 import { findShard } from './shard-entries.ts';
 import type { ShardRow } from './shard-file.ts';
+import { asStored, ShardTally } from './shard-tally.ts';
 import { ShardWriter, type WrittenFile } from './shard-writer.ts';
 import { combineHashes, hashFile, NO_STAMP } from './source-hashes.ts';
 
@@ -101,7 +99,8 @@ async function writeRows(
   const stopped = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const concurrency = input.concurrency ?? availableParallelism();
   const limit = pLimit(concurrency);
-  const tally = new Tally(classNames.length, extraction.modalities);
+  const tally = new ShardTally(classNames.length, extraction.modalities);
+  const quarantined: QuarantineEntry[] = [];
   const writer = await ShardWriter.create(
     localFile,
     shardSchema({ classNames, extraction, extractorVersion: header.extractorVersion }),
@@ -128,7 +127,7 @@ async function writeRows(
         const { clipId, label, group, sourceSha256 } = clip;
         await writer.append({ clipId, label, split: line.split, group, sourceSha256, ...row });
         tally.add(label, row);
-      } else tally.quarantined.push(outcome.quarantined);
+      } else quarantined.push(outcome.quarantined);
       const now = Date.now();
       if (now - reportedAt >= PROGRESS_EVERY_MS || done + 1 === line.clips.length) {
         reportedAt = now;
@@ -149,10 +148,8 @@ async function writeRows(
     split: line.split,
     key: line.key,
     ...(written.rows > 0 ? written : { rows: 0, bytes: 0, sha256: '' }),
-    classCounts: tally.classCounts,
-    missingCounts: tally.missingCounts,
-    sums: tally.sums,
-    quarantined: tally.quarantined,
+    ...tally.totals(),
+    quarantined,
   };
 }
 
@@ -221,46 +218,4 @@ async function checkUnchanged(clip: PlanClip): Promise<void> {
     where: clip.path,
     fix: 'Run the rebuild again when nothing writes to the dataset.',
   });
-}
-
-/** What a reader will get back, so that sums are the same for a row that was copied and one that was extracted. */
-function asStored(row: ShardRow, storage: 'float16' | 'float32'): ShardRow {
-  const { audio, rgb, flow } = row;
-  return {
-    ...(audio === undefined
-      ? {}
-      : {
-          audio: storage === 'float16' ? { ...audio, data: decodeHalves(encodeHalves(audio.data)) } : audio,
-        }),
-    ...(rgb === undefined ? {} : { rgb }),
-    ...(flow === undefined ? {} : { flow }),
-  };
-}
-
-const CHANNELS: Readonly<Record<Modality, number>> = { audio: 1, rgb: 3, flow: 2 };
-
-class Tally {
-  readonly classCounts: number[];
-  readonly missingCounts: Partial<Record<Modality, number>>;
-  readonly sums: Partial<Record<Modality, ChannelSums>> = {};
-  readonly quarantined: QuarantineEntry[] = [];
-  readonly #modalities: readonly Modality[];
-
-  constructor(classes: number, modalities: readonly Modality[]) {
-    this.classCounts = new Array<number>(classes).fill(0);
-    this.#modalities = MODALITIES.filter((name) => modalities.includes(name));
-    this.missingCounts = Object.fromEntries(this.#modalities.map((name) => [name, 0]));
-  }
-
-  add(label: number, row: ShardRow): void {
-    this.classCounts[label] = (this.classCounts[label] ?? 0) + 1;
-    for (const modality of this.#modalities) {
-      const feature = row[modality];
-      if (feature === undefined) this.missingCounts[modality] = (this.missingCounts[modality] ?? 0) + 1;
-      else {
-        const sums = sumChannels(feature.data, CHANNELS[modality]);
-        this.sums[modality] = addSums(this.sums[modality], sums);
-      }
-    }
-  }
 }

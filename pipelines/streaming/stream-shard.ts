@@ -2,12 +2,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Split } from '../../schemas/clip.ts';
-import type { ChannelSums, ShardEntry } from '../../schemas/manifest.ts';
-import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import type { ShardEntry } from '../../schemas/manifest.ts';
 import { shardSchema } from '../../schemas/shard.ts';
 import type { StreamManifest, StreamRow } from '../../schemas/stream.ts';
 import type { ExtractedClip } from '../extraction/extractor.ts';
-import { addSums, sumChannels } from '../shards/channel-sums.ts';
+import { asStored, ShardTally } from '../shards/shard-tally.ts';
 import { ShardWriter } from '../shards/shard-writer.ts';
 import type { Store } from '../store/store.ts';
 
@@ -16,25 +15,22 @@ export class StreamShard {
   readonly #folder: string;
   readonly #split: Split;
   readonly #writer: ShardWriter;
-  readonly #modalities: readonly Modality[];
-  readonly #classCounts: number[];
-  readonly #missingCounts: Partial<Record<Modality, number>>;
-  readonly #sums: Partial<Record<Modality, ChannelSums>> = {};
+  readonly #storage: 'float16' | 'float32';
+  readonly #tally: ShardTally;
 
   private constructor(
     store: Store,
     folder: string,
     split: Split,
     writer: ShardWriter,
-    manifest: Pick<StreamManifest, 'modalities' | 'classNames'>,
+    manifest: Pick<StreamManifest, 'extraction' | 'classNames'>,
   ) {
     this.#store = store;
     this.#folder = folder;
     this.#split = split;
     this.#writer = writer;
-    this.#modalities = MODALITIES.filter((modality) => manifest.modalities.includes(modality));
-    this.#classCounts = manifest.classNames.map(() => 0);
-    this.#missingCounts = Object.fromEntries(this.#modalities.map((modality) => [modality, 0]));
+    this.#storage = manifest.extraction.audio.storage;
+    this.#tally = new ShardTally(manifest.classNames.length, manifest.extraction.modalities);
   }
 
   static async create(store: Store, manifest: StreamManifest, split: Split): Promise<StreamShard> {
@@ -45,22 +41,9 @@ export class StreamShard {
 
   async append(row: StreamRow, features: ExtractedClip): Promise<void> {
     const { clipId, label, split, group, contentHash } = row;
-    const { audio, rgb, flow } = features;
-    await this.#writer.append({
-      ...{ clipId, label, split, group, sourceSha256: contentHash },
-      ...(audio === undefined ? {} : { audio }),
-      ...(rgb === undefined ? {} : { rgb }),
-      ...(flow === undefined ? {} : { flow }),
-    });
-    this.#classCounts[label] = (this.#classCounts[label] ?? 0) + 1;
-    for (const modality of this.#modalities) {
-      const feature = features[modality];
-      if (feature === undefined) {
-        this.#missingCounts[modality] = (this.#missingCounts[modality] ?? 0) + 1;
-      } else {
-        this.#sums[modality] = addSums(this.#sums[modality], sumChannels(feature.data, CHANNELS[modality]));
-      }
-    }
+    const stored = asStored(features, this.#storage);
+    await this.#writer.append({ clipId, label, split, group, sourceSha256: contentHash, ...stored });
+    this.#tally.add(label, stored);
   }
 
   /** Moves the file to `path` of the store. @param key see `ShardEntry.key` */
@@ -73,9 +56,7 @@ export class StreamShard {
       split: this.#split,
       key,
       ...written,
-      classCounts: this.#classCounts,
-      missingCounts: this.#missingCounts,
-      sums: this.#sums,
+      ...this.#tally.totals(),
       quarantined: [],
     };
   }
@@ -86,5 +67,4 @@ export class StreamShard {
   }
 }
 
-const CHANNELS: Readonly<Record<Modality, number>> = { audio: 1, rgb: 3, flow: 2 };
 const FILE_NAME = 'shard.arrow';
