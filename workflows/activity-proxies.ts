@@ -7,14 +7,15 @@ import type { RunReference } from '../schemas/workflows.ts';
 
 const DEFAULT_HEARTBEAT_TIMEOUT_MS = 15_000;
 
-const RETRY: RetryPolicy = {
+const ENDLESS_RETRY: RetryPolicy = {
   initialInterval: '1 second',
   backoffCoefficient: 2,
   maximumInterval: '1 minute',
-  // A lost worker counts as an attempt too, and a long run on a laptop loses many.
-  maximumAttempts: 100,
   nonRetryableErrorTypes: ERROR_KINDS.filter((kind) => !isRetryable(kind)),
 };
+
+/** A lost worker counts as an attempt too, and a long run on a laptop loses many. */
+const RETRY: RetryPolicy = { ...ENDLESS_RETRY, maximumAttempts: 100 };
 
 /** ffmpeg, hashing and reading: hours for a shard of long clips, and never to be waited for in vain. */
 export function mediaActivities(run: RunReference) {
@@ -56,7 +57,7 @@ export function waitingActivities(run: RunReference) {
     startToCloseTimeout: '365 days',
     heartbeatTimeout: heartbeatTimeout(run),
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry: { ...RETRY, maximumAttempts: 0 },
+    retry: ENDLESS_RETRY,
   });
 }
 

@@ -53,3 +53,88 @@ export function resumableTraining(steps: number) {
   } satisfies Partial<ScriptedActivities>;
   return { checkpoint, script };
 }
+
+export interface RetrainingScript {
+  readonly hasModel?: boolean;
+  /** Windows that close, one after the other; the next one stays open. */
+  readonly windows: number;
+  /** Of `windows`, found closed at the start; and of these, found done with. */
+  readonly closedBefore?: number;
+  readonly doneBefore?: number;
+  /** The first fine-tuning waits for `gate.open`. */
+  readonly holdFirst?: boolean;
+  readonly closesWhenAsked?: boolean;
+  /** While the first candidate is compared, `current` moves to this version. */
+  readonly movedTo?: number;
+  readonly newTrainClips?: number;
+  readonly fineTuneMs?: number;
+}
+
+/** A retraining whose windows close at once; what was done is kept over executions, as the store does it. */
+export function retraining(options: RetrainingScript) {
+  const seen: string[] = [];
+  const learned: number[] = [];
+  let closed = options.closedBefore ?? 0;
+  const done = new Set(Array.from({ length: options.doneBefore ?? 0 }, (_, index) => index + 1));
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  const main = resumableTraining(1).script;
+  const script = {
+    ...main,
+    planDataset: async () => {
+      seen.push('plan');
+      return await dataset(1, async () => undefined).planDataset();
+    },
+    train: async (input) => {
+      seen.push('train');
+      return await main.train(input);
+    },
+    findWindows: async () => ({
+      waiting: Array.from({ length: closed }, (_, index) => index + 1).filter((number) => !done.has(number)),
+      open: closed + 1,
+      hasModel: options.hasModel ?? true,
+    }),
+    openModel: async ({ dataset: { name, version } }) => {
+      seen.push(`open model ${name} ${version}`);
+      return { version: 1 };
+    },
+    awaitWindow: async ({ window, now }) =>
+      await runStage(progressKeys.window, async ({ signal }) => {
+        seen.push(`await ${String(window)}${now ? ' now' : ''}`);
+        const closes = window <= options.windows || (now && options.closesWhenAsked === true);
+        if (closes) closed = Math.max(closed, window);
+        else if (!now) await sleep(3_600_000, undefined, { signal });
+        return { closed: closes };
+      }),
+    freezeWindow: async () => ({
+      dataset: DATASET,
+      parent: 1,
+      newTrainClips: options.newTrainClips ?? 10,
+    }),
+    fineTune: async ({ window }) =>
+      await runStage(progressKeys.fineTune, async ({ signal }) => {
+        seen.push(`fine-tune ${String(window)}`);
+        if (options.holdFirst === true && window === 1) await opened;
+        try {
+          await sleep(options.fineTuneMs ?? 0, undefined, { signal });
+        } catch {
+          seen.push(`fine-tune ${String(window)} stopped`);
+          throw new ModalmixError('cancelled', 'stopped after a checkpoint');
+        }
+        return { trainingId: `t-${String(window)}`, steps: 1, epochs: 1, weightsSha256: 'ab' };
+      }),
+    compareModels: async ({ against }) => {
+      seen.push(`compare with ${String(against)}`);
+    },
+    decideWindow: async ({ window, against }) => {
+      const { movedTo } = options;
+      if (movedTo !== undefined && against !== movedTo) {
+        return { promoted: false, note: '', compareWith: movedTo };
+      }
+      if (!done.has(window)) learned.push(window);
+      done.add(window);
+      return { version: window + 1, promoted: true, note: 'better' };
+    },
+  } satisfies Partial<ScriptedActivities>;
+  return { script, seen, learned, gate: { open } };
+}
