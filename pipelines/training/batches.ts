@@ -36,11 +36,17 @@ const IMAGENET: Normalisation = {
 const FLOW_MIRROR = [127.5, undefined] as const;
 
 /**
- * The order of a training epoch's rows, cut into batches. A last batch of one row is left out: it has no batch
+ * A training epoch's rows in random order, cut into batches. A last batch of one row is left out: it has no batch
  * statistics and nothing to be mixed with.
  */
-export function trainingBatches(rows: number, batchSize: number, seed: number, epoch: number): Int32Array[] {
-  const order = Int32Array.from(randomGenerator(seed, 'shuffle', epoch).permutation(rows));
+export function trainingBatches(
+  rows: Int32Array,
+  batchSize: number,
+  seed: number,
+  epoch: number,
+): Int32Array[] {
+  const places = randomGenerator(seed, 'shuffle', epoch).permutation(rows.length);
+  const order = Int32Array.from(places, (place) => rows[place]!);
   return cut(order, batchSize).filter((batch) => batch.length > 1);
 }
 

@@ -11,9 +11,9 @@ import { openShards } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
 import { BatchReader, testingBatches, type Batch } from './batches.ts';
 import { decodeCheckpoint, writeVariables } from './checkpoint.ts';
+import { createModel } from './create-model.ts';
 import { gaussian } from './kernels/gaussian.ts';
-import { METHOD_OF } from './methods/index.ts';
-import { MultimodalModel } from './model.ts';
+import type { MultimodalModel } from './model.ts';
 import { decodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { answer } from './step.ts';
 import { tf, type Tensor4D } from './tensorflow.ts';
@@ -63,13 +63,7 @@ export interface LoadModelInput {
 /** @throws ModalmixError `input` when the training is not complete or its weights cannot be read */
 export async function loadModel({ store, spec, manifest, weights }: LoadModelInput): Promise<LoadedModel> {
   const file = await readWeights(store, spec.trainingId, weights);
-  const model = new MultimodalModel({
-    modalities: spec.modalities,
-    encoder: spec.training.encoder,
-    fusion: METHOD_OF[spec.method](spec.training, spec.modalities).fusion ?? spec.training.fusion,
-    classes: manifest.classNames.length,
-    seed: spec.seed,
-  });
+  const model = createModel(spec, manifest.classNames.length);
   try {
     writeVariables(model.parameters.all(), file.tensors, file.where);
   } catch (error) {
