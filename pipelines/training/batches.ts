@@ -47,18 +47,19 @@ export function trainingBatches(
 ): Int32Array[] {
   const places = randomGenerator(seed, 'shuffle', epoch).permutation(rows.length);
   const order = Int32Array.from(places, (place) => rows[place]!);
-  return cut(order, batchSize).filter((batch) => batch.length > 1);
+  return cutBatches(order, batchSize).filter((batch) => batch.length > 1);
 }
 
 /** All rows in their own order. */
 export function testingBatches(rows: number, batchSize: number): Int32Array[] {
-  return cut(
+  return cutBatches(
     Int32Array.from({ length: rows }, (_, row) => row),
     batchSize,
   );
 }
 
-function cut(order: Int32Array, size: number): Int32Array[] {
+/** Rows in the order given. */
+export function cutBatches(order: Int32Array, size: number): Int32Array[] {
   return Array.from({ length: Math.ceil(order.length / size) }, (_, batch) =>
     order.subarray(batch * size, (batch + 1) * size),
   );

@@ -9,7 +9,7 @@ import type { TrainingSpec } from '../../schemas/training.ts';
 import { randomGenerator } from '../random/generator.ts';
 import { openShards } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
-import { BatchReader, testingBatches, type Batch } from './batches.ts';
+import { BatchReader, cutBatches, testingBatches, type Batch } from './batches.ts';
 import { decodeCheckpoint, writeVariables } from './checkpoint.ts';
 import { createModel } from './create-model.ts';
 import { gaussian } from './kernels/gaussian.ts';
@@ -140,6 +140,13 @@ export interface EvaluationBatchesInput {
   readonly manifest: DatasetManifest;
   readonly split: Split;
   readonly batchSize: number;
+  /** Of the split; absent: all. */
+  readonly rows?: Int32Array;
+  /**
+   * What the inputs are normalised by: the manifest that the model was trained on, where that is not the one whose
+   * clips it is to judge.
+   */
+  readonly normalisedBy?: Pick<DatasetManifest, 'normalisation'>;
 }
 
 /** Of the machine's memory, for shards held. */
@@ -147,19 +154,24 @@ const MEMORY_SHARE = 0.1;
 const MIB = 2 ** 20;
 
 /**
- * Every clip of a split once, in the shards' order, centre-cropped and normalised. A batch is valid until the
- * next is asked for.
+ * Every clip of a split once, in the shards' order, or only the rows given, in theirs; centre-cropped and normalised.
+ * A batch is valid until the next is asked for.
  */
 export async function* evaluationBatches(
   input: EvaluationBatchesInput,
 ): AsyncGenerator<EvaluationBatch, void, undefined> {
-  const { store, spec, manifest, split, batchSize } = input;
+  const { store, spec, manifest, split, batchSize, rows, normalisedBy = manifest } = input;
   const { modalities } = spec;
   const memoryBudgetMiB = (MEMORY_SHARE * totalmem()) / MIB;
   const shards = await openShards({ store, manifest, split, modalities, memoryBudgetMiB });
   try {
-    const reader = new BatchReader(shards, { manifest, modalities, cropPx: spec.training.cropPx });
-    for (const rows of testingBatches(shards.rows, batchSize)) yield reader.read(rows);
+    const reader = new BatchReader(shards, {
+      manifest: normalisedBy,
+      modalities,
+      cropPx: spec.training.cropPx,
+    });
+    const batches = rows === undefined ? testingBatches(shards.rows, batchSize) : cutBatches(rows, batchSize);
+    for (const batch of batches) yield reader.read(batch);
   } finally {
     shards.close();
   }
