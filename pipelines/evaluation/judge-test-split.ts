@@ -2,9 +2,9 @@
 import type { Modality } from '../../schemas/modality.ts';
 import type { EvaluationResult } from '../../schemas/training.ts';
 import type { EvaluationBatch, ForwardOptions, ForwardResult, LoadedModel } from '../training/load-model.ts';
+import { PredictionCollector } from './metrics/collect-predictions.ts';
 import type { Predictions } from './metrics/predictions.ts';
 import { scorePredictions } from './metrics/scores.ts';
-import { softmaxRows } from './metrics/softmax.ts';
 
 /** One way in which the fused model is asked. */
 interface Condition {
@@ -89,31 +89,5 @@ export class TestJudge {
         scores: scorePredictions(seen.predictions),
       })),
     };
-  }
-}
-
-class PredictionCollector {
-  readonly #classCount: number;
-  readonly #labels: number[] = [];
-  readonly #probabilities: number[] = [];
-
-  constructor(classCount: number) {
-    this.#classCount = classCount;
-  }
-
-  /** @param present rows to take, 1 each; absent: all */
-  add(labels: Int32Array, logits: Float32Array, present?: Uint8Array): void {
-    const probabilities = softmaxRows(logits, this.#classCount);
-    labels.forEach((label, row) => {
-      if (present?.[row] === 0) return;
-      this.#labels.push(label);
-      for (let k = 0; k < this.#classCount; k += 1) {
-        this.#probabilities.push(probabilities[row * this.#classCount + k] ?? 0);
-      }
-    });
-  }
-
-  get predictions(): Predictions {
-    return { labels: this.#labels, probabilities: this.#probabilities, classCount: this.#classCount };
   }
 }

@@ -36,23 +36,30 @@ const IMAGENET: Normalisation = {
 const FLOW_MIRROR = [127.5, undefined] as const;
 
 /**
- * The order of a training epoch's rows, cut into batches. A last batch of one row is left out: it has no batch
+ * A training epoch's rows in random order, cut into batches. A last batch of one row is left out: it has no batch
  * statistics and nothing to be mixed with.
  */
-export function trainingBatches(rows: number, batchSize: number, seed: number, epoch: number): Int32Array[] {
-  const order = Int32Array.from(randomGenerator(seed, 'shuffle', epoch).permutation(rows));
-  return cut(order, batchSize).filter((batch) => batch.length > 1);
+export function trainingBatches(
+  rows: Int32Array,
+  batchSize: number,
+  seed: number,
+  epoch: number,
+): Int32Array[] {
+  const places = randomGenerator(seed, 'shuffle', epoch).permutation(rows.length);
+  const order = Int32Array.from(places, (place) => rows[place]!);
+  return cutBatches(order, batchSize).filter((batch) => batch.length > 1);
 }
 
 /** All rows in their own order. */
 export function testingBatches(rows: number, batchSize: number): Int32Array[] {
-  return cut(
+  return cutBatches(
     Int32Array.from({ length: rows }, (_, row) => row),
     batchSize,
   );
 }
 
-function cut(order: Int32Array, size: number): Int32Array[] {
+/** Rows in the order given. */
+export function cutBatches(order: Int32Array, size: number): Int32Array[] {
   return Array.from({ length: Math.ceil(order.length / size) }, (_, batch) =>
     order.subarray(batch * size, (batch + 1) * size),
   );

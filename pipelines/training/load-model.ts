@@ -9,11 +9,11 @@ import type { TrainingSpec } from '../../schemas/training.ts';
 import { randomGenerator } from '../random/generator.ts';
 import { openShards } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
-import { BatchReader, testingBatches, type Batch } from './batches.ts';
+import { BatchReader, cutBatches, testingBatches, type Batch } from './batches.ts';
 import { decodeCheckpoint, writeVariables } from './checkpoint.ts';
+import { createModel } from './create-model.ts';
 import { gaussian } from './kernels/gaussian.ts';
-import { METHOD_OF } from './methods/index.ts';
-import { MultimodalModel } from './model.ts';
+import type { MultimodalModel } from './model.ts';
 import { decodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { answer } from './step.ts';
 import { tf, type Tensor4D } from './tensorflow.ts';
@@ -63,13 +63,7 @@ export interface LoadModelInput {
 /** @throws ModalmixError `input` when the training is not complete or its weights cannot be read */
 export async function loadModel({ store, spec, manifest, weights }: LoadModelInput): Promise<LoadedModel> {
   const file = await readWeights(store, spec.trainingId, weights);
-  const model = new MultimodalModel({
-    modalities: spec.modalities,
-    encoder: spec.training.encoder,
-    fusion: METHOD_OF[spec.method](spec.training, spec.modalities).fusion ?? spec.training.fusion,
-    classes: manifest.classNames.length,
-    seed: spec.seed,
-  });
+  const model = createModel(spec, manifest.classNames.length);
   try {
     writeVariables(model.parameters.all(), file.tensors, file.where);
   } catch (error) {
@@ -146,6 +140,13 @@ export interface EvaluationBatchesInput {
   readonly manifest: DatasetManifest;
   readonly split: Split;
   readonly batchSize: number;
+  /** Of the split; absent: all. */
+  readonly rows?: Int32Array;
+  /**
+   * What the inputs are normalised by: the manifest that the model was trained on, where that is not the one whose
+   * clips it is to judge.
+   */
+  readonly normalisedBy?: Pick<DatasetManifest, 'normalisation'>;
 }
 
 /** Of the machine's memory, for shards held. */
@@ -153,19 +154,24 @@ const MEMORY_SHARE = 0.1;
 const MIB = 2 ** 20;
 
 /**
- * Every clip of a split once, in the shards' order, centre-cropped and normalised. A batch is valid until the
- * next is asked for.
+ * Every clip of a split once, in the shards' order, or only the rows given, in theirs; centre-cropped and normalised.
+ * A batch is valid until the next is asked for.
  */
 export async function* evaluationBatches(
   input: EvaluationBatchesInput,
 ): AsyncGenerator<EvaluationBatch, void, undefined> {
-  const { store, spec, manifest, split, batchSize } = input;
+  const { store, spec, manifest, split, batchSize, rows, normalisedBy = manifest } = input;
   const { modalities } = spec;
   const memoryBudgetMiB = (MEMORY_SHARE * totalmem()) / MIB;
   const shards = await openShards({ store, manifest, split, modalities, memoryBudgetMiB });
   try {
-    const reader = new BatchReader(shards, { manifest, modalities, cropPx: spec.training.cropPx });
-    for (const rows of testingBatches(shards.rows, batchSize)) yield reader.read(rows);
+    const reader = new BatchReader(shards, {
+      manifest: normalisedBy,
+      modalities,
+      cropPx: spec.training.cropPx,
+    });
+    const batches = rows === undefined ? testingBatches(shards.rows, batchSize) : cutBatches(rows, batchSize);
+    for (const batch of batches) yield reader.read(batch);
   } finally {
     shards.close();
   }

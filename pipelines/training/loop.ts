@@ -6,6 +6,7 @@ import { randomGenerator } from '../random/generator.ts';
 import { testingBatches, trainingBatches, type BatchReader } from './batches.ts';
 import type { EpochSums, TrainingState } from './checkpoint.ts';
 import { discrepancyRatios, type PerModality } from './discrepancy.ts';
+import { epochRows, type RowPool } from './epoch-rows.ts';
 import type { MultimodalModel } from './model.ts';
 import { learningRateAt } from './schedule.ts';
 import { testStep, trainStep, type StepOutcome, type StepParts } from './step.ts';
@@ -24,6 +25,8 @@ export interface LoopInput {
     readonly validation: SplitReader;
     readonly test: SplitReader;
   };
+  /** Of the training split. */
+  readonly pool: RowPool;
   /** Moved forward in place. */
   readonly state: TrainingState;
   /** After every step. May write a checkpoint; throws to stop. */
@@ -33,14 +36,14 @@ export interface LoopInput {
 }
 
 export async function trainEpochs(input: LoopInput): Promise<void> {
-  const { spec, parts, splits, state } = input;
+  const { spec, parts, splits, pool, state } = input;
   const { training, seed } = spec;
   const { model, method } = parts;
 
   while (state.epoch < training.epochs) {
     const epoch = state.epoch; // from 0
     const learningRate = learningRateAt(training, epoch);
-    const batches = trainingBatches(splits.train.rows, training.batchSize, seed, epoch);
+    const batches = trainingBatches(epochRows(pool, seed, epoch), training.batchSize, seed, epoch);
     let startedMs = performance.now();
 
     for (const rows of batches.slice(state.stepInEpoch)) {

@@ -19,15 +19,33 @@ export interface TensorflowStageOptions {
  */
 export async function runTensorflowStage(entry: URL, options: TensorflowStageOptions): Promise<unknown> {
   const { storeUri, spec, onProgress, signal } = options;
-  return await runInChild(
+  return await runTensorflowChild(
     entry,
     { storeUri, spec },
     {
-      env: tensorflowEnvironment(spec.training.threads),
-      onProgress: (progress) => onProgress?.(progress as ActivityProgress),
+      threads: spec.training.threads,
+      ...(onProgress === undefined ? {} : { onProgress }),
       ...(signal === undefined ? {} : { signal }),
     },
   );
+}
+
+export interface TensorflowChildOptions extends Pick<TensorflowStageOptions, 'onProgress' | 'signal'> {
+  /** Undefined: one for each core this process may use. */
+  readonly threads: number | undefined;
+}
+
+/** As `runTensorflowStage`, for a module that takes any other `input`. */
+export async function runTensorflowChild(
+  entry: URL,
+  input: unknown,
+  { threads, onProgress, signal }: TensorflowChildOptions,
+): Promise<unknown> {
+  return await runInChild(entry, input, {
+    env: tensorflowEnvironment(threads),
+    onProgress: (progress) => onProgress?.(progress as ActivityProgress),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 /**

@@ -14,6 +14,7 @@ import {
 import { loadManifest } from '../shards/load-manifest.ts';
 import { openShards, type ShardSet } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
+import { rowPoolOf } from './epoch-rows.ts';
 import { trainSplits } from './train-splits.ts';
 
 export interface TrainModelInput {
@@ -33,7 +34,7 @@ const MIB = 2 ** 20;
  * Trains, or goes on where an earlier call stopped; a finished training is returned untouched.
  *
  * @throws ModalmixError `input` when the dataset is not there or does not hold what the spec asks for;
- *   `config` when the training split is empty or the loss is not a number;
+ *   `config` when there is nothing to train on, the model to start from is another, or the loss is not a number;
  *   `cancelled` after a requested stop, with a checkpoint written
  */
 export async function trainModel(input: TrainModelInput): Promise<TrainingResult> {
@@ -44,6 +45,7 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
 
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   assertTrainable(manifest, spec);
+  const pool = rowPoolOf(spec, manifest);
   await store.put(storePaths.runConfig(spec.trainingId), `${JSON.stringify(spec, null, 2)}\n`);
   const opened: ShardSet[] = [];
   const open = async (split: Split) => {
@@ -63,7 +65,7 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
       validation: await open('validation'),
       test: await open('test'),
     };
-    return await trainSplits({ store, spec, manifest, splits, report, stopRequested });
+    return await trainSplits({ store, spec, manifest, splits, pool, report, stopRequested });
   } finally {
     for (const shards of opened) shards.close();
   }

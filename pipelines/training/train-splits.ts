@@ -5,7 +5,7 @@ import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
-import type { EpochMetrics, TrainingResult, TrainingSpec } from '../../schemas/training.ts';
+import type { EpochMetrics, TrainingResult } from '../../schemas/training.ts';
 import { breathe } from '../process/child-process.ts';
 import type { ShardSet } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
@@ -18,12 +18,14 @@ import {
   writeVariables,
   type TrainingState,
 } from './checkpoint.ts';
+import { createModel } from './create-model.ts';
+import { epochRows, type RowPool } from './epoch-rows.ts';
 import { emptySums, trainEpochs, type SplitReader } from './loop.ts';
 import { METHOD_OF } from './methods/index.ts';
-import { MultimodalModel } from './model.ts';
 import { createOptimizer } from './optimizers/index.ts';
 import { RateMeter } from './rate.ts';
 import { encodeSafetensors } from './safetensors.ts';
+import { writeStartingWeights } from './starting-weights.ts';
 import type { StepParts } from './step.ts';
 import { openTensorboard } from './tensorboard.ts';
 import { tensorflowFacts } from './tensorflow.ts';
@@ -32,13 +34,14 @@ import type { TrainModelInput } from './train-model.ts';
 export interface TrainSplitsInput extends TrainModelInput {
   readonly manifest: Pick<DatasetManifest, 'classNames' | 'normalisation'>;
   readonly splits: Readonly<Record<Split, ShardSet>>;
+  readonly pool: RowPool;
 }
 
 /** See `trainModel`. */
 export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResult> {
   const parts = createParts(input);
   try {
-    const state = await resumeState(input.store, input.spec, parts);
+    const state = await resumeState(input, parts);
     await follow(input, parts, state);
     return await finish(input, parts, state);
   } finally {
@@ -48,23 +51,21 @@ export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResu
 }
 
 function createParts({ spec, manifest }: TrainSplitsInput): StepParts {
-  const { training, modalities, seed } = spec;
+  const { training, modalities } = spec;
   const method = METHOD_OF[spec.method](training, modalities);
-  const model = new MultimodalModel({
-    modalities,
-    encoder: training.encoder,
-    fusion: method.fusion ?? training.fusion,
-    classes: manifest.classNames.length,
-    seed,
-  });
+  const model = createModel(spec, manifest.classNames.length);
   return { model, method, optimizer: createOptimizer(model.parameters.trainable, training.optimizer) };
 }
 
 /** The newest whole checkpoint's state, with its tensors put in place; or the beginning. */
-async function resumeState(store: Store, spec: TrainingSpec, parts: StepParts): Promise<TrainingState> {
+async function resumeState(
+  { store, spec, manifest }: TrainSplitsInput,
+  parts: StepParts,
+): Promise<TrainingState> {
   const { checkpoint, refused } = await newestCheckpoint(store, spec.trainingId);
   for (const reason of refused) process.stderr.write(`checkpoint passed over: ${reason}\n`);
   if (checkpoint === undefined) {
+    await writeStartingWeights(store, spec, manifest, parts.model);
     return { epoch: 0, stepInEpoch: 0, step: 0, sums: emptySums(spec), metrics: [], method: null };
   }
   const where = storePaths.checkpoint(spec.trainingId, checkpoint.state.step);
@@ -75,13 +76,18 @@ async function resumeState(store: Store, spec: TrainingSpec, parts: StepParts): 
 }
 
 async function follow(input: TrainSplitsInput, parts: StepParts, state: TrainingState): Promise<void> {
-  const { store, spec, manifest, splits, report, stopRequested } = input;
+  const { store, spec, manifest, splits, pool, report, stopRequested } = input;
   const { trainingId, training } = spec;
   const readerOf = (shards: ShardSet): SplitReader => {
     const options = { manifest, modalities: spec.modalities, cropPx: training.cropPx };
     return { rows: shards.rows, reader: new BatchReader(shards, options) };
   };
-  const stepsPerEpoch = trainingBatches(splits.train.rows, training.batchSize, spec.seed, 0).length;
+  const stepsPerEpoch = trainingBatches(
+    epochRows(pool, spec.seed, 0),
+    training.batchSize,
+    spec.seed,
+    0,
+  ).length;
   const total = stepsPerEpoch * training.epochs;
   const encode = () => {
     state.method = parts.method.state?.save() ?? null;
@@ -114,6 +120,7 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
       validation: readerOf(splits.validation),
       test: readerOf(splits.test),
     },
+    pool,
     state,
     onStep: async ({ loss }) => {
       report({

@@ -1,6 +1,8 @@
-/** What a run's config asks to be trained: one `TrainingSpec` for each method and seed. Pure. */
+/** What a run's config asks to be trained: one `TrainingSpec` for each method and seed, or a fine-tuning. Pure. */
 import { createHash } from 'node:crypto';
-import type { RunConfig } from '../../schemas/config.ts';
+import type { RunConfig, TrainingConfig } from '../../schemas/config.ts';
+import type { ModelVersion } from '../../schemas/retrain.ts';
+import { retrainConfigSchema } from '../../schemas/retrain-config.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 
 const HASH_CHARACTERS = 12;
@@ -15,20 +17,66 @@ export function trainingSpecs(
   dataset: { readonly name: string; readonly version: string },
 ): TrainingSpec[] {
   return [...new Set(config.training.methods)].flatMap((method) =>
-    [...new Set(config.training.seeds)].map((seed) => {
-      const rest = {
-        formatVersion: 1 as const,
+    [...new Set(config.training.seeds)].map((seed) =>
+      identified(config, {
+        formatVersion: 1,
         dataset: { name: dataset.name, version: dataset.version },
         modalities: config.extraction.modalities,
         method,
         seed,
         training: { ...config.training, methods: [method], seeds: [seed] },
         evaluation: config.evaluation,
-      };
-      const hash = createHash('sha256').update(canonicalJson(rest)).digest('hex').slice(0, HASH_CHARACTERS);
-      return { ...rest, trainingId: `${config.name}-${method}-s${String(seed)}-${hash}` };
-    }),
+      }),
+    ),
   );
+}
+
+/** Of the base learning rate, where the config does not say what a fine-tuning uses. */
+const FINE_TUNE_RATE_SHARE = 0.1;
+
+/**
+ * Training `from`'s model further on a snapshot, by the config's first method and seed, at a constant learning rate.
+ *
+ * @param dataset a version frozen from the stream, which says what is new
+ */
+export function fineTuneSpec(
+  config: RunConfig,
+  dataset: { readonly name: string; readonly version: string },
+  from: ModelVersion,
+): TrainingSpec {
+  const { fineTune } = config.stream?.retrain ?? retrainConfigSchema.parse({});
+  const method = config.training.methods[0]!;
+  const seed = config.training.seeds[0]!;
+  const training: TrainingConfig = {
+    ...config.training,
+    methods: [method],
+    seeds: [seed],
+    epochs: fineTune.epochs,
+    optimizer: {
+      ...config.training.optimizer,
+      learningRate: fineTune.learningRate ?? FINE_TUNE_RATE_SHARE * config.training.optimizer.learningRate,
+    },
+    schedule: { name: 'constant' },
+  };
+  return identified(config, {
+    formatVersion: 1,
+    dataset: { name: dataset.name, version: dataset.version },
+    modalities: config.extraction.modalities,
+    method,
+    seed,
+    training,
+    evaluation: config.evaluation,
+    fineTune: {
+      from: { trainingId: from.trainingId, sha256: from.weights.sha256 },
+      replayShare: fineTune.replayShare,
+    },
+  });
+}
+
+/** The same spec always has the same id, and another one another. */
+function identified(config: Pick<RunConfig, 'name'>, rest: Omit<TrainingSpec, 'trainingId'>): TrainingSpec {
+  const hash = createHash('sha256').update(canonicalJson(rest)).digest('hex').slice(0, HASH_CHARACTERS);
+  return { ...rest, trainingId: `${config.name}-${rest.method}-s${String(rest.seed)}-${hash}` };
 }
 
 /** JSON with sorted keys, so that the order in which a config was written does not matter. */

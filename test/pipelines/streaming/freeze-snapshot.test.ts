@@ -217,9 +217,7 @@ test('a base of other classes or another extraction is refused', async () => {
     await freezeSnapshot({ store, base: { ...base, ...other }, stream, newShards: [] });
   await expect(freeze({ classNames: ['odd', 'even'] })).rejects.toMatchObject({
     kind: 'config',
-    message: expect.stringContaining(
-      'classes: odd, even; the stream's: even, odd'.replace(''', "'"),
-    ) as string,
+    message: expect.stringContaining("classes: odd, even; the stream's: even, odd") as string,
   });
   await expect(freeze({ extractorVersion: 'another' })).rejects.toMatchObject({ kind: 'config' });
   await expect(freeze({ modalities: ['audio'] })).rejects.toMatchObject({ kind: 'config' });
