@@ -1,6 +1,6 @@
 /**
- * Records the histories that `replay.test.ts` replays: run it with `npx tsx test/workflows/record-histories.ts`
- * when a workflow is meant to take other steps than before, and say so in the commit.
+ * Records the histories that `replay.test.ts` replays: run it with
+ * `npx tsx test/workflows/record-histories.ts [names…]` when a workflow is meant to take other steps than before, and say so in the commit.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { MESSAGES, WORKFLOWS } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
 import { startTestServer } from '../support/temporal.ts';
 import { encodeHistory } from './recorded-history.ts';
-import { TRAINING, dataset, resumableTraining } from './scripts.ts';
+import { TRAINING, dataset, resumableTraining, retraining } from './scripts.ts';
 
 const FOLDER = new URL('./histories/', import.meta.url);
 const RUN = { storeUri: 'file:/nowhere', runId: 'recorded' };
@@ -58,6 +58,23 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
     input: { methods: ['joint', 'b-mm'], seeds: [0, 1] },
     during: pauseAndResume,
   },
+  retrain: {
+    type: WORKFLOWS.streamRetrain,
+    script: retraining({ hasModel: false, windows: 2, fineTuneMs: 1_000 }).script,
+    input: { methods: ['b-mm'], seeds: [0], model: 'm' },
+    during: async (handle) => {
+      await sleep(6_000);
+      await handle.signal(MESSAGES.closeWindow);
+      await sleep(2_000);
+      await handle.cancel();
+    },
+  },
+  'retrain-window': {
+    type: WORKFLOWS.retrainWindow,
+    script: retraining({ windows: 1, movedTo: 3, fineTuneMs: 3_000 }).script,
+    input: { model: 'm', window: 1 },
+    during: pauseAndResume,
+  },
 };
 
 async function pauseAndResume(handle: WorkflowHandle): Promise<void> {
@@ -86,7 +103,9 @@ async function record(client: Client, name: string, { type, input, during }: Rec
 const server = await startTestServer();
 try {
   await mkdir(FOLDER, { recursive: true });
+  const wanted = process.argv.slice(2);
   for (const [name, recording] of Object.entries(RECORDINGS)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
     await withScriptedWorkers(server.address, recording.script, async () => {
       await record(server.client, name, recording);
     });
