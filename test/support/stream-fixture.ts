@@ -111,7 +111,7 @@ export async function createStream(
   };
 }
 
-async function readLiveRows(store: Store, manifest: StreamManifest): Promise<LiveRow[]> {
+export async function readLiveRows(store: Store, manifest: StreamManifest): Promise<LiveRow[]> {
   const gone = new Set(manifest.superseded.map(({ shard, row }) => `${shard}#${String(row)}`));
   const live: LiveRow[] = [];
   for (const { entry, rowsPath } of manifest.shards) {
