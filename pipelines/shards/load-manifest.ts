@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { datasetManifestSchema, type DatasetManifest } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
+import type { DatasetReference } from '../../schemas/workflows.ts';
 import type { Store } from '../store/store.ts';
 
 /** @throws ModalmixError `input` when that version is not published, or its manifest is not one */
@@ -26,4 +27,12 @@ export async function loadManifest(store: Store, name: string, version: string):
     where: path,
     fix: 'Run the rebuild again with this version of Modalmix.',
   });
+}
+
+const datasetReferenceSchema = z.object({ name: z.string(), version: z.string() });
+
+/** The dataset version that the run's last rebuild published; undefined before the first one. */
+export async function findRunDataset(store: Store, runId: string): Promise<DatasetReference | undefined> {
+  const bytes = await store.find(storePaths.runDataset(runId));
+  return bytes === undefined ? undefined : datasetReferenceSchema.parse(JSON.parse(bytes.toString('utf8')));
 }
