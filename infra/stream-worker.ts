@@ -3,12 +3,15 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { pino, type Logger } from 'pino';
 import { loadConfig } from '../pipelines/config/load-config.ts';
+import { runIdOf } from '../pipelines/config/run-id.ts';
 import { createFfmpegExtractor } from '../pipelines/extraction/ffmpeg-extractor.ts';
+import { findRunDataset } from '../pipelines/shards/load-manifest.ts';
 import { openStore } from '../pipelines/store/store.ts';
 import { describeConnection, type KafkaConnection } from '../pipelines/streaming/connection.ts';
 import { runIngest } from '../pipelines/streaming/ingest.ts';
 import { StreamMetrics, serveMetrics, type StreamRole } from '../pipelines/streaming/metrics.ts';
-import { runSink } from '../pipelines/streaming/sink.ts';
+import { runSink, type SinkInput } from '../pipelines/streaming/sink.ts';
+import type { RunConfig } from '../schemas/config.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
 import { ensureKafka } from './kafka/ensure-kafka.ts';
 import { streamSettings } from './stream-settings.ts';
@@ -45,10 +48,17 @@ export async function runStreamWorker(options: StreamWorkerOptions): Promise<voi
   const common = { target, connect, metrics, log, signal };
   try {
     if (role === 'ingest') await runIngest({ ...common, extractor, allowedRoots, workerId });
-    else await runSink({ ...common, store: openStore(config.store), shares, writerId: workerId });
+    else await runSink({ ...common, ...(await sinkStore(config)), shares, writerId: workerId });
   } finally {
     await endpoint?.close();
   }
+}
+
+/** The store, and the version that the run's last rebuild published: one published later is known to the next sink. */
+async function sinkStore(config: RunConfig): Promise<Pick<SinkInput, 'store' | 'baseVersion'>> {
+  const store = openStore(config.store);
+  const base = await findRunDataset(store, runIdOf(config));
+  return { store, ...(base === undefined ? {} : { baseVersion: base.version }) };
 }
 
 export type UntilStopped = Pick<StreamWorkerOptions, 'role' | 'configFile' | 'workerId'>;

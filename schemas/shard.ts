@@ -18,7 +18,7 @@ import type { ExtractionConfig } from './config.ts';
 import { MODALITIES, type Modality } from './modality.ts';
 
 /** Part of every shard's key: raise it when the same clips would be written as other bytes. */
-export const SHARD_FORMAT_VERSION = 1;
+export const SHARD_FORMAT_VERSION = 2;
 
 export const SHARD_COLUMNS = {
   clipId: 'clip_id',
@@ -75,7 +75,10 @@ export function shardSchema({ classNames, extraction, extractorVersion }: ShardS
       new Utf8(),
       false,
       new Map([
-        ['note', 'of the media file; with a separate audio file: of "<its sha256>\\n<the audio file\'s>"'],
+        [
+          'note',
+          'of the media file; with a separate audio file: of "<its sha256>\\n<the audio file\'s>"; of a segment: of "<that>\\n<start in s>\\n<end in s, or end>"',
+        ],
       ]),
     ),
     new Field(

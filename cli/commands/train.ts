@@ -1,7 +1,6 @@
 /** `modalmix train` and `modalmix evaluate`: one stage alone, on the dataset that the last rebuild published. */
+import { findRunDataset } from '../../pipelines/shards/load-manifest.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { datasetReferenceSchema } from '../../schemas/manifest.ts';
-import { storePaths } from '../../schemas/names.ts';
 import {
   WORKFLOWS,
   workflowIds,
@@ -73,12 +72,12 @@ export async function publishedDataset(
   { store, runId }: Pick<PreparedRun, 'store' | 'runId'>,
   target: string,
 ): Promise<DatasetReference> {
-  const bytes = await store.find(storePaths.runDataset(runId));
-  if (bytes === undefined) {
+  const dataset = await findRunDataset(store, runId);
+  if (dataset === undefined) {
     throw new ModalmixError('config', 'its dataset has not been built', {
       where: target,
       fix: `Run "modalmix rebuild ${shellWord(target)}" first, or "modalmix run ${shellWord(target)}" for everything.`,
     });
   }
-  return datasetReferenceSchema.parse(JSON.parse(bytes.toString('utf8')));
+  return dataset;
 }

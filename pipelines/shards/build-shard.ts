@@ -17,7 +17,7 @@ import { findShard } from './shard-entries.ts';
 import type { ShardRow } from './shard-file.ts';
 import { asStored, ShardTally } from './shard-tally.ts';
 import { ShardWriter, type WrittenFile } from './shard-writer.ts';
-import { combineHashes, hashFile, NO_STAMP } from './source-hashes.ts';
+import { combineHashes, contentHash, hashFile, NO_STAMP } from './source-hashes.ts';
 
 export interface BuildShardInput {
   readonly store: Store;
@@ -124,7 +124,8 @@ async function writeRows(
       if (outcome === undefined) break;
       if ('row' in outcome) {
         const row = asStored(outcome.row, extraction.audio.storage);
-        const { clipId, label, group, sourceSha256 } = clip;
+        const { clipId, label, group } = clip;
+        const sourceSha256 = contentHash(clip.sourceSha256, clip);
         await writer.append({ clipId, label, split: line.split, group, sourceSha256, ...row });
         tally.add(label, row);
       } else quarantined.push(outcome.quarantined);

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { datasetManifestSchema, type DatasetManifest } from '../../schemas/manifest.ts';
+import {
+  datasetManifestSchema,
+  datasetReferenceSchema,
+  type DatasetManifest,
+  type DatasetReference,
+} from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
 
@@ -26,4 +31,10 @@ export async function loadManifest(store: Store, name: string, version: string):
     where: path,
     fix: 'Run the rebuild again with this version of Modalmix.',
   });
+}
+
+/** The dataset version that the run's last rebuild published; undefined before the first one. */
+export async function findRunDataset(store: Store, runId: string): Promise<DatasetReference | undefined> {
+  const bytes = await store.find(storePaths.runDataset(runId));
+  return bytes === undefined ? undefined : datasetReferenceSchema.parse(JSON.parse(bytes.toString('utf8')));
 }

@@ -98,9 +98,25 @@ export async function hashFile(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** A clip's source hash: its file's; with a separate audio file, of both hashes. */
+/** The hash of a clip's files: the only one's; with a separate audio file, of both hashes. */
 export function combineHashes(hashes: readonly string[]): string {
   return hashes.length === 1
     ? (hashes[0] ?? '')
     : createHash('sha256').update(hashes.join('\n')).digest('hex');
+}
+
+/**
+ * What a row was extracted from, the shards' `source_sha256`: the files' hash; of a segment, its times belong
+ * to it too.
+ *
+ * @param files see `combineHashes`
+ */
+export function contentHash(
+  files: string,
+  { startS = 0, endS }: { readonly startS?: number | undefined; readonly endS?: number | undefined },
+): string {
+  if (startS === 0 && endS === undefined) return files;
+  return createHash('sha256')
+    .update(`${files}\n${String(startS)}\n${String(endS ?? 'end')}`)
+    .digest('hex');
 }

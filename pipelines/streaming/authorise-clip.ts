@@ -2,13 +2,11 @@
  * From an event to a file that may be read: the scheme is allowed, the real path (after every symbolic
  * link) lies within an allowed root, it is a regular file and not too large. Nothing is opened before.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ModalmixError } from '../../schemas/errors.ts';
-import type { ClipEvent, DeadLetterCode } from '../../schemas/stream.ts';
+import type { DeadLetterCode } from '../../schemas/stream.ts';
 
 /** The event cannot be used, and sending it again unchanged would end the same way. */
 export class EventRejected extends Error {
@@ -99,25 +97,4 @@ function outside(uri: string): EventRejected {
 function isTransient(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'EMFILE' || code === 'ENFILE' || code === 'EIO' || code === 'ESTALE';
-}
-
-/** SHA-256 of a file, 64 hexadecimal digits. */
-export async function sha256OfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
-
-/**
- * What was extracted: the media file's own SHA-256; with a separate audio file that of both hashes, as in
- * the shards' `source_sha256`; of a segment, its times belong to it too.
- */
-export function contentHashOf(event: ClipEvent, mediaHash: string, audioHash: string | undefined): string {
-  const files = audioHash === undefined ? mediaHash : sha256(`${mediaHash}\n${audioHash}`);
-  if (event.startS === undefined && event.endS === undefined) return files;
-  return sha256(`${files}\n${String(event.startS ?? 0)}\n${String(event.endS ?? 'end')}`);
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

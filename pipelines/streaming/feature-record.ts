@@ -42,7 +42,7 @@ export interface FeatureRecord {
   readonly label: string;
   readonly split?: Split;
   readonly group?: string;
-  /** Identifies what was extracted: see `contentHashOf` in `authorise-clip.ts`. */
+  /** Identifies what was extracted: see `contentHash` in `source-hashes.ts`. */
   readonly contentHash: string;
   readonly extractionKey: string;
   /** RFC 3339. */

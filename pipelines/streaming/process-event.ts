@@ -5,13 +5,8 @@ import type { Clip } from '../../schemas/clip.ts';
 import { ModalmixError, isRetryable } from '../../schemas/errors.ts';
 import type { ClipEvent, DeadLetter } from '../../schemas/stream.ts';
 import { ClipUnusable, type Extractor } from '../extraction/extractor.ts';
-import {
-  EventRejected,
-  authoriseFile,
-  contentHashOf,
-  sha256OfFile,
-  type AllowedFiles,
-} from './authorise-clip.ts';
+import { combineHashes, contentHash, hashFile } from '../shards/source-hashes.ts';
+import { EventRejected, authoriseFile, type AllowedFiles } from './authorise-clip.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import { encodeFeatureRecord, extractionKeyOf } from './feature-record.ts';
 import type { Log } from './log.ts';
@@ -82,16 +77,16 @@ async function extractEvent(
   const path = await authoriseFile(event.uri, context.allowed);
   const audioPath =
     event.audioUri === undefined ? undefined : await authoriseFile(event.audioUri, context.allowed);
-  const mediaHash = await sha256OfFile(path);
+  const mediaHash = await hashFile(path);
   if (event.sha256 !== undefined && event.sha256 !== mediaHash) {
     throw new EventRejected(
       'hash-mismatch',
       `the file's SHA-256 is ${mediaHash}, the event says ${event.sha256}`,
     );
   }
-  const audioHash = audioPath === undefined ? undefined : await sha256OfFile(audioPath);
-  const contentHash = contentHashOf(event, mediaHash, audioHash);
-  const fingerprint = JSON.stringify([contentHash, event.label, event.split ?? null, event.group ?? null]);
+  const hashes = audioPath === undefined ? [mediaHash] : [mediaHash, await hashFile(audioPath)];
+  const content = contentHash(combineHashes(hashes), event);
+  const fingerprint = JSON.stringify([content, event.label, event.split ?? null, event.group ?? null]);
   if (context.isKnown(event.clipId, fingerprint)) return { kind: 'duplicate' };
   const started = performance.now();
   const features = await extractor.extract(
@@ -105,7 +100,7 @@ async function extractEvent(
     label: event.label,
     ...(event.split === undefined ? {} : { split: event.split }),
     ...(event.group === undefined ? {} : { group: event.group }),
-    contentHash,
+    contentHash: content,
     extractionKey: extractionKeyOf(target.extraction, extractor.version),
     sentAt: event.sentAt,
     source: message,

@@ -176,7 +176,7 @@ export class SinkState {
     const verdict = this.#index.judge({ clipId, label, split: record.split, contentHash, sentAtMs });
     if (verdict.kind === 'duplicate' || verdict.kind === 'outdated') return { as: verdict.kind };
     const split =
-      record.split ?? this.#index.splitOf(clipId, group) ?? chooseSplit(clipId, group, this.#shares);
+      this.#index.splitOf(clipId, group, record.split) ?? chooseSplit(clipId, group, this.#shares);
     const row: StreamRow = {
       clipId,
       label,
@@ -188,12 +188,14 @@ export class SinkState {
       offset: message.offset,
     };
     const place = await this.#append(split, row, record, message.size);
-    if (verdict.kind === 'supersedes') this.#superseded.push({ place: verdict.old.place, clipId });
+    const replaced = verdict.kind === 'supersedes' ? verdict.old.place : undefined;
+    if (replaced !== undefined) this.#superseded.push({ place: replaced, clipId });
     this.#index.set(clipId, {
       ...{ label, split, contentHash, sentAtMs, place },
       ...(group === undefined ? {} : { group }),
     });
-    return { as: verdict.kind === 'new' ? 'row' : 'supersedes', sentAtMs };
+    // A row that replaces one of the base's is not counted as a replacement: freezing drops the base's.
+    return { as: replaced === undefined ? 'row' : 'supersedes', sentAtMs };
   }
 
   async #append(split: Split, row: StreamRow, record: FeatureRecord, bytes: number): Promise<RowPlace> {

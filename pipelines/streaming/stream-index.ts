@@ -1,6 +1,6 @@
 /**
  * Which row counts for each clip: decides whether a record is new, a duplicate, outdated, or replaces the
- * row that is there. Rebuilt from the manifests when a sink starts.
+ * row that is there, and in which split it stands. Rebuilt from the manifests when a sink starts.
  */
 import type { Split } from '../../schemas/clip.ts';
 
@@ -16,7 +16,8 @@ export interface IndexedRow {
   readonly group?: string;
   readonly contentHash: string;
   readonly sentAtMs: number;
-  readonly place: RowPlace;
+  /** Absent: the row is the base version's, not the stream's. */
+  readonly place?: RowPlace;
 }
 
 export interface RowCandidate {
@@ -48,7 +49,7 @@ export class StreamIndex {
     const same =
       known.contentHash === candidate.contentHash &&
       known.label === candidate.label &&
-      (candidate.split === undefined || candidate.split === known.split);
+      (candidate.split === undefined || settle(candidate.split, known.split) === known.split);
     if (same) return { kind: 'duplicate' };
     if (candidate.sentAtMs < known.sentAtMs) return { kind: 'outdated' };
     return { kind: 'supersedes', old: known };
@@ -59,8 +60,21 @@ export class StreamIndex {
     if (row.group !== undefined && !this.#groups.has(row.group)) this.#groups.set(row.group, row.split);
   }
 
-  /** The split the clip has, or the one its group has: neither is ever spread over two. */
-  splitOf(clipId: string, group: string | undefined): Split | undefined {
-    return this.#rows.get(clipId)?.split ?? (group === undefined ? undefined : this.#groups.get(group));
+  /**
+   * The split the clip has, or the one its group has: neither is spread over two unless an event says so.
+   * @param named what the event says
+   */
+  splitOf(clipId: string, group: string | undefined, named: Split | undefined): Split | undefined {
+    const known =
+      this.#rows.get(clipId)?.split ?? (group === undefined ? undefined : this.#groups.get(group));
+    return named === undefined ? known : settle(named, known);
   }
+}
+
+/**
+ * `train` names the training list, from which the validation split is cut: what was set aside for validation
+ * stays there when the list is sent.
+ */
+function settle(named: Split, known: Split | undefined): Split {
+  return named === 'train' && known === 'validation' ? known : named;
 }

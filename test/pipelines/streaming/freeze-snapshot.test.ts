@@ -12,6 +12,7 @@ import { openShards } from '../../../pipelines/shards/shard-reader.ts';
 import { openStore, type Store } from '../../../pipelines/store/store.ts';
 import { encodeFeatureRecord, extractionKeyOf } from '../../../pipelines/streaming/feature-record.ts';
 import { freezeSnapshot } from '../../../pipelines/streaming/freeze-snapshot.ts';
+import { SILENT_LOG } from '../../../pipelines/streaming/log.ts';
 import { openSinkState } from '../../../pipelines/streaming/open-sink.ts';
 import type { StreamTarget } from '../../../pipelines/streaming/stream-target.ts';
 import { SPLITS, type Clip, type Split } from '../../../schemas/clip.ts';
@@ -58,7 +59,7 @@ async function publishStream(
 ): Promise<StreamManifest> {
   const target = targetOf();
   const state = await openSinkState({
-    ...{ store: into, target, writerId: 'test' },
+    ...{ store: into, target, writerId: 'test', log: SILENT_LOG },
     shares: { test: 0.3, validation: 0.2 },
   });
   let offset = 0;
