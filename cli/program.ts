@@ -1,6 +1,7 @@
 /** The command line of `modalmix`. */
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
+import { modelsCommand } from './models.ts';
 import { openScreen, type Screen } from './screens/screen.ts';
 import { infraCommand, streamCommand, type RunCommand } from './stream.ts';
 
@@ -170,6 +171,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   };
   infraCommand(program, performStream);
   streamCommand(program, performStream);
+  modelsCommand(program, performStream);
 
   try {
     await program.parseAsync([...argv], { from: 'user' });

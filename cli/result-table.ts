@@ -1,6 +1,7 @@
 /** The table of methods × accuracy, for a terminal. Pure. */
 import { MODALITIES } from '../schemas/modality.ts';
 import type { Spread, Summary } from '../schemas/summary.ts';
+import { textTable } from './text-table.ts';
 
 /** Accuracies on the test split in percent, mean ± deviation over the seeds. */
 export function resultTable(summary: Summary): string {
@@ -12,17 +13,8 @@ export function resultTable(summary: Summary): string {
     ...modalities.map((modality) => percent(row.branches[modality])),
     row.seeds.join(' '),
   ]);
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...rows].map((cells) => (cells[column] ?? '').length)),
-  );
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ');
   const title = `Test accuracy in %, ${String(summary.testClips)} clips, ${String(summary.classes)} classes`;
-  return [title, line(header), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join(
-    '\n',
-  );
+  return `${title}\n${textTable({ header, rows })}`;
 }
 
 function percent(spread: Spread | undefined): string {

@@ -165,7 +165,8 @@ export async function listModels(store: Store): Promise<string[]> {
   return [...new Set(names)].sort();
 }
 
-async function knownModels(store: Store): Promise<string> {
+/** The models there are, as a sentence. */
+export async function knownModels(store: Store): Promise<string> {
   const models = await listModels(store);
   return models.length === 0 ? 'No model is registered in this store.' : `Models: ${models.join(', ')}.`;
 }

@@ -12,9 +12,9 @@ import {
 } from '../../../pipelines/models/registry.ts';
 import { openStore, type Store } from '../../../pipelines/store/store.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import { currentModelSchema, type ModelMove, type RetrainWindow } from '../../../schemas/retrain.ts';
+import { currentModelSchema, type ModelMove } from '../../../schemas/retrain.ts';
 import { newFolder } from '../shards/fixtures.ts';
-import { newVersion } from './made-up-history.ts';
+import { newVersion, windowOf } from './made-up-history.ts';
 
 const MODEL = 'emotions';
 const NOW = new Date('2026-05-01T10:00:00Z');
@@ -182,27 +182,11 @@ describe('a rollback', () => {
 
 describe('the windows of a model', () => {
   it('are listed by number, without the copies of the stream manifest beside them', async () => {
-    const counts = { rows: 0, superseded: 0, duplicates: 0, outdated: 0, foreign: 0, deadLetters: 0 };
-    const windowOf = (number: number): RetrainWindow => ({
-      formatVersion: 1,
-      model: MODEL,
-      number,
-      reason: 'clips',
-      openedAt: NOW.toISOString(),
-      closedAt: NOW.toISOString(),
-      dataset: 'clips',
-      extractionKey: 'key',
-      from: { generation: number - 1, counts },
-      to: { generation: number, counts },
-      newShards: [],
-      newClips: 0,
-      manifest: storePaths.retrainWindowManifest(MODEL, number),
-    });
     for (const number of [10, 2]) {
-      const window = windowOf(number);
+      const window = windowOf(MODEL, number);
       await store.create(storePaths.retrainWindow(MODEL, number), JSON.stringify(window));
       await store.put(window.manifest, '{}');
     }
-    expect(await listWindows(store, MODEL)).toEqual([windowOf(2), windowOf(10)]);
+    expect(await listWindows(store, MODEL)).toEqual([windowOf(MODEL, 2), windowOf(MODEL, 10)]);
   });
 });
