@@ -14,6 +14,10 @@ interface RunFlags extends CommonFlags {
   readonly detach?: boolean;
 }
 
+interface DemoFlags extends RunFlags {
+  readonly stream?: boolean;
+}
+
 interface WorkerFlags extends CommonFlags {
   readonly queues: string;
   readonly slots?: string;
@@ -156,12 +160,19 @@ export async function main(argv: readonly string[]): Promise<number> {
   command(
     'demo',
     'the whole job on embedded data: spoken and drawn digits',
-    async (_args, flags: RunFlags, screen) => {
+    async (_args, flags: DemoFlags, screen) => {
+      if (flags.stream === true) {
+        const { demoStream } = await import('./commands/demo-stream.ts');
+        await demoStream(screen);
+        return undefined;
+      }
       const { demo } = await import('./commands/demo.ts');
       await demo(flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .option('--stream', 'the same kept trained: clips arrive on Kafka, the model learns them');
 
   const performStream: RunCommand = async (called, action) => {
     await perform(called, async (screen) => {

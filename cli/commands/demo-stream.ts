@@ -5,17 +5,18 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { readHistory } from '../../pipelines/models/history.ts';
 import { findOutcome, listWindows } from '../../pipelines/models/windows.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import { MESSAGES, workflowIds } from '../../schemas/workflows.ts';
 import { progressOf, unwrapFailure } from '../follow.ts';
+import { versionsText } from '../model-text.ts';
 import { prepareRun, type PreparedRun } from '../prepare-run.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect, type Session } from '../session.ts';
 import { BATCHES, arrivingBatch } from '../stream-demo/arriving-clips.ts';
-import { showModel } from './models.ts';
 import { modelNameOf, startRetraining } from './retrain.ts';
 import { run } from './run.ts';
 import { ensureParts } from './stream.ts';
@@ -49,7 +50,8 @@ export async function demoStream(screen: Screen, configFile = DEMO_CONFIG): Prom
   });
   try {
     await Promise.race([workers, streamBatches(prepared, session, screen)]);
-    await showModel(prepared.store, modelNameOf(prepared), screen);
+    screen.close();
+    screen.say(`\n${versionsText(await readHistory(prepared.store, modelNameOf(prepared)))}`);
     const report = await prepared.store.localFile(storePaths.modelReport(modelNameOf(prepared)));
     screen.say(`\nThe model's history: ${report}`);
     screen.event('finished', { runId: prepared.runId, model: modelNameOf(prepared), report });
