@@ -2,7 +2,7 @@
  * The whole of streaming as a person has it: commands, the real broker, the real Temporal server. 200 events in
  * three batches become three windows, while one part after the other is struck down.
  */
-import { cp } from 'node:fs/promises';
+import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -47,6 +47,7 @@ const batches: ArrivingBatch[] = [];
 beforeAll(async () => {
   project = await createProject();
   root = join(project.folder, 'arriving');
+  await mkdir(root);
   store = project.store('store');
   configFile = await project.config('stream', {
     ...tinyConfig('', 'store', {
@@ -93,7 +94,7 @@ async function send(batch: ArrivingBatch): Promise<void> {
 /** Strikes at a moment between 0 and `withinMs` from now, again until something was there to be struck. */
 async function strike(what: string, pids: () => number[], withinMs = 1_500): Promise<void> {
   await sleep(Math.random() * withinMs);
-  await until(`${what} to strike`, () => killAll(pids()) > 0);
+  await until(`${what} to strike`, () => killAll(pids()) > 0, workers);
 }
 
 const home = () => process.env[ENVIRONMENT.home] ?? '';
