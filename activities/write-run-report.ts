@@ -1,4 +1,4 @@
-import { gatherProvenance } from '../pipelines/evaluation/report/provenance.ts';
+import { describeEngine, gatherProvenance } from '../pipelines/evaluation/report/provenance.ts';
 import { writeReport } from '../pipelines/evaluation/report/write-report.ts';
 import { loadManifest } from '../pipelines/shards/load-manifest.ts';
 import type { Store } from '../pipelines/store/store.ts';
@@ -39,7 +39,6 @@ export async function reportOf(
   const trainings = trainingSpecs(config, dataset);
   const first = await store.get(storePaths.trainingResult(trainings[0]?.trainingId ?? ''));
   const { environment } = trainingResultSchema.parse(JSON.parse(first.toString('utf8')));
-  const engine = `TensorFlow ${environment.tensorflow} on the ${environment.engine}, ${String(environment.threads)} threads`;
   await writeReport({
     store,
     runId,
@@ -47,7 +46,7 @@ export async function reportOf(
     config,
     trainings,
     manifest: await loadManifest(store, dataset.name, dataset.version),
-    provenance: await gatherProvenance(engine, `modalmix report ${runId}`),
+    provenance: await gatherProvenance(describeEngine(environment), `modalmix report ${runId}`),
   });
   return { report: storePaths.report(runId), summary: storePaths.summary(runId) };
 }

@@ -1,5 +1,6 @@
 /** Versions of a model for a terminal. Pure. */
 import type { ModelHistory } from '../pipelines/models/history.ts';
+import { verdictOf } from '../pipelines/models/verdict.ts';
 import { MODALITIES } from '../schemas/modality.ts';
 import type { Drift, ModelComparison, ModelMove, ModelVersion } from '../schemas/retrain.ts';
 import { textTable } from './text-table.ts';
@@ -135,9 +136,8 @@ function driftText(drift: Drift, classNames: readonly string[]): string {
   return `${byModality}\n\n${byClass}\nClass distance (total variation): ${classDistance.toFixed(3)}`;
 }
 
-function verdict({ decision }: ModelVersion): string {
-  if (decision === undefined) return '–';
-  return decision.promoted ? 'promoted' : 'rejected';
+function verdict(version: ModelVersion): string {
+  return verdictOf(version) || '–';
 }
 
 /** `2026-05-01 10:00`, UTC. */

@@ -12,7 +12,7 @@ type Action = (
   screen: Screen,
 ) => Promise<void>;
 
-/** Adds `models list|show|promote|rollback`. */
+/** Adds `models list|show|promote|rollback|report`. */
 export function modelsCommand(program: Command, run: RunCommand): void {
   const models = program.command('models').description('versions of a model, and which one is current');
   const add = (words: string, description: string, action: Action) =>
@@ -55,4 +55,7 @@ export function modelsCommand(program: Command, run: RunCommand): void {
       await undo(model!, flags, screen);
     },
   ).option('--reason <text>', 'kept in the log of moves');
+  add('report <model>', "write the page of a model's history", async ({ report }, [model], flags, screen) => {
+    await report(model!, flags, screen);
+  });
 }

@@ -80,6 +80,14 @@ export async function undo(model: string, flags: ModelsFlags, screen: Screen): P
   tellMove(await rollback(store, { model, reason: flags.reason ?? REASON, now: new Date() }), true, screen);
 }
 
+export async function report(model: string, flags: ModelsFlags, screen: Screen): Promise<void> {
+  const store = await storeOf(flags);
+  const { writeModelsReport } = await import('../../pipelines/models/report/write-report.ts');
+  const file = await store.localFile(await writeModelsReport({ store, model }));
+  screen.say(`Report: ${file}`);
+  screen.event('report', { model, report: file });
+}
+
 function tellMove(move: ModelMove, moved: boolean, screen: Screen): void {
   if (moved) {
     const before = move.from === undefined ? '' : `, before it ${String(move.from)}`;

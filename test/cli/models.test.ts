@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listMoves, readCurrent } from '../../pipelines/models/registry.ts';
 import type { Store } from '../../pipelines/store/store.ts';
@@ -81,6 +82,14 @@ describe('modalmix models', () => {
     expect(stdout).toMatch(/^audio +1\.000 +0\.800 +1\.300 +1\.700$/mu);
     expect(stdout).toMatch(/4 → 5 +promote +sounds worse in the demo room$/mu);
     expect((await run('show', 'emotions', '1')).stdout).toContain('from      scratch');
+  });
+
+  it('report writes the page and says where', async () => {
+    const [written] = events((await run('report', 'emotions', '--json')).stdout);
+    expect(written).toMatchObject({ event: 'report', model: 'emotions' });
+    const page = await readFile(String(written?.['report']), 'utf8');
+    expect(page).toContain('Version 5 is current: 78.0 % on 240 held-out clips when it was judged.');
+    expect(page).toContain('modalmix models report emotions');
   });
 
   it('rollback and promote move what is current, with the reason in the log', async () => {

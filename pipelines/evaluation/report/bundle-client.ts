@@ -1,19 +1,24 @@
-/** The page's script: `client/main.ts` with the parts of ECharts it uses, as one minified file. */
+/** A page's script: its `client/main.ts` with the parts of ECharts it uses, as one minified file. */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { ModalmixError } from '../../../schemas/errors.ts';
 
-let bundled: Promise<string> | undefined;
+const bundled = new Map<string, Promise<string>>();
 
-/** Bundled once a process. */
-export async function bundleClient(): Promise<string> {
-  bundled ??= bundle();
-  return await bundled;
+/**
+ * Bundled once a process.
+ *
+ * @param entry URL of the page's `client/main.ts`
+ */
+export async function bundleClient(entry: URL): Promise<string> {
+  const script = bundled.get(entry.href) ?? bundle(entry);
+  bundled.set(entry.href, script);
+  return await script;
 }
 
-async function bundle(): Promise<string> {
+async function bundle(entry: URL): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('client/main.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(entry)],
     bundle: true,
     minify: true,
     write: false,

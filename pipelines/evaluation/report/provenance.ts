@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { Provenance } from '../../../schemas/summary.ts';
+import type { TrainingResult } from '../../../schemas/training.ts';
 
 const PACKAGE_FILE = new URL('../../../package.json', import.meta.url);
 
@@ -15,6 +16,11 @@ const PACKAGE_FILE = new URL('../../../package.json', import.meta.url);
  */
 export async function gatherProvenance(engine: string, command: string): Promise<Provenance> {
   return { codeVersion: await codeVersion(), engine, machine: machine(), command };
+}
+
+/** TensorFlow's version and device in words, as training noted them. */
+export function describeEngine({ tensorflow, engine, threads }: TrainingResult['environment']): string {
+  return `TensorFlow ${tensorflow} on the ${engine}, ${String(threads)} threads`;
 }
 
 async function codeVersion(): Promise<string> {

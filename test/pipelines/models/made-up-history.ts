@@ -75,7 +75,9 @@ export function driftOf(classNames: readonly string[], strength: number): Drift 
   return {
     classCounts: {
       old: classNames.map(() => 100),
-      new: classNames.map((_, k) => Math.round(20 * (1 + (strength * (k - (classes - 1) / 2)) / classes))),
+      new: classNames.map((_, k) =>
+        Math.max(1, Math.round(20 * (1 + (strength * (k - (classes - 1) / 2)) / classes))),
+      ),
     },
     classDistance: 0.1 * strength,
     inputs: {

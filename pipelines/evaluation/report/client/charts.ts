@@ -55,6 +55,39 @@ export function tip(title: string, lines: readonly (readonly [string, string])[]
   return box;
 }
 
+/** An axis of named places, along the bottom. */
+export function categoryAxis(
+  theme: Theme,
+  data: readonly (string | number)[],
+  name?: string,
+): Record<string, unknown> {
+  return {
+    type: 'category',
+    data,
+    ...(name === undefined
+      ? {}
+      : {
+          name,
+          nameLocation: 'middle',
+          nameGap: 26,
+          nameTextStyle: { color: theme.quiet, fontSize: 12 },
+        }),
+    axisLabel: { color: theme.quiet, fontSize: 12 },
+    axisLine: { lineStyle: { color: theme.line } },
+    axisTick: { show: false },
+  };
+}
+
+/** An axis of numbers, at the left. */
+export function valueAxis(theme: Theme, format?: (value: number) => string): Record<string, unknown> {
+  return {
+    type: 'value',
+    splitNumber: 4,
+    splitLine: { lineStyle: { color: theme.faint } },
+    axisLabel: { color: theme.quiet, fontSize: 12, ...(format === undefined ? {} : { formatter: format }) },
+  };
+}
+
 export function tooltipStyle(theme: Theme): Record<string, unknown> {
   return {
     confine: true,
@@ -76,6 +109,8 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   if (text !== undefined) made.textContent = text;
   return made;
 }
+
+export const wholePercent = (share: number): string => `${String(Math.round(100 * share))} %`;
 
 export function percent(share: number | null | undefined): string {
   return share === null || share === undefined ? '–' : `${(100 * share).toFixed(1)} %`;

@@ -1,10 +1,9 @@
-/** UMAP scatter plots of the training shown, and the legend of the classes. */
+/** UMAP scatter plots of the training shown. */
 import type { LayoutPoints, ReportData } from '../report-data.ts';
-import { drawChart, element, tip, tooltipStyle } from './charts.ts';
-import { isClassChosen, shownTraining, toggleClass } from './state.ts';
-import { classMark, currentTheme, onThemeChange, type Theme } from './theme.ts';
+import { drawChart, tip, tooltipStyle } from './charts.ts';
+import { isClassChosen, shownTraining } from './state.ts';
+import { classMark, type Theme } from './theme.ts';
 
-const SVG = 'http://www.w3.org/2000/svg';
 /** Room beside the outermost points, in the layout's own units of 0…1000. */
 const MARGIN = 40;
 
@@ -57,37 +56,4 @@ function seriesOf(k: number, points: LayoutPoints, theme: Theme, width: number):
     z: chosen ? 3 : 2,
     emphasis: { scale: 1.6, itemStyle: { opacity: 1 } },
   };
-}
-
-/** A button a class, with the mark it has in the plots. */
-export function listClasses(data: ReportData): void {
-  const list = document.querySelector('[data-class-legend]');
-  if (list === null) return;
-  const marks: SVGPathElement[] = [];
-  data.classNames.forEach((name, k) => {
-    const button = element('button', { type: 'button', 'aria-pressed': 'false', title: name });
-    const svg = document.createElementNS(SVG, 'svg');
-    svg.setAttribute('viewBox', '0 0 12 12');
-    svg.setAttribute('width', '12');
-    svg.setAttribute('height', '12');
-    svg.setAttribute('aria-hidden', 'true');
-    const path = document.createElementNS(SVG, 'path');
-    svg.append(path);
-    marks.push(path);
-    button.append(svg, element('span', {}, name));
-    button.addEventListener('click', () => {
-      button.setAttribute('aria-pressed', String(toggleClass(k)));
-    });
-    list.append(button);
-  });
-  const paint = (): void => {
-    const theme = currentTheme();
-    marks.forEach((path, k) => {
-      const { colour, symbol } = classMark(k, theme);
-      path.setAttribute('d', symbol.svg);
-      path.setAttribute('fill', colour);
-    });
-  };
-  paint();
-  onThemeChange(paint);
 }

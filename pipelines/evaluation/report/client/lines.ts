@@ -1,6 +1,6 @@
 /** Line charts over epochs: accuracy, loss, ρ, λ and k, one colour a method, mean over the seeds. */
 import type { ReportData, Series, TrainingCurves } from '../report-data.ts';
-import { drawChart, percent, tip, tooltipStyle } from './charts.ts';
+import { categoryAxis, drawChart, percent, tip, tooltipStyle, valueAxis, wholePercent } from './charts.ts';
 import type { Option } from './echarts.ts';
 import { isMethodShown } from './state.ts';
 import type { Theme } from './theme.ts';
@@ -14,6 +14,7 @@ interface LineSource {
   readonly names: readonly [string, string];
   readonly format: (value: number | null | undefined) => string;
   readonly axis: Readonly<Record<string, unknown>>;
+  readonly axisFormat?: (value: number) => string;
   /** A level to compare with, drawn as a thin line. */
   readonly reference?: number | undefined;
 }
@@ -33,12 +34,7 @@ interface MeanPoint {
 
 const plain = (value: number | null | undefined): string =>
   value === null || value === undefined ? '–' : value.toFixed(3);
-const accuracyAxis = {
-  min: 0,
-  max: 1,
-  interval: 0.25,
-  axisLabel: { formatter: (value: number) => `${String(Math.round(100 * value))} %` },
-};
+const accuracyAxis = { min: 0, max: 1, interval: 0.25 };
 
 const BALANCE = [
   ['rho', { symbol: 'ρ', axis: { min: 0 }, reference: 1 }],
@@ -58,6 +54,7 @@ export function drawLines(data: ReportData): void {
       names: ['test', 'train'],
       format: percent,
       axis: accuracyAxis,
+      axisFormat: wholePercent,
     });
   }
   draw(data, {
@@ -156,28 +153,15 @@ function optionOf(
   return {
     grid: { left: 4, right: 14, top: 14, bottom: 26, containLabel: true },
     xAxis: {
-      type: 'category',
-      data: epochs,
+      ...categoryAxis(theme, epochs, 'epoch'),
       boundaryGap: few,
-      name: 'epoch',
-      nameLocation: 'middle',
-      nameGap: 26,
-      nameTextStyle: { color: theme.quiet, fontSize: 12 },
       axisLabel: {
         color: theme.quiet,
         fontSize: 12,
         interval: (i: number) => isEpochNamed(i, epochs.length),
       },
-      axisLine: { lineStyle: { color: theme.line } },
-      axisTick: { show: false },
     },
-    yAxis: {
-      type: 'value',
-      splitNumber: 4,
-      splitLine: { lineStyle: { color: theme.faint } },
-      ...source.axis,
-      axisLabel: { color: theme.quiet, fontSize: 12, ...(source.axis['axisLabel'] as object | undefined) },
-    },
+    yAxis: { ...valueAxis(theme, source.axisFormat), ...source.axis },
     tooltip: {
       ...tooltipStyle(theme),
       trigger: 'axis',

@@ -1,7 +1,8 @@
 /** The report's script: draws the charts from the page's JSON block and listens to its controls. */
 import type { ReportData } from '../report-data.ts';
+import { listClasses } from './class-legend.ts';
 import { drawConfusion } from './confusion.ts';
-import { drawLayouts, listClasses } from './layouts.ts';
+import { drawLayouts } from './layouts.ts';
 import { drawLines } from './lines.ts';
 import { drawRobustness } from './robustness.ts';
 import { listenToMethodChips, listenToTrainingChoices } from './state.ts';

@@ -1,6 +1,6 @@
 /** Bars of the fused accuracy with one modality disturbed. */
 import type { ReportData } from '../report-data.ts';
-import { drawChart, percent, tip, tooltipStyle } from './charts.ts';
+import { categoryAxis, drawChart, percent, tip, tooltipStyle, valueAxis, wholePercent } from './charts.ts';
 import { isMethodShown } from './state.ts';
 import { offerValues } from './value-table.ts';
 
@@ -12,24 +12,13 @@ export function drawRobustness({ robustness, methods: order }: ReportData): void
     drawChart(key, (theme, { width }) => ({
       grid: { left: 4, right: 6, top: 14, bottom: 4, containLabel: true },
       xAxis: {
-        type: 'category',
-        data: conditions.map((name) => name.replace(' ', width < 420 ? '\n' : ' ')),
+        ...categoryAxis(
+          theme,
+          conditions.map((name) => name.replace(' ', width < 420 ? '\n' : ' ')),
+        ),
         axisLabel: { color: theme.quiet, fontSize: 12, interval: 0, lineHeight: 15 },
-        axisLine: { lineStyle: { color: theme.line } },
-        axisTick: { show: false },
       },
-      yAxis: {
-        type: 'value',
-        min: 0,
-        max: 1,
-        interval: 0.25,
-        axisLabel: {
-          color: theme.quiet,
-          fontSize: 12,
-          formatter: (value: number) => `${String(Math.round(100 * value))} %`,
-        },
-        splitLine: { lineStyle: { color: theme.faint } },
-      },
+      yAxis: { ...valueAxis(theme, wholePercent), min: 0, max: 1, interval: 0.25 },
       tooltip: {
         ...tooltipStyle(theme),
         trigger: 'axis',

@@ -1,7 +1,7 @@
 import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportData } from '../report-data.ts';
-import { chartPanel, sectionHeading, trainingChoice } from './parts.ts';
+import { chartPanel, classLegend, sectionHeading, trainingChoice } from './parts.ts';
 
 /** UMAP of each modality's features and of the fused ones, both splits (the paper's Figures 4–5). */
 export function layoutsSection(data: ReportData): Html {
@@ -21,10 +21,7 @@ export function layoutsSection(data: ReportData): Html {
         : markup`<p class="note">To keep the page small, a plot shows ${data.layoutLimit} of its clips; the Arrow file has them all.</p>`
     }
     ${trainingChoice(data.layouts, data.shown)}
-    <fieldset class="classes">
-      <legend>Classes: choose some to pick them out</legend>
-      <div class="class-list" data-class-legend></div>
-    </fieldset>
+    ${classLegend()}
     ${spaces.length === 0 ? markup`<p class="note">There were too few training clips for a layout.</p>` : undefined}
     <div class="panels layouts">
       ${spaces.map(

@@ -70,6 +70,14 @@ export function trainingChoice(
   >`;
 }
 
+/** The script fills in a button a class. */
+export function classLegend(): Html {
+  return markup`<fieldset class="classes">
+    <legend>Classes: choose some to pick them out</legend>
+    <div class="class-list" data-class-legend></div>
+  </fieldset>`;
+}
+
 export function selectedIf(selected: boolean): Html | undefined {
   return selected ? markup` selected` : undefined;
 }
