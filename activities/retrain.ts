@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runComparison } from '../pipelines/models/compare-models.ts';
 import { openModel as openModelStage, readTrainingSpec } from '../pipelines/models/open-model.ts';
-import { readCurrent } from '../pipelines/models/registry.ts';
-import { writeModelsReport } from '../pipelines/models/report/write-models-report.ts';
+import { recordText } from '../pipelines/models/records.ts';
+import { findVersion, readCurrent } from '../pipelines/models/registry.ts';
+import { writeModelsReport } from '../pipelines/models/report/write-report.ts';
 import {
   candidateSpec,
   decideWindow as decideWindowStage,
-  requireVersion,
   retrainConfigOf,
   startWindow,
   type WindowWork,
@@ -115,7 +115,7 @@ export async function compareModels(services: Services, input: CompareModelsInpu
     const { store, model, window } = work;
     const path = storePaths.retrainWindowComparison(model, window, input.against);
     if (await store.exists(path)) return;
-    const against = await requireVersion(store, model, input.against);
+    const against = await findVersion(store, model, input.against);
     const judged: WindowComparison = await runComparison({
       storeUri: input.storeUri,
       dataset: input.dataset,
@@ -124,7 +124,7 @@ export async function compareModels(services: Services, input: CompareModelsInpu
       signal,
       onProgress,
     });
-    await store.put(path, `${JSON.stringify(judged, null, 2)}\n`);
+    await store.put(path, recordText(judged));
   });
 }
 

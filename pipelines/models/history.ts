@@ -3,7 +3,8 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import type { ModelMove, ModelVersion, RetrainWindow } from '../../schemas/retrain.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
-import { knownModels, listMoves, listVersions, listWindows } from './registry.ts';
+import { knownModels, listMoves, listVersions } from './registry.ts';
+import { listWindows } from './windows.ts';
 
 export interface ModelHistory {
   readonly model: string;

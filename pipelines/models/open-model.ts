@@ -6,7 +6,7 @@ import type { ModelVersion } from '../../schemas/retrain.ts';
 import { trainingResultSchema, trainingSpecSchema, type TrainingSpec } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
-import { readJson } from './read-json.ts';
+import { findRecord } from './records.ts';
 import { moveCurrent, readCurrent, registerVersion } from './registry.ts';
 
 export interface OpenModelInput {
@@ -31,7 +31,7 @@ export async function openModel(input: OpenModelInput): Promise<ModelVersion> {
   if (current !== undefined) return current.version;
   const spec = trainingSpecs(config, dataset)[0];
   if (spec === undefined) throw new ModalmixError('config', 'the run trains nothing', { where: config.name });
-  const version = await registerVersion(store, { ...(await versionOf(store, model, spec)) }, now);
+  const version = await registerVersion(store, await versionOf(store, model, spec), now);
   await moveCurrent(store, {
     model,
     to: version.version,
@@ -45,7 +45,7 @@ export async function openModel(input: OpenModelInput): Promise<ModelVersion> {
 /** What a version record says of a complete training. */
 export async function versionOf(store: Store, model: string, spec: TrainingSpec) {
   const path = storePaths.trainingResult(spec.trainingId);
-  const result = await readJson(store, path, trainingResultSchema);
+  const result = await findRecord(store, path, trainingResultSchema);
   if (result === undefined) {
     throw new ModalmixError('input', 'the training is not complete', {
       where: path,
@@ -63,7 +63,7 @@ export async function versionOf(store: Store, model: string, spec: TrainingSpec)
 /** The full spec of a training, as it was stored when it began. */
 export async function readTrainingSpec(store: Store, trainingId: string): Promise<TrainingSpec> {
   const path = storePaths.runConfig(trainingId);
-  const spec = await readJson(store, path, trainingSpecSchema);
+  const spec = await findRecord(store, path, trainingSpecSchema);
   if (spec !== undefined) return spec;
   throw new ModalmixError('input', 'the training of a registered model is gone', {
     where: path,

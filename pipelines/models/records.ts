@@ -22,6 +22,20 @@ export async function listRecords<T>(store: Store, folder: string, schema: z.Zod
   );
 }
 
+/**
+ * A JSON file of the store, parsed; undefined when there is none.
+ *
+ * @throws ModalmixError `input` when it does not fit its schema
+ */
+export async function findRecord<T>(
+  store: Store,
+  path: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  const bytes = await store.find(path);
+  return bytes === undefined ? undefined : parseRecord(bytes, schema, path);
+}
+
 /** @returns false when the record's place is taken */
 export async function createRecord(store: Store, path: string, record: unknown): Promise<boolean> {
   return await store.create(path, recordText(record));

@@ -6,11 +6,9 @@
 import {
   modelMoveSchema,
   modelVersionSchema,
-  retrainWindowSchema,
   type CurrentModel,
   type ModelMove,
   type ModelVersion,
-  type RetrainWindow,
 } from '../../schemas/retrain.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
@@ -152,11 +150,6 @@ export async function listVersions(store: Store, model: string): Promise<ModelVe
 /** By rising number: the last one says what is current. */
 export async function listMoves(store: Store, model: string): Promise<ModelMove[]> {
   return await listRecords(store, storePaths.modelMoves(model), modelMoveSchema);
-}
-
-/** By rising number; a window whose training is not done yet has no version that names it. */
-export async function listWindows(store: Store, model: string): Promise<RetrainWindow[]> {
-  return await listRecords(store, storePaths.retrainWindows(model), retrainWindowSchema);
 }
 
 /** Names of the models that have a version or a window, sorted. */

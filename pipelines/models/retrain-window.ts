@@ -18,8 +18,8 @@ import { freezeSnapshot } from '../streaming/freeze-snapshot.ts';
 import { fineTuneSpec } from '../training/training-spec.ts';
 import { applyGate } from './gate.ts';
 import { versionOf } from './open-model.ts';
-import { readJson } from './read-json.ts';
-import { listVersions, moveCurrent, readCurrent, registerVersion } from './registry.ts';
+import { createRecord, findRecord, recordText } from './records.ts';
+import { findVersion, listVersions, moveCurrent, readCurrent, registerVersion } from './registry.ts';
 import { findOutcome, readWindowManifest, requireWindow } from './windows.ts';
 
 export interface WindowWork {
@@ -46,7 +46,7 @@ export async function startWindow(
 ): Promise<WindowStart> {
   const { store, model } = work;
   const path = storePaths.retrainWindowStart(model, work.window);
-  const before = await readJson(store, path, windowStartSchema);
+  const before = await findRecord(store, path, windowStartSchema);
   if (before !== undefined) return before;
   const window = await requireWindow(store, model, work.window);
   const current = await requireCurrent(store, model);
@@ -62,8 +62,8 @@ export async function startWindow(
     parent: current.version,
     newTrainClips: newTrainClips(snapshot),
   };
-  await store.create(path, JSON.stringify(start));
-  return (await readJson(store, path, windowStartSchema)) ?? start;
+  await createRecord(store, path, start);
+  return (await findRecord(store, path, windowStartSchema)) ?? start;
 }
 
 function newTrainClips({ shards, snapshot }: DatasetManifest): number {
@@ -79,7 +79,7 @@ export async function candidateSpec(
   dataset: WindowStart['dataset'],
   parent: number,
 ): Promise<TrainingSpec> {
-  return fineTuneSpec(work.config, dataset, await requireVersion(work.store, work.model, parent));
+  return fineTuneSpec(work.config, dataset, await findVersion(work.store, work.model, parent));
 }
 
 export interface DecideInput extends WindowWork {
@@ -104,7 +104,7 @@ export async function decideWindow(input: DecideInput): Promise<WindowOutcome | 
       ...{ formatVersion: 1, model, window, finishedAt: now.toISOString() },
       ...facts,
     };
-    await store.put(storePaths.retrainWindowOutcome(model, window), `${JSON.stringify(outcome, null, 2)}\n`);
+    await store.put(storePaths.retrainWindowOutcome(model, window), recordText(outcome));
     return outcome;
   };
   if (input.against === undefined) {
@@ -134,7 +134,7 @@ async function registerCandidate(
   against: number,
 ): Promise<ModelVersion> {
   const path = storePaths.retrainWindowComparison(model, window, against);
-  const judged = await readJson(store, path, windowComparisonSchema);
+  const judged = await findRecord(store, path, windowComparisonSchema);
   if (judged === undefined) {
     throw new ModalmixError('input', 'the candidate was not compared', { where: path });
   }
@@ -157,15 +157,5 @@ async function requireCurrent(store: Store, model: string): Promise<ModelVersion
   throw new ModalmixError('input', `the model ${model} has no current version`, {
     where: storePaths.modelMoves(model),
     fix: 'Promote one: modalmix models promote, or start the retraining again.',
-  });
-}
-
-/** @throws ModalmixError `input` when there is no such version */
-export async function requireVersion(store: Store, model: string, version: number): Promise<ModelVersion> {
-  const found = (await listVersions(store, model)).find((one) => one.version === version);
-  if (found !== undefined) return found;
-  throw new ModalmixError('input', `the model ${model} has no version ${String(version)}`, {
-    where: storePaths.modelVersions(model),
-    fix: 'Restore it from a copy of the store.',
   });
 }

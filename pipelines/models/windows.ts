@@ -16,7 +16,7 @@ import type { RetrainConfig } from '../../schemas/retrain-config.ts';
 import { streamManifestSchema, type StreamCounts, type StreamManifest } from '../../schemas/stream.ts';
 import type { Store } from '../store/store.ts';
 import { findStreamManifest } from '../streaming/stream-manifest.ts';
-import { readJson } from './read-json.ts';
+import { createRecord, findRecord, listRecords } from './records.ts';
 
 export interface OpenWindow {
   readonly number: number;
@@ -81,18 +81,14 @@ export async function lookAtWindow(number: number, input: LookInput): Promise<Re
     newClips: fresh.clips,
     manifest,
   };
-  await store.create(storePaths.retrainWindow(model, number), `${JSON.stringify(made, null, 2)}\n`);
+  await createRecord(store, storePaths.retrainWindow(model, number), made);
   // Whoever was first decides.
   return await requireWindow(store, model, number);
 }
 
-/** All closed windows, in order. */
+/** All closed windows, in order; one that is not done with has no outcome. */
 export async function listWindows(store: Store, model: string): Promise<RetrainWindow[]> {
-  const numbers = (await store.list(storePaths.retrainWindows(model)))
-    .map((path) => Number(/\/(\d+)\.json$/u.exec(path)?.[1] ?? Number.NaN))
-    .filter((number) => !Number.isNaN(number))
-    .sort((a, b) => a - b);
-  return await Promise.all(numbers.map(async (number) => await requireWindow(store, model, number)));
+  return await listRecords(store, storePaths.retrainWindows(model), retrainWindowSchema);
 }
 
 /** @throws ModalmixError `input` when it is not closed yet or cannot be read */
@@ -107,7 +103,7 @@ export async function requireWindow(store: Store, model: string, number: number)
 
 /** The stream's manifest as it was when the window closed. */
 export async function readWindowManifest(store: Store, window: RetrainWindow): Promise<StreamManifest> {
-  const found = await readJson(store, window.manifest, streamManifestSchema);
+  const found = await findRecord(store, window.manifest, streamManifestSchema);
   if (found !== undefined) return found;
   throw new ModalmixError('input', `window ${String(window.number)} has lost its stream manifest`, {
     where: window.manifest,
@@ -120,17 +116,17 @@ export async function findOutcome(
   model: string,
   window: number,
 ): Promise<WindowOutcome | undefined> {
-  return await readJson(store, storePaths.retrainWindowOutcome(model, window), windowOutcomeSchema);
+  return await findRecord(store, storePaths.retrainWindowOutcome(model, window), windowOutcomeSchema);
 }
 
 async function findWindow(store: Store, model: string, number: number): Promise<RetrainWindow | undefined> {
-  return await readJson(store, storePaths.retrainWindow(model, number), retrainWindowSchema);
+  return await findRecord(store, storePaths.retrainWindow(model, number), retrainWindowSchema);
 }
 
 async function openingOf(store: Store, model: string, number: number, now: Date): Promise<Date> {
   const path = storePaths.retrainWindowOpening(model, number);
-  await store.create(path, JSON.stringify({ openedAt: now.toISOString() }));
-  const opening = await readJson(store, path, windowOpeningSchema);
+  await createRecord(store, path, { openedAt: now.toISOString() });
+  const opening = await findRecord(store, path, windowOpeningSchema);
   return opening === undefined ? now : new Date(opening.openedAt);
 }
 

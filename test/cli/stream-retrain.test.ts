@@ -57,7 +57,10 @@ beforeAll(async () => {
       checkpoint: { everySteps: 2 },
     }),
     name: 'streamed',
-    dataset: { format: 'digits', root: join(project.folder, 'base'), seed: 3, trainClips: 60, testClips: 30 },
+    dataset: {
+      ...{ format: 'digits', root: join(project.folder, 'base'), seed: 3, trainClips: 60, testClips: 30 },
+      validationShare: 0,
+    },
     stream: {
       topicPrefix: 'retrain',
       allowedRoots: [root],

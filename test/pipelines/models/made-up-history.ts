@@ -65,7 +65,7 @@ export function windowOf(model: string, number: number, changes: Partial<Retrain
     to: { generation: 4 * number, counts: countsAt(number) },
     newShards: [`datasets/clips/stream/key/shards/train-${String(number)}.arrow`],
     newClips: 118,
-    manifest: storePaths.retrainWindowManifest(model, number),
+    manifest: storePaths.retrainWindowManifest(model, number, 4 * number),
     ...changes,
   });
 }

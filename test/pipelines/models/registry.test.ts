@@ -4,12 +4,12 @@ import {
   listModels,
   listMoves,
   listVersions,
-  listWindows,
   moveCurrent,
   readCurrent,
   registerVersion,
   rollback,
 } from '../../../pipelines/models/registry.ts';
+import { listWindows } from '../../../pipelines/models/windows.ts';
 import { openStore, type Store } from '../../../pipelines/store/store.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { currentModelSchema, type ModelMove } from '../../../schemas/retrain.ts';
