@@ -15,7 +15,7 @@ import { builtEngine, nvidiaGpus, tensorflowStep } from '../infra/setup/steps/te
 import { testPythonStep } from '../infra/setup/steps/test-python.ts';
 import { runningSupervisor } from '../infra/supervise.ts';
 import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
-import { addressOf, answers, runningServer } from '../infra/temporal/embedded-server.ts';
+import { addressOf, answers, embeddedTemporal, pageOf } from '../infra/temporal/embedded-server.ts';
 import { EXIT_CODES, describeError } from '../schemas/errors.ts';
 
 /** `missing`: the main job cannot run. `optional`: something else cannot. */
@@ -153,14 +153,14 @@ async function temporalServerPart(): Promise<Part> {
   } catch (error) {
     return { name, state: 'missing', says: describeError(error), fix: 'Correct the TEMPORAL_… variables.' };
   }
-  const server = runningServer();
+  const server = embeddedTemporal.running();
   const origin = modalmixHome();
   if (server === undefined) return { name, state: 'ok', says: 'embedded, starts when it is needed', origin };
   const address = addressOf(server);
   const supervisor = runningSupervisor();
   const worker = supervisor?.worker === undefined ? 'no worker' : `worker ${supervisor.worker.pid}`;
   const state = (await answers(address)) ? 'answers' : 'does not answer yet';
-  const page = `http://127.0.0.1:${server.uiPort}`;
+  const page = pageOf(server);
   return { name, state: 'ok', says: `embedded, ${state} at ${address}, ${worker}, pages at ${page}`, origin };
 }
 

@@ -26,8 +26,14 @@ export interface ServerSpec {
   readonly prepare: (ports: Ports) => Promise<ServerCommand>;
   /** A real request, not an open port: servers take connections before they can work. */
   readonly answers: (ports: Ports) => Promise<boolean>;
+  /** Called whenever it is known to have answered. */
+  readonly onAnswer?: () => void;
   /** What else a person can do when it does not start. */
   readonly fix: () => string;
+  /** From its start to its first answer; a server that ends is noticed at once. */
+  readonly startTimeoutMs: number;
+  /** From SIGTERM to SIGKILL. */
+  readonly stopGraceMs: number;
 }
 
 export interface ServerCommand {
@@ -35,12 +41,8 @@ export interface ServerCommand {
   readonly arguments: readonly string[];
 }
 
-/** A busy machine takes its time; a server that ends is noticed at once. */
-const START_TIMEOUT_MS = 180_000;
-const LOCK_TIMEOUT_MS = 2 * START_TIMEOUT_MS;
 /** How long a live server may be deaf before it is replaced. */
 const DEAF_TIMEOUT_MS = 20_000;
-const STOP_GRACE_MS = 15_000;
 const PORT_WAIT_MS = 5_000;
 const POLL_MS = 100;
 const LOG_LINES_SHOWN = 12;
@@ -71,12 +73,12 @@ export class DetachedServer {
    */
   async ensure(): Promise<RunningServer> {
     const running = this.running();
-    if (running !== undefined && (await this.#spec.answers(running.ports))) return running;
-    return await withLock(this.#file('server.lock'), { waitMs: LOCK_TIMEOUT_MS }, async () => {
+    if (running !== undefined && (await this.#answers(running))) return running;
+    return await withLock(this.#file('server.lock'), { waitMs: 2 * this.#spec.startTimeoutMs }, async () => {
       const other = this.running();
       if (other !== undefined) {
         if (await this.#answersWithin(other, DEAF_TIMEOUT_MS)) return other;
-        await endProcess(other.process, STOP_GRACE_MS);
+        await endProcess(other.process, this.#spec.stopGraceMs);
       }
       return await this.#start();
     });
@@ -84,9 +86,9 @@ export class DetachedServer {
 
   /** Its data stays. */
   async stop(): Promise<void> {
-    await withLock(this.#file('server.lock'), { waitMs: LOCK_TIMEOUT_MS }, async () => {
+    await withLock(this.#file('server.lock'), { waitMs: 2 * this.#spec.startTimeoutMs }, async () => {
       const server = this.running();
-      if (server !== undefined) await endProcess(server.process, STOP_GRACE_MS);
+      if (server !== undefined) await endProcess(server.process, this.#spec.stopGraceMs);
     });
   }
 
@@ -104,19 +106,27 @@ export class DetachedServer {
     if (identity === undefined) throw this.#startError('it ended at once');
     const server = { process: identity, ports: [...ports], startedAt: new Date().toISOString() };
     writeStateFile(this.#file('server.json'), server);
-    if (await this.#answersWithin(server, START_TIMEOUT_MS)) return server;
+    if (await this.#answersWithin(server, this.#spec.startTimeoutMs)) return server;
     const ended = !isAlive(identity);
-    await endProcess(identity, STOP_GRACE_MS);
-    throw this.#startError(ended ? 'it ended' : `it did not answer within ${START_TIMEOUT_MS / 1_000} s`);
+    await endProcess(identity, this.#spec.stopGraceMs);
+    throw this.#startError(
+      ended ? 'it ended' : `it did not answer within ${this.#spec.startTimeoutMs / 1_000} s`,
+    );
   }
 
   async #answersWithin(server: RunningServer, withinMs: number): Promise<boolean> {
     const deadline = Date.now() + withinMs;
     while (Date.now() < deadline && isAlive(server.process)) {
-      if (await this.#spec.answers(server.ports)) return true;
+      if (await this.#answers(server)) return true;
       await sleep(POLL_MS);
     }
     return false;
+  }
+
+  async #answers(server: RunningServer): Promise<boolean> {
+    if (!(await this.#spec.answers(server.ports))) return false;
+    this.#spec.onAnswer?.();
+    return true;
   }
 
   /** The ports of the last start, so that clients which are waiting find it again; else free ones. */

@@ -22,7 +22,7 @@ import {
   type SupervisorState,
 } from './supervise.ts';
 import { endpointFromEnvironment } from './temporal/connection-settings.ts';
-import { runningServer } from './temporal/embedded-server.ts';
+import { embeddedTemporal } from './temporal/embedded-server.ts';
 import { ensureTemporal, stopTemporal } from './temporal/ensure-temporal.ts';
 
 const TICK_MS = 500;
@@ -70,7 +70,7 @@ async function keepServer(): Promise<void> {
   let pause = FIRST_PAUSE_MS;
   let checkedAt = 0;
   while (!isStopping()) {
-    if (runningServer() === undefined || Date.now() - checkedAt > SERVER_CHECK_MS) {
+    if (embeddedTemporal.running() === undefined || Date.now() - checkedAt > SERVER_CHECK_MS) {
       try {
         await ensureTemporal();
         pause = FIRST_PAUSE_MS;

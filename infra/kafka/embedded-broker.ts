@@ -23,6 +23,9 @@ export const embeddedBroker = new DetachedServer({
   portCount: 2,
   prepare,
   answers,
+  // A busy machine takes its time to start a Java program.
+  startTimeoutMs: 180_000,
+  stopGraceMs: 15_000,
   fix: () =>
     `Look at the log. To begin with an empty broker, delete ${dataFolder()}: what is in the shards stays, events that are not yet there are lost.`,
 });

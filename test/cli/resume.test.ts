@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runningServer } from '../../infra/temporal/embedded-server.ts';
+import { embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { finishedShards, killWorker, runFiles, until, weights } from '../support/observe.ts';
 import { createProject, tinyConfig, type Project, type RunningCommand } from '../support/project.ts';
@@ -94,9 +94,9 @@ describe('a run that is struck down', () => {
       async () => (await runFiles(store, /checkpoints\/step-/u)).length >= 1,
       running,
     );
-    const server = runningServer();
+    const server = embeddedTemporal.running();
     process.kill(server!.process.pid, 'SIGKILL');
     await expectUndisturbedEnd(await finishedShards(store));
-    expect(runningServer()?.process.pid).not.toBe(server!.process.pid);
+    expect(embeddedTemporal.running()?.process.pid).not.toBe(server!.process.pid);
   }, 300_000);
 });

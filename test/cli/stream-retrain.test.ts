@@ -10,7 +10,7 @@ import { arrivingBatch, BATCHES, type ArrivingBatch } from '../../cli/stream-dem
 import { embeddedBroker } from '../../infra/kafka/embedded-broker.ts';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
 import { streamSettings } from '../../infra/stream-settings.ts';
-import { runningServer } from '../../infra/temporal/embedded-server.ts';
+import { embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { createFfmpegExtractor } from '../../pipelines/extraction/ffmpeg-extractor.ts';
@@ -150,7 +150,7 @@ describe('a model kept trained by a stream', () => {
     await strike('ingest', ofRole('ingest'));
     killWorker();
     await strike('the Temporal server', () => {
-      const server = runningServer();
+      const server = embeddedTemporal.running();
       return server === undefined ? [] : [server.process.pid];
     });
     await strike('the sink', ofRole('sink'));

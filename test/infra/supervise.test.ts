@@ -12,7 +12,7 @@ import {
   stopSupervisor,
   supervisorFiles,
 } from '../../infra/supervise.ts';
-import { addressOf, answers, runningServer } from '../../infra/temporal/embedded-server.ts';
+import { addressOf, answers, embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 
@@ -36,7 +36,10 @@ describe('the supervisor', () => {
     async () => {
       const supervisor = await ensureSupervisor();
       const worker = await vi.waitFor(() => runningWorker(), WAIT);
-      const server = await vi.waitFor(() => runningServer() ?? Promise.reject(new Error('no server')), WAIT);
+      const server = await vi.waitFor(
+        () => embeddedTemporal.running() ?? Promise.reject(new Error('no server')),
+        WAIT,
+      );
 
       process.kill(worker.pid, 'SIGKILL');
       process.kill(server.process.pid, 'SIGKILL');
@@ -47,7 +50,7 @@ describe('the supervisor', () => {
         return next;
       }, WAIT);
       const nextServer = await vi.waitFor(async () => {
-        const next = runningServer();
+        const next = embeddedTemporal.running();
         expect(next).toBeDefined();
         expect(await answers(addressOf(next!))).toBe(true);
         return next!;

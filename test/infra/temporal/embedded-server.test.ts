@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isAlive } from '../../../infra/processes.ts';
 import { nodeWithTypeScript } from '../../../infra/supervise.ts';
-import { answers, runningServer } from '../../../infra/temporal/embedded-server.ts';
+import { answers, embeddedTemporal } from '../../../infra/temporal/embedded-server.ts';
 import { ensureTemporal, stopTemporal } from '../../../infra/temporal/ensure-temporal.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 
@@ -30,13 +30,13 @@ describe('the embedded Temporal server', () => {
     await withClient(before.address, async (client) => {
       await client.workflow.start('waitsForAWorker', { workflowId: 'kept', taskQueue: 'nobody', args: [] });
     });
-    const first = runningServer()!;
+    const first = embeddedTemporal.running()!;
 
     process.kill(first.process.pid, 'SIGKILL');
     const after = await ensureTemporal();
 
     expect(after.address).toBe(before.address);
-    expect(runningServer()!.process.pid).not.toBe(first.process.pid);
+    expect(embeddedTemporal.running()!.process.pid).not.toBe(first.process.pid);
     await withClient(after.address, async (client) => {
       expect((await client.workflow.getHandle('kept').describe()).status.name).toBe('RUNNING');
     });
@@ -67,11 +67,11 @@ describe('the embedded Temporal server', () => {
 
   test('outlives the process that started it, and ends when it is stopped', async () => {
     await ensureTemporal();
-    const server = runningServer()!;
+    const server = embeddedTemporal.running()!;
     expect(isAlive(server.process)).toBe(true);
     await stopTemporal();
     expect(isAlive(server.process)).toBe(false);
-    expect(runningServer()).toBeUndefined();
+    expect(embeddedTemporal.running()).toBeUndefined();
   });
 
   test('that cannot start says so with the end of its log', async () => {
