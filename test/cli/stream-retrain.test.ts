@@ -78,7 +78,7 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(async () => {
-  workers?.kill('SIGTERM');
+  workers.kill('SIGTERM');
   await workers;
   await stopKafka();
   await project.end();
