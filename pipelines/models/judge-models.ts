@@ -14,7 +14,6 @@ import { PredictionCollector } from '../evaluation/metrics/collect-predictions.t
 import { scorePredictions } from '../evaluation/metrics/scores.ts';
 import { WorkMeter } from '../evaluation/work-meter.ts';
 import { breathe } from '../process/child-process.ts';
-import { randomGenerator } from '../random/generator.ts';
 import { loadManifest } from '../shards/load-manifest.ts';
 import { partRows } from '../shards/part-rows.ts';
 import type { Store } from '../store/store.ts';
@@ -27,6 +26,7 @@ import {
   type LoadedModel,
 } from '../training/load-model.ts';
 import { addPerModality, tallyBatch } from '../training/tally.ts';
+import { DRIFT_SPLITS, drawRows, type DrawnRows } from './drift-sample.ts';
 import { FeatureMoments, featureShift, manifestDrift, snapshotOf } from './drift.ts';
 
 export interface JudgeModelsInput {
@@ -44,10 +44,6 @@ export interface ComparedModels {
   readonly comparison: ModelComparison;
   readonly drift: Drift;
 }
-
-/** Clips whose features the drift is told from, of the old ones and of the new ones each, at most. */
-const DRIFT_CLIPS = 2_000;
-const DRIFT_SPLITS = ['train', 'test'] as const;
 
 /**
  * Each model has its final weights and its own input normalisation, that of the dataset version it was trained on.
@@ -72,7 +68,7 @@ export async function judgeModels(input: JudgeModelsInput): Promise<ComparedMode
   };
   const models = current === undefined ? [candidate] : [candidate, current];
   const meter = new WorkMeter(
-    models.length * manifest.splits.test.rows + countRows(drawn.old) + countRows(drawn.new),
+    models.length * manifest.splits.test.rows + drawn.old.count + drawn.new.count,
     input.report,
     input.stopRequested,
   );
@@ -100,35 +96,6 @@ export async function judgeModels(input: JudgeModelsInput): Promise<ComparedMode
     comparison: { heldOut: judged('heldOut')!, ...(newData === undefined ? {} : { newData }) },
     drift: { ...manifestDrift(manifest), ...(other?.drift ?? own.drift)! },
   };
-}
-
-/** Rows by split. */
-type DrawnRows = Readonly<Record<(typeof DRIFT_SPLITS)[number], Int32Array>>;
-
-/** Up to `DRIFT_CLIPS` rows of both splits together, the same ones for the same snapshot. */
-function drawRows(
-  manifest: DatasetManifest,
-  newShards: readonly string[],
-  side: 'inside' | 'outside',
-): DrawnRows {
-  const train = partRows(manifest, 'train', newShards)[side];
-  const test = partRows(manifest, 'test', newShards)[side];
-  const order = randomGenerator(0, `drift/${side}`).permutation(train.length + test.length);
-  const places = order.subarray(0, DRIFT_CLIPS).sort();
-  return {
-    train: Int32Array.from(
-      places.filter((place) => place < train.length),
-      (place) => train[place]!,
-    ),
-    test: Int32Array.from(
-      places.filter((place) => place >= train.length),
-      (place) => test[place - train.length]!,
-    ),
-  };
-}
-
-function countRows(rows: DrawnRows): number {
-  return rows.train.length + rows.test.length;
 }
 
 interface SplitScores {

@@ -118,6 +118,14 @@ describe('a comparison of two models', () => {
     expect(alone.drift.rho).not.toEqual(compared.drift.rho);
   });
 
+  it('has nothing to say of new data when none of it is held out', async () => {
+    const newShards = snapshot.snapshot!.newShards.filter((path) => path.includes('train-'));
+    const unheld = { ...snapshot, version: 'unheld', snapshot: { ...snapshot.snapshot!, newShards } };
+    await store.put(storePaths.manifest(unheld.name, unheld.version), JSON.stringify(unheld));
+    const { comparison } = await runComparison({ storeUri: store.uri, dataset: unheld, candidate, current });
+    expect(comparison).toEqual({ heldOut: compared.comparison.heldOut });
+  });
+
   it('stops when asked', async () => {
     const stop = new AbortController();
     const stopped = runComparison({

@@ -16,6 +16,9 @@ import type { HistoryLine, LineChart } from '../history-data.ts';
 const plain = (value: number | null | undefined): string =>
   value === null || value === undefined ? '–' : value.toFixed(3);
 
+/** So that the line of reference is not the chart's edge. */
+const ABOVE_REFERENCE = 1.2;
+
 export function drawHistoryLines(chart: LineChart): void {
   const format = chart.unit === 'share' ? percent : plain;
   drawChart(chart.key, (theme) => optionOf(chart, format, theme));
@@ -46,6 +49,9 @@ function optionOf(
       ...valueAxis(theme, unit === 'share' ? wholePercent : undefined),
       ...(from === undefined ? { scale: true, boundaryGap: ['10%', '10%'] } : { min: from }),
       ...(unit === 'share' ? { minInterval: 0.01 } : {}),
+      // Nothing: ECharts chooses.
+      max: ({ max }: { max: number }) =>
+        reference !== undefined && max < reference ? reference * ABOVE_REFERENCE : undefined,
     },
     tooltip: {
       ...tooltipStyle(theme),

@@ -37,9 +37,9 @@ export function driftSection({ lines, classShares }: HistoryData): Html {
       })}
     </div>
     <p class="key below">
-      ${shifts.map(({ name, colour }) => markup`<span class="swatch inline m${colour}" aria-hidden="true"></span>${name} `)}
       <span class="line solid" aria-hidden="true"></span>new clips
       <span class="line dashed" aria-hidden="true"></span>old clips
+      ${shifts.map(({ name, colour }) => markup`<span class="swatch inline m${colour}" aria-hidden="true"></span>${name} `)}
     </p>
     <div class="panels">
       ${chartPanel({

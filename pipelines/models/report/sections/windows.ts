@@ -58,7 +58,7 @@ function rowOf(window: RetrainWindow, version: ModelVersion | undefined): Html {
       <td class="number">${grown('duplicates')}</td>
       <td class="number">${grown('superseded')}</td>
       <td class="number">${grown('deadLetters')}</td>
-      <td>${version === undefined ? 'no version yet' : `version ${String(version.version)}, ${verdictOf(version) || 'not judged'}`}</td>
+      <td>${version === undefined ? 'no version' : `version ${String(version.version)}, ${verdictOf(version) || 'not judged'}`}</td>
     </tr>
     ${
       reasons.length === 0

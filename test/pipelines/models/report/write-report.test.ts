@@ -127,7 +127,7 @@ describe("the page of a model's history", () => {
       ...['4', '2026-05-05 10:30', 'time was up', '118', '5', '2', '3', 'version 5, rejected'],
     ]);
     expect(rows[7]?.[1]).toContain('a gain of −6.00 points, less than the −5.00 points asked.');
-    expect(rows[10]?.slice(2)).toEqual(['asked for', '118', '5', '2', '3', 'no version yet']);
+    expect(rows[10]?.slice(2)).toEqual(['asked for', '118', '5', '2', '3', 'no version']);
     await page.close();
   });
 
