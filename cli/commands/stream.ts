@@ -53,7 +53,7 @@ export async function send(source: string, configFile: string, screen: Screen): 
   const { connection } = await connect(screen);
   const { clipEventsOf, sendClipEvents } = await import('../../pipelines/streaming/send-clips.ts');
   const { ensureTopics } = await import('../../pipelines/streaming/topics.ts');
-  const { classNamesOf } = await import('../../infra/stream-settings.ts');
+  const { classNamesOf } = await import('../../pipelines/streaming/stream-settings.ts');
   const topics = await ensureTopics(connection, streamOf(config));
   const events = await clipEventsOf(source, await classNamesOf(config.dataset));
   const sent = await sendClipEvents(connection, topics, events);
@@ -81,7 +81,7 @@ export async function work(role: string, configFile: string): Promise<void> {
 export async function status(configFile: string, screen: Screen): Promise<void> {
   const config = await loadConfig(configFile);
   const { connection } = await connect(screen);
-  const { streamSettings } = await import('../../infra/stream-settings.ts');
+  const { streamSettings } = await import('../../pipelines/streaming/stream-settings.ts');
   const { createFfmpegExtractor } = await import('../../pipelines/extraction/ffmpeg-extractor.ts');
   const { readStreamStatus } = await import('../../pipelines/streaming/lag.ts');
   const { target } = await streamSettings(config, (await createFfmpegExtractor()).version);
