@@ -4,6 +4,7 @@ import type {
   EvaluateModelOutput,
   ExtractShardInput,
   ExtractShardOutput,
+  FreezeStreamOutput,
   PlanDatasetOutput,
   PublishDatasetInput,
   PublishDatasetOutput,
@@ -15,6 +16,7 @@ import type {
 } from '../schemas/workflows.ts';
 import { evaluate } from './evaluate.ts';
 import { extractShard } from './extract-shard.ts';
+import { freezeStream } from './freeze-stream.ts';
 import { planDataset } from './plan-dataset.ts';
 import { publishDataset } from './publish-dataset.ts';
 import type { Services } from './services.ts';
@@ -24,6 +26,7 @@ import { writeRunReport } from './write-run-report.ts';
 export interface MediaActivities {
   planDataset(input: RunReference): Promise<PlanDatasetOutput>;
   extractShard(input: ExtractShardInput): Promise<ExtractShardOutput>;
+  freezeStream(input: RunReference): Promise<FreezeStreamOutput>;
 }
 
 export interface TrainingActivities {
@@ -47,6 +50,7 @@ export function createActivities(services: Services): Activities {
     media: {
       planDataset: async (input) => await planDataset(services, input),
       extractShard: async (input) => await extractShard(services, input),
+      freezeStream: async (input) => await freezeStream(services, input),
     },
     training: {
       train: async (input) => await train(services, input),

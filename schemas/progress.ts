@@ -1,7 +1,7 @@
 /**
  * The answer of every workflow's `progress` query, and what the CLI draws its bars from.
  */
-export const STAGES = ['index', 'extract', 'publish', 'train', 'evaluate', 'report'] as const;
+export const STAGES = ['index', 'extract', 'publish', 'stream', 'train', 'evaluate', 'report'] as const;
 export type Stage = (typeof STAGES)[number];
 /** The words for a stage, the same in a workflow and in the one that started it. */
 export function stageLabel(
@@ -16,6 +16,7 @@ const STAGE_WORDS: Readonly<Record<Stage, string>> = {
   index: 'index clips',
   extract: 'extract features',
   publish: 'publish dataset',
+  stream: 'read the stream',
   train: 'train',
   evaluate: 'evaluate',
   report: 'write report',

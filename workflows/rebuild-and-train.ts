@@ -1,14 +1,17 @@
-/** The main job: rebuild the dataset → train and evaluate each method with each seed → report. */
+/** The main job: rebuild the dataset, or take it from the stream → train and evaluate each method with each seed → report. */
 import { stageLabel } from '../schemas/progress.ts';
 import {
   progressKeys,
   workflowIds,
+  type DatasetReference,
   type RebuildAndTrainInput,
   type RebuildAndTrainOutput,
+  type RunReference,
 } from '../schemas/workflows.ts';
 import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { evaluateModel } from './evaluate-model.ts';
+import { FREEZE_STAGES, freezeStream } from './freeze-stream.ts';
 import { REBUILD_STAGES, rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard, type StageSeed } from './stage-board.ts';
@@ -23,7 +26,7 @@ export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<Rebu
   const { storeUri, runId, heartbeatTimeoutMs } = input;
   const run = { storeUri, runId, ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }) };
   const trainings = input.methods.flatMap((method) => input.seeds.map((seed) => ({ method, seed })));
-  const board = new StageBoard(stageSeeds(trainings));
+  const board = new StageBoard(stageSeeds(input.source, trainings));
   const control = new Control({
     runId,
     board,
@@ -32,13 +35,8 @@ export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<Rebu
 
   return await control.run(async () => {
     await control.untilResumed();
-    const indexLabel = stageLabel('index');
-    board.start(indexLabel);
-    const rebuilt = await runChild(control, rebuildDataset, workflowIds.rebuild(runId), run);
-    board.finish(indexLabel, rebuilt.clips + rebuilt.quarantined);
-    board.finish(stageLabel('extract'), rebuilt.clips + rebuilt.quarantined);
-    board.finish(stageLabel('publish'), 1);
-    const { dataset } = rebuilt;
+    const dataset =
+      input.source === 'stream' ? await fromStream(run, control, board) : await rebuild(run, control, board);
 
     const trainingIds = new Map<(typeof trainings)[number], string>();
     await inWindow({
@@ -84,9 +82,30 @@ export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<Rebu
   });
 }
 
-function stageSeeds(trainings: readonly NonNullable<StageSeed['training']>[]): StageSeed[] {
+async function rebuild(run: RunReference, control: Control, board: StageBoard): Promise<DatasetReference> {
+  const indexLabel = stageLabel('index');
+  board.start(indexLabel);
+  const rebuilt = await runChild(control, rebuildDataset, workflowIds.rebuild(run.runId), run);
+  board.finish(indexLabel, rebuilt.clips + rebuilt.quarantined);
+  board.finish(stageLabel('extract'), rebuilt.clips + rebuilt.quarantined);
+  board.finish(stageLabel('publish'), 1);
+  return rebuilt.dataset;
+}
+
+async function fromStream(run: RunReference, control: Control, board: StageBoard): Promise<DatasetReference> {
+  const label = stageLabel('stream');
+  board.start(label);
+  const frozen = await runChild(control, freezeStream, workflowIds.freezeStream(run.runId), run);
+  board.finish(label, frozen.clips);
+  return frozen.dataset;
+}
+
+function stageSeeds(
+  source: RebuildAndTrainInput['source'],
+  trainings: readonly NonNullable<StageSeed['training']>[],
+): StageSeed[] {
   return [
-    ...REBUILD_STAGES,
+    ...(source === 'stream' ? FREEZE_STAGES : REBUILD_STAGES),
     ...trainings.flatMap((training): StageSeed[] => [
       { stage: 'train', unit: 'steps', training },
       { stage: 'evaluate', unit: 'samples', training },
