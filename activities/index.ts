@@ -15,6 +15,7 @@ import type {
   FreezeWindowOutput,
   OpenModelInput,
   OpenModelOutput,
+  FreezeStreamOutput,
   PlanDatasetOutput,
   PublishDatasetInput,
   PublishDatasetOutput,
@@ -27,6 +28,7 @@ import type {
 } from '../schemas/workflows.ts';
 import { evaluate } from './evaluate.ts';
 import { extractShard } from './extract-shard.ts';
+import { freezeStream } from './freeze-stream.ts';
 import { planDataset } from './plan-dataset.ts';
 import { publishDataset } from './publish-dataset.ts';
 import {
@@ -46,6 +48,7 @@ export interface MediaActivities {
   planDataset(input: RunReference): Promise<PlanDatasetOutput>;
   extractShard(input: ExtractShardInput): Promise<ExtractShardOutput>;
   freezeWindow(input: WindowReference): Promise<FreezeWindowOutput>;
+  freezeStream(input: RunReference): Promise<FreezeStreamOutput>;
 }
 
 export interface TrainingActivities {
@@ -76,6 +79,7 @@ export function createActivities(services: Services): Activities {
       planDataset: async (input) => await planDataset(services, input),
       extractShard: async (input) => await extractShard(services, input),
       freezeWindow: async (input) => await freezeWindow(services, input),
+      freezeStream: async (input) => await freezeStream(services, input),
     },
     training: {
       train: async (input) => await train(services, input),

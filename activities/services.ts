@@ -1,6 +1,7 @@
 /** What activities need from outside, given once by the worker. */
 import type { Extractor } from '../pipelines/extraction/extractor.ts';
 import type { Store } from '../pipelines/store/store.ts';
+import type { KafkaConnection } from '../pipelines/streaming/connection.ts';
 
 export interface Services {
   readonly openStore: (uri: string) => Store;
@@ -8,4 +9,6 @@ export interface Services {
   readonly extractor: () => Promise<Extractor>;
   /** Clips a shard's activity extracts at a time. */
   readonly clipsAtOnce: number;
+  /** The brokers to work with; the embedded one is started when it does not run. */
+  readonly kafka: () => Promise<KafkaConnection>;
 }

@@ -43,7 +43,7 @@ export async function prepareRun(target: string, screen: Screen): Promise<Prepar
   return prepared(config);
 }
 
-function prepared(config: RunConfig): PreparedRun {
+export function prepared(config: RunConfig): PreparedRun {
   return { runId: runIdOf(config), config, store: openStore(config.store) };
 }
 

@@ -18,6 +18,11 @@ interface DemoFlags extends RunFlags {
   readonly stream?: boolean;
 }
 
+interface TrainFlags extends RunFlags {
+  readonly fromStream?: boolean;
+  readonly offsets?: string;
+}
+
 interface WorkerFlags extends CommonFlags {
   readonly queues: string;
   readonly slots?: string;
@@ -95,17 +100,37 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   ).option('--detach', 'start it and leave it running');
 
-  for (const stage of ['train', 'evaluate'] as const) {
-    command(
-      `${stage} <target>`,
-      `${stage} each method and seed on the dataset built last`,
-      async ([target], flags: RunFlags, screen) => {
-        const { trainOrEvaluate } = await import('./commands/train.ts');
-        await trainOrEvaluate(stage, target!, flags, screen);
-        return undefined;
-      },
-    ).option('--detach', 'start it and leave it running');
-  }
+  command(
+    'train <target>',
+    'train each method and seed on the dataset built last',
+    async ([target], flags: TrainFlags, screen) => {
+      const { trainFromStream } = await import('./commands/train-from-stream.ts');
+      const { trainOrEvaluate } = await import('./commands/train.ts');
+      if (flags.fromStream === true || flags.offsets !== undefined) {
+        await trainFromStream(target!, flags, screen);
+      } else await trainOrEvaluate('train', target!, flags, screen);
+      return undefined;
+    },
+  )
+    .option('--detach', 'start it and leave it running')
+    .option(
+      '--from-stream',
+      'train and evaluate on what is on the features topic; the target is a config file',
+    )
+    .option(
+      '--offsets <ranges>',
+      'of it: partition:from-to,… ("to" not included); default: all that is there',
+    );
+
+  command(
+    'evaluate <target>',
+    'evaluate each method and seed on the dataset built last',
+    async ([target], flags: RunFlags, screen) => {
+      const { trainOrEvaluate } = await import('./commands/train.ts');
+      await trainOrEvaluate('evaluate', target!, flags, screen);
+      return undefined;
+    },
+  ).option('--detach', 'start it and leave it running');
 
   command(
     'report <target>',

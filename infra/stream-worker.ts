@@ -10,11 +10,11 @@ import { openStore } from '../pipelines/store/store.ts';
 import { describeConnection, type KafkaConnection } from '../pipelines/streaming/connection.ts';
 import { runIngest } from '../pipelines/streaming/ingest.ts';
 import { StreamMetrics, serveMetrics, type StreamRole } from '../pipelines/streaming/metrics.ts';
+import { streamSettings } from '../pipelines/streaming/stream-settings.ts';
 import { runSink, type SinkInput } from '../pipelines/streaming/sink.ts';
 import type { RunConfig } from '../schemas/config.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
 import { ensureKafka } from './kafka/ensure-kafka.ts';
-import { streamSettings } from './stream-settings.ts';
 
 export interface StreamWorkerOptions {
   readonly role: StreamRole;

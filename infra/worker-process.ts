@@ -34,6 +34,7 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
         openStore,
         extractor: async () => await (extractor ??= createFfmpegExtractor()),
         clipsAtOnce: clipsAtOnce(options.slots.media),
+        kafka: async () => (await (await import('./kafka/ensure-kafka.ts')).ensureKafka()).connection,
       },
       cacheFolder: cacheFolder(),
       stop: stop.signal,

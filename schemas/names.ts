@@ -91,7 +91,12 @@ export function topicNames(prefix: string) {
 export type TopicNames = ReturnType<typeof topicNames>;
 export const TOPICS = topicNames('modalmix');
 export function consumerGroups(prefix: string, dataset: string) {
-  return { ingest: `${prefix}.ingest.${dataset}`, sink: `${prefix}.sink.${dataset}` };
+  return {
+    ingest: `${prefix}.ingest.${dataset}`,
+    sink: `${prefix}.sink.${dataset}`,
+    /** Reads offset ranges; never commits. */
+    ranges: `${prefix}.ranges.${dataset}`,
+  };
 }
 
 export const ENVIRONMENT = {

@@ -5,6 +5,16 @@ import { retrainConfigSchema } from './retrain-config.ts';
 const positive = z.number().positive();
 const count = z.int().positive();
 
+/** Records `from`…`to` − 1 of a partition of `<prefix>.features`. */
+export const offsetRangeSchema = z
+  .strictObject({
+    partition: z.int().nonnegative(),
+    from: z.int().nonnegative(),
+    to: z.int().nonnegative(),
+  })
+  .refine(({ from, to }) => from <= to, 'from must not be above to');
+export type OffsetRange = z.infer<typeof offsetRangeSchema>;
+
 /** The config's `stream` section. */
 export const streamConfigSchema = z.strictObject({
   /** Topics are `<prefix>.clips`, `<prefix>.features` and `<prefix>.dead-letter`. */
@@ -42,6 +52,11 @@ export const streamConfigSchema = z.strictObject({
       metricsPort: z.int().min(0).max(65_535).optional(),
     })
     .prefault({}),
+  /**
+   * What `train --from-stream` takes, at most one range a partition; set by that command in the config it
+   * stores, so that the same run always takes the same records.
+   */
+  ranges: z.array(offsetRangeSchema).min(1).optional(),
   retrain: retrainConfigSchema.prefault({}),
 });
 export type StreamConfig = z.infer<typeof streamConfigSchema>;

@@ -69,7 +69,15 @@ export interface EvaluateModelOutput {
   readonly samples: number;
 }
 
+export interface FreezeStreamOutput {
+  readonly dataset: DatasetReference;
+  readonly shards: number;
+  readonly clips: number;
+}
+
 export interface RebuildAndTrainInput extends RunReference {
+  /** Where the clips come from: the config's dataset (default), or its offset ranges of the features topic. */
+  readonly source?: 'dataset' | 'stream';
   readonly methods: readonly MethodName[];
   readonly seeds: readonly number[];
 }
@@ -203,6 +211,7 @@ export const WORKFLOWS = {
   rebuildAndTrain: 'rebuildAndTrain',
   streamRetrain: 'streamRetrain',
   retrainWindow: 'retrainWindow',
+  freezeStream: 'freezeStream',
 } as const;
 
 /** Queries and signals that every workflow answers. */
@@ -219,6 +228,7 @@ export const MESSAGES = {
 export const workflowIds = {
   run: (runId: string) => runId,
   rebuild: (runId: string) => `${runId}/rebuild`,
+  freezeStream: (runId: string) => `${runId}/freeze-stream`,
   train: (runId: string, method: MethodName, seed: number) => `${runId}/train/${method}-s${String(seed)}`,
   evaluate: (runId: string, method: MethodName, seed: number) =>
     `${runId}/evaluate/${method}-s${String(seed)}`,
@@ -231,6 +241,7 @@ export const progressKeys = {
   index: 'index',
   shard: (shardIndex: number) => `shard ${String(shardIndex)}`,
   publish: 'publish',
+  stream: 'stream',
   train: 'train',
   evaluate: 'evaluate',
   report: 'report',

@@ -1,14 +1,17 @@
-/** The main job: rebuild the dataset → train and evaluate each method with each seed → report. */
+/** The main job: rebuild the dataset, or take it from the stream → train and evaluate each method with each seed → report. */
 import { stageLabel } from '../schemas/progress.ts';
 import {
   progressKeys,
   workflowIds,
+  type DatasetReference,
   type RebuildAndTrainInput,
   type RebuildAndTrainOutput,
+  type RunReference,
 } from '../schemas/workflows.ts';
 import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { evaluateModel } from './evaluate-model.ts';
+import { FREEZE_STAGES, freezeStream } from './freeze-stream.ts';
 import { REBUILD_STAGES, rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard, type StageSeed } from './stage-board.ts';
@@ -32,13 +35,8 @@ export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<Rebu
 
   return await control.run(async () => {
     await control.untilResumed();
-    const indexLabel = stageLabel('index');
-    board.start(indexLabel);
-    const rebuilt = await runChild(control, rebuildDataset, workflowIds.rebuild(runId), run);
-    board.finish(indexLabel, rebuilt.clips + rebuilt.quarantined);
-    board.finish(stageLabel('extract'), rebuilt.clips + rebuilt.quarantined);
-    board.finish(stageLabel('publish'), 1);
-    const { dataset } = rebuilt;
+    const dataset =
+      input.source === 'stream' ? await fromStream(run, control, board) : await rebuild(run, control, board);
 
     const trainingIds = new Map<(typeof trainings)[number], string>();
     await inWindow({
@@ -84,13 +82,33 @@ export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<Rebu
   });
 }
 
+async function rebuild(run: RunReference, control: Control, board: StageBoard): Promise<DatasetReference> {
+  const indexLabel = stageLabel('index');
+  board.start(indexLabel);
+  const rebuilt = await runChild(control, rebuildDataset, workflowIds.rebuild(run.runId), run);
+  board.finish(indexLabel, rebuilt.clips + rebuilt.quarantined);
+  board.finish(stageLabel('extract'), rebuilt.clips + rebuilt.quarantined);
+  board.finish(stageLabel('publish'), 1);
+  return rebuilt.dataset;
+}
+
+async function fromStream(run: RunReference, control: Control, board: StageBoard): Promise<DatasetReference> {
+  const label = stageLabel('stream');
+  board.start(label);
+  const frozen = await runChild(control, freezeStream, workflowIds.freezeStream(run.runId), run);
+  board.finish(label, frozen.clips);
+  return frozen.dataset;
+}
+
 function trainingsOf({ methods, seeds }: Pick<RebuildAndTrainInput, 'methods' | 'seeds'>) {
   return methods.flatMap((method) => seeds.map((seed) => ({ method, seed })));
 }
 
-export function mainJobStages(input: Pick<RebuildAndTrainInput, 'methods' | 'seeds'>): StageSeed[] {
+export function mainJobStages(
+  input: Pick<RebuildAndTrainInput, 'methods' | 'seeds' | 'source'>,
+): StageSeed[] {
   return [
-    ...REBUILD_STAGES,
+    ...(input.source === 'stream' ? FREEZE_STAGES : REBUILD_STAGES),
     ...trainingsOf(input).flatMap((training): StageSeed[] => [
       { stage: 'train', unit: 'steps', training },
       { stage: 'evaluate', unit: 'samples', training },

@@ -145,7 +145,7 @@ async function retrainProgress(session: Session, workflowId: string): Promise<Pr
 /** Until no event and no feature row waits. */
 async function drained(prepared: PreparedRun): Promise<void> {
   const { ensureKafka } = await import('../../infra/kafka/ensure-kafka.ts');
-  const { streamSettings } = await import('../../infra/stream-settings.ts');
+  const { streamSettings } = await import('../../pipelines/streaming/stream-settings.ts');
   const { createFfmpegExtractor } = await import('../../pipelines/extraction/ffmpeg-extractor.ts');
   const { readStreamStatus } = await import('../../pipelines/streaming/lag.ts');
   const { target } = await streamSettings(prepared.config, (await createFfmpegExtractor()).version);

@@ -18,18 +18,19 @@ export async function ensureParts(screen: Screen): Promise<void> {
   await runSteps(STREAM_STEPS, { engine: 'auto', say });
 }
 
-async function connect(screen: Screen) {
+/** The brokers; what streaming needs is set up first when it is missing. */
+export async function connectKafka(screen: Screen) {
   await ensureParts(screen);
   const { ensureKafka } = await import('../../infra/kafka/ensure-kafka.ts');
   return await ensureKafka();
 }
 
-function streamOf(config: RunConfig): StreamConfig {
+export function streamOf(config: RunConfig): StreamConfig {
   return config.stream ?? streamConfigSchema.parse({});
 }
 
 export async function bringUp(screen: Screen): Promise<void> {
-  const { connection, embedded } = await connect(screen);
+  const { connection, embedded } = await connectKafka(screen);
   const brokers = connection.brokers.join(',');
   screen.say(
     embedded
@@ -50,10 +51,10 @@ export async function bringDown(screen: Screen): Promise<void> {
 /** @throws ModalmixError `config` when the source holds no clip or names a class that is none */
 export async function send(source: string, configFile: string, screen: Screen): Promise<void> {
   const config = await loadConfig(configFile);
-  const { connection } = await connect(screen);
+  const { connection } = await connectKafka(screen);
   const { clipEventsOf, sendClipEvents } = await import('../../pipelines/streaming/send-clips.ts');
   const { ensureTopics } = await import('../../pipelines/streaming/topics.ts');
-  const { classNamesOf } = await import('../../infra/stream-settings.ts');
+  const { classNamesOf } = await import('../../pipelines/streaming/stream-settings.ts');
   const topics = await ensureTopics(connection, streamOf(config));
   const events = await clipEventsOf(source, await classNamesOf(config.dataset));
   const sent = await sendClipEvents(connection, topics, events);
@@ -102,8 +103,8 @@ async function untilSignalled(work: (signal: AbortSignal) => Promise<void>): Pro
 
 export async function status(configFile: string, screen: Screen): Promise<void> {
   const config = await loadConfig(configFile);
-  const { connection } = await connect(screen);
-  const { streamSettings } = await import('../../infra/stream-settings.ts');
+  const { connection } = await connectKafka(screen);
+  const { streamSettings } = await import('../../pipelines/streaming/stream-settings.ts');
   const { createFfmpegExtractor } = await import('../../pipelines/extraction/ffmpeg-extractor.ts');
   const { readStreamStatus } = await import('../../pipelines/streaming/lag.ts');
   const { target } = await streamSettings(config, (await createFfmpegExtractor()).version);
@@ -142,7 +143,7 @@ function lagTable(partitions: readonly PartitionStatus[]): string {
 
 export async function listLetters(configFile: string, screen: Screen): Promise<void> {
   const config = await loadConfig(configFile);
-  const { connection } = await connect(screen);
+  const { connection } = await connectKafka(screen);
   const { listDeadLetters } = await import('../../pipelines/streaming/dead-letter.ts');
   const { ensureTopics } = await import('../../pipelines/streaming/topics.ts');
   const letters = await listDeadLetters(connection, await ensureTopics(connection, streamOf(config)));
@@ -172,7 +173,7 @@ export async function replayLetters(
     });
   }
   const config = await loadConfig(flags.config);
-  const { connection } = await connect(screen);
+  const { connection } = await connectKafka(screen);
   const { replayDeadLetters } = await import('../../pipelines/streaming/dead-letter.ts');
   const { replayed, gone } = await replayDeadLetters(
     connection,

@@ -91,11 +91,15 @@ export async function connectProducer(
   return producer;
 }
 
-/** A connected consumer that commits nothing by itself. Errors as `connectProducer`. */
+/**
+ * A connected consumer that commits nothing by itself. Errors as `connectProducer`.
+ * @param offsetReset what happens at an offset that is no longer there: reading on behind the gap, or an error
+ */
 export async function connectConsumer(
   connection: KafkaConnection,
   role: string,
   settings: ConsumerGlobalConfig,
+  offsetReset: 'earliest' | 'error' = 'earliest',
 ): Promise<KafkaConsumer> {
   const consumer = new kafka.KafkaConsumer(
     {
@@ -107,7 +111,7 @@ export async function connectConsumer(
       'enable.partition.eof': true,
       ...settings,
     },
-    { 'auto.offset.reset': 'earliest' },
+    { 'auto.offset.reset': offsetReset },
   );
   await connectClient(consumer, 'connecting a consumer');
   return consumer;

@@ -7,6 +7,7 @@ import { loadManifest } from '../shards/load-manifest.ts';
 import { readShardColumns } from '../shards/shard-columns.ts';
 import type { Store } from '../store/store.ts';
 import { extractionKeyOf } from './feature-record.ts';
+import { setRow } from './judge-record.ts';
 import type { SinkInput } from './sink.ts';
 import { SinkState } from './sink-state.ts';
 import { StreamIndex } from './stream-index.ts';
@@ -85,11 +86,7 @@ export async function rebuildIndex(
     const lines = (await store.get(rowsPath)).toString().split('\n');
     for (const [row, line] of lines.entries()) {
       if (line === '' || gone.has(`${entry.path}#${String(row)}`)) continue;
-      const { clipId, label, split, group, contentHash, sentAtMs } = streamRowSchema.parse(JSON.parse(line));
-      index.set(clipId, {
-        ...{ label, split, contentHash, sentAtMs, place: { shard: entry.path, row } },
-        ...(group === undefined ? {} : { group }),
-      });
+      setRow(index, streamRowSchema.parse(JSON.parse(line)), { shard: entry.path, row });
     }
   }
   return index;

@@ -10,9 +10,10 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { DeadLetter, StreamManifest, StreamRow } from '../../schemas/stream.ts';
 import type { Store } from '../store/store.ts';
-import { chooseSplit, type SplitShares } from './choose-split.ts';
+import type { ExtractedClip } from '../extraction/extractor.ts';
+import type { SplitShares } from './choose-split.ts';
 import { deadLetterOf } from './dead-letter.ts';
-import { decodeFeatureRecord, type FeatureRecord } from './feature-record.ts';
+import { judgeRecord, setRow } from './judge-record.ts';
 import type { StreamIndex, RowPlace } from './stream-index.ts';
 import { publishStreamManifest } from './stream-manifest.ts';
 import { StreamShard } from './stream-shard.ts';
@@ -156,55 +157,30 @@ export class SinkState {
   }
 
   async #judge(message: Message): Promise<Taken> {
-    let record: FeatureRecord;
-    try {
-      if (message.value === null) throw new ModalmixError('input', 'the record has no value');
-      record = decodeFeatureRecord(message.value);
-    } catch (error) {
-      if (!(error instanceof ModalmixError) || error.kind !== 'input') throw error;
-      this.#letters.push(deadLetterOf(message, 'invalid-record', error.message));
+    const { classNames, extractionKey } = this.#manifest;
+    const rules = { classNames, extractionKey, shares: this.#shares };
+    const judged = judgeRecord(message, this.#index, rules);
+    if (judged.as === 'dead-letter') {
+      this.#letters.push(deadLetterOf(message, judged.code, judged.reason));
       return { as: 'dead-letter' };
     }
-    if (record.extractionKey !== this.#manifest.extractionKey) return { as: 'foreign' };
-    const label = this.#manifest.classNames.indexOf(record.label);
-    if (label < 0) {
-      this.#letters.push(deadLetterOf(message, 'unknown-label', `there is no class "${record.label}"`));
-      return { as: 'dead-letter' };
-    }
-    const sentAtMs = Date.parse(record.sentAt);
-    const { clipId, contentHash, group } = record;
-    const verdict = this.#index.judge({ clipId, label, split: record.split, contentHash, sentAtMs });
-    if (verdict.kind === 'duplicate' || verdict.kind === 'outdated') return { as: verdict.kind };
-    const split =
-      this.#index.splitOf(clipId, group, record.split) ?? chooseSplit(clipId, group, this.#shares);
-    const row: StreamRow = {
-      clipId,
-      label,
-      split,
-      ...(group === undefined ? {} : { group }),
-      contentHash,
-      sentAtMs,
-      partition: message.partition,
-      offset: message.offset,
-    };
-    const place = await this.#append(split, row, record, message.size);
-    const replaced = verdict.kind === 'supersedes' ? verdict.old.place : undefined;
-    if (replaced !== undefined) this.#superseded.push({ place: replaced, clipId });
-    this.#index.set(clipId, {
-      ...{ label, split, contentHash, sentAtMs, place },
-      ...(group === undefined ? {} : { group }),
-    });
+    if (judged.as !== 'row') return { as: judged.as };
+    const { row, features, replaced } = judged;
+    const place = await this.#append(row, features, message.size);
+    if (replaced !== undefined) this.#superseded.push({ place: replaced, clipId: row.clipId });
+    setRow(this.#index, row, place);
     // A row that replaces one of the base's is not counted as a replacement: freezing drops the base's.
-    return { as: replaced === undefined ? 'row' : 'supersedes', sentAtMs };
+    return { as: replaced === undefined ? 'row' : 'supersedes', sentAtMs: row.sentAtMs };
   }
 
-  async #append(split: Split, row: StreamRow, record: FeatureRecord, bytes: number): Promise<RowPlace> {
-    let open = this.#open.get(split);
+  async #append(row: StreamRow, features: ExtractedClip, bytes: number): Promise<RowPlace> {
+    let open = this.#open.get(row.split);
     if (open === undefined) {
-      open = { file: await StreamShard.create(this.#store, this.#manifest, split), rows: [], places: [] };
-      this.#open.set(split, open);
+      const file = await StreamShard.create(this.#store, this.#manifest, row.split);
+      open = { file, rows: [], places: [] };
+      this.#open.set(row.split, open);
     }
-    await open.file.append(row, record.features);
+    await open.file.append(row, features);
     const place: RowPlace = { shard: undefined, row: open.rows.length };
     open.rows.push(row);
     open.places.push(place);

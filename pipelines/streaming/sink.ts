@@ -8,23 +8,17 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { consumerGroups } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
 import type { SplitShares } from './choose-split.ts';
-import {
-  connectConsumer,
-  connectProducer,
-  consume,
-  disconnect,
-  partitionsOf,
-  watermarks,
-} from './clients.ts';
+import { connectProducer, consume, disconnect, partitionsOf, watermarks } from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
 import { sendDeadLetters } from './dead-letter.ts';
+import { connectFeatureConsumer } from './feature-consumer.ts';
 import { keepRunning } from './keep-running.ts';
 import type { Log } from './log.ts';
 import type { PartitionLag, StreamMetrics } from './metrics.ts';
 import { openSinkState } from './open-sink.ts';
 import type { SinkState } from './sink-state.ts';
 import { topicsOf, type StreamTarget } from './stream-target.ts';
-import { ensureTopics, maxFeatureBytes } from './topics.ts';
+import { ensureTopics } from './topics.ts';
 
 export interface SinkInput {
   readonly target: StreamTarget;
@@ -43,10 +37,8 @@ export interface SinkInput {
   readonly signal: AbortSignal;
 }
 
-const READ_TIMEOUT_MS = 100;
 const READ_BATCH = 32;
 const BYTES_PER_MIB = 1_048_576;
-const PREFETCH_KIB = 65_536;
 
 /**
  * Runs until the signal.
@@ -98,20 +90,12 @@ class SinkSession {
 
   static async open(input: SinkInput, connection: KafkaConnection, state: SinkState): Promise<SinkSession> {
     const { features } = topicsOf(input.target);
-    const largest = maxFeatureBytes(input.target.stream);
-    const consumer = await connectConsumer(connection, 'sink', {
-      'group.id': consumerGroups(input.target.stream.topicPrefix, input.target.name).sink,
-      'fetch.message.max.bytes': largest,
-      'fetch.max.bytes': Math.max(largest, PREFETCH_KIB * 1_024),
-      'receive.message.max.bytes': 2 * Math.max(largest, PREFETCH_KIB * 1_024),
-      'queued.max.messages.kbytes': PREFETCH_KIB,
-      'queued.min.messages': 1_000,
-    });
+    const groupId = consumerGroups(input.target.stream.topicPrefix, input.target.name).sink;
+    const consumer = await connectFeatureConsumer(connection, input.target.stream, 'sink', groupId);
     let producer: Producer | undefined;
     try {
       producer = await connectProducer(connection, 'sink', { dr_cb: true });
       const partitions = (await partitionsOf(consumer, features)) ?? 0;
-      consumer.setDefaultConsumeTimeout(READ_TIMEOUT_MS);
       const session = new SinkSession(input, state, consumer, producer, partitions);
       consumer.on('partition.eof', (end) => {
         if (end.topic === features) session.#ends.push(end);

@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Split } from '../../schemas/clip.ts';
 import type { ShardEntry } from '../../schemas/manifest.ts';
-import { shardSchema } from '../../schemas/shard.ts';
-import type { StreamManifest, StreamRow } from '../../schemas/stream.ts';
+import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
+import type { StreamRow } from '../../schemas/stream.ts';
 import type { ExtractedClip } from '../extraction/extractor.ts';
 import { asStored, ShardTally } from '../shards/shard-tally.ts';
 import { ShardWriter } from '../shards/shard-writer.ts';
@@ -23,7 +23,7 @@ export class StreamShard {
     folder: string,
     split: Split,
     writer: ShardWriter,
-    manifest: Pick<StreamManifest, 'extraction' | 'classNames'>,
+    manifest: ShardSchemaInput,
   ) {
     this.#store = store;
     this.#folder = folder;
@@ -33,7 +33,8 @@ export class StreamShard {
     this.#tally = new ShardTally(manifest.classNames.length, manifest.extraction.modalities);
   }
 
-  static async create(store: Store, manifest: StreamManifest, split: Split): Promise<StreamShard> {
+  /** @param manifest what the shard's schema says of the dataset */
+  static async create(store: Store, manifest: ShardSchemaInput, split: Split): Promise<StreamShard> {
     const folder = await store.scratchFolder();
     const writer = await ShardWriter.create(join(folder, FILE_NAME), shardSchema(manifest));
     return new StreamShard(store, folder, split, writer, manifest);

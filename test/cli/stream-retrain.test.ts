@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arrivingBatch, BATCHES, type ArrivingBatch } from '../../cli/stream-demo/arriving-clips.ts';
 import { embeddedBroker } from '../../infra/kafka/embedded-broker.ts';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
-import { streamSettings } from '../../infra/stream-settings.ts';
+import { streamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';

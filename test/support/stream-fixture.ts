@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
 import { fetchJars } from '../../infra/kafka/jars.ts';
-import { streamSettings, type StreamSettings } from '../../infra/stream-settings.ts';
+import { streamSettings, type StreamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
 import { ShardFile, type ShardRow } from '../../pipelines/shards/shard-file.ts';
