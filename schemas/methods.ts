@@ -7,7 +7,20 @@ import type { Modality } from './modality.ts';
 
 const positive = z.number().positive();
 
-export const METHODS = ['unimodal', 'joint', 'mm', 'b-mm', 'ogm-ge'] as const;
+export const METHODS = [
+  'unimodal',
+  'joint',
+  'mm',
+  'b-mm',
+  'ogm-ge',
+  'g-blending',
+  'pmr',
+  'agm',
+  'mmpareto',
+  'umt',
+  'mla',
+  'reconboost',
+] as const;
 export const methodSchema = z.enum(METHODS);
 export type MethodName = z.infer<typeof methodSchema>;
 
@@ -28,39 +41,77 @@ export const methodSettings = {
       ge: z.boolean().default(true),
     })
     .prefault({}),
+  pmr: z
+    .strictObject({
+      /** Of the prototypes' loss. */
+      alpha: z.number().min(0).default(1),
+      /** Share of the older prototypes in the new ones. */
+      momentum: z.number().min(0).max(1).default(0.2),
+      startEpoch: z.int().min(0).default(0),
+      endEpoch: z.int().min(0).default(100),
+    })
+    .prefault({}),
+  agm: z.strictObject({ alpha: z.number().min(0).default(1) }).prefault({}),
+  mmPareto: z
+    .strictObject({
+      /** Of the encoders' joined gradients. */
+      gamma: positive.default(1.5),
+    })
+    .prefault({}),
+  umt: z
+    .strictObject({
+      /** Of the distance to the teachers. */
+      weight: z.number().min(0).default(10),
+    })
+    .prefault({}),
+  mla: z
+    .strictObject({
+      /** What the modalities' logits are weighed by when a clip is judged. */
+      weighting: z.enum(['entropy', 'mean']).default('entropy'),
+    })
+    .prefault({}),
+  reconBoost: z
+    .strictObject({
+      /** Of a stage: epochs of one modality alone, then epochs of all. */
+      boostEpochs: z.int().positive().default(4),
+      rectifyEpochs: z.int().min(0).default(4),
+      targetWeight: positive.default(5),
+      ensembleWeight: z.number().min(0).default(1),
+      agreement: z.number().min(0).default(0.5),
+    })
+    .prefault({}),
 };
 
 /** What a method cannot do without. Absent: any number of modalities, any fusion. */
 interface MethodLimits {
   readonly modalities?: { readonly min: number; readonly max?: number; readonly why: string };
   readonly fusions?: { readonly allowed: readonly FusionName[]; readonly why: string };
-  readonly validation?: { readonly why: string };
 }
 
-const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {};
+const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {
+  pmr: { modalities: { min: 2, why: 'it helps the modality that is behind another' } },
+  agm: { modalities: { min: 2, why: 'it slows one modality against another' } },
+  reconboost: { modalities: { min: 2, why: 'it trains each modality on what the others leave over' } },
+};
 
 export interface MethodTarget {
   readonly modalities: readonly Modality[];
   readonly fusion: FusionName;
-  /** Share of the training list that is set aside for validation. */
-  readonly validationShare: number;
 }
 
 /** Why a method cannot be trained on this, as the end of a sentence about its name; nothing when it can. */
-export function methodProblem(method: MethodName, target: MethodTarget): string | undefined {
-  const { modalities, fusions, validation } = METHOD_LIMITS[method] ?? {};
-  const count = target.modalities.length;
-  if (modalities !== undefined && (count < modalities.min || count > (modalities.max ?? Infinity))) {
-    const wanted =
-      modalities.max === modalities.min ? '' : modalities.max === undefined ? 'at least ' : 'up to ';
-    const number = modalities.max ?? modalities.min;
-    return `it needs ${wanted}${String(number)} modalities, and extraction.modalities has ${String(count)}: ${modalities.why}`;
+export function methodProblem(method: MethodName, { modalities, fusion }: MethodTarget): string | undefined {
+  const limits = METHOD_LIMITS[method] ?? {};
+  const count = modalities.length;
+  if (limits.modalities !== undefined) {
+    const { min, max = Infinity, why } = limits.modalities;
+    if (count < min)
+      return `it needs at least ${String(min)} modalities, and there is ${String(count)}: ${why}`;
+    if (count > max)
+      return `it works with up to ${String(max)} modalities, and there are ${String(count)}: ${why}`;
   }
-  if (fusions !== undefined && !fusions.allowed.includes(target.fusion)) {
-    return `it needs training.fusion ${fusions.allowed.join(' or ')}, which is ${target.fusion}: ${fusions.why}`;
-  }
-  if (validation !== undefined && target.validationShare === 0) {
-    return `it needs a validation split, and dataset.validationShare is 0: ${validation.why}`;
+  if (limits.fusions?.allowed.includes(fusion) === false) {
+    return `it needs training.fusion ${limits.fusions.allowed.join(' or ')}, not ${fusion}: ${limits.fusions.why}`;
   }
   return undefined;
 }

@@ -15,6 +15,7 @@ import { loadManifest } from '../shards/load-manifest.ts';
 import { openShards, type ShardSet } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
 import { rowPoolOf } from './epoch-rows.ts';
+import { METHOD_OF } from './methods/index.ts';
 import { neededTrainings } from './needed-trainings.ts';
 import { trainSplits } from './train-splits.ts';
 
@@ -81,6 +82,13 @@ function assertTrainable(manifest: DatasetManifest, spec: TrainingSpec): void {
     throw new ModalmixError('input', `the dataset has no ${lacking.join(' and no ')}`, {
       where,
       fix: `It has ${manifest.modalities.join(', ')}; rebuild it with extraction.modalities.`,
+    });
+  }
+  const { needsValidation } = METHOD_OF[spec.method](spec.training, spec.modalities);
+  if (needsValidation !== undefined && manifest.splits.validation.rows === 0) {
+    throw new ModalmixError('config', `${spec.method} needs a validation split: ${needsValidation}`, {
+      where,
+      fix: 'Set dataset.validationShare, or leave the method out of training.methods.',
     });
   }
   const rows = manifest.splits.train.rows;

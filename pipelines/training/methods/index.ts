@@ -1,10 +1,17 @@
 /** The methods there are, by name. */
 import type { MethodName } from '../../../schemas/config.ts';
+import { createAgm } from './agm.ts';
 import { createBmm } from './b-mm.ts';
+import { createGBlending } from './g-blending.ts';
 import { createJoint } from './joint.ts';
 import type { CreateMethod } from './method.ts';
+import { createMla } from './mla.ts';
 import { createMm } from './mm.ts';
+import { createMmPareto } from './mmpareto.ts';
 import { createOgmGe } from './ogm-ge.ts';
+import { createPmr } from './pmr.ts';
+import { createReconBoost } from './reconboost.ts';
+import { createUmt } from './umt.ts';
 import { createUnimodal } from './unimodal.ts';
 
 export const METHOD_OF: Readonly<Record<MethodName, CreateMethod>> = {
@@ -13,4 +20,11 @@ export const METHOD_OF: Readonly<Record<MethodName, CreateMethod>> = {
   mm: createMm,
   'b-mm': createBmm,
   'ogm-ge': createOgmGe,
+  'g-blending': createGBlending,
+  pmr: createPmr,
+  agm: createAgm,
+  mmpareto: createMmPareto,
+  umt: createUmt,
+  mla: createMla,
+  reconboost: createReconBoost,
 };
