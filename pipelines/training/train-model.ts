@@ -48,8 +48,9 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
 
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   assertTrainable(manifest, spec);
+  const needed = neededTrainings(spec);
   const pool = rowPoolOf(spec, manifest);
-  for (const needed of neededTrainings(spec)) await trainModel({ ...input, spec: needed });
+  for (const first of needed) await trainModel({ ...input, spec: first });
   await store.put(storePaths.runConfig(spec.trainingId), `${JSON.stringify(spec, null, 2)}\n`);
   const opened: ShardSet[] = [];
   const open = async (split: Split) => {

@@ -51,29 +51,40 @@ async function metricsOf(store: Store, spec: TrainingSpec): Promise<EpochMetrics
 const withoutTimes = (metrics: EpochMetrics[]) =>
   metrics.map((line) => ({ ...line, seconds: 0, clipsPerS: 0 }));
 
-/** With the steps of the trainings that each needs, at 5 an epoch. */
+/**
+ * `heads`: each modality is always trained through the classifier that judges it alone. (G-Blending's heads may have
+ * weight 0.)
+ */
 const CASES = [
-  { method: 'g-blending', needed: 2 },
-  { method: 'pmr', needed: 0 },
-  { method: 'agm', needed: 0 },
-  { method: 'mmpareto', needed: 0 },
-  { method: 'umt', needed: 1 },
-  { method: 'mla', needed: 0 },
-  { method: 'reconboost', needed: 0 },
+  { method: 'g-blending', needed: 2, heads: false },
+  { method: 'pmr', needed: 0, heads: false },
+  { method: 'agm', needed: 0, heads: false },
+  { method: 'mmpareto', needed: 0, heads: true },
+  { method: 'umt', needed: 1, heads: false },
+  { method: 'mla', needed: 0, heads: true },
+  { method: 'reconboost', needed: 0, heads: true },
 ] as const;
 
 const STAGES = { reconBoost: { boostEpochs: 1, rectifyEpochs: 1 } };
 
-describe.each(CASES)('$method', ({ method, needed }) => {
-  it('learns what the clips show, and its model answers as training judged it', async () => {
+describe.each(CASES)('$method', ({ method, needed, heads }) => {
+  it('learns what the clips show, leaves no tensor behind, and its model answers as training judged it', async () => {
     const store = await copyOfDataset();
-    const spec = tinySpec(dataset, method, { epochs: 8, encoder: { width: 4 }, ...STAGES });
-    await train(store, spec);
+    const spec = tinySpec(dataset, method, { epochs: 6, encoder: { width: 4 }, ...STAGES });
+    const counts: number[] = [];
+    await trainModel({
+      store,
+      spec,
+      report: () => counts.push(tf.memory().numTensors),
+      stopRequested: () => false,
+    });
+    expect(counts.slice(-30)).toEqual(Array(30).fill(counts.at(-1)));
     const metrics = await metricsOf(store, spec);
-    expect(metrics.at(-1)!.train.loss).toBeLessThan(0.6 * metrics[0]!.train.loss);
+    expect(metrics.at(-1)!.train.loss).toBeLessThan(0.8 * metrics[0]!.train.loss);
     expect(metrics.at(-1)!.train.fused).toBeGreaterThan(0.85);
-    for (const accuracy of Object.values(metrics.at(-1)!.train.branches))
-      expect(accuracy).toBeGreaterThan(0.6);
+    const branches = Object.values(metrics.at(-1)!.train.branches);
+    expect(branches).toHaveLength(2);
+    if (heads) expect(Math.min(...branches)).toBeGreaterThan(0.6);
 
     const { manifest } = dataset;
     const model = await loadModel({ store, spec, manifest, weights: 'last' });
@@ -88,33 +99,15 @@ describe.each(CASES)('$method', ({ method, needed }) => {
     expect(right / 6).toBeCloseTo(metrics.at(-1)!.test!.fused, 10);
   });
 
-  it.each([3, 5, 12])(
-    'stopped after %i of its steps ends with the weights of an undisturbed one',
-    async (steps) => {
-      const spec = tinySpec(dataset, method, { epochs: 3, ...STAGES });
-      const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
-      const expected = await train(whole, spec);
-      await expect(train(broken, spec, needed * 15 + steps)).rejects.toMatchObject({ kind: 'cancelled' });
-      const resumed = await train(broken, spec);
-      expect(resumed.model.sha256).toBe(expected.model.sha256);
-      expect(withoutTimes(await metricsOf(broken, spec))).toEqual(withoutTimes(await metricsOf(whole, spec)));
-    },
-  );
-
-  it('leaves no tensor behind', async () => {
-    const store = await copyOfDataset();
-    await train(store, tinySpec(dataset, 'joint', { epochs: 1 }));
-    const before = tf.memory().numTensors;
-    const counts: number[] = [];
-    await trainModel({
-      store,
-      spec: tinySpec(dataset, method, { ...STAGES }),
-      report: () => counts.push(tf.memory().numTensors),
-      stopRequested: () => false,
-    });
-    expect(counts.slice(-10)).toEqual(Array(10).fill(counts.at(-1)));
-    // For each training five are tfjs's own: what its writer of event files was made from.
-    expect(tf.memory().numTensors).toBeLessThanOrEqual(before + 5 * (needed + 1));
+  it('stopped within an epoch ends with the weights of an undisturbed one', async () => {
+    const spec = tinySpec(dataset, method, STAGES);
+    const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
+    const expected = await train(whole, spec);
+    // At 5 steps an epoch, those of the trainings that it needs among them.
+    await expect(train(broken, spec, needed * 10 + 7)).rejects.toMatchObject({ kind: 'cancelled' });
+    const resumed = await train(broken, spec);
+    expect(resumed.model.sha256).toBe(expected.model.sha256);
+    expect(withoutTimes(await metricsOf(broken, spec))).toEqual(withoutTimes(await metricsOf(whole, spec)));
   });
 });
 
@@ -141,6 +134,6 @@ describe('a training that needs others', () => {
     const spec = tinySpec(dataset, 'umt');
     const from = { trainingId: spec.trainingId, sha256: 'x' };
     const training = train(await copyOfDataset(), { ...spec, fineTune: { from, replayShare: 0.5 } });
-    await expect(training).rejects.toMatchObject({ kind: expect.stringMatching(/config|input/u) as string });
+    await expect(training).rejects.toMatchObject({ kind: 'config' });
   });
 });
