@@ -133,19 +133,36 @@ export const FUSIONS = ['concat', 'sum', 'film', 'gated'] as const;
 export const fusionSchema = z.enum(FUSIONS);
 export type FusionName = z.infer<typeof fusionSchema>;
 
+export const RESNET_DEPTHS = [18, 34, 50] as const;
+export type ResNetDepth = (typeof RESNET_DEPTHS)[number];
+
+/** The network that turns a modality's images into features, one for each modality. */
+export const encoderConfigSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    /** Said or not, it is the same training: it is left out of the spec, whose hash names the training. */
+    kind: z
+      .literal('resnet')
+      .optional()
+      .overwrite(() => undefined),
+    depth: z.literal(RESNET_DEPTHS).default(18),
+    /**
+     * Channels of the first stage; the feature has 8 × width (depth 18 and 34) or 32 × width (50). 64 is the
+     * network as published.
+     */
+    width: count.default(64),
+  }),
+  /** Four convolutions, for quick runs; the feature has 8 × width. */
+  z.strictObject({ kind: z.literal('cnn'), width: count.default(32) }),
+]);
+export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
+
 export const trainingConfigSchema = z.strictObject({
   /** Trained one after the other; the report compares them. */
   methods: z.array(methodSchema).min(1).default(['b-mm']),
   seeds: z.array(z.int().nonnegative()).min(1).default([0]),
   epochs: count.default(100),
   batchSize: count.min(2).default(64),
-  encoder: z
-    .strictObject({
-      depth: z.literal(18).default(18),
-      /** Channels of the first stage; the feature has 8 × width. 64 is ResNet-18 as published. */
-      width: count.default(64),
-    })
-    .prefault({}),
+  encoder: encoderConfigSchema.prefault({}),
   fusion: fusionSchema.default('concat'),
   optimizer: z
     .discriminatedUnion('name', [
