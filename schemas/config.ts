@@ -3,8 +3,12 @@
  * The static types follow from the schema; `parseConfig` turns a bad file into one message a field.
  */
 import { z } from 'zod';
+import { encoderConfigSchema } from './encoder-config.ts';
+import { fusionSchema, methodProblem, methodSchema, methodSettings } from './methods.ts';
 import { modalitySchema } from './modality.ts';
 import { streamConfigSchema } from './stream-config.ts';
+
+export { FUSIONS, METHODS, methodSchema, type FusionName, type MethodName } from './methods.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -125,37 +129,6 @@ export const extractionConfigSchema = z.strictObject({
 });
 export type ExtractionConfig = z.infer<typeof extractionConfigSchema>;
 
-export const METHODS = ['unimodal', 'joint', 'mm', 'b-mm', 'ogm-ge'] as const;
-export const methodSchema = z.enum(METHODS);
-export type MethodName = z.infer<typeof methodSchema>;
-
-export const FUSIONS = ['concat', 'sum', 'film', 'gated'] as const;
-export const fusionSchema = z.enum(FUSIONS);
-export type FusionName = z.infer<typeof fusionSchema>;
-
-export const RESNET_DEPTHS = [18, 34, 50] as const;
-export type ResNetDepth = (typeof RESNET_DEPTHS)[number];
-
-/** The network that turns a modality's images into features, one for each modality. */
-export const encoderConfigSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    /** Said or not, it is the same training: it is left out of the spec, whose hash names the training. */
-    kind: z
-      .literal('resnet')
-      .optional()
-      .overwrite(() => undefined),
-    depth: z.literal(RESNET_DEPTHS).default(18),
-    /**
-     * Channels of the first stage; the feature has 8 × width (depth 18 and 34) or 32 × width (50). 64 is the
-     * network as published.
-     */
-    width: count.default(64),
-  }),
-  /** Four convolutions, for quick runs; the feature has 8 × width. */
-  z.strictObject({ kind: z.literal('cnn'), width: count.default(32) }),
-]);
-export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
-
 export const trainingConfigSchema = z.strictObject({
   /** Trained one after the other; the report compares them. */
   methods: z.array(methodSchema).min(1).default(['b-mm']),
@@ -202,17 +175,7 @@ export const trainingConfigSchema = z.strictObject({
       flip: z.boolean().default(true),
     })
     .prefault({}),
-  mixup: z.strictObject({ alpha: positive.default(1) }).prefault({}),
-  balance: z.strictObject({ gamma: z.number().min(0).default(0.1) }).prefault({}),
-  ogm: z
-    .strictObject({
-      alpha: z.number().min(0).default(0.8),
-      startEpoch: z.int().min(0).default(0),
-      endEpoch: z.int().min(0).default(50),
-      /** Generalisation enhancement: the Gaussian noise of OGM-GE. */
-      ge: z.boolean().default(true),
-    })
-    .prefault({}),
+  ...methodSettings,
   checkpoint: z.strictObject({ everySteps: count.default(200), keepLast: count.default(3) }).prefault({}),
   /** Threads TensorFlow may use; results are bit-identical for the same number. */
   threads: count.optional(),
@@ -237,7 +200,7 @@ export const evaluationConfigSchema = z.strictObject({
 });
 export type EvaluationConfig = z.infer<typeof evaluationConfigSchema>;
 
-export const runConfigSchema = z.strictObject({
+const runConfigFields = z.strictObject({
   name: nameSchema,
   /** `file:<folder>`; relative folders are resolved against the config file's. */
   store: z.string().default('file:.modalmix/store'),
@@ -247,5 +210,19 @@ export const runConfigSchema = z.strictObject({
   evaluation: evaluationConfigSchema.prefault({}),
   /** Absent: this config is about files only; streaming then uses the defaults. */
   stream: streamConfigSchema.optional(),
+});
+
+/** The fields, and that each method can be trained on the modalities and the fusion that are asked for. */
+export const runConfigSchema = runConfigFields.superRefine(({ dataset, extraction, training }, context) => {
+  const target = {
+    modalities: extraction.modalities,
+    fusion: training.fusion,
+    validationShare: dataset.validationShare,
+  };
+  for (const [at, method] of training.methods.entries()) {
+    const message = methodProblem(method, target);
+    if (message !== undefined)
+      context.addIssue({ code: 'custom', path: ['training', 'methods', at], message });
+  }
 });
 export type RunConfig = z.infer<typeof runConfigSchema>;

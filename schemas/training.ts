@@ -34,6 +34,8 @@ export const splitAccuracySchema = z.strictObject({
   loss: z.number(),
   fused: z.number(),
   branches: perModality,
+  /** Mean cross-entropies; absent in metrics of older versions. */
+  branchLosses: perModality.optional(),
 });
 
 /** One line of `runs/<trainingId>/metrics.jsonl`, one an epoch. */

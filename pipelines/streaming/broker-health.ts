@@ -1,5 +1,6 @@
-/** Whether brokers answer a real request. */
+/** Whether brokers answer a real request, and whether they are still where a session found them. */
 import kafka from 'node-rdkafka';
+import { ModalmixError } from '../../schemas/errors.ts';
 import { disconnect } from './clients.ts';
 import { clientSettings, type KafkaConnection } from './connection.ts';
 
@@ -21,4 +22,23 @@ export async function brokerAnswers(connection: KafkaConnection): Promise<boolea
   } finally {
     await disconnect(client);
   }
+}
+
+/** Where a worker finds the brokers. */
+export interface BrokerSource {
+  /** Asked at the beginning of each session. */
+  readonly connect: () => Promise<KafkaConnection>;
+  /**
+   * Asked all the time, so it must be quick: false once the brokers are gone or elsewhere, and a client that
+   * waits for the old address would wait for ever. Absent: they stay where they are.
+   */
+  readonly isCurrent?: (connection: KafkaConnection) => boolean;
+}
+
+/** @throws ModalmixError `transient` when the session must begin anew with another connection */
+export function assertCurrent(source: BrokerSource, connection: KafkaConnection): void {
+  if (source.isCurrent === undefined || source.isCurrent(connection)) return;
+  throw new ModalmixError('transient', 'the broker is gone or has moved', {
+    where: connection.brokers.join(','),
+  });
 }

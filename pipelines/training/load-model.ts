@@ -56,7 +56,7 @@ export interface LoadedModel {
 export interface LoadModelInput {
   readonly store: Store;
   readonly spec: TrainingSpec;
-  readonly manifest: DatasetManifest;
+  readonly manifest: Pick<DatasetManifest, 'classNames'>;
   readonly weights: 'last' | 'best';
 }
 

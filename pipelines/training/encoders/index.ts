@@ -1,5 +1,6 @@
 /** The encoders there are, by config and modality. */
-import type { EncoderConfig, ExtractionConfig } from '../../../schemas/config.ts';
+import type { ExtractionConfig } from '../../../schemas/config.ts';
+import type { EncoderConfig } from '../../../schemas/encoder-config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Parameters } from '../parameters.ts';
 import { planCnn } from './cnn-plan.ts';

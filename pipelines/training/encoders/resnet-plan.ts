@@ -3,7 +3,7 @@
  * the classifier: 7×7 convolution, pooling, four stages. Names and padding are torchvision's. As in torchvision,
  * a bottleneck strides in its 3×3 convolution ("ResNet v1.5"), not in its first 1×1 as the paper does.
  */
-import type { ResNetDepth } from '../../../schemas/config.ts';
+import type { ResNetDepth } from '../../../schemas/encoder-config.ts';
 import {
   convolutionNorm,
   type ConvolutionNormPlan,

@@ -4,7 +4,7 @@ import { createEncoder, planEncoder } from '../../../../pipelines/training/encod
 import { convolutionNorms } from '../../../../pipelines/training/encoders/plan.ts';
 import { Parameters } from '../../../../pipelines/training/parameters.ts';
 import { tf, type Tensor4D } from '../../../../pipelines/training/tensorflow.ts';
-import type { EncoderConfig } from '../../../../schemas/config.ts';
+import type { EncoderConfig } from '../../../../schemas/encoder-config.ts';
 import { readGolden, relativeError } from '../golden/read-golden.ts';
 
 const CASES: readonly [string, string, EncoderConfig, number][] = [

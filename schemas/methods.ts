@@ -1,0 +1,66 @@
+/**
+ * The training methods' names, their hyper-parameters (`training.<group>` of the config) and what each can be trained
+ * on. What they do is in `pipelines/training/methods/`.
+ */
+import { z } from 'zod';
+import type { Modality } from './modality.ts';
+
+const positive = z.number().positive();
+
+export const METHODS = ['unimodal', 'joint', 'mm', 'b-mm', 'ogm-ge'] as const;
+export const methodSchema = z.enum(METHODS);
+export type MethodName = z.infer<typeof methodSchema>;
+
+export const FUSIONS = ['concat', 'sum', 'film', 'gated'] as const;
+export const fusionSchema = z.enum(FUSIONS);
+export type FusionName = z.infer<typeof fusionSchema>;
+
+/** Hyper-parameters by group; the defaults are the papers' or, where a docstring says so, their authors' code's. */
+export const methodSettings = {
+  mixup: z.strictObject({ alpha: positive.default(1) }).prefault({}),
+  balance: z.strictObject({ gamma: z.number().min(0).default(0.1) }).prefault({}),
+  ogm: z
+    .strictObject({
+      alpha: z.number().min(0).default(0.8),
+      startEpoch: z.int().min(0).default(0),
+      endEpoch: z.int().min(0).default(50),
+      /** Generalisation enhancement: the Gaussian noise of OGM-GE. */
+      ge: z.boolean().default(true),
+    })
+    .prefault({}),
+};
+
+/** What a method cannot do without. Absent: any number of modalities, any fusion. */
+interface MethodLimits {
+  readonly modalities?: { readonly min: number; readonly max?: number; readonly why: string };
+  readonly fusions?: { readonly allowed: readonly FusionName[]; readonly why: string };
+  readonly validation?: { readonly why: string };
+}
+
+const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {};
+
+export interface MethodTarget {
+  readonly modalities: readonly Modality[];
+  readonly fusion: FusionName;
+  /** Share of the training list that is set aside for validation. */
+  readonly validationShare: number;
+}
+
+/** Why a method cannot be trained on this, as the end of a sentence about its name; nothing when it can. */
+export function methodProblem(method: MethodName, target: MethodTarget): string | undefined {
+  const { modalities, fusions, validation } = METHOD_LIMITS[method] ?? {};
+  const count = target.modalities.length;
+  if (modalities !== undefined && (count < modalities.min || count > (modalities.max ?? Infinity))) {
+    const wanted =
+      modalities.max === modalities.min ? '' : modalities.max === undefined ? 'at least ' : 'up to ';
+    const number = modalities.max ?? modalities.min;
+    return `it needs ${wanted}${String(number)} modalities, and extraction.modalities has ${String(count)}: ${modalities.why}`;
+  }
+  if (fusions !== undefined && !fusions.allowed.includes(target.fusion)) {
+    return `it needs training.fusion ${fusions.allowed.join(' or ')}, which is ${target.fusion}: ${fusions.why}`;
+  }
+  if (validation !== undefined && target.validationShare === 0) {
+    return `it needs a validation split, and dataset.validationShare is 0: ${validation.why}`;
+  }
+  return undefined;
+}
