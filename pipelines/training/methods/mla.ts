@@ -59,7 +59,7 @@ export const createMla: CreateMethod = (training, modalities) => {
           const projection = model.parameters.buffers.get(PROJECTION)!;
           projection.assign(moveProjection(projection as Tensor2D, mean, lambda));
           const gradient = gradients.get(HEAD_WEIGHT)! as Tensor2D; // [D, K]
-          gradients.set(HEAD_WEIGHT, tf.matMul(projection as Tensor2D, gradient));
+          gradients.set(HEAD_WEIGHT, tf.matMul(projection, gradient));
         }
         tools.apply(gradients);
       }

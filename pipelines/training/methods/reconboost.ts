@@ -15,7 +15,7 @@
  */
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Batch } from '../batches.ts';
-import { column, featureOf, isPresent, presentCount, type Features } from '../features.ts';
+import { column, isPresent, presentCount, type Features } from '../features.ts';
 import { crossEntropy } from '../losses.ts';
 import { hardLabels } from '../mixup.ts';
 import type { MultimodalModel } from '../model.ts';

@@ -336,7 +336,7 @@ describe('MLA', () => {
 
   it('keeps the projection from undoing what the head has learnt of a direction', () => {
     // By hand: P = I, z̄ = (1, 0), λ → 0: P loses that direction, and keeps the other at length 1.
-    const moved = moveProjection(tf.eye(2), tf.tensor2d([[1, 0]]), 1e-9) as Tensor2D;
+    const moved = moveProjection(tf.eye(2), tf.tensor2d([[1, 0]]), 1e-9);
     expect(relativeError(moved, [0, 0, 0, 1])).toBeLessThan(1e-6);
   });
 });
