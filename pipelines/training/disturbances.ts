@@ -52,13 +52,13 @@ function blurAxis(x: Tensor4D, sigma: number, axis: 1 | 2): Tensor4D {
     Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)),
   );
   const sum = weights.reduce((a, b) => a + b, 0);
-  const kernel = tf.tile(
+  const kernel = tf.tile<Tensor4D>(
     tf.tensor4d(
       weights.map((weight) => weight / sum),
       axis === 1 ? [weights.length, 1, 1, 1] : [1, weights.length, 1, 1],
     ),
     [1, 1, channels, 1],
-  ) as Tensor4D;
+  );
   return tf.depthwiseConv2d<Tensor4D>(mirrored(x, radius, axis), kernel, 1, 'valid');
 }
 

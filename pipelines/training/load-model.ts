@@ -15,7 +15,7 @@ import { disturb, rowsOf, type Disturbance } from './disturbances.ts';
 import type { MultimodalModel } from './model.ts';
 import { decodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { answer } from './step.ts';
-import { tf, type Tensor4D } from './tensorflow.ts';
+import { tf } from './tensorflow.ts';
 
 /** What a forward pass gives, as row-major float32 matrices with a row for each clip of the batch. */
 export interface ForwardResult {
