@@ -18,7 +18,20 @@ export type FusionName = z.infer<typeof fusionSchema>;
 /** Hyper-parameters by group; the defaults are the papers' or, where a docstring says so, their authors' code's. */
 export const methodSettings = {
   mixup: z.strictObject({ alpha: positive.default(1) }).prefault({}),
-  balance: z.strictObject({ gamma: z.number().min(0).default(0.1) }).prefault({}),
+  /** B-MM, and what it is taken apart by (`pipelines/training/balance.ts`). */
+  balance: z
+    .strictObject({
+      gamma: z.number().min(0).default(0.1),
+      /** What ρ does to λ^u; `fixed` keeps the first epoch's ρ, `independent` draws each λ^u by itself. */
+      rule: z.enum(['policy', 'opposite', 'fixed', 'independent']).default('policy'),
+      /** The clips ρ is measured on: those just trained on, or those held out. */
+      rhoFrom: z.enum(['train', 'validation']).default('train'),
+      /** Which modalities are mixed: all, those with ρ ≥ 1, or those with ρ ≤ 1. */
+      mixed: z.enum(['all', 'strong', 'weak']).default('all'),
+      /** Whose λ^u mixes the label: their mean, the strong ones', the weak ones', or by share in Σ s^u. */
+      labels: z.enum(['mean', 'strong', 'weak', 'share']).default('mean'),
+    })
+    .prefault({}),
   ogm: z
     .strictObject({
       alpha: z.number().min(0).default(0.8),
@@ -34,16 +47,25 @@ export const methodSettings = {
 interface MethodLimits {
   readonly modalities?: { readonly min: number; readonly max?: number; readonly why: string };
   readonly fusions?: { readonly allowed: readonly FusionName[]; readonly why: string };
-  readonly validation?: { readonly why: string };
+  readonly validation?: { readonly why: string; readonly when?: (target: MethodTarget) => boolean };
 }
 
-const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {};
+const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {
+  'b-mm': {
+    validation: {
+      why: 'training.balance.rhoFrom is validation, and ρ is measured there',
+      when: ({ rhoFrom }) => rhoFrom === 'validation',
+    },
+  },
+};
 
 export interface MethodTarget {
   readonly modalities: readonly Modality[];
   readonly fusion: FusionName;
   /** Share of the training list that is set aside for validation. */
   readonly validationShare: number;
+  /** `training.balance.rhoFrom` */
+  readonly rhoFrom: 'train' | 'validation';
 }
 
 /** Why a method cannot be trained on this, as the end of a sentence about its name; nothing when it can. */
@@ -59,7 +81,7 @@ export function methodProblem(method: MethodName, target: MethodTarget): string 
   if (fusions !== undefined && !fusions.allowed.includes(target.fusion)) {
     return `it needs training.fusion ${fusions.allowed.join(' or ')}, which is ${target.fusion}: ${fusions.why}`;
   }
-  if (validation !== undefined && target.validationShare === 0) {
+  if (validation !== undefined && target.validationShare === 0 && validation.when?.(target) !== false) {
     return `it needs a validation split, and dataset.validationShare is 0: ${validation.why}`;
   }
   return undefined;
