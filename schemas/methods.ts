@@ -5,9 +5,23 @@
 import { z } from 'zod';
 import type { Modality } from './modality.ts';
 
+const share = z.number().min(0).max(1);
 const positive = z.number().positive();
 
-export const METHODS = ['unimodal', 'joint', 'mm', 'b-mm', 'ogm-ge'] as const;
+export const METHODS = [
+  'unimodal',
+  'joint',
+  'mm',
+  'b-mm',
+  'ogm-ge',
+  'ogm',
+  'input-mixup',
+  'manifold-mixup',
+  'opm',
+  'mmcosine',
+  'lfm',
+  'cml',
+] as const;
 export const methodSchema = z.enum(METHODS);
 export type MethodName = z.infer<typeof methodSchema>;
 
@@ -41,6 +55,37 @@ export const methodSettings = {
       ge: z.boolean().default(true),
     })
     .prefault({}),
+  manifoldMixup: z
+    .strictObject({
+      alpha: positive.default(2),
+      /** Where a step may mix; one of them is drawn each time. */
+      depths: z
+        .array(z.enum(['input', 'feature']))
+        .min(1)
+        .default(['input', 'feature']),
+    })
+    .prefault({}),
+  opm: z
+    .strictObject({
+      /** q_base: probability of dropping a modality that is just ahead. */
+      dropBase: share.default(0.5),
+      /** How much it grows with ρ. */
+      lambda: z.number().min(0).default(0.5),
+      /** p_exe: share of the steps that are modulated. */
+      executeShare: share.default(0.7),
+      /** From 0; plain joint training before. */
+      startEpoch: z.int().min(0).default(6),
+    })
+    .prefault({}),
+  mmcosine: z.strictObject({ scale: positive.default(10) }).prefault({}),
+  lfm: z
+    .strictObject({
+      temperature: positive.default(0.07),
+      /** α: share of the contrastive loss; `heuristic` lets it fall with the epochs. */
+      matching: z.union([z.literal('heuristic'), share]).default('heuristic'),
+    })
+    .prefault({}),
+  cml: z.strictObject({ weight: z.number().min(0).default(0.1) }).prefault({}),
 };
 
 /** What a method cannot do without. Absent: any number of modalities, any fusion. */
@@ -57,6 +102,12 @@ const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {
       when: ({ rhoFrom }) => rhoFrom === 'validation',
     },
   },
+  opm: { modalities: { min: 2, why: 'the one that is ahead is dropped' } },
+  mmcosine: {
+    fusions: { allowed: ['concat', 'sum'], why: 'its logits are a sum of one cosine for each modality' },
+  },
+  lfm: { modalities: { min: 2, why: 'features of different modalities are matched' } },
+  cml: { modalities: { min: 2, why: 'confidence is compared with that without a modality' } },
 };
 
 export interface MethodTarget {

@@ -1,4 +1,4 @@
-/** The step that MM and B-MM share: mix each z_u with its partner's, fuse, and ask for the mixed label. */
+/** What MM and B-MM share: mix each z_u with its partner's, fuse, and ask for the mixed label. */
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Batch } from '../batches.ts';
 import type { PerModality } from '../discrepancy.ts';
@@ -57,4 +57,9 @@ function mixFeatures(
     present[modality] = Uint8Array.from(own, (share, row) => (share + other[row]! > 0 ? 1 : 0));
   }
   return { size: features.size, values, present };
+}
+
+/** One ratio for all modalities. */
+export function sameRatio(modalities: readonly Modality[], ratio: number): Ratios {
+  return Object.fromEntries(modalities.map((modality) => [modality, ratio]));
 }
