@@ -31,7 +31,7 @@ export interface MixWeights {
 
 /**
  * Weights of z_i and z_j of one modality. Where only one of a pair has the modality, the mix is that one:
- * a feature is never mixed with a filler.
+ * a feature is never mixed with a filler. With ratio 1 nothing is mixed, and what is missing stays so.
  */
 export function mixWeights(
   ratio: number,
@@ -45,7 +45,7 @@ export function mixWeights(
     const hasOwn = isPresent(present, modality, i);
     const hasOther = isPresent(present, modality, j);
     own[i] = hasOwn ? (hasOther ? ratio : 1) : 0;
-    other[i] = hasOther ? (hasOwn ? 1 - ratio : 1) : 0;
+    other[i] = hasOther && ratio < 1 ? (hasOwn ? 1 - ratio : 1) : 0;
   }
   return { own, other };
 }
