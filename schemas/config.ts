@@ -3,6 +3,7 @@
  * The static types follow from the schema; `parseConfig` turns a bad file into one message a field.
  */
 import { z } from 'zod';
+import { encoderConfigSchema } from './encoder-config.ts';
 import { fusionSchema, methodProblem, methodSchema, methodSettings } from './methods.ts';
 import { modalitySchema } from './modality.ts';
 import { streamConfigSchema } from './stream-config.ts';
@@ -134,13 +135,7 @@ export const trainingConfigSchema = z.strictObject({
   seeds: z.array(z.int().nonnegative()).min(1).default([0]),
   epochs: count.default(100),
   batchSize: count.min(2).default(64),
-  encoder: z
-    .strictObject({
-      depth: z.literal(18).default(18),
-      /** Channels of the first stage; the feature has 8 × width. 64 is ResNet-18 as published. */
-      width: count.default(64),
-    })
-    .prefault({}),
+  encoder: encoderConfigSchema.prefault({}),
   fusion: fusionSchema.default('concat'),
   optimizer: z
     .discriminatedUnion('name', [

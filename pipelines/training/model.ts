@@ -1,5 +1,5 @@
 /** The multimodal classifier: an encoder for each modality, a fusion, a classifier. */
-import type { TrainingConfig } from '../../schemas/config.ts';
+import type { EncoderConfig } from '../../schemas/encoder-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { Batch } from './batches.ts';
 import { createEncoder } from './encoders/index.ts';
@@ -12,7 +12,7 @@ import { tf, type Tensor2D, type Tensor4D } from './tensorflow.ts';
 
 export interface ModelOptions {
   readonly modalities: readonly Modality[];
-  readonly encoder: TrainingConfig['encoder'];
+  readonly encoder: EncoderConfig;
   readonly fusion: ModelFusion;
   readonly classes: number;
   /** Of the initial weights. */
