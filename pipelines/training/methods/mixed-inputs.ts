@@ -8,7 +8,7 @@ import { crossEntropy } from '../losses.ts';
 import type { BatchMixer } from '../mix-batch.ts';
 import { drawPartners, mixLabels, mixWeights, type Ratios } from '../mixup.ts';
 import type { MultimodalModel } from '../model.ts';
-import { tf, type Tensor2D } from '../tensorflow.ts';
+import { tf } from '../tensorflow.ts';
 import type { ForwardPass, StepContext, StepReport, StepTools } from './method.ts';
 
 /** Cross-entropy of the mixed inputs with the mixed labels. Its features are the mixed inputs'. */

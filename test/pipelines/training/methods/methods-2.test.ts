@@ -66,10 +66,10 @@ function imagesOf(modality: Modality, present: readonly number[]): Images {
 
 /** Complete for two modalities, with gaps for three. */
 function batchOf({ modalities }: Pick<Case, 'modalities'>): Batch {
-  const present = modalities.map((modality) => [
+  const present = modalities.map((modality): [Modality, number[]] => [
     modality,
     modalities.length === 3 ? facts.present[modality]! : facts.labels.map(() => 1),
-  ]) as [Modality, number[]][];
+  ]);
   return {
     size: facts.labels.length,
     rows: Int32Array.from(facts.labels.keys()),
