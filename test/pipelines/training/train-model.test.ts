@@ -199,9 +199,11 @@ describe('a trained model that is loaded again', () => {
         const without = model.forward(batch, { drop: ['audio'] });
         expect(without.features.audio!.every((value) => value === 0)).toBe(true);
         expect(without.logits).not.toEqual(logits);
-        const noise = { modality: 'rgb', level: 1, seed: 0 } as const;
-        expect(model.forward(batch, { noise }).logits).toEqual(model.forward(batch, { noise }).logits);
-        expect(model.forward(batch, { noise }).logits).not.toEqual(logits);
+        const disturbed = { modality: 'rgb', by: { kind: 'noise', level: 1, seed: 0 } } as const;
+        expect(model.forward(batch, { disturbed }).logits).toEqual(
+          model.forward(batch, { disturbed }).logits,
+        );
+        expect(model.forward(batch, { disturbed }).logits).not.toEqual(logits);
       }
       expect(clips).toBe(6);
       expect(tf.memory().numTensors).toBe(before);
