@@ -248,8 +248,13 @@ const runConfigFields = z.strictObject({
 });
 
 /** The fields, and that each method can be trained on the modalities and the fusion that are asked for. */
-export const runConfigSchema = runConfigFields.superRefine(({ extraction, training }, context) => {
-  const target = { modalities: extraction.modalities, fusion: training.fusion };
+export const runConfigSchema = runConfigFields.superRefine(({ dataset, extraction, training }, context) => {
+  const target = {
+    modalities: extraction.modalities,
+    fusion: training.fusion,
+    validationShare: dataset.validationShare,
+    rhoFrom: training.balance.rhoFrom,
+  };
   for (const [at, method] of training.methods.entries()) {
     const message = methodProblem(method, target);
     if (message !== undefined)

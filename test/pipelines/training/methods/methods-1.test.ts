@@ -374,12 +374,14 @@ describe('ReconBoost', () => {
 });
 
 describe('a method that compares modalities', () => {
+  const target = { fusion: 'film', validationShare: 0.1, rhoFrom: 'train' } as const;
+
   it.each(['pmr', 'agm', 'reconboost'] as const)(
     '%s is refused for one of them, with the reason',
     (method) => {
-      const problem = methodProblem(method, { modalities: ['audio'], fusion: 'concat' });
-      expect(problem).toMatch(/needs at least 2 modalities, and there is 1: it /u);
-      expect(methodProblem(method, { modalities: ['audio', 'rgb', 'flow'], fusion: 'film' })).toBeUndefined();
+      const problem = methodProblem(method, { ...target, modalities: ['audio'] });
+      expect(problem).toMatch(/needs at least 2 modalities, and extraction.modalities has 1: it /u);
+      expect(methodProblem(method, { ...target, modalities: ['audio', 'rgb', 'flow'] })).toBeUndefined();
     },
   );
 });
