@@ -26,6 +26,9 @@ function load(): typeof TensorflowNode {
     if (!(name in util)) Object.assign(util, { [name]: helper });
   }
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  // By itself TensorFlow uses oneDNN's kernels only on processors with instructions for neural networks; they
+  // are the faster ones without these too.
+  process.env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
   const module = requireTensorflow();
   if (module.getBackend() !== 'tensorflow') {
     throw new ModalmixError('dependency', `TensorFlow's backend is "${module.getBackend()}"`, {
