@@ -42,7 +42,8 @@ describe.each(CASES)('%s with PyTorch’s random weights', (_name, file, config,
     });
     expect(relativeError(features, golden.values('train'))).toBeLessThan(1e-4);
     for (const [name, expected] of golden.under('gradient')) {
-      expect(relativeError(gradients.get(name)!, expected.values), name).toBeLessThan(1e-4);
+      // Single precision through dozens of layers, against double.
+      expect(relativeError(gradients.get(name)!, expected.values), name).toBeLessThan(5e-4);
     }
     for (const [name, expected] of golden.under('after')) {
       expect(relativeError(parameters.buffers.get(name)!, expected.values), name).toBeLessThan(1e-4);
