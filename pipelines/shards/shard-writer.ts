@@ -191,11 +191,7 @@ function columnData(field: Field, rows: readonly RowLine[], memory: BatchMemory)
   }
 }
 
-function textData(
-  field: Field,
-  rows: readonly RowLine[],
-  get: (row: RowLine) => string | undefined,
-): Data {
+function textData(field: Field, rows: readonly RowLine[], get: (row: RowLine) => string | undefined): Data {
   const data = vectorFromArray(
     rows.map((row) => get(row) ?? null),
     field.type as DataType,
