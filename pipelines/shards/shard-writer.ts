@@ -1,4 +1,8 @@
-/** Writes one shard as an Arrow IPC file, a few rows in memory at a time; the same rows give the same bytes. */
+/**
+ * Writes one shard as an Arrow IPC file, a few rows in memory at a time; the same rows give the same bytes.
+ * A row's features are copied once, into memory that is used again and again; while one batch is on its way
+ * to the disk the next is filled.
+ */
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import {
@@ -14,11 +18,10 @@ import {
   type Schema,
 } from 'apache-arrow';
 import type { Split } from '../../schemas/clip.ts';
-import { ModalmixError } from '../../schemas/errors.ts';
-import { MODALITIES } from '../../schemas/modality.ts';
-import { missingBits, SHARD_COLUMNS } from '../../schemas/shard.ts';
+import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import { SHARD_COLUMNS } from '../../schemas/shard.ts';
 import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
-import { encodeHalves } from './float16.ts';
+import { BatchMemory, type TakenPicture } from './batch-memory.ts';
 
 /** A batch is written when its rows hold this much. */
 const BATCH_BYTES = 16 * 2 ** 20;
@@ -44,27 +47,33 @@ export interface WrittenFile {
 class ByteTap extends RecordBatchFileWriter {
   #pending: Uint8Array[] = [];
 
+  /** Column buffers are handed on as they are: their memory stays as it is until the batch is written. */
   protected override _write(chunk: ArrayBufferView): this {
     const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    this.#pending.push(bytes.slice());
+    if (bytes.byteLength > 0) this.#pending.push(bytes);
     this._position += bytes.byteLength;
     return this;
   }
 
-  take(): Buffer {
-    const bytes = Buffer.concat(this.#pending);
+  take(): Uint8Array[] {
+    const chunks = this.#pending;
     this.#pending = [];
-    return bytes;
+    return chunks;
   }
 }
+
+/** What a row is beside its features. */
+type RowLine = Omit<WritableRow, Modality>;
 
 export class ShardWriter {
   readonly #schema: Schema;
   readonly #file: FileHandle;
   readonly #tap = new ByteTap({ autoDestroy: false });
   readonly #hash = createHash('sha256');
-  #batch: WritableRow[] = [];
-  #batchBytes = 0;
+  #lines: RowLine[] = [];
+  #memory: BatchMemory | undefined;
+  /** The batch that is on its way; a failure shows at the next flush. */
+  #writing: Promise<void> = Promise.resolve();
   #rows = 0;
   #bytes = 0;
 
@@ -78,46 +87,74 @@ export class ShardWriter {
     return new ShardWriter(schema, await open(path, 'wx'));
   }
 
+  /** The features may be changed afterwards: they were copied. */
   async append(row: WritableRow): Promise<void> {
-    this.#batch.push(row);
-    this.#batchBytes +=
-      (row.audio?.data.byteLength ?? 0) + (row.rgb?.data.byteLength ?? 0) + (row.flow?.data.byteLength ?? 0);
-    if (this.#batchBytes >= BATCH_BYTES) await this.#flush();
+    const { audio, rgb, flow, ...line } = row;
+    this.#memory ??= BatchMemory.lend(this.#schema);
+    this.#memory.add({ audio, rgb, flow });
+    this.#lines.push(line);
+    if (this.#memory.bytes >= BATCH_BYTES) await this.#flush();
   }
 
+  /** The file's bytes are with the system, not yet safely on the disk: `Store.putFile` sees to that. */
   async finish(): Promise<WrittenFile> {
     await this.#flush();
+    await this.#writing;
     this.#tap.finish();
-    await this.#drain();
+    await this.#write(this.#tap.take());
     await this.#file.close();
     return { rows: this.#rows, bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
   /** Closes the file; for a shard that will not be finished. */
   async abandon(): Promise<void> {
+    await this.#writing.catch(() => undefined);
     await this.#file.close();
   }
 
   async #flush(): Promise<void> {
-    if (this.#batch.length === 0) return;
-    const children = this.#schema.fields.map((field) => columnData(field, this.#batch));
-    const data = makeData({ type: new Struct(this.#schema.fields), length: this.#batch.length, children });
+    const memory = this.#memory;
+    if (memory === undefined) return;
+    const children = this.#schema.fields.map((field) => columnData(field, this.#lines, memory));
+    const data = makeData({ type: new Struct(this.#schema.fields), length: this.#lines.length, children });
     this.#tap.write(new RecordBatch(this.#schema, data));
-    this.#rows += this.#batch.length;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    await this.#drain();
+    this.#rows += this.#lines.length;
+    this.#lines = [];
+    this.#memory = undefined;
+    const chunks = this.#tap.take();
+    await this.#writing;
+    this.#writing = this.#write(chunks).finally(() => {
+      memory.giveBack();
+    });
+    // Whoever appends next, or finishes, is told.
+    this.#writing.catch(() => undefined);
   }
 
-  async #drain(): Promise<void> {
-    const bytes = this.#tap.take();
-    this.#hash.update(bytes);
-    this.#bytes += bytes.length;
-    await this.#file.writeFile(bytes);
+  async #write(chunks: readonly Uint8Array[]): Promise<void> {
+    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#bytes += length;
+    let left = [...chunks];
+    const writing = this.#file.writev(left);
+    for (const chunk of chunks) this.#hash.update(chunk);
+    let { bytesWritten } = await writing;
+    for (let missing = length - bytesWritten; missing > 0; missing -= bytesWritten) {
+      left = withoutFirst(left, bytesWritten);
+      ({ bytesWritten } = await this.#file.writev(left));
+    }
   }
 }
 
-function columnData(field: Field, rows: readonly WritableRow[]): Data {
+/** A write may be cut short, for one by a signal. */
+function withoutFirst(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let skip = bytes;
+  return chunks.flatMap((chunk) => {
+    const skipped = Math.min(skip, chunk.length);
+    skip -= skipped;
+    return skipped === chunk.length ? [] : [chunk.subarray(skipped)];
+  });
+}
+
+function columnData(field: Field, rows: readonly RowLine[], memory: BatchMemory): Data {
   switch (field.name) {
     case SHARD_COLUMNS.clipId:
       return textData(field, rows, (row) => row.clipId);
@@ -133,32 +170,28 @@ function columnData(field: Field, rows: readonly WritableRow[]): Data {
         Int32Array.from(rows, ({ label }) => label),
       );
     case SHARD_COLUMNS.missing:
-      return plainData(
-        field,
-        Uint8Array.from(rows, (row) => missingBits((name) => row[name] === undefined)),
-      );
+      return plainData(field, Uint8Array.from(memory.missing));
     case SHARD_COLUMNS.audio:
-      return audioData(field, rows);
+      return fixedListData(field, memory.hasAudio, memory.audioValues());
     default: {
       const modality = MODALITIES.find((name) => name !== 'audio' && field.name.startsWith(name));
-      const pictures = rows.map((row) => (modality === 'rgb' ? row.rgb : row.flow));
-      return field.name === modality
-        ? pictureData(field, pictures)
-        : fixedListData(
-            field,
-            4,
-            pictures.map((picture) => (picture === undefined ? undefined : Int32Array.from(picture.shape))),
-            (length) => new Int32Array(length),
-          );
+      const name = modality === 'rgb' ? 'rgb' : 'flow';
+      const pictures = memory.pictures(name);
+      if (field.name === modality) return pictureData(field, pictures, memory.pictureBytes(name));
+      const flat = new Int32Array(4 * pictures.length);
+      pictures.forEach((picture, i) => {
+        if (picture !== undefined) flat.set(picture.shape, 4 * i);
+      });
+      return fixedListData(
+        field,
+        pictures.map((picture) => picture !== undefined),
+        flat,
+      );
     }
   }
 }
 
-function textData(
-  field: Field,
-  rows: readonly WritableRow[],
-  get: (row: WritableRow) => string | undefined,
-): Data {
+function textData(field: Field, rows: readonly RowLine[], get: (row: RowLine) => string | undefined): Data {
   const data = vectorFromArray(
     rows.map((row) => get(row) ?? null),
     field.type as DataType,
@@ -176,78 +209,47 @@ function plainData(field: Field, values: Int32Array | Uint8Array): Data {
   } as never) as Data;
 }
 
-function audioData(field: Field, rows: readonly WritableRow[]): Data {
-  const list = field.type as FixedSizeList;
-  const half = String(list.children[0]?.type) === 'Float16';
-  const values = rows.map(({ audio }) => {
-    if (audio === undefined) return undefined;
-    return half ? encodeHalves(audio.data) : audio.data;
-  });
-  return fixedListData(field, list.listSize, values, (length) =>
-    half ? new Uint16Array(length) : new Float32Array(length),
-  );
-}
-
-type FixedArray = Float32Array | Uint16Array | Int32Array;
-
-/** Absent rows are zeros under a null bit. */
+/** @param values of all rows; absent ones are zeros under a null bit */
 function fixedListData(
   field: Field,
-  size: number,
-  values: readonly (FixedArray | undefined)[],
-  allocate: (length: number) => FixedArray,
+  present: readonly boolean[],
+  values: Float32Array | Uint16Array | Int32Array,
 ): Data {
-  const flat = allocate(size * values.length);
-  values.forEach((value, i) => {
-    if (value === undefined) return;
-    if (value.length !== size) {
-      throw new ModalmixError(
-        'internal',
-        `a row has ${String(value.length)} values where the schema has ${String(size)}`,
-        { where: field.name },
-      );
-    }
-    flat.set(value, i * size);
-  });
   const item = (field.type as FixedSizeList).children[0];
   if (item === undefined) throw new Error(`the column ${field.name} has no item type`);
   const child = makeData({
     type: item.type as DataType,
-    length: flat.length,
+    length: values.length,
     nullCount: 0,
-    data: flat,
+    data: values,
   } as never);
   return makeData({
     type: field.type as DataType,
-    length: values.length,
-    ...nulls(values),
+    length: present.length,
+    ...nulls(present),
     child,
   } as never) as Data;
 }
 
-function pictureData(field: Field, pictures: readonly (PictureFeature | undefined)[]): Data {
+function pictureData(field: Field, pictures: readonly (TakenPicture | undefined)[], data: Uint8Array): Data {
   const valueOffsets = new Int32Array(pictures.length + 1);
   pictures.forEach((picture, i) => {
-    valueOffsets[i + 1] = (valueOffsets[i] ?? 0) + (picture?.data.length ?? 0);
-  });
-  const data = new Uint8Array(valueOffsets.at(-1) ?? 0);
-  pictures.forEach((picture, i) => {
-    if (picture !== undefined) data.set(picture.data, valueOffsets[i]);
+    valueOffsets[i + 1] = (valueOffsets[i] ?? 0) + (picture?.bytes ?? 0);
   });
   return makeData({
     type: field.type as DataType,
     length: pictures.length,
-    ...nulls(pictures),
+    ...nulls(pictures.map((picture) => picture !== undefined)),
     valueOffsets,
     data,
   } as never) as Data;
 }
 
-function nulls(values: readonly unknown[]): { nullCount: number; nullBitmap: Uint8Array } {
-  const nullBitmap = new Uint8Array(Math.ceil(values.length / 64) * 8);
+function nulls(present: readonly boolean[]): { nullCount: number; nullBitmap: Uint8Array } {
+  const nullBitmap = new Uint8Array(Math.ceil(present.length / 64) * 8);
   let nullCount = 0;
-  values.forEach((value, i) => {
-    if (value === undefined) nullCount += 1;
+  present.forEach((isThere, i) => {
+    if (!isThere) nullCount += 1;
     else nullBitmap[i >> 3] = (nullBitmap[i >> 3] ?? 0) | (1 << (i & 7));
   });
   return { nullCount, nullBitmap };

@@ -93,6 +93,8 @@ export async function connectProducer(
   const producer = new (rdkafka().Producer)({
     ...clientSettings(connection, role),
     'enable.idempotence': true,
+    // Only so is order kept on a partition that a leader just took: see `ensureTopics`.
+    'max.in.flight.requests.per.connection': 1,
     'linger.ms': 5,
     ...settings,
   });

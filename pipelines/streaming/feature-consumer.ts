@@ -7,8 +7,13 @@ import { maxFeatureBytes } from './topics.ts';
 
 /** How long a read waits for records. */
 const READ_TIMEOUT_MS = 100;
-const PREFETCH_KIB = 65_536;
-const BYTES_PER_KIB = 1_024;
+/** Read ahead, over all partitions. */
+export const PREFETCH_KIB = 32_768;
+/** What one partition gives at a time; the broker sends a record that is longer whole. */
+const PARTITION_FETCH_BYTES = 4_194_304;
+const FETCH_BYTES = 16_777_216;
+/** How soon a full queue is looked at again: the client's own second leaves the sink idle for most of it. */
+const QUEUE_BACKOFF_MS = 5;
 
 /**
  * Reads on behind no gap: an offset that was deleted is an error. Errors as `connectConsumer`.
@@ -21,17 +26,18 @@ export async function connectFeatureConsumer(
   groupId: string,
 ): Promise<KafkaConsumer> {
   const largest = maxFeatureBytes(stream);
-  const fetchBytes = Math.max(largest, PREFETCH_KIB * BYTES_PER_KIB);
+  const fetchBytes = Math.max(largest, FETCH_BYTES);
   const consumer = await connectConsumer(
     connection,
     role,
     {
       'group.id': groupId,
-      'fetch.message.max.bytes': largest,
+      'fetch.message.max.bytes': PARTITION_FETCH_BYTES,
       'fetch.max.bytes': fetchBytes,
       'receive.message.max.bytes': 2 * fetchBytes,
       'queued.max.messages.kbytes': PREFETCH_KIB,
       'queued.min.messages': 1_000,
+      'fetch.queue.backoff.ms': QUEUE_BACKOFF_MS,
     },
     'error',
   );

@@ -1,8 +1,17 @@
 /** The three topics: created as the config says, or checked when they are there. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Producer } from 'node-rdkafka';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { topicNames, type TopicNames } from '../../schemas/names.ts';
 import type { StreamConfig } from '../../schemas/stream-config.ts';
-import { connectProducer, createTopic, disconnect, partitionsOf, type TopicSpec } from './clients.ts';
+import {
+  connectProducer,
+  createTopic,
+  disconnect,
+  partitionsOf,
+  watermarks,
+  type TopicSpec,
+} from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
 
 const BYTES_PER_MIB = 1_048_576;
@@ -10,6 +19,8 @@ const MS_PER_HOUR = 3_600_000;
 /** Room for record headers and batch overhead beside the largest value. */
 const OVERHEAD_BYTES = 65_536;
 const EVENT_MAX_BYTES = BYTES_PER_MIB;
+const LEADER_WAIT_MS = 30_000;
+const LEADER_POLL_MS = 50;
 
 /** Longest record of `modalmix.features` in bytes, key and overhead included. */
 export function maxFeatureBytes(config: StreamConfig): number {
@@ -37,8 +48,13 @@ export function topicSpecs(config: StreamConfig): TopicSpec[] {
 }
 
 /**
+ * Returns when every partition takes records. A producer that writes to a partition before may lose the
+ * first one: the broker refuses it, takes the second, which was under way, as the producer's first, and the
+ * first, sent again, for a duplicate.
+ *
  * @returns the topics' names
- * @throws ModalmixError `config` when a topic is there with another number of partitions
+ * @throws ModalmixError `config` when a topic is there with another number of partitions, `transient` when
+ *   a partition has no leader for 30 s
  */
 export async function ensureTopics(connection: KafkaConnection, config: StreamConfig): Promise<TopicNames> {
   const specs = topicSpecs(config);
@@ -58,9 +74,27 @@ export async function ensureTopics(connection: KafkaConnection, config: StreamCo
           },
         );
       }
+      for (let partition = 0; partition < spec.partitions; partition += 1) {
+        await waitForLeader(client, spec.topic, partition);
+      }
     }
   } finally {
     await disconnect(client);
   }
   return topicNames(config.topicPrefix);
+}
+
+/** The leader itself answers where its partition ends, once it has the partition. */
+async function waitForLeader(client: Producer, topic: string, partition: number): Promise<void> {
+  const deadline = Date.now() + LEADER_WAIT_MS;
+  for (;;) {
+    try {
+      await watermarks(client, topic, partition);
+      return;
+    } catch (error) {
+      if (!(error instanceof ModalmixError) || error.kind !== 'transient' || Date.now() > deadline)
+        throw error;
+      await sleep(LEADER_POLL_MS);
+    }
+  }
 }
