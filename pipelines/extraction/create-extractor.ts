@@ -1,4 +1,4 @@
-/** Chooses the engine that extracts: FFmpeg in child processes where its library works, else the ffmpeg program. */
+/** Chooses the engine that extracts: the ffmpeg program, or FFmpeg inside long-lived child processes. */
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { Extractor } from './extractor.ts';
@@ -8,14 +8,15 @@ import { createNodeAvExtractor } from './node-av-pool.ts';
 const ENGINES = ['auto', 'node-av', 'ffmpeg'] as const;
 
 /**
- * By the environment: `MODALMIX_EXTRACTOR` is `node-av`, `ffmpeg` or `auto` (the default). Both engines pick the same
+ * By the environment: `MODALMIX_EXTRACTOR` is `ffmpeg` (the default), `node-av`, or `auto` (node-av where
+ * its library works). Both engines pick the same
  * frames, byte for byte; their versions differ, because decoded sound differs in its last bits.
  *
  * @throws ModalmixError `dependency` when the engine cannot work here, `config` when there is none of that name
  */
 export async function createExtractor(): Promise<Extractor> {
   const named = process.env[ENVIRONMENT.extractor] ?? '';
-  const engine = named === '' ? 'auto' : ENGINES.find((name) => name === named);
+  const engine = named === '' ? 'ffmpeg' : ENGINES.find((name) => name === named);
   switch (engine) {
     case undefined:
       throw new ModalmixError('config', `"${named}" is no extraction engine`, {

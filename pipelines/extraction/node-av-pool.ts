@@ -9,13 +9,14 @@ import { fileURLToPath } from 'node:url';
 import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
+import { extractClip } from './extract-clip.ts';
+import { decodeMedia, ffmpegVersion } from './ffmpeg-decode.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
 
 /** Raised when this code would give other values for the same clip. */
 const REVISION = 1;
 const CHILD = fileURLToPath(new URL('node-av-child.ts', import.meta.url));
 const TRIES = 2;
-/** A child that hangs in native code gets this much more than the clip's own limit. */
 const START_TIMEOUT_MS = 60_000;
 
 export interface ToExtractor {
@@ -40,13 +41,17 @@ export type FromExtractor =
  * @throws ModalmixError `dependency` when FFmpeg's library cannot be loaded on this machine
  */
 export async function createNodeAvExtractor(): Promise<Extractor> {
-  const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}`;
+  const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}+ffmpeg-${await ffmpegVersion()}`;
   const idle: ExtractorChild[] = [await ExtractorChild.start()];
   const extract = async (
     clip: Clip,
     config: ExtractionConfig,
     signal?: AbortSignal,
   ): Promise<ExtractedClip> => {
+    // Sound after a seek differs between the engines: segments are the ffmpeg program's alone.
+    if (clip.startS !== undefined || clip.endS !== undefined) {
+      return await extractClip(decodeMedia, clip, config, signal);
+    }
     for (let attempt = 1; ; attempt += 1) {
       const child = idle.pop() ?? (await ExtractorChild.start());
       // One that died while nobody needed it.
@@ -106,10 +111,12 @@ class ExtractorChild {
 
   private constructor(child: ChildProcess) {
     this.#process = child;
-    child.once('exit', () => {
-      this.ended = true;
-    });
+    child.once('exit', this.#onExit);
   }
+
+  readonly #onExit = () => {
+    this.ended = true;
+  };
 
   static async start(): Promise<ExtractorChild> {
     const child = fork(CHILD, [], {
@@ -181,6 +188,8 @@ class ExtractorChild {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       child.removeAllListeners('message');
+      child.removeAllListeners('exit');
+      child.once('exit', this.#onExit);
       if (!this.ended) this.#holdParent(false);
     }
   }
