@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { pino, type Logger } from 'pino';
 import { loadConfig } from '../pipelines/config/load-config.ts';
 import { runIdOf } from '../pipelines/config/run-id.ts';
-import { createFfmpegExtractor } from '../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../pipelines/extraction/create-extractor.ts';
 import { findRunDataset } from '../pipelines/shards/load-manifest.ts';
 import { openStore } from '../pipelines/store/store.ts';
 import { describeConnection } from '../pipelines/streaming/connection.ts';
@@ -33,7 +33,7 @@ export interface StreamWorkerOptions {
 export async function runStreamWorker(options: StreamWorkerOptions): Promise<void> {
   const { role, signal, log } = options;
   const config = await loadConfig(options.configFile);
-  const extractor = await createFfmpegExtractor();
+  const extractor = await createExtractor();
   const { target, allowedRoots, shares } = await streamSettings(config, extractor.version);
   const workerId = options.workerId ?? `${hostname()}-${String(process.pid)}-${String(Date.now())}`;
   const metrics = new StreamMetrics(role, { dataset: target.name });

@@ -1,6 +1,6 @@
 /** A worker as a process: options from the command line, the server from the environment, SIGTERM to stop. */
 import { parseArgs } from 'node:util';
-import { createFfmpegExtractor } from '../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../pipelines/extraction/create-extractor.ts';
 import type { Extractor } from '../pipelines/extraction/extractor.ts';
 import { openStore } from '../pipelines/store/store.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
@@ -32,7 +32,7 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
       namespace: endpoint.namespace,
       services: {
         openStore,
-        extractor: async () => await (extractor ??= createFfmpegExtractor()),
+        extractor: async () => await (extractor ??= createExtractor()),
         clipsAtOnce: clipsAtOnce(options.slots.media),
         kafka: async () => (await (await import('./kafka/ensure-kafka.ts')).ensureKafka()).connection,
       },

@@ -127,6 +127,8 @@ export const ENVIRONMENT = {
   home: 'MODALMIX_HOME',
   /** Seconds a worker may be silent before its work goes to another one; default: 15. */
   heartbeatTimeoutS: 'MODALMIX_HEARTBEAT_TIMEOUT',
+  /** What extracts: ffmpeg (the default), node-av, or auto (node-av where it works). */
+  extractor: 'MODALMIX_EXTRACTOR',
   ffmpeg: 'FFMPEG_PATH',
   ffprobe: 'FFPROBE_PATH',
 } as const;

@@ -146,9 +146,9 @@ async function retrainProgress(session: Session, workflowId: string): Promise<Pr
 async function drained(prepared: PreparedRun): Promise<void> {
   const { ensureKafka } = await import('../../infra/kafka/ensure-kafka.ts');
   const { streamSettings } = await import('../../pipelines/streaming/stream-settings.ts');
-  const { createFfmpegExtractor } = await import('../../pipelines/extraction/ffmpeg-extractor.ts');
+  const { createExtractor } = await import('../../pipelines/extraction/create-extractor.ts');
   const { readStreamStatus } = await import('../../pipelines/streaming/lag.ts');
-  const { target } = await streamSettings(prepared.config, (await createFfmpegExtractor()).version);
+  const { target } = await streamSettings(prepared.config, (await createExtractor()).version);
   for (;;) {
     const { connection } = await ensureKafka();
     const { ingest, sink } = await readStreamStatus(connection, target, prepared.store);

@@ -66,9 +66,9 @@ export async function status(configFile: string, screen: Screen): Promise<void> 
   const config = await loadConfig(configFile);
   const { connection } = await connectKafka(screen);
   const { streamSettings } = await import('../../pipelines/streaming/stream-settings.ts');
-  const { createFfmpegExtractor } = await import('../../pipelines/extraction/ffmpeg-extractor.ts');
+  const { createExtractor } = await import('../../pipelines/extraction/create-extractor.ts');
   const { readStreamStatus } = await import('../../pipelines/streaming/lag.ts');
-  const { target } = await streamSettings(config, (await createFfmpegExtractor()).version);
+  const { target } = await streamSettings(config, (await createExtractor()).version);
   const { ingest, sink, manifest } = await readStreamStatus(connection, target, openStore(config.store));
   screen.say(lagTable([...ingest, ...sink]));
   if (manifest === undefined) screen.say('\nNo sink has begun yet.');

@@ -4,85 +4,61 @@
  * that name no other file, limits on time, pixels and output.
  */
 import { execFile } from 'node:child_process';
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join, resolve } from 'node:path';
 import { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import ffmpeg from 'fluent-ffmpeg';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import {
+  AUDIO_MARGIN_S,
+  audioFilter,
+  CONTAINERS,
+  MAX_ASPECT,
+  MAX_DECODED_PIXELS,
+  videoFilter,
+  type Decoded,
+  type DecodeRequest,
+  type InputFacts,
+  type VideoRequest,
+} from './decode.ts';
 import { ClipUnusable } from './extractor.ts';
-import { parsePpmStream, type Picture } from './ppm.ts';
+import { parsePpmStream } from './ppm.ts';
 
-/**
- * Demuxers that read one self-contained file. Left out on purpose: playlists and scripts that open other
- * files or addresses (hls, dash, concat, sdp, image2, imf, lavfi) and text (subtitles, tty).
- */
-const CONTAINERS = [
-  '3dostr,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,live_flv,m4v,matroska',
-  'webm,mjpeg,mov,mp4,mp3,mpeg,mpegts,mpegvideo,mxf,nsv,nut,ogg,rm,swf,tta,vc1,vob,w64,wav,wtv,wv,yuv4mpegpipe',
-].join(',');
-
-const MAX_DECODED_PIXELS = 100_000_000;
-/** Sides longer than this many times the shorter are no picture of anything. */
-const MAX_ASPECT = 16;
 const PPM_HEADER_BYTES = 64;
-/** Read beyond the wanted duration, so that the cut is ours and exact. */
-const AUDIO_MARGIN_S = 0.1;
 const LOG_LINES_KEPT = 400;
 
-export interface VideoRequest {
-  readonly fps: number;
-  readonly frames: number;
-  readonly shortSide: number;
-}
-
-export interface AudioRequest {
-  readonly sampleRateHz: number;
-  readonly durationS: number;
-}
-
-export interface DecodeRequest {
-  /** Local files under names of ours: nothing of the user's file names reaches ffmpeg's parser or log. */
-  readonly inputs: readonly string[];
-  /** Input (index) from which the frames come, and how they are sampled. */
-  readonly video?: VideoRequest & { readonly input: number };
-  readonly audio?: AudioRequest & { readonly input: number };
-  readonly startS?: number;
-  readonly endS?: number;
-  /** Empty folder for this call's files. */
-  readonly scratch: string;
-  readonly timeoutMs: number;
-}
-
-/** What ffmpeg found in one input. */
-export interface InputFacts {
-  readonly hasVideo: boolean;
-  /** Codec's name, e.g. `aac`; undefined without an audio stream. */
-  readonly audioCodec: string | undefined;
-  /** As the container says, to 10 ms. */
-  readonly durationS: number | undefined;
-}
-
-export interface Decoded {
-  readonly pictures: readonly Picture[];
-  /** Mono, −1…1 or beyond, at the asked rate. */
-  readonly samples: Float32Array;
-  /** By input; undefined where the input could not be opened. */
-  readonly inputs: readonly (InputFacts | undefined)[];
-  /** ffmpeg ended with exit code 0. */
-  readonly complete: boolean;
-  /** ffmpeg's own complaint, shortened; empty when it had none. */
-  readonly complaint: string;
-}
-
-/**
- * Decodes once, and stops as soon as all that was asked for is there.
- *
- * @throws ClipUnusable `timeout`, `too-large` (more pixels than allowed) or `crashed`
- * @throws ModalmixError `cancelled`, `dependency` (no ffmpeg) or `transient` (disk full, too many files, killed)
- */
+/** `Decode` by one ffmpeg process. */
 export async function decodeMedia(request: DecodeRequest, signal?: AbortSignal): Promise<Decoded> {
+  const scratch = await mkdtemp(join(tmpdir(), 'modalmix-extract-'));
+  try {
+    const inputs = await linkSources(request.inputs, scratch);
+    return await decodeLinked({ ...request, inputs, scratch }, signal);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** With inputs under names of ours, and an empty folder for this call's files. */
+type LinkedRequest = DecodeRequest & { readonly scratch: string };
+
+/** Theirs may begin with `-`, hold newlines, or look like an option; nothing of them reaches ffmpeg's parser or log. */
+async function linkSources(sources: readonly string[], scratch: string): Promise<string[]> {
+  const folder = join(scratch, 'in');
+  await mkdir(folder);
+  return await Promise.all(
+    sources.map(async (source, i) => {
+      const extension = /^\.[A-Za-z0-9]{1,8}$/u.exec(extname(source))?.[0] ?? '';
+      const link = join(folder, `source-${String(i)}${extension}`);
+      await symlink(resolve(source), link);
+      return link;
+    }),
+  );
+}
+
+async function decodeLinked(request: LinkedRequest, signal?: AbortSignal): Promise<Decoded> {
   const audioFile = join(request.scratch, 'audio.f32');
   const sink = request.video === undefined ? undefined : new LimitedSink(pictureLimit(request.video));
   const run = await runCommand(buildCommand(request, sink, audioFile), sink, request.timeoutMs, signal);
@@ -112,7 +88,7 @@ export async function ffmpegVersion(): Promise<string> {
 }
 
 function buildCommand(
-  request: DecodeRequest,
+  request: LinkedRequest,
   sink: LimitedSink | undefined,
   audioFile: string,
 ): ffmpeg.FfmpegCommand {
@@ -150,31 +126,6 @@ function buildCommand(
       );
   }
   return command;
-}
-
-/**
- * The frame nearest each of 0, 1/fps, 2/fps … by timestamp (a tie goes to the later one): each frame's time
- * is moved to the middle between its predecessor and itself, where it begins to be the nearest, and then the
- * last frame begun is taken. Size by torchvision's `Resize`: shorter side exact, longer rounded down.
- */
-function videoFilter({ fps, shortSide }: VideoRequest): string {
-  const s = String(shortSide);
-  return [
-    'settb=intb/2',
-    "setpts='if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)'",
-    `fps=fps=${String(fps)}:start_time=0:round=up`,
-    [
-      `scale=w='if(lte(iw,ih),${s},trunc(${s}*iw/ih))'`,
-      `h='if(lte(iw,ih),trunc(${s}*ih/iw),${s})'`,
-      'flags=bicubic+accurate_rnd+full_chroma_int+bitexact',
-    ].join(':'),
-    'format=rgb24',
-  ].join(',');
-}
-
-/** Mean of the channels (ffmpeg's default for float samples would be 3 dB louder), then the rate. */
-function audioFilter({ sampleRateHz }: AudioRequest): string {
-  return `aresample=${String(sampleRateHz)}:rematrix_maxval=1,aformat=sample_fmts=flt:channel_layouts=mono`;
 }
 
 function pictureLimit({ frames, shortSide }: VideoRequest): number {

@@ -1,0 +1,96 @@
+/**
+ * What a decoder is asked and answers: a media file in, sampled frames and samples out. Which frames and samples
+ * these are is said here, as filters that every engine runs, so that all engines choose alike.
+ */
+import type { Picture } from './ppm.ts';
+
+/**
+ * Demuxers that read one self-contained file. Left out on purpose: playlists and scripts that open other
+ * files or addresses (hls, dash, concat, sdp, image2, imf, lavfi) and text (subtitles, tty).
+ */
+export const CONTAINERS = [
+  '3dostr,aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dv,eac3,flac,flv,gif,h264,hevc,ivf,live_flv,m4v,matroska',
+  'webm,mjpeg,mov,mp4,mp3,mpeg,mpegts,mpegvideo,mxf,nsv,nut,ogg,rm,swf,tta,vc1,vob,w64,wav,wtv,wv,yuv4mpegpipe',
+].join(',');
+
+export const MAX_DECODED_PIXELS = 100_000_000;
+/** Sides longer than this many times the shorter are no picture of anything. */
+export const MAX_ASPECT = 16;
+/** Read beyond the wanted duration, so that the cut is ours and exact. */
+export const AUDIO_MARGIN_S = 0.1;
+
+export interface VideoRequest {
+  readonly fps: number;
+  readonly frames: number;
+  readonly shortSide: number;
+}
+
+export interface AudioRequest {
+  readonly sampleRateHz: number;
+  readonly durationS: number;
+}
+
+export interface DecodeRequest {
+  /** Local files. */
+  readonly inputs: readonly string[];
+  /** Input (index) from which the frames come, and how they are sampled. */
+  readonly video?: VideoRequest & { readonly input: number };
+  readonly audio?: AudioRequest & { readonly input: number };
+  readonly startS?: number;
+  readonly endS?: number;
+  readonly timeoutMs: number;
+}
+
+/** What ffmpeg found in one input. */
+export interface InputFacts {
+  readonly hasVideo: boolean;
+  /** Codec's name, e.g. `aac`; undefined without an audio stream. */
+  readonly audioCodec: string | undefined;
+  /** As the container says, to 10 ms. */
+  readonly durationS: number | undefined;
+}
+
+export interface Decoded {
+  readonly pictures: readonly Picture[];
+  /** Mono, −1…1 or beyond, at the asked rate. */
+  readonly samples: Float32Array;
+  /** By input; undefined where the input could not be opened. */
+  readonly inputs: readonly (InputFacts | undefined)[];
+  /** ffmpeg ended with exit code 0. */
+  readonly complete: boolean;
+  /** ffmpeg's own complaint, shortened; empty when it had none. */
+  readonly complaint: string;
+}
+
+/**
+ * Decodes once, and stops as soon as all that was asked for is there.
+ *
+ * @throws ClipUnusable `timeout`, `too-large` (more pixels than allowed) or `crashed`
+ * @throws ModalmixError `cancelled`, `dependency` (no engine) or `transient` (disk full, too many files, killed)
+ */
+export type Decode = (request: DecodeRequest, signal?: AbortSignal) => Promise<Decoded>;
+
+/**
+ * The frame nearest each of 0, 1/fps, 2/fps … by timestamp (a tie goes to the later one): each frame's time
+ * is moved to the middle between its predecessor and itself, where it begins to be the nearest, and then the
+ * last frame begun is taken. Size by torchvision's `Resize`: shorter side exact, longer rounded down.
+ */
+export function videoFilter({ fps, shortSide }: VideoRequest): string {
+  const s = String(shortSide);
+  return [
+    'settb=intb/2',
+    "setpts='if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)'",
+    `fps=fps=${String(fps)}:start_time=0:round=up`,
+    [
+      `scale=w='if(lte(iw,ih),${s},trunc(${s}*iw/ih))'`,
+      `h='if(lte(iw,ih),trunc(${s}*ih/iw),${s})'`,
+      'flags=bicubic+accurate_rnd+full_chroma_int+bitexact',
+    ].join(':'),
+    'format=rgb24',
+  ].join(',');
+}
+
+/** Mean of the channels (ffmpeg's default for float samples would be 3 dB louder), then the rate. */
+export function audioFilter({ sampleRateHz }: AudioRequest): string {
+  return `aresample=${String(sampleRateHz)}:rematrix_maxval=1,aformat=sample_fmts=flt:channel_layouts=mono`;
+}

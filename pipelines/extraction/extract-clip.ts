@@ -1,0 +1,234 @@
+/** One clip → its features, with whichever decoder: which streams are tried, what is missing, what fills the arrays. */
+import { stat } from 'node:fs/promises';
+import type { Clip } from '../../schemas/clip.ts';
+import type { ExtractionConfig } from '../../schemas/config.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import { ClipUnusable, type ExtractedClip, type MissingModality, type PictureFeature } from './extractor.ts';
+import type { Decode, Decoded, DecodeRequest } from './decode.ts';
+import { opticalFlow } from './flow.ts';
+import type { Picture } from './ppm.ts';
+import { logSpectrogram } from './spectrogram.ts';
+
+/** A decoder's own surplus at the end is shorter than this; more means that the container's duration is wrong. */
+const LONGEST_CODEC_TAIL_S = 0.25;
+
+/** What was decoded for one modality's source, or why nothing was. */
+interface Part<T> {
+  readonly value?: T;
+  readonly missing?: MissingModality;
+}
+
+/** `Extractor.extract` with the given decoder. */
+export async function extractClip(
+  decode: Decode,
+  clip: Clip,
+  config: ExtractionConfig,
+  signal?: AbortSignal,
+): Promise<ExtractedClip> {
+  const audioFileProblem = await checkFiles(clip, config);
+  return await assemble(config, await decodeClip(decode, clip, config, audioFileProblem, signal));
+}
+
+/** @returns why a separate audio file cannot be used, if so. @throws ClipUnusable for the clip's own file */
+async function checkFiles(clip: Clip, config: ExtractionConfig): Promise<MissingModality | undefined> {
+  const limit = config.limits.clipMaxMiB * 2 ** 20;
+  const problemOf = async (path: string): Promise<ClipUnusable | undefined> => {
+    let size: number;
+    try {
+      const facts = await stat(path);
+      if (!facts.isFile()) return new ClipUnusable('unreadable', 'it is not a file');
+      size = facts.size;
+    } catch (error) {
+      return new ClipUnusable('missing-file', error instanceof Error ? error.message : String(error));
+    }
+    if (size === 0) return new ClipUnusable('empty', 'the file is empty');
+    if (size <= limit) return undefined;
+    const mib = String(Math.ceil(size / 2 ** 20));
+    return new ClipUnusable(
+      'too-large',
+      `${mib} MiB; extraction.limits.clipMaxMiB is ${String(config.limits.clipMaxMiB)}`,
+    );
+  };
+  const problem = await problemOf(clip.path);
+  if (problem !== undefined) throw problem;
+  if (clip.audioPath === undefined || !config.modalities.includes('audio')) return undefined;
+  const audioProblem = await problemOf(clip.audioPath);
+  return audioProblem === undefined
+    ? undefined
+    : { code: 'undecodable', reason: `its audio file: ${audioProblem.message}` };
+}
+
+interface DecodedClip {
+  readonly pictures: Part<readonly Picture[]>;
+  readonly samples: Part<Float32Array>;
+}
+
+/**
+ * One run of the decoder for all modalities. Only when that fails (a stream that is not there, or that no decoder
+ * takes, ends the whole run) each is tried alone, so that one bad stream costs only its own modality.
+ */
+async function decodeClip(
+  decodeMedia: Decode,
+  clip: Clip,
+  config: ExtractionConfig,
+  audioFileProblem: MissingModality | undefined,
+  signal: AbortSignal | undefined,
+): Promise<DecodedClip> {
+  const deadline = Date.now() + config.limits.clipTimeoutS * 1000;
+  const wantsVideo = config.modalities.some((name) => name !== 'audio');
+  const wantsAudio = config.modalities.includes('audio') && audioFileProblem === undefined;
+  const sources = [clip.path, ...(clip.audioPath === undefined ? [] : [clip.audioPath])];
+  const decode = async (video: boolean, audio: boolean): Promise<Decoded> => {
+    // A source that is not wanted is not opened: it could only fail.
+    const used = [...new Set([...(video ? [0] : []), ...(audio ? [sources.length - 1] : [])])];
+    const audioInput = used.indexOf(sources.length - 1);
+    const request: DecodeRequest = {
+      inputs: used.map((i) => sources[i] ?? ''),
+      ...(video ? { video: { ...config.video, input: 0 } } : {}),
+      ...(audio ? { audio: { ...config.audio, input: audioInput } } : {}),
+      ...(clip.startS === undefined ? {} : { startS: clip.startS }),
+      ...(clip.endS === undefined ? {} : { endS: clip.endS }),
+      timeoutMs: Math.max(1, deadline - Date.now()),
+    };
+    return await decodeMedia(request, signal);
+  };
+  const none = { missing: audioFileProblem ?? { code: 'no-stream', reason: 'not asked for' } } as const;
+  if (!wantsVideo && !wantsAudio) return { pictures: none, samples: none };
+
+  const first = await decode(wantsVideo, wantsAudio);
+  const videoFacts = wantsVideo ? first.inputs[0] : undefined;
+  const audioFacts = first.inputs.at(-1);
+  const bothWanted = wantsVideo && wantsAudio;
+  // Of two files, a broken first one keeps ffmpeg from opening the second.
+  const apart = bothWanted && sources.length > 1;
+  if (!apart && first.inputs.every((facts) => facts === undefined)) {
+    throw new ClipUnusable(
+      'unreadable',
+      first.complaint === '' ? 'no media format is recognised' : first.complaint,
+    );
+  }
+  if (first.complete || !bothWanted) {
+    return {
+      pictures: wantsVideo ? picturesOf(first, videoFacts !== undefined && !videoFacts.hasVideo) : none,
+      samples: wantsAudio
+        ? samplesOf(first, clip, config, audioFacts !== undefined && audioFacts.audioCodec === undefined)
+        : none,
+    };
+  }
+  const noVideo = videoFacts !== undefined && !videoFacts.hasVideo;
+  const noAudio = audioFacts !== undefined && audioFacts.audioCodec === undefined;
+  return {
+    pictures: noVideo ? picturesOf(first, true) : picturesOf(await decode(true, false), false),
+    samples: noAudio
+      ? samplesOf(first, clip, config, true)
+      : samplesOf(await decode(false, true), clip, config, false),
+  };
+}
+
+function picturesOf(decoded: Decoded, noStream: boolean): Part<readonly Picture[]> {
+  if (noStream) return { missing: { code: 'no-stream', reason: 'there is no video stream' } };
+  const [first] = decoded.pictures;
+  if (first === undefined) {
+    return {
+      missing: { code: 'undecodable', reason: `no frame could be decoded. ${decoded.complaint}`.trim() },
+    };
+  }
+  // A stream may change its size midway; a row has one.
+  return {
+    value: decoded.pictures.filter(({ width, height }) => width === first.width && height === first.height),
+  };
+}
+
+function samplesOf(
+  decoded: Decoded,
+  clip: Clip,
+  config: ExtractionConfig,
+  noStream: boolean,
+): Part<Float32Array> {
+  if (noStream) return { missing: { code: 'no-stream', reason: 'there is no audio stream' } };
+  const samples = withoutCodecTail(decoded, clip, config.audio.sampleRateHz);
+  if (samples.length === 0) {
+    return {
+      missing: { code: 'undecodable', reason: `no sound could be decoded. ${decoded.complaint}`.trim() },
+    };
+  }
+  if (samples.every((value) => value === 0)) {
+    return { missing: { code: 'silent', reason: 'every audio sample is zero' } };
+  }
+  return { value: samples };
+}
+
+/**
+ * AAC comes in packets of 1,024 samples, and older ffmpegs hand out the last one whole: what lies beyond the
+ * container's duration is not the clip's.
+ */
+function withoutCodecTail(decoded: Decoded, clip: Clip, sampleRateHz: number): Float32Array {
+  const facts = decoded.inputs.at(-1);
+  if (facts?.audioCodec !== 'aac' || facts.durationS === undefined || clip.endS !== undefined) {
+    return decoded.samples;
+  }
+  const expected = Math.round((facts.durationS - (clip.startS ?? 0)) * sampleRateHz);
+  const surplus = decoded.samples.length - expected;
+  return expected > 0 && surplus > 0 && surplus < LONGEST_CODEC_TAIL_S * sampleRateHz
+    ? decoded.samples.subarray(0, expected)
+    : decoded.samples;
+}
+
+async function assemble(config: ExtractionConfig, decoded: DecodedClip): Promise<ExtractedClip> {
+  const missing: Partial<Record<Modality, MissingModality>> = {};
+  const wanted = MODALITIES.filter((name) => config.modalities.includes(name));
+  const { pictures, samples } = decoded;
+  const frames = pictures.value === undefined ? undefined : stackFrames(pictures.value, config.video.frames);
+  let flow: PictureFeature | undefined;
+  if (wanted.includes('flow') && frames !== undefined) {
+    if (config.video.frames < 2) {
+      throw new ModalmixError('config', 'optical flow needs at least two frames', {
+        where: 'extraction.video.frames',
+        fix: 'Set it to 2 or more, or remove "flow" from extraction.modalities.',
+      });
+    }
+    if ((pictures.value?.length ?? 0) < 2) {
+      missing.flow = {
+        code: 'too-short',
+        reason: 'only one frame could be sampled, so there is no motion to see',
+      };
+    } else flow = await opticalFlow(frames, config.flow.boundPx);
+  }
+  if (samples.missing !== undefined && wanted.includes('audio')) missing.audio = samples.missing;
+  if (pictures.missing !== undefined) {
+    if (wanted.includes('rgb')) missing.rgb = pictures.missing;
+    if (wanted.includes('flow')) missing.flow = pictures.missing;
+  }
+  if (wanted.every((name) => missing[name] !== undefined)) throw nothingUsable(wanted, missing);
+  return {
+    ...(samples.value !== undefined && wanted.includes('audio')
+      ? { audio: logSpectrogram(samples.value, config.audio) }
+      : {}),
+    ...(frames !== undefined && wanted.includes('rgb') ? { rgb: frames } : {}),
+    ...(flow === undefined ? {} : { flow }),
+    missing,
+  };
+}
+
+/** [T, H, W, 3]; a clip that ends early repeats its last frame. */
+function stackFrames(pictures: readonly Picture[], count: number): PictureFeature {
+  const width = pictures[0]?.width ?? 0;
+  const height = pictures[0]?.height ?? 0;
+  const bytes = width * height * 3;
+  const data = new Uint8Array(count * bytes);
+  for (let t = 0; t < count; t += 1) {
+    const picture = pictures[Math.min(t, pictures.length - 1)];
+    if (picture !== undefined) data.set(picture.data, t * bytes);
+  }
+  return { data, shape: [count, height, width, 3] };
+}
+
+function nothingUsable(
+  wanted: readonly Modality[],
+  missing: Readonly<Partial<Record<Modality, MissingModality>>>,
+): ClipUnusable {
+  const code = wanted.every((name) => missing[name]?.code === 'no-stream') ? 'no-streams' : 'nothing-usable';
+  const reasons = wanted.map((name) => `${name}: ${missing[name]?.reason ?? ''}`);
+  return new ClipUnusable(code, reasons.join('; '));
+}

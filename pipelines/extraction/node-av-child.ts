@@ -1,0 +1,34 @@
+/** The child of `node-av-pool.ts`: extracts the clips it is sent, one after the other. */
+import { AV_LOG_QUIET, Log } from 'node-av';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { extractClip } from './extract-clip.ts';
+import { ClipUnusable } from './extractor.ts';
+import { decodeInProcess } from './node-av-decode.ts';
+import type { FromExtractor, ToExtractor } from './node-av-pool.ts';
+
+Log.setLevel(AV_LOG_QUIET);
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group; the parent decides when its children end.
+process.on('SIGINT', () => undefined);
+process.on('message', (message: ToExtractor) => {
+  void extract(message).then((answer) => process.send?.(answer));
+});
+process.send?.({ type: 'ready' } satisfies FromExtractor);
+
+async function extract({ clip, config }: ToExtractor): Promise<FromExtractor> {
+  try {
+    const features = await extractClip(async (request) => decodeInProcess(request), clip, config);
+    return { type: 'done', features };
+  } catch (error) {
+    if (error instanceof ClipUnusable) return { type: 'unusable', code: error.code, reason: error.message };
+    if (error instanceof ModalmixError) {
+      const { kind, message, where, fix } = error;
+      return { type: 'failed', kind, message, where, fix };
+    }
+    return {
+      type: 'failed',
+      kind: 'internal',
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * The fast extractor: long-lived child processes with FFmpeg inside, one clip at a time each. A clip may crash its
+ * child, or hang it, without harm: the child is replaced.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { Clip } from '../../schemas/clip.ts';
+import type { ExtractionConfig } from '../../schemas/config.ts';
+import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
+import { extractClip } from './extract-clip.ts';
+import { decodeMedia, ffmpegVersion } from './ffmpeg-decode.ts';
+import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
+
+/** Raised when this code would give other values for the same clip. */
+const REVISION = 1;
+const CHILD = fileURLToPath(new URL('node-av-child.ts', import.meta.url));
+const TRIES = 2;
+const START_TIMEOUT_MS = 60_000;
+
+export interface ToExtractor {
+  readonly clip: Clip;
+  readonly config: ExtractionConfig;
+}
+export type FromExtractor =
+  | { readonly type: 'ready' }
+  | { readonly type: 'done'; readonly features: ExtractedClip }
+  | { readonly type: 'unusable'; readonly code: UnusableCode; readonly reason: string }
+  | {
+      readonly type: 'failed';
+      readonly kind: ErrorKind;
+      readonly message: string;
+      readonly where?: string | undefined;
+      readonly fix?: string | undefined;
+    };
+
+/**
+ * Starts one child, so that an engine which cannot work here is noticed now; more follow as clips come at once.
+ *
+ * @throws ModalmixError `dependency` when FFmpeg's library cannot be loaded on this machine
+ */
+export async function createNodeAvExtractor(): Promise<Extractor> {
+  const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}+ffmpeg-${await ffmpegVersion()}`;
+  const idle: ExtractorChild[] = [await ExtractorChild.start()];
+  const extract = async (
+    clip: Clip,
+    config: ExtractionConfig,
+    signal?: AbortSignal,
+  ): Promise<ExtractedClip> => {
+    // Sound after a seek differs between the engines: segments are the ffmpeg program's alone.
+    if (clip.startS !== undefined || clip.endS !== undefined) {
+      return await extractClip(decodeMedia, clip, config, signal);
+    }
+    for (let attempt = 1; ; attempt += 1) {
+      const child = idle.pop() ?? (await ExtractorChild.start());
+      // One that died while nobody needed it.
+      if (child.ended) {
+        attempt -= 1;
+        continue;
+      }
+      const outcome = await child.extract({ clip, config }, signal);
+      if (!child.ended) idle.push(child);
+      if (outcome !== 'crashed') return featuresOf(outcome);
+      if (attempt === TRIES) {
+        throw new ClipUnusable('crashed', `FFmpeg crashed on it, ${String(TRIES)} times`);
+      }
+    }
+  };
+  return { version, extract };
+}
+
+/** Version of the package that brings FFmpeg's library for this machine. @throws ModalmixError `dependency` */
+function libraryVersion(): string {
+  const name = `@seydx/node-av-${process.platform}-${process.arch}`;
+  try {
+    const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  } catch (cause) {
+    throw new ModalmixError(
+      'dependency',
+      `there is no FFmpeg library for ${process.platform} ${process.arch}`,
+      {
+        where: name,
+        fix: 'Set MODALMIX_EXTRACTOR=ffmpeg: the ffmpeg program does the same.',
+        cause,
+      },
+    );
+  }
+}
+
+function featuresOf(answer: FromExtractor): ExtractedClip {
+  switch (answer.type) {
+    case 'done':
+      return answer.features;
+    case 'unusable':
+      throw new ClipUnusable(answer.code, answer.reason);
+    case 'failed':
+      throw new ModalmixError(answer.kind, answer.message, {
+        ...(answer.where === undefined ? {} : { where: answer.where }),
+        ...(answer.fix === undefined ? {} : { fix: answer.fix }),
+      });
+    case 'ready':
+      throw new ModalmixError('internal', 'the extractor answered out of turn');
+  }
+}
+
+class ExtractorChild {
+  readonly #process: ChildProcess;
+  ended = false;
+
+  private constructor(child: ChildProcess) {
+    this.#process = child;
+    child.once('exit', this.#onExit);
+  }
+
+  readonly #onExit = () => {
+    this.ended = true;
+  };
+
+  static async start(): Promise<ExtractorChild> {
+    const child = fork(CHILD, [], {
+      execArgv: ['--import', import.meta.resolve('tsx')],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      serialization: 'advanced',
+    });
+    const started = new ExtractorChild(child);
+    const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        child.once('message', () => {
+          resolve();
+        });
+        child.once('error', reject);
+        child.once('exit', (code, signal) => {
+          reject(new Error(`it ended with ${signal ?? `code ${String(code)}`}`));
+        });
+      });
+    } catch (cause) {
+      throw new ModalmixError('dependency', "FFmpeg's library cannot be loaded", {
+        where: 'node-av',
+        fix: 'Set MODALMIX_EXTRACTOR=ffmpeg: the ffmpeg program does the same.',
+        cause,
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+    started.#holdParent(false);
+    return started;
+  }
+
+  /** @throws ModalmixError `cancelled`, or `transient` when it was killed; ClipUnusable `timeout` */
+  async extract(task: ToExtractor, signal: AbortSignal | undefined): Promise<FromExtractor | 'crashed'> {
+    const child = this.#process;
+    const { clipTimeoutS } = task.config.limits;
+    let stopped: Error | undefined;
+    const stop = (why: Error) => {
+      stopped ??= why;
+      child.kill('SIGKILL');
+    };
+    const onAbort = () => {
+      stop(new ModalmixError('cancelled', 'extraction was asked to stop'));
+    };
+    const timer = setTimeout(() => {
+      const limit = `not decoded within ${String(Math.round(clipTimeoutS))} s`;
+      stop(new ClipUnusable('timeout', `${limit}; extraction.limits.clipTimeoutS raises the limit`));
+    }, clipTimeoutS * 1000);
+    this.#holdParent(true);
+    try {
+      return await new Promise((resolve, reject) => {
+        child.once('message', (answer: FromExtractor) => {
+          resolve(answer);
+        });
+        child.once('exit', (_code, killedBy) => {
+          this.ended = true;
+          if (stopped !== undefined) reject(stopped);
+          else if (killedBy === 'SIGKILL' || killedBy === 'SIGTERM') reject(endedFromOutside(killedBy));
+          else resolve('crashed');
+        });
+        signal?.addEventListener('abort', onAbort, { once: true });
+        if (signal?.aborted === true) onAbort();
+        else
+          child.send(task, (error) => {
+            if (error !== null) child.kill('SIGABRT');
+          });
+      });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      child.removeAllListeners('message');
+      child.removeAllListeners('exit');
+      child.once('exit', this.#onExit);
+      if (!this.ended) this.#holdParent(false);
+    }
+  }
+
+  /** An idle child keeps nobody's process alive, and ends with it. */
+  #holdParent(hold: boolean): void {
+    const channel = this.#process.channel;
+    if (hold) {
+      this.#process.ref();
+      channel?.ref();
+    } else {
+      this.#process.unref();
+      channel?.unref();
+    }
+  }
+}
+
+function endedFromOutside(signal: string): ModalmixError {
+  return new ModalmixError('transient', `the extractor was ended from outside by ${signal}`, {
+    where: 'node-av',
+    fix: 'If memory ran out, extract fewer clips at a time.',
+  });
+}
