@@ -10,13 +10,18 @@ import type { Finding, SetupContext, SetupStep } from '../infra/setup/step.ts';
 import { chromiumStep, chromiumVersion } from '../infra/setup/steps/chromium.ts';
 import { ffmpegStep } from '../infra/setup/steps/ffmpeg.ts';
 import { fontsStep } from '../infra/setup/steps/fonts.ts';
+import { kafkaClientStep } from '../infra/setup/steps/kafka-client.ts';
+import { kafkaStep } from '../infra/setup/steps/kafka.ts';
+import { opensslStep } from '../infra/setup/steps/openssl.ts';
 import { temporalCliStep } from '../infra/setup/steps/temporal-cli.ts';
 import { builtEngine, nvidiaGpus, tensorflowStep } from '../infra/setup/steps/tensorflow.ts';
 import { testPythonStep } from '../infra/setup/steps/test-python.ts';
+import { connectionIsNamed } from '../infra/kafka/is-named.ts';
 import { runningSupervisor } from '../infra/supervise.ts';
 import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
 import { addressOf, answers, embeddedTemporal, pageOf } from '../infra/temporal/embedded-server.ts';
 import { EXIT_CODES, describeError } from '../schemas/errors.ts';
+import { ENVIRONMENT } from '../schemas/names.ts';
 
 /** `missing`: the main job cannot run. `optional`: something else cannot. */
 export type PartState = 'ok' | 'missing' | 'optional';
@@ -63,6 +68,10 @@ export async function diagnose(): Promise<Diagnosis> {
     stepPart(fontsStep, context, 'optional'),
     stepPart(temporalCliStep, context, 'missing'),
     temporalServerPart(),
+    stepPart(kafkaClientStep, context, 'optional'),
+    stepPart(kafkaStep, context, 'optional'),
+    kafkaBrokerPart(),
+    stepPart(opensslStep, context, 'optional'),
     stepPart(testPythonStep, context, 'optional'),
     chromiumPart(context),
     diskPart(),
@@ -162,6 +171,23 @@ async function temporalServerPart(): Promise<Part> {
   const state = (await answers(address)) ? 'answers' : 'does not answer yet';
   const page = pageOf(server);
   return { name, state: 'ok', says: `embedded, ${state} at ${address}, ${worker}, pages at ${page}`, origin };
+}
+
+async function kafkaBrokerPart(): Promise<Part> {
+  const name = 'Kafka broker';
+  if (connectionIsNamed()) {
+    const origin = ENVIRONMENT.kafkaBrokers;
+    return { name, state: 'ok', says: process.env[origin] ?? '', origin };
+  }
+  const origin = modalmixHome();
+  const resting: Part = { name, state: 'ok', says: 'embedded, starts when it is needed', origin };
+  // The client is loaded with it, and may not be built: the part above says so.
+  const broker = await import('../infra/kafka/embedded-broker.ts').catch(() => undefined);
+  const running = broker?.embeddedBroker.running();
+  if (broker === undefined || running === undefined) return resting;
+  const address = broker.connectionTo(running.ports).brokers.join(',');
+  const state = (await broker.embeddedBroker.isUp()) ? 'answers' : 'does not answer yet';
+  return { name, state: 'ok', says: `embedded, ${state} at ${address}`, origin };
 }
 
 async function chromiumPart(context: SetupContext): Promise<Part> {

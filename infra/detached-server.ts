@@ -67,6 +67,12 @@ export class DetachedServer {
     return server !== undefined && isAlive(server.process) ? server : undefined;
   }
 
+  /** Whether it runs and answers now; starts nothing. */
+  async isUp(): Promise<boolean> {
+    const server = this.running();
+    return server !== undefined && (await this.#answers(server));
+  }
+
   /**
    * Returns once the server answers; starts it first when it does not run.
    * @throws ModalmixError what `prepare` throws; `transient` with the log's end when it cannot start

@@ -7,14 +7,14 @@ import { runIdOf } from '../pipelines/config/run-id.ts';
 import { createFfmpegExtractor } from '../pipelines/extraction/ffmpeg-extractor.ts';
 import { findRunDataset } from '../pipelines/shards/load-manifest.ts';
 import { openStore } from '../pipelines/store/store.ts';
-import { describeConnection, type KafkaConnection } from '../pipelines/streaming/connection.ts';
+import { describeConnection } from '../pipelines/streaming/connection.ts';
 import { runIngest } from '../pipelines/streaming/ingest.ts';
 import { StreamMetrics, serveMetrics, type StreamRole } from '../pipelines/streaming/metrics.ts';
 import { streamSettings } from '../pipelines/streaming/stream-settings.ts';
 import { runSink, type SinkInput } from '../pipelines/streaming/sink.ts';
 import type { RunConfig } from '../schemas/config.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
-import { ensureKafka } from './kafka/ensure-kafka.ts';
+import { brokerSource } from './kafka/ensure-kafka.ts';
 
 export interface StreamWorkerOptions {
   readonly role: StreamRole;
@@ -40,12 +40,10 @@ export async function runStreamWorker(options: StreamWorkerOptions): Promise<voi
   const { metricsPort } = target.stream[role];
   const endpoint = metricsPort === undefined ? undefined : await serveMetrics(metrics, metricsPort);
   if (endpoint !== undefined) log.info({ url: endpoint.url }, 'metrics');
-  const connect = async (): Promise<KafkaConnection> => {
-    const { connection, embedded } = await ensureKafka();
+  const brokers = brokerSource(({ connection, embedded }) => {
     log.info({ ...describeConnection(connection), embedded }, 'connecting');
-    return connection;
-  };
-  const common = { target, connect, metrics, log, signal };
+  });
+  const common = { ...brokers, target, metrics, log, signal };
   try {
     if (role === 'ingest') await runIngest({ ...common, extractor, allowedRoots, workerId });
     else await runSink({ ...common, ...(await sinkStore(config)), shares, writerId: workerId });

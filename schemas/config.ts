@@ -3,8 +3,12 @@
  * The static types follow from the schema; `parseConfig` turns a bad file into one message a field.
  */
 import { z } from 'zod';
+import { encoderConfigSchema } from './encoder-config.ts';
+import { fusionSchema, methodProblem, methodSchema, methodSettings } from './methods.ts';
 import { modalitySchema } from './modality.ts';
 import { streamConfigSchema } from './stream-config.ts';
+
+export { FUSIONS, METHODS, methodSchema, type FusionName, type MethodName } from './methods.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -125,13 +129,35 @@ export const extractionConfigSchema = z.strictObject({
 });
 export type ExtractionConfig = z.infer<typeof extractionConfigSchema>;
 
-export const METHODS = ['unimodal', 'joint', 'mm', 'b-mm', 'ogm-ge'] as const;
-export const methodSchema = z.enum(METHODS);
-export type MethodName = z.infer<typeof methodSchema>;
-
-export const FUSIONS = ['concat', 'sum', 'film', 'gated'] as const;
-export const fusionSchema = z.enum(FUSIONS);
-export type FusionName = z.infer<typeof fusionSchema>;
+/**
+ * What is done to the training split before it is trained on, to ask how a method stands it. Validation and test
+ * split are never touched; what is done to a clip follows from the seed and the clip's id.
+ */
+export const trainingDataSchema = z
+  .strictObject({
+    /** Few labels: the share of each class's clips that is kept, at least one. */
+    keepShare: z.number().gt(0).max(1).optional(),
+    /**
+     * Class imbalance: the first class keeps its clips, class k of K at most factor^(−k / (K − 1)) times as many as
+     * the largest has, at least one (Cui et al., CVPR 2019).
+     */
+    longTailFactor: z.number().min(1).optional(),
+    /** Share of the kept clips whose label is another one, uniformly drawn. */
+    labelNoise: share.optional(),
+    /** Share of the kept, complete clips that lose that modality; no clip loses two. */
+    missing: z
+      .partialRecord(modalitySchema, share)
+      .refine(
+        (shares) => Object.values(shares).reduce((sum, one) => sum + one, 0) <= 1,
+        'the shares must add up to 1 at most',
+      )
+      .optional(),
+  })
+  .refine(
+    (data) => Object.values(data).some((value) => value !== undefined),
+    'it changes nothing: leave it out',
+  );
+export type TrainingData = z.infer<typeof trainingDataSchema>;
 
 export const trainingConfigSchema = z.strictObject({
   /** Trained one after the other; the report compares them. */
@@ -139,13 +165,7 @@ export const trainingConfigSchema = z.strictObject({
   seeds: z.array(z.int().nonnegative()).min(1).default([0]),
   epochs: count.default(100),
   batchSize: count.min(2).default(64),
-  encoder: z
-    .strictObject({
-      depth: z.literal(18).default(18),
-      /** Channels of the first stage; the feature has 8 × width. 64 is ResNet-18 as published. */
-      width: count.default(64),
-    })
-    .prefault({}),
+  encoder: encoderConfigSchema.prefault({}),
   fusion: fusionSchema.default('concat'),
   optimizer: z
     .discriminatedUnion('name', [
@@ -185,17 +205,8 @@ export const trainingConfigSchema = z.strictObject({
       flip: z.boolean().default(true),
     })
     .prefault({}),
-  mixup: z.strictObject({ alpha: positive.default(1) }).prefault({}),
-  balance: z.strictObject({ gamma: z.number().min(0).default(0.1) }).prefault({}),
-  ogm: z
-    .strictObject({
-      alpha: z.number().min(0).default(0.8),
-      startEpoch: z.int().min(0).default(0),
-      endEpoch: z.int().min(0).default(50),
-      /** Generalisation enhancement: the Gaussian noise of OGM-GE. */
-      ge: z.boolean().default(true),
-    })
-    .prefault({}),
+  ...methodSettings,
+  data: trainingDataSchema.optional(),
   checkpoint: z.strictObject({ everySteps: count.default(200), keepLast: count.default(3) }).prefault({}),
   /** Threads TensorFlow may use; results are bit-identical for the same number. */
   threads: count.optional(),
@@ -208,6 +219,10 @@ export const evaluationConfigSchema = z.strictObject({
   batchSize: count.default(64),
   /** Deviation of the Gaussian noise added to one normalised modality at a time. */
   noiseLevels: z.array(positive).default([0.5, 1, 2]),
+  /** Deviations in pixels, of the size the encoder sees, of the Gaussian blur of pictures. */
+  blurSigmas: z.array(positive).optional(),
+  /** Shares of an audio spectrogram's frequencies and of its times that are masked by a band each. */
+  maskShares: z.array(z.number().gt(0).lt(1)).optional(),
   umap: z
     .strictObject({
       neighbors: count.default(15),
@@ -220,7 +235,7 @@ export const evaluationConfigSchema = z.strictObject({
 });
 export type EvaluationConfig = z.infer<typeof evaluationConfigSchema>;
 
-export const runConfigSchema = z.strictObject({
+const runConfigFields = z.strictObject({
   name: nameSchema,
   /** `file:<folder>`; relative folders are resolved against the config file's. */
   store: z.string().default('file:.modalmix/store'),
@@ -230,5 +245,20 @@ export const runConfigSchema = z.strictObject({
   evaluation: evaluationConfigSchema.prefault({}),
   /** Absent: this config is about files only; streaming then uses the defaults. */
   stream: streamConfigSchema.optional(),
+});
+
+/** The fields, and that each method can be trained on the modalities and the fusion that are asked for. */
+export const runConfigSchema = runConfigFields.superRefine(({ dataset, extraction, training }, context) => {
+  const target = {
+    modalities: extraction.modalities,
+    fusion: training.fusion,
+    validationShare: dataset.validationShare,
+    rhoFrom: training.balance.rhoFrom,
+  };
+  for (const [at, method] of training.methods.entries()) {
+    const message = methodProblem(method, target);
+    if (message !== undefined)
+      context.addIssue({ code: 'custom', path: ['training', 'methods', at], message });
+  }
 });
 export type RunConfig = z.infer<typeof runConfigSchema>;

@@ -1,4 +1,6 @@
 /** The Kafka brokers to work with: those the environment names, else the embedded one. */
+import { isDeepStrictEqual } from 'node:util';
+import type { BrokerSource } from '../../pipelines/streaming/broker-health.ts';
 import { connectionFromEnvironment, type KafkaConnection } from '../../pipelines/streaming/connection.ts';
 import { connectionTo, embeddedBroker } from './embedded-broker.ts';
 
@@ -17,6 +19,32 @@ export async function ensureKafka(): Promise<KafkaEndpoint> {
   const named = connectionFromEnvironment();
   if (named !== undefined) return { connection: named, embedded: false };
   return { connection: connectionTo((await embeddedBroker.ensure()).ports), embedded: true };
+}
+
+/** Between two looks at where the embedded broker is. */
+const LOOK_MS = 1_000;
+
+/** The brokers for a worker that outlives them: the embedded one is started again, and followed to another port. */
+export function brokerSource(onConnect: (endpoint: KafkaEndpoint) => void): BrokerSource {
+  let embedded = false;
+  let lookedAt = 0;
+  let current = true;
+  return {
+    connect: async () => {
+      const endpoint = await ensureKafka();
+      embedded = endpoint.embedded;
+      current = true;
+      onConnect(endpoint);
+      return endpoint.connection;
+    },
+    isCurrent: (connection) => {
+      if (!embedded || Date.now() - lookedAt < LOOK_MS) return current;
+      lookedAt = Date.now();
+      const running = embeddedBroker.running();
+      current = running !== undefined && isDeepStrictEqual(connectionTo(running.ports), connection);
+      return current;
+    },
+  };
 }
 
 /** Stops the embedded broker, and no other one. */

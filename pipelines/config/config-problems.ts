@@ -81,7 +81,8 @@ function expectation(issue: z.core.$ZodIssue, found?: unknown): string {
     case 'invalid_value':
       return oneOf(issue.values.map(String), found);
     case 'invalid_union': {
-      const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+      const given: unknown[] = 'options' in issue && Array.isArray(issue.options) ? issue.options : [];
+      const options = given.filter((option) => option !== undefined).map(String);
       return options.length === 0 ? 'it has none of the allowed forms' : oneOf(options, found);
     }
     case 'too_small':

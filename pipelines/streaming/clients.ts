@@ -1,20 +1,22 @@
 /** Kafka clients with promises, and errors that say whether trying again may help. */
 import type { EventEmitter } from 'node:events';
-import kafka, {
-  type ConsumerGlobalConfig,
-  type KafkaConsumer,
-  type LibrdKafkaError,
-  type Message,
-  type Producer,
-  type ProducerGlobalConfig,
-  type TopicPartitionOffset,
-  type WatermarkOffsets,
+import type {
+  ConsumerGlobalConfig,
+  KafkaConsumer,
+  LibrdKafkaError,
+  Message,
+  Producer,
+  ProducerGlobalConfig,
+  TopicPartitionOffset,
+  WatermarkOffsets,
 } from 'node-rdkafka';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
 import { clientSettings, type KafkaConnection } from './connection.ts';
+import { rdkafka } from './rdkafka.ts';
 
 /** Codes of librdkafka that the project acts on. */
 export const KAFKA_CODES = {
+  badSettings: -172,
   authentication: -169,
   ssl: -181,
   queueFull: -184,
@@ -33,6 +35,8 @@ const CONFIG_CODES: readonly number[] = [
   KAFKA_CODES.groupAuthorization,
 ];
 
+const CREDENTIALS_FIX = 'Check user name, password, certificates and the rights of this user.';
+
 /** What the client said, as one of ours: `config` where the answer will stay the same, else `transient`. */
 export function kafkaError(error: unknown, doing: string): ModalmixError {
   if (error instanceof ModalmixError) return error;
@@ -41,16 +45,22 @@ export function kafkaError(error: unknown, doing: string): ModalmixError {
   const message = error instanceof Error ? error.message : String(error);
   return new ModalmixError(kind, `${doing}: ${message}`, {
     where: 'Kafka',
-    ...(kind === 'config'
-      ? { fix: 'Check user name, password, certificates and the rights of this user.' }
-      : {}),
+    ...(kind === 'config' ? { fix: CREDENTIALS_FIX } : {}),
     cause: error,
   });
 }
 
 export function codeOf(error: unknown): number | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+  return CODE_OF_EVENT[error.message] ?? code;
 }
+
+/** Error events come with librdkafka's words (`rd_kafka_err2str`, lower case), without its code. */
+const CODE_OF_EVENT: Readonly<Record<string, number>> = {
+  'authentication failure': KAFKA_CODES.authentication,
+  'ssl error': KAFKA_CODES.ssl,
+};
 
 type Callback<T> = (error: LibrdKafkaError | null | undefined, value: T) => void;
 
@@ -80,13 +90,13 @@ export async function connectProducer(
   role: string,
   settings: ProducerGlobalConfig = {},
 ): Promise<Producer> {
-  const producer = new kafka.Producer({
+  const producer = new (rdkafka().Producer)({
     ...clientSettings(connection, role),
     'enable.idempotence': true,
     'linger.ms': 5,
     ...settings,
   });
-  await connectClient(producer, 'connecting a producer');
+  await connectClient(producer, connection, 'connecting a producer');
   producer.setPollInterval(POLL_INTERVAL_MS);
   return producer;
 }
@@ -101,7 +111,7 @@ export async function connectConsumer(
   settings: ConsumerGlobalConfig,
   offsetReset: 'earliest' | 'error' = 'earliest',
 ): Promise<KafkaConsumer> {
-  const consumer = new kafka.KafkaConsumer(
+  const consumer = new (rdkafka().KafkaConsumer)(
     {
       ...clientSettings(connection, role),
       'enable.auto.commit': false,
@@ -113,27 +123,58 @@ export async function connectConsumer(
     },
     { 'auto.offset.reset': offsetReset },
   );
-  await connectClient(consumer, 'connecting a consumer');
+  await connectClient(consumer, connection, 'connecting a consumer');
   return consumer;
 }
 
-async function connectClient(client: Producer | KafkaConsumer, doing: string): Promise<void> {
+async function connectClient(
+  client: Producer | KafkaConsumer,
+  connection: KafkaConnection,
+  doing: string,
+): Promise<void> {
   // Why it cannot connect comes as events; the callback itself only says that it timed out.
   let told: LibrdKafkaError | undefined;
-  const listen = (error: LibrdKafkaError) => {
-    if (told === undefined || CONFIG_CODES.includes(error.code)) told = error;
-  };
-  const emitter: EventEmitter = client;
-  emitter.on('event.error', listen);
-  try {
-    await promised<unknown>(doing, (callback) => {
-      if (client instanceof kafka.Producer) client.connect({ timeout: CONNECT_TIMEOUT_MS }, callback);
-      else client.connect({ timeout: CONNECT_TIMEOUT_MS }, callback);
+  const refused = new Promise<never>((_, reject) => {
+    const emitter: EventEmitter = client;
+    emitter.on('event.error', (error: LibrdKafkaError) => {
+      told ??= error;
+      const failure = kafkaError(error, doing);
+      if (failure.kind === 'config') reject(failure);
     });
+  });
+  // Nothing else polls a producer before it is connected, and events come by polling.
+  const polling = setInterval(() => {
+    if (client instanceof rdkafka().Producer && client.isConnected()) client.poll();
+  }, POLL_INTERVAL_MS);
+  const connected = promised<unknown>(doing, (callback) => {
+    if (client instanceof rdkafka().Producer) client.connect({ timeout: CONNECT_TIMEOUT_MS }, callback);
+    else client.connect({ timeout: CONNECT_TIMEOUT_MS }, callback);
+  });
+  try {
+    // Whom the brokers refuse they will go on refusing: the timeout need not be waited for.
+    await Promise.race([connected, refused]);
   } catch (error) {
-    await disconnect(client);
-    throw told === undefined ? error : kafkaError(told, doing);
+    // The library still waits and must not be disturbed meanwhile.
+    void connected.catch(() => undefined).then(async () => await disconnect(client));
+    const failure = kafkaError(told ?? error, doing);
+    throw connectFailure(failure, connection);
+  } finally {
+    clearInterval(polling);
   }
+}
+
+/** @param failure whose code for bad settings means, while connecting, that the client could not be made of them */
+function connectFailure(failure: ModalmixError, connection: KafkaConnection): ModalmixError {
+  const { message, cause } = failure;
+  const where = connection.brokers.join(',');
+  if (failure.kind === 'config' || codeOf(cause) === KAFKA_CODES.badSettings) {
+    return new ModalmixError('config', message, { where, fix: CREDENTIALS_FIX, cause });
+  }
+  return new ModalmixError(failure.kind, message, {
+    where,
+    fix: 'Check that brokers answer at this address. One that wants TLS, or a certificate of the client, may close the connection without a word.',
+    cause,
+  });
 }
 
 /** Never throws: what cannot be closed is left to the process's end. */
@@ -146,7 +187,7 @@ export async function disconnect(client: Producer | KafkaConsumer): Promise<void
     };
     try {
       if (!client.isConnected()) done();
-      else if (client instanceof kafka.Producer) client.disconnect(DISCONNECT_TIMEOUT_MS, done);
+      else if (client instanceof rdkafka().Producer) client.disconnect(DISCONNECT_TIMEOUT_MS, done);
       else client.disconnect(done);
     } catch {
       done();
@@ -255,7 +296,7 @@ export interface TopicSpec {
 
 /** Creates a topic; false when it is there already. */
 export async function createTopic(connection: KafkaConnection, spec: TopicSpec): Promise<boolean> {
-  const admin = kafka.AdminClient.create(clientSettings(connection, 'admin'));
+  const admin = rdkafka().AdminClient.create(clientSettings(connection, 'admin'));
   try {
     await promised<unknown>(`creating the topic ${spec.topic}`, (callback) => {
       admin.createTopic(

@@ -7,6 +7,7 @@ import type { KafkaConsumer, LibrdKafkaError, Message, Producer, TopicPartition 
 import pLimit from 'p-limit';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { consumerGroups } from '../../schemas/names.ts';
+import { assertCurrent } from './broker-health.ts';
 import {
   KAFKA_CODES,
   connectConsumer,
@@ -37,6 +38,7 @@ const IDLE_WAIT_MS = 50;
 
 export class IngestSession {
   readonly #input: IngestInput;
+  readonly #connection: KafkaConnection;
   readonly #context: Omit<ProcessContext, 'signal'>;
   readonly #consumer: KafkaConsumer;
   readonly #producer: Producer;
@@ -55,12 +57,14 @@ export class IngestSession {
 
   private constructor(
     input: IngestInput,
+    connection: KafkaConnection,
     roots: readonly string[],
     concurrency: number,
     consumer: KafkaConsumer,
     producer: Producer,
   ) {
     this.#input = input;
+    this.#connection = connection;
     this.#consumer = consumer;
     this.#producer = producer;
     this.#limit = pLimit(concurrency);
@@ -101,7 +105,7 @@ export class IngestSession {
           session?.onRebalance(error, assignment);
         },
       });
-      session = new IngestSession(input, roots, concurrency, consumer, producer);
+      session = new IngestSession(input, connection, roots, concurrency, consumer, producer);
       consumer.setDefaultConsumeTimeout(READ_TIMEOUT_MS);
       consumer.subscribe([topics.clips]);
       return session;
@@ -114,6 +118,7 @@ export class IngestSession {
   /** Returns when the signal stops it. @throws ModalmixError when the connection or the place in the group is lost */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      assertCurrent(this.#input, this.#connection);
       await this.#readSome();
       this.#publishSoon();
       if (this.#failure !== undefined) throw kafkaError(this.#failure, 'ingest');

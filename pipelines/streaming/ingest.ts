@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import type { Extractor } from '../extraction/extractor.ts';
 import { realRoots } from './authorise-clip.ts';
-import type { KafkaConnection } from './connection.ts';
+import type { BrokerSource } from './broker-health.ts';
 import { IngestSession } from './ingest-session.ts';
 import { keepRunning } from './keep-running.ts';
 import type { Log } from './log.ts';
@@ -13,10 +13,8 @@ import type { StreamMetrics } from './metrics.ts';
 import type { StreamTarget } from './stream-target.ts';
 import { ensureTopics } from './topics.ts';
 
-export interface IngestInput {
+export interface IngestInput extends BrokerSource {
   readonly target: StreamTarget;
-  /** Asked again whenever the connection was lost. */
-  readonly connect: () => Promise<KafkaConnection>;
   readonly extractor: Extractor;
   /** Folders that events may name files in. */
   readonly allowedRoots: readonly string[];

@@ -8,6 +8,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { consumerGroups } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
 import type { SplitShares } from './choose-split.ts';
+import { assertCurrent, type BrokerSource } from './broker-health.ts';
 import { connectProducer, consume, disconnect, partitionsOf, watermarks } from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
 import { sendDeadLetters } from './dead-letter.ts';
@@ -20,15 +21,13 @@ import type { SinkState } from './sink-state.ts';
 import { topicsOf, type StreamTarget } from './stream-target.ts';
 import { ensureTopics } from './topics.ts';
 
-export interface SinkInput {
+export interface SinkInput extends BrokerSource {
   readonly target: StreamTarget;
   readonly store: Store;
   /** A dataset version whose clips count as known. */
   readonly baseVersion?: string;
   /** How clips are split that no event, no earlier row and no group decides. */
   readonly shares: SplitShares;
-  /** Asked again whenever the connection was lost. */
-  readonly connect: () => Promise<KafkaConnection>;
   /** Written into the manifests, for whoever looks why a sink was fenced. */
   readonly writerId: string;
   readonly metrics: StreamMetrics;
@@ -65,6 +64,7 @@ export async function runSink(input: SinkInput): Promise<void> {
 
 class SinkSession {
   readonly #input: SinkInput;
+  readonly #connection: KafkaConnection;
   readonly #topic: string;
   readonly #state: SinkState;
   readonly #consumer: KafkaConsumer;
@@ -75,12 +75,14 @@ class SinkSession {
 
   private constructor(
     input: SinkInput,
+    connection: KafkaConnection,
     state: SinkState,
     consumer: KafkaConsumer,
     producer: Producer,
     partitions: number,
   ) {
     this.#input = input;
+    this.#connection = connection;
     this.#topic = topicsOf(input.target).features;
     this.#state = state;
     this.#consumer = consumer;
@@ -96,7 +98,7 @@ class SinkSession {
     try {
       producer = await connectProducer(connection, 'sink', { dr_cb: true });
       const partitions = (await partitionsOf(consumer, features)) ?? 0;
-      const session = new SinkSession(input, state, consumer, producer, partitions);
+      const session = new SinkSession(input, connection, state, consumer, producer, partitions);
       consumer.on('partition.eof', (end) => {
         if (end.topic === features) session.#ends.push(end);
       });
@@ -112,6 +114,7 @@ class SinkSession {
   async run(): Promise<void> {
     const { signal } = this.#input;
     while (!signal.aborted) {
+      assertCurrent(this.#input, this.#connection);
       for (const message of await consume(this.#consumer, READ_BATCH)) {
         await this.#take(message);
         if (this.#isFull()) await this.#publish();

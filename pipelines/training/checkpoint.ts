@@ -21,6 +21,7 @@ const tallySchema = z.strictObject({
   fusedCorrect: z.number(),
   branchClips: perModality,
   branchCorrect: perModality,
+  branchLossSum: perModality,
   scores: perModality,
 });
 

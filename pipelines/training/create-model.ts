@@ -1,21 +1,23 @@
 /** The model that a spec describes, with its initial weights. */
 import type { TrainingSpec } from '../../schemas/training.ts';
+import { namedFusion, type NamedFusion } from './fusion/index.ts';
 import { METHOD_OF } from './methods/index.ts';
-import { MultimodalModel, type ModelOptions } from './model.ts';
+import { MultimodalModel } from './model.ts';
 
 /** How the spec's model joins its modalities: as its method wants it, else as configured. */
-export function fusionOf({ method, training, modalities }: TrainingSpec): ModelOptions['fusion'] {
-  return METHOD_OF[method](training, modalities).fusion ?? training.fusion;
+export function fusionOf({ method, training, modalities }: TrainingSpec): NamedFusion {
+  return namedFusion(METHOD_OF[method](training, modalities).fusion ?? training.fusion);
 }
 
 /** The caller disposes it. */
 export function createModel(spec: TrainingSpec, classes: number): MultimodalModel {
-  const { modalities, training, seed } = spec;
+  const { method, modalities, training, seed } = spec;
   return new MultimodalModel({
     modalities,
     encoder: training.encoder,
     fusion: fusionOf(spec),
     classes,
     seed,
+    extend: METHOD_OF[method](training, modalities).extend,
   });
 }

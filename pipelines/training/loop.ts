@@ -10,7 +10,7 @@ import { epochRows, type RowPool } from './epoch-rows.ts';
 import type { MultimodalModel } from './model.ts';
 import { learningRateAt } from './schedule.ts';
 import { testStep, trainStep, type StepOutcome, type StepParts } from './step.ts';
-import { accuracyOf, addPerModality, addTally, emptyTally, type SplitAccuracy } from './tally.ts';
+import { accuracyOf, addPerModality, addTally, emptyTally, type Tally } from './tally.ts';
 
 export interface SplitReader {
   readonly rows: number;
@@ -50,7 +50,8 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
       const batch = splits.train.reader.read(rows, { augment: training.augment, seed, epoch });
       const stepInEpoch = state.stepInEpoch;
       const random = (purpose: string) => randomGenerator(seed, purpose, epoch, stepInEpoch);
-      const outcome = trainStep(parts, batch, { epoch, random }, learningRate, state.step + 1);
+      const context = { epoch, stepInEpoch, stepsPerEpoch: batches.length, random };
+      const outcome = trainStep(parts, batch, context, learningRate, state.step + 1);
       assertFinite(outcome.loss, state.step + 1, spec);
       addOutcome(state.sums, outcome, batch.size);
       state.sums.seconds += (performance.now() - startedMs) / 1_000;
@@ -61,17 +62,17 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
     }
 
     const rho = discrepancyRatios(state.sums.tally.scores);
-    method.onEpochEnd?.(rho);
     const validation = judge(model, splits.validation, training.batchSize);
     const test = judge(model, splits.test, training.batchSize);
+    method.onEpochEnd?.(rho, { epoch, model, train: state.sums.tally, validation });
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
       step: state.step,
       learningRate,
       ...summarise(state.sums),
       rho,
-      ...(validation === undefined ? {} : { validation }),
-      ...(test === undefined ? {} : { test }),
+      ...(validation === undefined ? {} : { validation: accuracyOf(validation) }),
+      ...(test === undefined ? {} : { test: accuracyOf(test) }),
     };
     state.metrics.push(metrics);
     state.epoch += 1;
@@ -81,14 +82,14 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
   }
 }
 
-/** Accuracies of a split in testing mode; nothing when it has no clip. */
-function judge(model: MultimodalModel, split: SplitReader, batchSize: number): SplitAccuracy | undefined {
+/** What the model says of a split in testing mode; nothing when it has no clip. */
+function judge(model: MultimodalModel, split: SplitReader, batchSize: number): Tally | undefined {
   if (split.rows === 0) return undefined;
   const tally = emptyTally(model.modalities);
   for (const rows of testingBatches(split.rows, batchSize)) {
     addTally(tally, testStep(model, split.reader.read(rows)));
   }
-  return accuracyOf(tally);
+  return tally;
 }
 
 export function emptySums(spec: TrainingSpec): EpochSums {

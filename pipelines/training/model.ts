@@ -1,23 +1,33 @@
 /** The multimodal classifier: an encoder for each modality, a fusion, a classifier. */
-import type { FusionName, TrainingConfig } from '../../schemas/config.ts';
+import type { EncoderConfig } from '../../schemas/encoder-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { Batch } from './batches.ts';
 import { createEncoder } from './encoders/index.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import { featureOf, type Features } from './features.ts';
-import type { Fused, Fusion } from './fusion/fusion.ts';
-import { FUSION_OF } from './fusion/index.ts';
+import type { Fused, Fusion, FusionOptions } from './fusion/fusion.ts';
+import { namedFusion, type ModelFusion } from './fusion/index.ts';
 import { Parameters } from './parameters.ts';
 import { tf, type Tensor2D, type Tensor4D } from './tensorflow.ts';
 
 export interface ModelOptions {
   readonly modalities: readonly Modality[];
-  readonly encoder: TrainingConfig['encoder'];
-  readonly fusion: FusionName | 'late';
+  readonly encoder: EncoderConfig;
+  readonly fusion: ModelFusion;
   readonly classes: number;
   /** Of the initial weights. */
   readonly seed: number;
+  /** A method's own parameters. */
+  readonly extend?: CreateExtension | undefined;
 }
+
+/** What a method adds to a model. */
+export interface Extension {
+  /** The unimodal logits [B, K] from [B, D], where they are not the fusion's. */
+  readonly branch?: (modality: Modality, feature: Tensor2D) => Tensor2D;
+}
+
+export type CreateExtension = (parameters: Parameters, options: FusionOptions) => Extension;
 
 export type Perturbation = (modality: Modality, images: Tensor4D) => Tensor4D;
 
@@ -28,6 +38,7 @@ export class MultimodalModel {
   readonly parameters: Parameters;
   readonly #encoders: ReadonlyMap<Modality, Encoder>;
   readonly #fusion: Fusion;
+  readonly #extension: Extension;
 
   constructor(options: ModelOptions) {
     const { modalities, classes } = options;
@@ -38,11 +49,9 @@ export class MultimodalModel {
       modalities.map((modality) => [modality, createEncoder(this.parameters, modality, options.encoder)]),
     );
     this.featureSize = this.#encoders.get(modalities[0]!)!.featureSize;
-    this.#fusion = FUSION_OF[options.fusion](this.parameters, {
-      modalities,
-      classes,
-      featureSize: this.featureSize,
-    });
+    const sizes = { modalities, classes, featureSize: this.featureSize };
+    this.#fusion = namedFusion(options.fusion).create(this.parameters, sizes);
+    this.#extension = options.extend?.(this.parameters, sizes) ?? {};
   }
 
   get fusedSize(): number {
@@ -63,6 +72,11 @@ export class MultimodalModel {
     return { size: batch.size, values, present: batch.present };
   }
 
+  /** z_u of one modality, as `encode`. */
+  encodeOne(batch: Batch, modality: Modality, training: boolean): Tensor2D {
+    return this.#encodeModality(batch, modality, training, undefined);
+  }
+
   /** The classifier's input and the logits [B, K]. */
   fuse(features: Features): Fused {
     return this.#fusion.fuse(features);
@@ -70,7 +84,8 @@ export class MultimodalModel {
 
   /** The unimodal logits [B, K] of one modality. */
   branch(features: Features, modality: Modality): Tensor2D {
-    return this.#fusion.branch(modality, featureOf(features, modality));
+    const feature = featureOf(features, modality);
+    return this.#extension.branch?.(modality, feature) ?? this.#fusion.branch(modality, feature);
   }
 
   dispose(): void {

@@ -44,11 +44,22 @@ export class Parameters {
     return [...this.trainable.values()].reduce((sum, variable) => sum + variable.size, 0);
   }
 
-  /** Value of `loss` and its gradients with respect to every trainable parameter. */
-  gradients(loss: () => Tensor): { value: Tensor; gradients: Gradients } {
-    const { value, grads } = tf.variableGrads(() => loss().asScalar(), [...this.trainable.values()]);
+  /**
+   * Value of `loss` and its gradients with respect to every trainable parameter.
+   *
+   * @param by narrows them, by name; what only the others depend on is not differentiated
+   */
+  gradients(
+    loss: () => Tensor,
+    by: (name: string) => boolean = () => true,
+  ): { value: Tensor; gradients: Gradients } {
+    const wanted = [...this.trainable].filter(([name]) => by(name));
+    const { value, grads } = tf.variableGrads(
+      () => loss().asScalar(),
+      wanted.map(([, variable]) => variable),
+    );
     const gradients: Gradients = new Map();
-    for (const [name, variable] of this.trainable) {
+    for (const [name, variable] of wanted) {
       const gradient = grads[variable.name] as Tensor | null | undefined;
       if (gradient !== null && gradient !== undefined) gradients.set(name, gradient);
     }

@@ -46,7 +46,7 @@ export async function writeStartingWeights(
   same('the classes', result.classNames.join(', '), classNames.join(', '));
   same('the modalities', before.modalities.join(', '), spec.modalities.join(', '));
   same('the encoder', JSON.stringify(before.training.encoder), JSON.stringify(spec.training.encoder));
-  same('the fusion', fusionOf(before), fusionOf(spec));
+  same('the fusion', fusionOf(before).name, fusionOf(spec).name);
 
   const where = storePaths.model(trainingId);
   const weights = await read(where);

@@ -3,12 +3,20 @@ import type { Modality } from '../../schemas/modality.ts';
 import type { Batch } from './batches.ts';
 import { discrepancyRatios, type PerModality } from './discrepancy.ts';
 import type { Features } from './features.ts';
-import type { Method, StepContext } from './methods/method.ts';
+import type {
+  DifferentiateOptions,
+  ForwardPass,
+  Method,
+  Pass,
+  StepContext,
+  StepReport,
+  StepTools,
+} from './methods/method.ts';
 import type { Ratios } from './mixup.ts';
 import type { MultimodalModel } from './model.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { tallyBatch, type Answers, type Tally } from './tally.ts';
-import { tf, type Tensor2D } from './tensorflow.ts';
+import { tf, type Tensor, type Tensor2D } from './tensorflow.ts';
 
 export interface StepOutcome {
   readonly loss: number;
@@ -25,7 +33,7 @@ export interface StepParts {
 }
 
 /**
- * Forward, backward, adjust, update.
+ * The method's own step, or the ordinary one: forward, backward, adjust, update.
  *
  * @param step counts from 1 over the whole training
  */
@@ -36,30 +44,62 @@ export function trainStep(
   learningRate: number,
   step: number,
 ): StepOutcome {
-  let features: Features | undefined;
-  let ratios: Ratios | undefined;
-  let outcome: StepOutcome | undefined;
-  const { value, gradients } = model.parameters.gradients(() => {
-    const pass = method.forward(model, batch, context);
-    for (const tensor of Object.values(pass.features.values)) tf.keep(tensor);
-    ({ features, ratios } = pass);
-    return pass.loss;
-  });
+  const kept: Tensor[] = [];
+  let tally: Tally | undefined;
+  const tools: StepTools = {
+    model,
+    differentiate: (forward, options) => differentiate(model, forward, kept, options),
+    observe: (features) => {
+      tally = tallyBatch(answer(model, features), batch.labels, batch.present, model.modalities);
+      return discrepancyRatios(tally.scores);
+    },
+    apply: (gradients) => {
+      optimizer.apply(gradients, learningRate, step);
+    },
+  };
+  let report: StepReport | undefined;
   try {
     tf.tidy(() => {
-      const answers = answer(model, features!);
-      const tally = tallyBatch(answers, batch.labels, batch.present, model.modalities);
-      const adjusted = method.adjustGradients?.(gradients, discrepancyRatios(tally.scores), context);
-      optimizer.apply(adjusted?.gradients ?? gradients, learningRate, step);
-      const loss = value.dataSync()[0]!;
-      outcome = { loss, tally, ratios, coefficients: adjusted?.coefficients };
+      report =
+        method.step === undefined
+          ? ordinaryStep(method, tools, batch, context)
+          : method.step(tools, batch, context);
     });
-    return outcome!;
+    const { loss, ratios, coefficients } = report!;
+    return { loss, tally: tally!, ratios, coefficients };
   } finally {
-    value.dispose();
-    for (const gradient of gradients.values()) gradient.dispose();
-    for (const tensor of Object.values(features?.values ?? {})) tensor.dispose();
+    for (const tensor of kept) tensor.dispose();
   }
+}
+
+function ordinaryStep(method: Method, tools: StepTools, batch: Batch, context: StepContext): StepReport {
+  const { loss, features, ratios, gradients } = tools.differentiate(() =>
+    method.forward(tools.model, batch, context),
+  );
+  const rho = tools.observe(features);
+  const adjusted = method.adjustGradients?.(gradients, rho, context);
+  tools.apply(adjusted?.gradients ?? gradients);
+  return { loss, ratios, coefficients: adjusted?.coefficients };
+}
+
+/** The gradients belong to the tidy around the call; the features, which leave the tape's, go to `kept`. */
+function differentiate(
+  model: MultimodalModel,
+  forward: () => ForwardPass,
+  kept: Tensor[],
+  { by, keepStatistics = false }: DifferentiateOptions = {},
+): Pass {
+  const before = keepStatistics
+    ? [...model.parameters.buffers.values()].map((buffer) => [buffer, buffer.clone()] as const)
+    : [];
+  let pass: ForwardPass | undefined;
+  const { value, gradients } = model.parameters.gradients(() => {
+    pass = forward();
+    for (const tensor of Object.values(pass.features.values)) kept.push(tf.keep(tensor));
+    return pass.loss;
+  }, by);
+  for (const [buffer, values] of before) buffer.assign(values);
+  return { ...pass!, loss: value.dataSync()[0]!, gradients };
 }
 
 /** Fused and branch logits of features, read back in one go. */

@@ -16,6 +16,8 @@ export interface Tally {
   /** By modality, over the clips that have it. */
   branchClips: PerModality;
   branchCorrect: PerModality;
+  /** Of the branches' cross-entropies. */
+  branchLossSum: PerModality;
   /** s^u: Σ softmax(branch logits)[y], over the clips that have every modality. */
   scores: PerModality;
 }
@@ -34,6 +36,7 @@ export function emptyTally(modalities: readonly Modality[]): Tally {
     fusedCorrect: 0,
     branchClips: zeros(),
     branchCorrect: zeros(),
+    branchLossSum: zeros(),
     scores: zeros(),
   };
 }
@@ -57,7 +60,9 @@ export function tallyBatch(
       const branch = answers.branches[modality]!.subarray(row * classes, (row + 1) * classes);
       tally.branchClips[modality] += 1;
       tally.branchCorrect[modality] += argMax(branch) === label ? 1 : 0;
-      if (complete) tally.scores[modality] += Math.exp(logProbability(branch, label));
+      const logScore = logProbability(branch, label);
+      tally.branchLossSum[modality] -= logScore;
+      if (complete) tally.scores[modality] += Math.exp(logScore);
     }
   }
   return tally;
@@ -69,6 +74,7 @@ export function addTally(sum: Tally, more: Tally): void {
   sum.fusedCorrect += more.fusedCorrect;
   addPerModality(sum.branchClips, more.branchClips);
   addPerModality(sum.branchCorrect, more.branchCorrect);
+  addPerModality(sum.branchLossSum, more.branchLossSum);
   addPerModality(sum.scores, more.scores);
 }
 
@@ -82,11 +88,14 @@ export function addPerModality(sum: PerModality, more: Readonly<PerModality>, we
 /** A branch that no clip has is left out. */
 export function accuracyOf(tally: Tally): SplitAccuracy {
   const branches: PerModality = {};
+  const branchLosses: PerModality = {};
   for (const [modality, clips] of Object.entries(tally.branchClips) as [Modality, number][]) {
-    if (clips > 0) branches[modality] = (tally.branchCorrect[modality] ?? 0) / clips;
+    if (clips === 0) continue;
+    branches[modality] = (tally.branchCorrect[modality] ?? 0) / clips;
+    branchLosses[modality] = (tally.branchLossSum[modality] ?? 0) / clips;
   }
   const clips = Math.max(1, tally.clips);
-  return { loss: tally.lossSum / clips, fused: tally.fusedCorrect / clips, branches };
+  return { loss: tally.lossSum / clips, fused: tally.fusedCorrect / clips, branches, branchLosses };
 }
 
 function logProbability(logits: Float32Array, label: number): number {
@@ -96,7 +105,8 @@ function logProbability(logits: Float32Array, label: number): number {
   return logits[label]! - largest - Math.log(sum);
 }
 
-function argMax(values: Float32Array): number {
+/** The first of the largest. */
+export function argMax(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i += 1) if (values[i]! > values[best]!) best = i;
   return best;

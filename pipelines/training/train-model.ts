@@ -14,7 +14,9 @@ import {
 import { loadManifest } from '../shards/load-manifest.ts';
 import { openShards, type ShardSet } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
-import { rowPoolOf } from './epoch-rows.ts';
+import { keepRows, rowPoolOf } from './epoch-rows.ts';
+import { trainingDataOf, withTrainingData } from './training-data.ts';
+import { neededTrainings } from './needed-trainings.ts';
 import { trainSplits } from './train-splits.ts';
 
 export interface TrainModelInput {
@@ -31,7 +33,8 @@ const MEMORY_SHARE = { train: 0.2, validation: 0.05, test: 0.05 } as const;
 const MIB = 2 ** 20;
 
 /**
- * Trains, or goes on where an earlier call stopped; a finished training is returned untouched.
+ * Trains, or goes on where an earlier call stopped; a finished training is returned untouched. Trainings that the
+ * method needs are done first, each as a training of its own, with its own reports.
  *
  * @throws ModalmixError `input` when the dataset is not there or does not hold what the spec asks for;
  *   `config` when there is nothing to train on, the model to start from is another, or the loss is not a number;
@@ -45,7 +48,8 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
 
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   assertTrainable(manifest, spec);
-  const pool = rowPoolOf(spec, manifest);
+  const wholePool = rowPoolOf(spec, manifest);
+  for (const needed of neededTrainings(spec)) await trainModel({ ...input, spec: needed });
   await store.put(storePaths.runConfig(spec.trainingId), `${JSON.stringify(spec, null, 2)}\n`);
   const opened: ShardSet[] = [];
   const open = async (split: Split) => {
@@ -60,8 +64,11 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
     return shards;
   };
   try {
+    const train = await open('train');
+    const data = trainingDataOf(spec, train, manifest.classNames.length);
+    const pool = data === undefined ? wholePool : keepRows(wholePool, data.kept);
     const splits = {
-      train: await open('train'),
+      train: data === undefined ? train : withTrainingData(train, data),
       validation: await open('validation'),
       test: await open('test'),
     };

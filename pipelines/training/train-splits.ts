@@ -22,6 +22,7 @@ import { createModel } from './create-model.ts';
 import { epochRows, type RowPool } from './epoch-rows.ts';
 import { emptySums, trainEpochs, type SplitReader } from './loop.ts';
 import { METHOD_OF } from './methods/index.ts';
+import { closeNeeded, openNeeded } from './needed-trainings.ts';
 import { createOptimizer } from './optimizers/index.ts';
 import { RateMeter } from './rate.ts';
 import { encodeSafetensors } from './safetensors.ts';
@@ -39,14 +40,18 @@ export interface TrainSplitsInput extends TrainModelInput {
 
 /** See `trainModel`. */
 export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResult> {
+  const { store, spec, manifest } = input;
+  const finished = await openNeeded(store, spec, manifest);
   const parts = createParts(input);
   try {
+    parts.method.begin?.(finished);
     const state = await resumeState(input, parts);
     await follow(input, parts, state);
     return await finish(input, parts, state);
   } finally {
     parts.model.dispose();
     parts.optimizer.dispose();
+    closeNeeded(finished);
   }
 }
 
@@ -200,6 +205,8 @@ async function finish(
       node: process.versions.node,
       ...tensorflowFacts(),
       threads: Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism()),
+      // libuv gives KiB.
+      peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     },
   };
   await store.put(storePaths.trainingResult(trainingId), `${JSON.stringify(result, null, 2)}\n`);

@@ -1,6 +1,6 @@
 /** What a run's config asks to be trained: one `TrainingSpec` for each method and seed, or a fine-tuning. Pure. */
 import { createHash } from 'node:crypto';
-import type { RunConfig, TrainingConfig } from '../../schemas/config.ts';
+import type { MethodName, RunConfig, TrainingConfig } from '../../schemas/config.ts';
 import type { ModelVersion } from '../../schemas/retrain.ts';
 import { retrainConfigSchema } from '../../schemas/retrain-config.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
@@ -71,6 +71,13 @@ export function fineTuneSpec(
       replayShare: fineTune.replayShare,
     },
   });
+}
+
+/** The training by another method that is otherwise the same: the one `trainingSpecs` gives for that method. */
+export function withMethod(spec: TrainingSpec, method: MethodName): TrainingSpec {
+  const { trainingId, ...rest } = spec;
+  const name = trainingId.slice(0, trainingId.lastIndexOf(`-${spec.method}-s`));
+  return identified({ name }, { ...rest, method, training: { ...rest.training, methods: [method] } });
 }
 
 /** The same spec always has the same id, and another one another. */

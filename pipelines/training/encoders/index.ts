@@ -1,19 +1,25 @@
-/** The encoders there are, by modality. */
-import type { ExtractionConfig, TrainingConfig } from '../../../schemas/config.ts';
+/** The encoders there are, by config and modality. */
+import type { ExtractionConfig } from '../../../schemas/config.ts';
+import type { EncoderConfig } from '../../../schemas/encoder-config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Parameters } from '../parameters.ts';
+import { planCnn } from './cnn-plan.ts';
 import type { Encoder } from './encoder.ts';
-import { createResNet } from './resnet.ts';
+import type { EncoderPlan } from './plan.ts';
+import { planResNet } from './resnet-plan.ts';
+import { createTapedEncoder } from './taped-encoder.ts';
 
 /** Channels of one image of a modality: log-magnitude, red-green-blue, or u and v displacement. */
 export const CHANNELS: Readonly<Record<Modality, number>> = { audio: 1, rgb: 3, flow: 2 };
 
-export function createEncoder(
-  parameters: Parameters,
-  modality: Modality,
-  options: TrainingConfig['encoder'],
-): Encoder {
-  return createResNet(parameters, modality, { ...options, channels: CHANNELS[modality] });
+export function planEncoder(modality: Modality, encoder: EncoderConfig): EncoderPlan {
+  const channels = CHANNELS[modality];
+  return encoder.kind === 'cnn' ? planCnn({ ...encoder, channels }) : planResNet({ ...encoder, channels });
+}
+
+/** Creates the parameters under `<modality>.` and returns the encoder over them. */
+export function createEncoder(parameters: Parameters, modality: Modality, encoder: EncoderConfig): Encoder {
+  return createTapedEncoder(parameters, modality, planEncoder(modality, encoder));
 }
 
 /** Images a clip has in a modality: frames, flow fields between them, or the one spectrogram. */

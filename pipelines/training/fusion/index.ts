@@ -7,6 +7,15 @@ import { createGated } from './gated.ts';
 import { createLate } from './late.ts';
 import { createSum } from './sum.ts';
 
+/** A fusion by name, or one that a method brings along. */
+export type ModelFusion = FusionName | 'late' | NamedFusion;
+
+export interface NamedFusion {
+  /** Unlike any other fusion's: models of the same name have the same parameters. */
+  readonly name: string;
+  readonly create: CreateFusion;
+}
+
 export const FUSION_OF: Readonly<Record<FusionName | 'late', CreateFusion>> = {
   concat: createConcat,
   sum: createSum,
@@ -14,3 +23,7 @@ export const FUSION_OF: Readonly<Record<FusionName | 'late', CreateFusion>> = {
   gated: createGated,
   late: createLate,
 };
+
+export function namedFusion(fusion: ModelFusion): NamedFusion {
+  return typeof fusion === 'string' ? { name: fusion, create: FUSION_OF[fusion] } : fusion;
+}

@@ -1,24 +1,37 @@
 /**
- * What a training method is. The loop encodes, differentiates, updates and counts; a method decides what is
- * minimised and may change the gradients. A method is one file, one line in `index.ts` and one numeric test.
+ * What a training method is. The loop reads batches, judges and counts; a method decides what is minimised and how. A
+ * method is one file, one line in `index.ts`, its name and hyper-parameters in `schemas/methods.ts`, and one numeric
+ * test.
  *
- * A method that mixes inputs changes the batch before it encodes it; one that trains encoders in turn, or weighs
- * them, does so in `adjustGradients`; what it learns over an epoch it keeps in its state.
+ * Most methods are a `forward`, the loss of a batch, and perhaps `adjustGradients`. What else there is:
+ *   - `step` takes the whole step over: several losses with gradients of their own, several updates in one step, or
+ *     only some of the parameters;
+ *   - `fusion` and `extend` give the model parts of the method's own, which are trained, saved, loaded and judged as
+ *     the others are;
+ *   - `onEpochEnd` sees what was counted over the epoch; `state` is what the next epochs depend on;
+ *   - `needs` names methods that are trained first on the same data, `begin` gets what they ended with.
  */
-import type { TrainingConfig } from '../../../schemas/config.ts';
+import type { MethodName, TrainingConfig } from '../../../schemas/config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
+import type { EpochMetrics } from '../../../schemas/training.ts';
 import type { Generator } from '../../random/generator.ts';
 import type { Batch } from '../batches.ts';
 import type { PerModality } from '../discrepancy.ts';
 import type { Features } from '../features.ts';
+import type { ModelFusion } from '../fusion/index.ts';
+import type { LoadedModel } from '../load-model.ts';
 import type { Ratios } from '../mixup.ts';
-import type { MultimodalModel } from '../model.ts';
+import type { CreateExtension, MultimodalModel } from '../model.ts';
 import type { Gradients } from '../parameters.ts';
+import type { Tally } from '../tally.ts';
 import type { Scalar } from '../tensorflow.ts';
 
 export interface StepContext {
   /** From 0. */
   readonly epoch: number;
+  /** Steps done in the epoch before this one, and its steps in all. */
+  readonly stepInEpoch: number;
+  readonly stepsPerEpoch: number;
   /** A generator of this step's own for each purpose. */
   readonly random: (purpose: string) => Generator;
 }
@@ -37,9 +50,64 @@ export interface AdjustedGradients {
   readonly coefficients: PerModality;
 }
 
+/** A forward pass and its gradients; the tensors live to the step's end. */
+export interface Pass extends Omit<ForwardPass, 'loss'> {
+  readonly loss: number;
+  readonly gradients: Gradients;
+}
+
+export interface DifferentiateOptions {
+  /** The parameters to differentiate by, by name; absent: all. */
+  readonly by?: (parameter: string) => boolean;
+  /** For a second pass over a batch: leaves the running statistics of normalisation as the first has moved them. */
+  readonly keepStatistics?: boolean;
+}
+
+/** What a method's own `step` works with. */
+export interface StepTools {
+  readonly model: MultimodalModel;
+  /** Loss, features and gradients of one pass. */
+  differentiate(forward: () => ForwardPass, options?: DifferentiateOptions): Pass;
+  /**
+   * Counts what the model says of the batch's unmixed features, for the metrics; once a step.
+   *
+   * @returns discrepancy ratios of the batch
+   */
+  observe(features: Features): PerModality;
+  /** One update by the optimiser; a parameter without a gradient stays as it is. */
+  apply(gradients: Gradients): void;
+}
+
+export interface StepReport {
+  /** What was minimised. */
+  readonly loss: number;
+  readonly ratios?: Ratios | undefined;
+  readonly coefficients?: PerModality | undefined;
+}
+
+/** What is known when an epoch is over. */
+export interface EpochEnd {
+  /** From 0. */
+  readonly epoch: number;
+  readonly model: MultimodalModel;
+  /** Of the epoch's training steps. */
+  readonly train: Tally;
+  /** Under the weights at its end; absent without a validation split. */
+  readonly validation: Tally | undefined;
+}
+
+/** A training that was needed, done. */
+export interface FinishedTraining {
+  /** In testing mode. Disposed by the training that needed it. */
+  readonly model: LoadedModel;
+  readonly metrics: readonly EpochMetrics[];
+}
+
 export interface Method {
-  /** Overrides the configured fusion. */
-  readonly fusion?: 'late';
+  /** Overrides the configured fusion: by name, or one of the method's own. */
+  readonly fusion?: ModelFusion;
+  /** Makes the method's own parameters with the model, e.g. a head for each modality. */
+  readonly extend?: CreateExtension;
   /** One step's loss. Runs inside the gradient tape, once a step. */
   readonly forward: (model: MultimodalModel, batch: Batch, context: StepContext) => ForwardPass;
   /**
@@ -52,10 +120,16 @@ export interface Method {
     rho: Readonly<PerModality>,
     context: StepContext,
   ) => AdjustedGradients;
+  /** Takes the place of the ordinary step: `forward`, gradients, `adjustGradients`, one update. */
+  readonly step?: (tools: StepTools, batch: Batch, context: StepContext) => StepReport;
   /** @param rho discrepancy ratios over the epoch's training clips */
-  readonly onEpochEnd?: (rho: Readonly<PerModality>) => void;
-  /** What the next epochs depend on, as JSON; kept in checkpoints. */
+  readonly onEpochEnd?: (rho: Readonly<PerModality>, end: EpochEnd) => void;
+  /** What the next epochs depend on, as JSON; kept in checkpoints. Tensors belong in `extend`. */
   readonly state?: { save(): unknown; restore(saved: unknown): void };
+  /** Methods trained first on the same data, by the same config and seed; finished trainings are used again. */
+  readonly needs?: readonly MethodName[];
+  /** Called before the first step, also when a training goes on. */
+  readonly begin?: (finished: ReadonlyMap<MethodName, FinishedTraining>) => void;
 }
 
 export type CreateMethod = (training: TrainingConfig, modalities: readonly Modality[]) => Method;

@@ -90,6 +90,15 @@ describe('a wrong config is told by file, line, field and what is allowed', () =
       'optimizer: { name: sgd, beta1: 0.9 }',
       'training.optimizer.beta1: there is no such field; allowed: name, ',
     ],
+    [
+      'encoder: { kind: resnt }',
+      'training.encoder.kind: is "resnt"; did you mean "resnet"? allowed: resnet, cnn',
+    ],
+    ['encoder: { depth: 101 }', 'training.encoder.depth: is 101; allowed: 18, 34, 50'],
+    [
+      'encoder: { kind: cnn, depth: 18 }',
+      'training.encoder.depth: there is no such field; allowed: kind, width',
+    ],
   ])('names a wrong training: %j', (training, message) => {
     expect(
       problemsOf(`name: a\ndataset: { format: folder, root: /c }\ntraining: { ${training} }`).message,

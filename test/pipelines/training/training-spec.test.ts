@@ -33,6 +33,13 @@ describe('the specs of a run', () => {
     expect(id({}, { ...DATASET, version: 'abd' })).not.toBe(id({}));
   });
 
+  it('have the same id whether a config names the encoder it would have anyway or not', () => {
+    const id = (encoder: object) => trainingSpecs(configOf({ encoder }), DATASET)[0]!.trainingId;
+    expect(id({ kind: 'resnet', depth: 18 })).toBe(id({}));
+    expect(id({ depth: 34 })).not.toBe(id({}));
+    expect(id({ kind: 'cnn' })).not.toBe(id({}));
+  });
+
   it('do not depend on the order in which the config was written', () => {
     const id = (mixup: object) => trainingSpecs(configOf(mixup), DATASET)[0]!.trainingId;
     expect(id({ batchSize: 8, epochs: 2 })).toBe(id({ epochs: 2, batchSize: 8 }));

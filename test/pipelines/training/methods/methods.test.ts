@@ -13,7 +13,7 @@ import type { StepContext } from '../../../../pipelines/training/methods/method.
 import { MultimodalModel } from '../../../../pipelines/training/model.ts';
 import type { Gradients } from '../../../../pipelines/training/parameters.ts';
 import { answer } from '../../../../pipelines/training/step.ts';
-import { tallyBatch } from '../../../../pipelines/training/tally.ts';
+import { emptyTally, tallyBatch } from '../../../../pipelines/training/tally.ts';
 import { tf } from '../../../../pipelines/training/tensorflow.ts';
 import { readGolden, relativeError } from '../golden/read-golden.ts';
 
@@ -76,6 +76,8 @@ function contextOf(beta = 0): StepContext {
   const fixed = { beta: () => beta, permutation: () => Uint32Array.from(facts.partners) };
   return {
     epoch: 0,
+    stepInEpoch: 0,
+    stepsPerEpoch: 1,
     random: (purpose) =>
       ['lambda', 'pairs'].includes(purpose) ? (fixed as unknown as Generator) : randomGenerator(0, purpose),
   };
@@ -172,6 +174,14 @@ describe('a step equals PyTorch’s', () => {
     expect(outcome.loss).toBeCloseTo(expected.loss, 5);
     expectGradients(outcome.adjusted!.gradients, 'ogm');
   });
+
+  it('of OGM by its own name, without noise even where the config has it on', () => {
+    const expected = facts.cases['ogm']!;
+    const noisy = { ...training, ogm: { ...training.ogm, ge: true } };
+    const outcome = step('ogm', batchOf(everyone), contextOf(), undefined, noisy);
+    expectClose(outcome.adjusted?.coefficients, expected.coefficients);
+    expectGradients(outcome.adjusted!.gradients, 'ogm');
+  });
 });
 
 describe('B-MM', () => {
@@ -188,7 +198,8 @@ describe('B-MM', () => {
 
   it('takes the ratios of the next epoch from the ρ of the last, and keeps it in its state', () => {
     const method = METHOD_OF['b-mm'](training, MODALITIES);
-    method.onEpochEnd?.({ audio: 1.6, rgb: 0.625 });
+    const end = { epoch: 0, model, train: emptyTally(MODALITIES), validation: undefined };
+    method.onEpochEnd?.({ audio: 1.6, rgb: 0.625 }, end);
     expect(method.state?.save()).toEqual({ rho: { audio: 1.6, rgb: 0.625 } });
   });
 });

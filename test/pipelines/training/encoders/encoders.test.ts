@@ -1,15 +1,24 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeVariables } from '../../../../pipelines/training/checkpoint.ts';
-import { createResNet } from '../../../../pipelines/training/encoders/resnet.ts';
+import { createEncoder, planEncoder } from '../../../../pipelines/training/encoders/index.ts';
+import { convolutionNorms } from '../../../../pipelines/training/encoders/plan.ts';
 import { Parameters } from '../../../../pipelines/training/parameters.ts';
 import { tf, type Tensor4D } from '../../../../pipelines/training/tensorflow.ts';
+import type { EncoderConfig } from '../../../../schemas/encoder-config.ts';
 import { readGolden, relativeError } from '../golden/read-golden.ts';
 
-describe('ResNet-18 with PyTorch’s random weights', () => {
-  const golden = readGolden('resnet');
+const CASES: readonly [string, string, EncoderConfig, number][] = [
+  ['ResNet-18', 'resnet', { depth: 18, width: 2 }, 16],
+  ['ResNet-34', 'resnet-34', { depth: 34, width: 2 }, 16],
+  ['ResNet-50', 'resnet-50', { depth: 50, width: 2 }, 64],
+  ['the small CNN', 'cnn', { kind: 'cnn', width: 2 }, 16],
+];
+
+describe.each(CASES)('%s with PyTorch’s random weights', (_name, file, config, featureSize) => {
+  const golden = readGolden(file);
   const parameters = new Parameters(0);
-  const encoder = createResNet(parameters, 'rgb', { depth: 18, width: 2, channels: 3 });
-  writeVariables(parameters.all(), golden.under('before'), 'resnet.safetensors');
+  const encoder = createEncoder(parameters, 'rgb', config);
+  writeVariables(parameters.all(), golden.under('before'), file);
   const x = golden.tensor('x') as Tensor4D;
   afterAll(() => {
     parameters.dispose();
@@ -20,6 +29,7 @@ describe('ResNet-18 with PyTorch’s random weights', () => {
   });
 
   it('gives its features in testing mode', () => {
+    expect(encoder.featureSize).toBe(featureSize);
     expect(relativeError(encoder.encode(x, false), golden.values('eval'))).toBeLessThan(1e-4);
   });
 
@@ -43,7 +53,7 @@ describe('ResNet-18 with PyTorch’s random weights', () => {
 describe('initial weights', () => {
   const filterOf = (seed: number) => {
     const parameters = new Parameters(seed);
-    createResNet(parameters, 'audio', { depth: 18, width: 8, channels: 1 });
+    createEncoder(parameters, 'audio', { depth: 18, width: 8 });
     const values = parameters.trainable.get('audio.layer2.1.conv2.weight')!.dataSync<'float32'>();
     parameters.dispose();
     return values;
@@ -62,9 +72,16 @@ describe('initial weights', () => {
   });
 });
 
-it('at width 64 has as many parameters as published, less the classifier', () => {
-  const parameters = new Parameters(0);
-  createResNet(parameters, 'rgb', { depth: 18, width: 64, channels: 3 });
-  expect(parameters.count()).toBe(11_176_512);
-  parameters.dispose();
-});
+// torchvision's counts less the classifier of 1,000 classes.
+it.each([
+  [18, 11_689_512 - 513_000],
+  [34, 21_797_672 - 513_000],
+  [50, 25_557_032 - 2_049_000],
+] as const)(
+  'ResNet-%i at width 64 has as many parameters as published, less the classifier',
+  (depth, count) => {
+    const layers = convolutionNorms(planEncoder('rgb', { depth, width: 64 }));
+    const counts = layers.map(({ size, from, to }) => size * size * from * to + 2 * to);
+    expect(counts.reduce((sum, each) => sum + each, 0)).toBe(count);
+  },
+);
