@@ -127,7 +127,9 @@ function isCurrent(state: SupervisorState, print: string | undefined): boolean {
 
 /** Hash of what says where S3 stores are and who may use them; empty without any. */
 export function storeAccess(): string {
-  const settings = Object.keys(process.env).filter((name) => name.startsWith('AWS_'));
+  const settings = Object.keys(process.env).filter(
+    (name) => name.startsWith('AWS_') && !name.startsWith('AWS_SDK_'),
+  );
   if (settings.length === 0) return '';
   const lines = settings.sort().map((name) => `${name}=${process.env[name] ?? ''}`);
   return createHash('sha256').update(lines.join('\n')).digest('hex');

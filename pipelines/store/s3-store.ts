@@ -353,6 +353,8 @@ export class S3Store implements Store {
 }
 
 async function openSession(): Promise<Session> {
+  // Which Node the SDK's next year will ask for is no news for who runs a command.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const sdk = await import('@aws-sdk/client-s3');
   const given = (name: string) => {
     const value = process.env[name];

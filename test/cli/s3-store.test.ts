@@ -6,7 +6,7 @@ import { createProject, tinyConfig, type Project } from '../support/project.ts';
 import { SECRET, startS3Server, type S3Server } from '../support/s3-server.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
 
-const TRAINING = { epochs: 12 };
+const TRAINING = { epochs: 8 };
 
 let project: Project;
 let server: S3Server;
