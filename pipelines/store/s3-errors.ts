@@ -111,7 +111,7 @@ function isBucketMissing(error: unknown): boolean {
 
 function metadataOf(error: unknown): { readonly httpStatusCode?: number; readonly attempts?: number } {
   if (!(error instanceof Error) || !('$metadata' in error)) return {};
-  return (error.$metadata ?? {}) as { httpStatusCode?: number; attempts?: number };
+  return error.$metadata ?? {};
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -9,6 +9,7 @@ import { open, rm, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type * as S3 from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { localCacheFromEnvironment, type LocalCache, type Version } from './local-cache.ts';
@@ -20,8 +21,8 @@ const MIB = 2 ** 20;
 const PART_BYTES = 16 * MIB;
 const MOST_PARTS = 10_000;
 const PARTS_AT_ONCE = 4;
-/** The SDK's own retries back off to about 10 s in all: a server that restarts is waited for. */
-const ATTEMPTS = 8;
+/** The SDK's own retries back off to 10 s or so in all: a server that restarts is waited for. */
+const ATTEMPTS = 10;
 const CONNECTION_TIMEOUT_MS = 5_000;
 /** Without a byte on the socket. */
 const SILENCE_TIMEOUT_MS = 60_000;
@@ -33,7 +34,7 @@ const DELETE_AT_ONCE = 1_000;
 /** Tells a writer that lost the answer to its own successful write from one that came second. */
 const WRITER = 'modalmix-writer';
 
-type Sdk = typeof import('@aws-sdk/client-s3');
+type Sdk = typeof S3;
 interface Session {
   readonly sdk: Sdk;
   readonly client: S3Client;
