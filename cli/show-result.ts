@@ -4,6 +4,7 @@ import { openStore } from '../pipelines/store/store.ts';
 import { storePaths } from '../schemas/names.ts';
 import { summarySchema } from '../schemas/summary.ts';
 import { dataCounts, dataText } from './data-text.ts';
+import { fileToOpen } from './file-to-open.ts';
 import { resultTable } from './result-table.ts';
 import type { Screen } from './screens/screen.ts';
 
@@ -15,8 +16,8 @@ export async function showResult(
   const store = openStore(run.config.store);
   const bytes = await store.get(storePaths.summary(run.runId));
   const summary = summarySchema.parse(JSON.parse(bytes.toString('utf8')));
-  const report = await store.localFile(storePaths.report(run.runId));
+  const report = await fileToOpen(store, storePaths.report(run.runId));
   const manifest = await loadManifest(store, summary.dataset.name, summary.dataset.version);
-  screen.say(`\n${dataText(manifest)}\n\n${resultTable(summary)}\n\nReport: ${report}`);
-  screen.event('finished', { runId: run.runId, report, summary, data: dataCounts(manifest) });
+  screen.say(`\n${dataText(manifest)}\n\n${resultTable(summary)}\n\nReport: ${report.text}`);
+  screen.event('finished', { runId: run.runId, report: report.file, summary, data: dataCounts(manifest) });
 }

@@ -24,6 +24,8 @@ export const supervisorStateSchema = z.object({
   process: processIdentitySchema,
   /** Hash of the code and the settings it was started with. */
   fingerprint: z.string(),
+  /** Hash of the AWS settings it was started with; empty without any. */
+  storeAccess: z.string().default(''),
   worker: processIdentitySchema.optional(),
   /** Workers of the streams that are kept. */
   streamWorkers: z.array(processIdentitySchema).default([]),
@@ -117,7 +119,20 @@ export function fingerprint(): string {
 }
 
 function isCurrent(state: SupervisorState, print: string | undefined): boolean {
-  return print === undefined || state.fingerprint === print;
+  if (print === undefined) return true;
+  // A shell without AWS settings shall not take them from a worker that has some.
+  const access = storeAccess();
+  return state.fingerprint === print && (access === '' || access === state.storeAccess);
+}
+
+/** Hash of what says where S3 stores are and who may use them; empty without any. */
+export function storeAccess(): string {
+  const settings = Object.keys(process.env).filter(
+    (name) => name.startsWith('AWS_') && !name.startsWith('AWS_SDK_'),
+  );
+  if (settings.length === 0) return '';
+  const lines = settings.sort().map((name) => `${name}=${process.env[name] ?? ''}`);
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 
 async function start(): Promise<SupervisorState> {

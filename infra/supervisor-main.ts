@@ -18,6 +18,7 @@ import {
   WORKER_GRACE_MS,
   fingerprint,
   nodeWithTypeScript,
+  storeAccess,
   supervisorFiles,
   supervisorStateSchema,
   type SupervisorState,
@@ -49,6 +50,7 @@ process.on('SIGHUP', () => undefined);
 let state: SupervisorState = {
   process: identifyProcess(process.pid)!,
   fingerprint: fingerprint(),
+  storeAccess: storeAccess(),
   workerStarts: 0,
   streamWorkers: [],
 };

@@ -237,7 +237,7 @@ export type EvaluationConfig = z.infer<typeof evaluationConfigSchema>;
 
 const runConfigFields = z.strictObject({
   name: nameSchema,
-  /** `file:<folder>`; relative folders are resolved against the config file's. */
+  /** `file:<folder>` (relative ones start at the config file's folder) or `s3://<bucket>/<prefix>`. */
   store: z.string().default('file:.modalmix/store'),
   dataset: datasetConfigSchema,
   extraction: extractionConfigSchema.prefault({}),

@@ -125,6 +125,8 @@ export const ENVIRONMENT = {
   cache: 'MODALMIX_CACHE',
   /** Where the embedded servers keep their state; default: `.modalmix` in the working folder. */
   home: 'MODALMIX_HOME',
+  /** GiB of local copies that a machine keeps of an S3 store's files; default: 50. */
+  s3CacheGib: 'MODALMIX_S3_CACHE_GIB',
   /** Seconds a worker may be silent before its work goes to another one; default: 15. */
   heartbeatTimeoutS: 'MODALMIX_HEARTBEAT_TIMEOUT',
   /** What extracts: ffmpeg (the default), node-av, or auto (node-av where it works). */

@@ -11,6 +11,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import { MESSAGES, workflowIds } from '../../schemas/workflows.ts';
+import { fileToOpen } from '../file-to-open.ts';
 import { progressOf, unwrapFailure } from '../follow.ts';
 import { versionsText } from '../model-text.ts';
 import { prepareRun, type PreparedRun } from '../prepare-run.ts';
@@ -52,9 +53,9 @@ export async function demoStream(screen: Screen, configFile = DEMO_CONFIG): Prom
     await Promise.race([workers, streamBatches(prepared, session, screen)]);
     screen.close();
     screen.say(`\n${versionsText(await readHistory(prepared.store, modelNameOf(prepared)))}`);
-    const report = await prepared.store.localFile(storePaths.modelReport(modelNameOf(prepared)));
-    screen.say(`\nThe model's history: ${report}`);
-    screen.event('finished', { runId: prepared.runId, model: modelNameOf(prepared), report });
+    const report = await fileToOpen(prepared.store, storePaths.modelReport(modelNameOf(prepared)));
+    screen.say(`\nThe model's history: ${report.text}`);
+    screen.event('finished', { runId: prepared.runId, model: modelNameOf(prepared), report: report.file });
   } finally {
     stop.abort();
     await workers;

@@ -13,6 +13,7 @@ import { openStore, type Store } from '../../pipelines/store/store.ts';
 import { runConfigSchema } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { ModelMove } from '../../schemas/retrain.ts';
+import { fileToOpen } from '../file-to-open.ts';
 import { movesText, versionsText, versionText } from '../model-text.ts';
 import type { Screen } from '../screens/screen.ts';
 
@@ -83,8 +84,8 @@ export async function undo(model: string, flags: ModelsFlags, screen: Screen): P
 export async function report(model: string, flags: ModelsFlags, screen: Screen): Promise<void> {
   const store = await storeOf(flags);
   const { writeModelsReport } = await import('../../pipelines/models/report/write-report.ts');
-  const file = await store.localFile(await writeModelsReport({ store, model }));
-  screen.say(`Report: ${file}`);
+  const { file, text } = await fileToOpen(store, await writeModelsReport({ store, model }));
+  screen.say(`Report: ${text}`);
   screen.event('report', { model, report: file });
 }
 

@@ -8,6 +8,7 @@ import { ffmpegStep } from './steps/ffmpeg.ts';
 import { fontsStep } from './steps/fonts.ts';
 import { kafkaClientStep } from './steps/kafka-client.ts';
 import { kafkaStep } from './steps/kafka.ts';
+import { s3ServerStep } from './steps/s3-server.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
@@ -18,7 +19,7 @@ export const RUN_STEPS: readonly SetupStep[] = [tensorflowStep, ffmpegStep, font
 /** What streaming needs besides; without it nothing else misses them. */
 export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, kafkaStep];
 /** What the tests need besides. */
-export const TEST_STEPS: readonly SetupStep[] = [chromiumStep, opensslStep, testPythonStep];
+export const TEST_STEPS: readonly SetupStep[] = [chromiumStep, opensslStep, testPythonStep, s3ServerStep];
 
 const STEPS = {
   run: RUN_STEPS,

@@ -1,5 +1,4 @@
 /** Entries of shards: what was built, and whether it is still there. */
-import { stat } from 'node:fs/promises';
 import type { Split } from '../../schemas/clip.ts';
 import { shardEntrySchema, type ShardEntry } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
@@ -24,7 +23,5 @@ export async function findShard(
     return undefined;
   }
   if (entry.rows === 0) return entry;
-  if (!(await store.exists(entry.path))) return undefined;
-  const { size } = await stat(await store.localFile(entry.path));
-  return size === entry.bytes ? entry : undefined;
+  return (await store.size(entry.path)) === entry.bytes ? entry : undefined;
 }

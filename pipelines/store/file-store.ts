@@ -30,6 +30,30 @@ export class FileStore implements Store {
     return await unlessMissing(readFile(this.#file(path)));
   }
 
+  async range(path: string, offset: number, length: number): Promise<Buffer> {
+    const where = this.#file(path);
+    const file = await unlessMissing(open(where, 'r'));
+    if (file === undefined) throw new ModalmixError('input', 'nothing is stored there', { where });
+    try {
+      const bytes = Buffer.alloc(length);
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+        if (bytesRead === 0) {
+          throw new ModalmixError('input', `the file ends before byte ${String(offset + length)}`, { where });
+        }
+        done += bytesRead;
+      }
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async size(path: string): Promise<number | undefined> {
+    return (await unlessMissing(stat(this.#file(path))))?.size;
+  }
+
   async exists(path: string): Promise<boolean> {
     return (await unlessMissing(stat(this.#file(path)))) !== undefined;
   }

@@ -4,6 +4,7 @@
  */
 import { ModalmixError } from '../../schemas/errors.ts';
 import { FileStore } from './file-store.ts';
+import { S3Store } from './s3-store.ts';
 
 export interface Store {
   /** The URI it was opened with, normalised. */
@@ -12,7 +13,14 @@ export interface Store {
   get(path: string): Promise<Buffer>;
   /** The bytes, or undefined when nothing is stored there. */
   find(path: string): Promise<Buffer | undefined>;
+  /**
+   * Some of the blob's bytes.
+   * @throws ModalmixError `input` when nothing is stored at `path`, or it ends before `offset + length`
+   */
+  range(path: string, offset: number, length: number): Promise<Buffer>;
   exists(path: string): Promise<boolean>;
+  /** Bytes of the blob, or undefined when nothing is stored there; nothing is read. */
+  size(path: string): Promise<number | undefined>;
   /** Sorted paths that start with `prefix` (a folder). */
   list(prefix: string): Promise<string[]>;
   put(path: string, bytes: string | Uint8Array): Promise<void>;
@@ -28,14 +36,15 @@ export interface Store {
 }
 
 /**
- * @param uri `file:<folder>` or `file:///<absolute folder>`
- * @throws ModalmixError `config` for any other scheme
+ * @param uri `file:<folder>`, `file:///<absolute folder>` or `s3://<bucket>/<prefix>`
+ * @throws ModalmixError `config` for any other scheme; whether a bucket can be used is seen at its first use
  */
 export function openStore(uri: string): Store {
   const scheme = /^([a-z][a-z0-9+]*):/u.exec(uri)?.[1];
   if (scheme === 'file') return new FileStore(uri);
+  if (scheme === 's3') return new S3Store(uri);
   throw new ModalmixError('config', `no store can be opened at "${uri}"`, {
     where: 'store',
-    fix: 'Use file:<folder>, for example file:.modalmix/store.',
+    fix: 'Use file:<folder>, for example file:.modalmix/store, or s3://<bucket>/<prefix>.',
   });
 }

@@ -1,19 +1,15 @@
 /** The Temporal CLI, which has the embedded server in it: the one on PATH, else built from its Go module. */
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { execa } from 'execa';
-import { ModalmixError } from '../../../schemas/errors.ts';
-import { findProgram } from '../../find-program.ts';
 import { cacheFolder } from '../../folders.ts';
 import { endpointFromEnvironment } from '../../temporal/connection-settings.ts';
 import { TEMPORAL_CLI_VERSION, findTemporalCli, temporalCliFolder } from '../../temporal/find-cli.ts';
+import { requireGo } from '../go.ts';
 import { runProgram } from '../programs.ts';
 import { remember } from '../remember.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 const MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`;
-/** The first that fetches the newer toolchain which a module asks for. */
-const GO_AT_LEAST = [1, 21] as const;
 const INSTALL_BY_HAND =
   'install the Temporal CLI so that "temporal" is on PATH (docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs already';
 
@@ -38,7 +34,7 @@ async function check(): Promise<Finding> {
 }
 
 async function perform(context: SetupContext): Promise<void> {
-  const go = await requireGo();
+  const go = await requireGo('the Temporal CLI', INSTALL_BY_HAND);
   await mkdir(cacheFolder(), { recursive: true });
   const folder = await mkdtemp(join(cacheFolder(), '.temporal-cli-'));
   try {
@@ -62,26 +58,4 @@ async function askVersion(program: string): Promise<string> {
     fix: `Remove ${program}, then run "npm run setup".`,
   });
   return stdout.trim().replace('temporal version ', '');
-}
-
-async function requireGo(): Promise<string> {
-  const go = findProgram('go');
-  const fix = `Install Go ${GO_AT_LEAST.join('.')} or newer, or ${INSTALL_BY_HAND}.`;
-  if (go === undefined) {
-    throw new ModalmixError(
-      'dependency',
-      'the Temporal CLI is not installed, and Go to build it is not either',
-      {
-        where: 'PATH',
-        fix,
-      },
-    );
-  }
-  const { stdout } = await execa(go, ['env', 'GOVERSION'], { stdin: 'ignore' });
-  const [major = 0, minor = 0] = stdout.replace('go', '').split('.').map(Number);
-  if (major > GO_AT_LEAST[0] || (major === GO_AT_LEAST[0] && minor >= GO_AT_LEAST[1])) return go;
-  throw new ModalmixError('dependency', `${go} is ${stdout}, too old to build the Temporal CLI`, {
-    where: go,
-    fix,
-  });
 }

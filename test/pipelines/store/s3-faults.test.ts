@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStore, type Store } from '../../../pipelines/store/store.ts';
+import { describeError } from '../../../schemas/errors.ts';
+import { ENVIRONMENT } from '../../../schemas/names.ts';
+import { startFaultyProxy, type FaultyProxy } from '../../support/faulty-proxy.ts';
+import { SECRET, startS3Server, type S3Server } from '../../support/s3-server.ts';
+
+const MIB = 2 ** 20;
+
+let folder: string;
+let server: S3Server;
+let proxy: FaultyProxy;
+let store: Store;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'modalmix-s3-faults-'));
+  server = await startS3Server();
+  await server.makeBucket('lab');
+  proxy = await startFaultyProxy(server.port);
+  Object.assign(process.env, server.env, {
+    AWS_ENDPOINT_URL: proxy.endpoint,
+    [ENVIRONMENT.home]: join(folder, 'home'),
+  });
+  store = openStore('s3://lab/faults');
+});
+afterAll(async () => {
+  await proxy.stop();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Idle connections are kept for a while; a new process has none. */
+async function withNewConnections(): Promise<void> {
+  await server.kill();
+  await server.start();
+}
+
+describe('a bucket behind a bad network', () => {
+  it('is tried again when the server says that it is busy', async () => {
+    await withNewConnections();
+    proxy.refuse(3);
+    const before = proxy.faults();
+    await store.put('busy', 'stored all the same');
+    expect(proxy.faults()).toBe(before + 3);
+    expect((await store.get('busy')).toString()).toBe('stored all the same');
+  });
+
+  it('is read on from where a body broke off, to the same bytes', async () => {
+    const bytes = randomBytes(8 * MIB);
+    await store.put('large', bytes);
+    for (const read of [
+      async () => await store.get('large'),
+      async () => await readFile(await store.localFile('large')),
+    ]) {
+      await withNewConnections();
+      proxy.resetAfter(3 * MIB, 2);
+      const before = proxy.faults();
+      expect((await read()).equals(bytes)).toBe(true);
+      expect(proxy.faults()).toBeGreaterThan(before);
+      proxy.resetAfter(0, 0);
+    }
+  });
+
+  it("shows nothing of a large file whose writing was cut off by the server's death", async () => {
+    const file = join(folder, 'shard');
+    const bytes = randomBytes(96 * MIB);
+    await writeFile(file, bytes);
+    const writing = store.putFile('shards/one.arrow', file);
+    writing.catch(() => undefined);
+    await sleep(150);
+    await server.kill();
+    await server.start();
+    expect(await store.list('shards')).toEqual([]);
+    await writing;
+    expect((await store.get('shards/one.arrow')).equals(bytes)).toBe(true);
+  });
+
+  it('waits for a server that is started again', async () => {
+    await server.kill();
+    const writing = store.put('waited', 'for');
+    await sleep(1_000);
+    await server.start();
+    await writing;
+    expect((await store.get('waited')).toString()).toBe('for');
+  });
+
+  it('fails as something that may pass when the server stays away, without telling secrets', async () => {
+    await server.kill();
+    const failed: unknown = await store.get('waited').catch((error: unknown) => error);
+    await server.start();
+    expect(failed).toMatchObject({ kind: 'transient', where: 's3://lab/faults/waited' });
+    expect(describeError(failed)).not.toContain(SECRET);
+    expect(JSON.stringify(failed)).not.toContain(SECRET);
+  });
+
+  it('leaves no half of a download in the cache', async () => {
+    const scratch = join(folder, 'home', 's3-cache', 'scratch');
+    expect((await readdir(scratch)).filter((name) => name.startsWith('part-'))).toEqual([]);
+  });
+});
