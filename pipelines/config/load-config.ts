@@ -4,7 +4,12 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import { runConfigSchema, type DatasetConfig, type RunConfig, type TrainingConfig } from '../../schemas/config.ts';
+import {
+  runConfigSchema,
+  type DatasetConfig,
+  type RunConfig,
+  type TrainingConfig,
+} from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { StreamConfig } from '../../schemas/stream-config.ts';
 import { describeIssues, type ConfigProblem } from './config-problems.ts';

@@ -33,10 +33,14 @@ export async function writePretrainedWeights(
     const weights = pretrained[modality];
     if (weights === undefined) continue;
     if (!modalities.includes(modality)) {
-      throw new ModalmixError('config', `there are pretrained weights for ${modality}, which is not trained`, {
-        where: `training.encoder.pretrained.${modality}`,
-        fix: `Leave them out, or add ${modality} to extraction.modalities.`,
-      });
+      throw new ModalmixError(
+        'config',
+        `there are pretrained weights for ${modality}, which is not trained`,
+        {
+          where: `training.encoder.pretrained.${modality}`,
+          fix: `Leave them out, or add ${modality} to extraction.modalities.`,
+        },
+      );
     }
     const tensors = await readPretrained(weights, modality, planEncoder(modality, training.encoder));
     for (const [name, { shape, values }] of tensors) {
@@ -102,12 +106,12 @@ async function readPinned({ file, sha256 }: PretrainedWeights): Promise<Buffer> 
 
 /** PyTorch's name and shape of everything that the plan needs. */
 function torchShapes(plan: EncoderPlan): Map<string, readonly number[]> {
-  return new Map(
-    convolutionNorms(plan).flatMap(({ convolution, norm, size, from, to }) => [
-      [`${convolution}.weight`, [to, from, size, size]] as const,
-      ...['weight', 'bias', 'running_mean', 'running_var'].map((part) => [`${norm}.${part}`, [to]] as const),
-    ]),
-  );
+  const shapes = new Map<string, readonly number[]>();
+  for (const { convolution, norm, size, from, to } of convolutionNorms(plan)) {
+    shapes.set(`${convolution}.weight`, [to, from, size, size]);
+    for (const part of ['weight', 'bias', 'running_mean', 'running_var']) shapes.set(`${norm}.${part}`, [to]);
+  }
+  return shapes;
 }
 
 function differsOnlyInChannels(found: readonly number[], expected: readonly number[]): boolean {
@@ -135,7 +139,8 @@ function averageChannels({ shape, values }: StoredTensor, channels: number): Sto
   for (let filter = 0; filter < filters; filter += 1) {
     for (let at = 0; at < area; at += 1) {
       let sum = 0;
-      for (let channel = 0; channel < from; channel += 1) sum += values[(filter * from + channel) * area + at]!;
+      for (let channel = 0; channel < from; channel += 1)
+        sum += values[(filter * from + channel) * area + at]!;
       for (let channel = 0; channel < channels; channel += 1) {
         averaged[(filter * channels + channel) * area + at] = sum / channels;
       }

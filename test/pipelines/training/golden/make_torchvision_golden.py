@@ -49,8 +49,6 @@ for name, make in [("resnet18", torchvision.models.resnet18), ("resnet50", torch
     with torch.no_grad():
         x = torch.from_numpy(uniform("x", (2, 3, 72, 64)).astype(np.float32)).double()
         tensors[f"{name}/logits"] = net(x)
-        # One channel, the same in all three: what the average over channels has to answer for.
-        tensors[f"{name}/grey"] = net(x[:, :1].expand(-1, 3, -1, -1))
 
 header, data, at = {"__metadata__": {"torchvision": torchvision.__version__}}, [], 0
 for key, value in tensors.items():
