@@ -11,6 +11,11 @@ interface ConfigFlags {
   readonly config: string;
 }
 
+interface WorkFlags extends ConfigFlags {
+  readonly detach?: boolean;
+  readonly ingest: string;
+}
+
 interface ReplayFlags extends ConfigFlags {
   readonly code?: string;
   readonly all?: boolean;
@@ -45,7 +50,7 @@ export function infraCommand(program: Command, run: RunCommand): void {
     });
 }
 
-/** Adds `stream send|work|retrain|close-window|status|dead-letter`. */
+/** Adds `stream send|work|stop|retrain|close-window|status|dead-letter`. */
 export function streamCommand(program: Command, run: RunCommand): void {
   const stream = program.command('stream').description('clips that arrive on Kafka');
   stream
@@ -64,10 +69,24 @@ export function streamCommand(program: Command, run: RunCommand): void {
       'work until stopped, in the foreground; the role is ingest, sink, or all (each started again when it dies)',
     )
     .addOption(CONFIG())
-    .action(async function (this: Command, role: string, { config }: ConfigFlags) {
-      await run(this, async () => {
-        const { work } = await import('./commands/stream.ts');
-        await work(role, config);
+    .option('--detach', 'of "all": let the supervisor keep them running, also after a restart of the machine')
+    .option('--ingest <count>', 'of "all": ingest workers', '1')
+    .action(async function (this: Command, role: string, flags: WorkFlags) {
+      await run(this, async (screen) => {
+        const { work } = await import('./commands/stream-work.ts');
+        await work(role, flags, screen);
+      });
+    });
+  stream
+    .command('stop')
+    .description(
+      'end the workers that the supervisor keeps; what is under way is finished and published first',
+    )
+    .addOption(CONFIG())
+    .action(async function (this: Command, { config }: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { stopWork } = await import('./commands/stream-work.ts');
+        await stopWork(config, screen);
       });
     });
   stream

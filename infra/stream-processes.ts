@@ -1,12 +1,13 @@
 /** Stream workers as child processes of this one, each started again when it dies. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, openSync, closeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamRole } from '../pipelines/streaming/metrics.ts';
 import { EXIT_CODES, ModalmixError } from '../schemas/errors.ts';
 import { PROJECT_FOLDER } from './folders.ts';
+import { withLog } from './log-file.ts';
+import { identifyProcess, type ProcessIdentity } from './processes.ts';
 import { nodeWithTypeScript } from './supervise.ts';
 
 export interface StreamProcessesOptions {
@@ -18,6 +19,8 @@ export interface StreamProcessesOptions {
   /** Ends them: what is under way is finished and published first. */
   readonly signal: AbortSignal;
   readonly onRestart?: (role: StreamRole, how: string) => void;
+  readonly onStart?: (identity: ProcessIdentity) => void;
+  readonly onEnd?: (identity: ProcessIdentity) => void;
 }
 
 const FIRST_PAUSE_MS = 500;
@@ -53,7 +56,11 @@ async function keepOne(role: StreamRole, id: string, options: StreamProcessesOpt
     const child = start(role, id, options);
     const end = () => child.kill('SIGTERM');
     signal.addEventListener('abort', end, { once: true });
-    const [code, killed] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    const exit = once(child, 'exit');
+    const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
+    if (identity !== undefined) options.onStart?.(identity);
+    const [code, killed] = (await exit) as [number | null, NodeJS.Signals | null];
+    if (identity !== undefined) options.onEnd?.(identity);
     signal.removeEventListener('abort', end);
     if (isAborted(signal)) return;
     if (code === EXIT_CODES.badInput || code === EXIT_CODES.ok) {
@@ -76,13 +83,9 @@ function start(role: StreamRole, id: string, { configFile, logFile }: StreamProc
   if (logFile === undefined) {
     return spawn(program, [...args, entry, ...words], { stdio: ['ignore', 'inherit', 'inherit'] });
   }
-  mkdirSync(dirname(logFile), { recursive: true });
-  const log = openSync(logFile, 'a');
-  try {
-    return spawn(program, [...args, entry, ...words], { stdio: ['ignore', log, log] });
-  } finally {
-    closeSync(log);
-  }
+  return withLog(logFile, (log) =>
+    spawn(program, [...args, entry, ...words], { stdio: ['ignore', log, log] }),
+  );
 }
 
 /** Asked again after an await, which the compiler would take for answered. */

@@ -1,6 +1,7 @@
 /**
- * The supervisor, from outside: one process for a home folder that keeps the embedded Temporal server and a
- * worker running, whoever started the run and whether or not they still watch it. `supervisor-main.ts` is it.
+ * The supervisor, from outside: one process for a home folder that keeps the embedded Temporal server, a worker
+ * and the workers of kept streams running, whoever started them and whether or not they still watch.
+ * `supervisor-main.ts` is it.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -24,6 +25,8 @@ export const supervisorStateSchema = z.object({
   /** Hash of the code and the settings it was started with. */
   fingerprint: z.string(),
   worker: processIdentitySchema.optional(),
+  /** Workers of the streams that are kept. */
+  streamWorkers: z.array(processIdentitySchema).default([]),
   workerStarts: z.int().nonnegative(),
   /** How the worker ended last, when it did. */
   lastExit: z.string().optional(),
@@ -78,6 +81,7 @@ export async function stopSupervisor(): Promise<void> {
     await endProcess(state.process, WORKER_GRACE_MS + START_TIMEOUT_MS);
     // Left over when the supervisor was killed.
     if (state.worker !== undefined) await endProcess(state.worker, WORKER_GRACE_MS);
+    for (const worker of state.streamWorkers) await endProcess(worker, WORKER_GRACE_MS);
   });
   if (endpointFromEnvironment() === undefined) await stopTemporal();
 }

@@ -1,9 +1,8 @@
 /**
- * The supervisor: keeps the embedded Temporal server and one worker process alive, each restarted with a
- * growing pause when it dies. Ends on SIGTERM or SIGINT, and by itself when nothing has run for a while.
+ * The supervisor: keeps the embedded Temporal server, one worker process and the workers of kept streams alive,
+ * each restarted with a growing pause when it dies. Ends on SIGTERM or SIGINT, and by itself when nothing has run for a while.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
@@ -11,8 +10,10 @@ import { pino } from 'pino';
 import { describeError } from '../schemas/errors.ts';
 import { PROJECT_FOLDER } from './folders.ts';
 import { withLock } from './lock.ts';
+import { withLog } from './log-file.ts';
 import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from './processes.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
+import { hasKeptStreams, keepStreams } from './stream-keeper.ts';
 import {
   WORKER_GRACE_MS,
   fingerprint,
@@ -33,9 +34,8 @@ const LONGEST_PAUSE_MS = 30_000;
 /** A worker that lived so long was well: the next pause is the first one again. */
 const HEALTHY_MS = 60_000;
 const IDLE_CHECK_MS = 60_000;
-/** Without a running workflow for so long, nobody needs server and worker. */
+/** Without a running workflow and a kept stream for so long, nobody needs server and worker. */
 const IDLE_MS = 15 * 60_000;
-const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 
 const log = pino({ level: 'info' });
 const stopping = new AbortController();
@@ -50,6 +50,7 @@ let state: SupervisorState = {
   process: identifyProcess(process.pid)!,
   fingerprint: fingerprint(),
   workerStarts: 0,
+  streamWorkers: [],
 };
 
 await withLock(supervisorFiles.lifeLock(), { waitMs: 0 }, supervise);
@@ -61,7 +62,19 @@ async function supervise(): Promise<void> {
   // A supervisor that was killed leaves its worker behind, with the code of then.
   if (before?.worker !== undefined && isAlive(before.worker))
     await endProcess(before.worker, WORKER_GRACE_MS);
-  await Promise.all([keepServer(), keepWorker(), stopWhenIdle()]);
+  for (const orphan of before?.streamWorkers ?? []) await endProcess(orphan, WORKER_GRACE_MS);
+  await Promise.all([
+    keepServer(),
+    keepWorker(),
+    keepStreams({
+      log,
+      signal: stopping.signal,
+      onWorkers: (streamWorkers) => {
+        publish({ streamWorkers: [...streamWorkers] });
+      },
+    }),
+    stopWhenIdle(),
+  ]);
   log.info('supervisor ends');
 }
 
@@ -102,12 +115,11 @@ async function keepWorker(): Promise<void> {
 /** @returns how the worker ended */
 async function runWorker(): Promise<string> {
   const { program, args } = nodeWithTypeScript();
-  keepLogSmall(supervisorFiles.workerLog());
-  const output = openSync(supervisorFiles.workerLog(), 'a');
-  const worker = spawn(program, [...args, join(PROJECT_FOLDER, 'infra', 'worker-main.ts')], {
-    stdio: ['ignore', output, output],
-  });
-  closeSync(output);
+  const worker = withLog(supervisorFiles.workerLog(), (log) =>
+    spawn(program, [...args, join(PROJECT_FOLDER, 'infra', 'worker-main.ts')], {
+      stdio: ['ignore', log, log],
+    }),
+  );
   const ended = outcomeOf(worker);
   const identity = worker.pid === undefined ? undefined : identifyProcess(worker.pid);
   publish({ worker: identity, workerStarts: state.workerStarts + 1 });
@@ -141,7 +153,7 @@ async function stopWhenIdle(): Promise<void> {
   while (!isStopping()) {
     await pauseFor(IDLE_CHECK_MS);
     if (isStopping()) return;
-    if (await isBusy()) busyAt = Date.now();
+    if (hasKeptStreams() || (await isBusy())) busyAt = Date.now();
     if (Date.now() - busyAt < IDLE_MS) continue;
     log.info('nothing runs: server and worker stop; the next command starts them again');
     stopping.abort();
@@ -172,14 +184,11 @@ function publish(change: {
   readonly worker?: ProcessIdentity | undefined;
   readonly workerStarts?: number;
   readonly lastExit?: string;
+  readonly streamWorkers?: ProcessIdentity[];
 }): void {
   const { worker, ...rest } = { ...state, ...change };
   state = worker === undefined ? rest : { ...rest, worker };
   writeStateFile(supervisorFiles.state(), state);
-}
-
-function keepLogSmall(path: string): void {
-  if (existsSync(path) && statSync(path).size > LOG_LIMIT_BYTES) renameSync(path, `${path}.1`);
 }
 
 /** A function, since a signal comes between two looks. */

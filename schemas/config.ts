@@ -129,6 +129,36 @@ export const extractionConfigSchema = z.strictObject({
 });
 export type ExtractionConfig = z.infer<typeof extractionConfigSchema>;
 
+/**
+ * What is done to the training split before it is trained on, to ask how a method stands it. Validation and test
+ * split are never touched; what is done to a clip follows from the seed and the clip's id.
+ */
+export const trainingDataSchema = z
+  .strictObject({
+    /** Few labels: the share of each class's clips that is kept, at least one. */
+    keepShare: z.number().gt(0).max(1).optional(),
+    /**
+     * Class imbalance: the first class keeps its clips, class k of K at most factor^(−k / (K − 1)) times as many as
+     * the largest has, at least one (Cui et al., CVPR 2019).
+     */
+    longTailFactor: z.number().min(1).optional(),
+    /** Share of the kept clips whose label is another one, uniformly drawn. */
+    labelNoise: share.optional(),
+    /** Share of the kept, complete clips that lose that modality; no clip loses two. */
+    missing: z
+      .partialRecord(modalitySchema, share)
+      .refine(
+        (shares) => Object.values(shares).reduce((sum, one) => sum + one, 0) <= 1,
+        'the shares must add up to 1 at most',
+      )
+      .optional(),
+  })
+  .refine(
+    (data) => Object.values(data).some((value) => value !== undefined),
+    'it changes nothing: leave it out',
+  );
+export type TrainingData = z.infer<typeof trainingDataSchema>;
+
 export const trainingConfigSchema = z.strictObject({
   /** Trained one after the other; the report compares them. */
   methods: z.array(methodSchema).min(1).default(['b-mm']),
@@ -176,6 +206,7 @@ export const trainingConfigSchema = z.strictObject({
     })
     .prefault({}),
   ...methodSettings,
+  data: trainingDataSchema.optional(),
   checkpoint: z.strictObject({ everySteps: count.default(200), keepLast: count.default(3) }).prefault({}),
   /** Threads TensorFlow may use; results are bit-identical for the same number. */
   threads: count.optional(),
@@ -188,6 +219,10 @@ export const evaluationConfigSchema = z.strictObject({
   batchSize: count.default(64),
   /** Deviation of the Gaussian noise added to one normalised modality at a time. */
   noiseLevels: z.array(positive).default([0.5, 1, 2]),
+  /** Deviations in pixels, of the size the encoder sees, of the Gaussian blur of pictures. */
+  blurSigmas: z.array(positive).optional(),
+  /** Shares of an audio spectrogram's frequencies and of its times that are masked by a band each. */
+  maskShares: z.array(z.number().gt(0).lt(1)).optional(),
   umap: z
     .strictObject({
       neighbors: count.default(15),
@@ -218,6 +253,7 @@ export const runConfigSchema = runConfigFields.superRefine(({ dataset, extractio
     modalities: extraction.modalities,
     fusion: training.fusion,
     validationShare: dataset.validationShare,
+    rhoFrom: training.balance.rhoFrom,
   };
   for (const [at, method] of training.methods.entries()) {
     const message = methodProblem(method, target);

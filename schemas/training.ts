@@ -100,6 +100,13 @@ export const evaluationResultSchema = z.strictObject({
   dropped: z.partialRecord(modalitySchema, scoresSchema),
   /** Fused model with Gaussian noise on that modality. */
   noised: z.array(z.strictObject({ modality: modalitySchema, level: z.number(), scores: scoresSchema })),
+  /** Fused model with that modality's pictures blurred, or its spectrogram masked; absent: not asked for. */
+  blurred: z
+    .array(z.strictObject({ modality: modalitySchema, level: z.number(), scores: scoresSchema }))
+    .optional(),
+  masked: z
+    .array(z.strictObject({ modality: modalitySchema, level: z.number(), scores: scoresSchema }))
+    .optional(),
   /** Rows: true class; columns: predicted. */
   confusion: z.array(z.array(z.int())),
   misclassified: z.array(misclassifiedSchema),
@@ -140,6 +147,8 @@ export const trainingResultSchema = z.strictObject({
     tensorflow: z.string(),
     engine: z.enum(['cpu', 'gpu']),
     threads: z.int(),
+    /** Largest resident memory of the process that ended the training; absent in older results. */
+    peakMemoryMiB: z.number().optional(),
   }),
 });
 export type TrainingResult = z.infer<typeof trainingResultSchema>;

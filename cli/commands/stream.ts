@@ -62,45 +62,6 @@ export async function send(source: string, configFile: string, screen: Screen): 
   screen.event('sent', { events: sent, topic: topics.clips });
 }
 
-/** Until SIGTERM or SIGINT. */
-export async function work(role: string, configFile: string): Promise<void> {
-  if (role !== 'ingest' && role !== 'sink' && role !== 'all') {
-    throw new ModalmixError('config', `"${role}" is no role of a stream worker`, {
-      fix: 'Use ingest, sink or all.',
-    });
-  }
-  await ensureParts({
-    say: () => undefined,
-    event: () => undefined,
-    progress: () => undefined,
-    close: () => undefined,
-  });
-  if (role === 'all') {
-    await untilSignalled(async (signal) => {
-      const { keepStreamProcesses } = await import('../../infra/stream-processes.ts');
-      await keepStreamProcesses({ configFile, ingest: 1, signal });
-    });
-    return;
-  }
-  const { workUntilStopped } = await import('../../infra/stream-worker.ts');
-  await workUntilStopped({ role, configFile });
-}
-
-async function untilSignalled(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
-  const onSignal = () => {
-    stop.abort();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  try {
-    await work(stop.signal);
-  } finally {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
-  }
-}
-
 export async function status(configFile: string, screen: Screen): Promise<void> {
   const config = await loadConfig(configFile);
   const { connection } = await connectKafka(screen);
@@ -119,6 +80,8 @@ export async function status(configFile: string, screen: Screen): Promise<void> 
         `${String(foreign)} rows of other extractions skipped, ${String(deadLetters)} feature records to the dead letters.`,
     );
   }
+  const { workText } = await import('./stream-work.ts');
+  screen.say(`\n${workText(config, configFile)}`);
   screen.event('stream', { ingest, sink, generation: manifest?.generation, counts: manifest?.counts });
 }
 

@@ -83,7 +83,7 @@ class Evaluation {
     this.#spec = spec;
     this.#manifest = manifest;
     this.#model = model;
-    this.#judge = new TestJudge(model, spec.modalities, spec.evaluation.noiseLevels, spec.seed);
+    this.#judge = new TestJudge(model, spec.modalities, spec.evaluation, spec.seed);
     const { train, test } = manifest.splits;
     this.#meter = new WorkMeter(
       train.rows + test.rows * (2 + this.#judge.extraPasses),

@@ -1,7 +1,9 @@
-/** Everything the test split is asked of a model: as it is, by branch, with modalities dropped and noised. */
+/** Everything the test split is asked of a model: as it is, by branch, with modalities dropped and disturbed. */
+import type { EvaluationConfig } from '../../schemas/config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { EvaluationResult } from '../../schemas/training.ts';
 import type { EvaluationBatch, ForwardOptions, ForwardResult, LoadedModel } from '../training/load-model.ts';
+import type { Disturbance } from '../training/disturbances.ts';
 import { PredictionCollector } from './metrics/collect-predictions.ts';
 import type { Predictions } from './metrics/predictions.ts';
 import { scorePredictions } from './metrics/scores.ts';
@@ -18,13 +20,17 @@ export class TestJudge {
   readonly #fused: PredictionCollector;
   readonly #branches: ReadonlyMap<Modality, PredictionCollector>;
   readonly #dropped: ReadonlyMap<Modality, Condition>;
-  readonly #noised: readonly (Condition & { readonly modality: Modality; readonly level: number })[];
+  readonly #disturbed: readonly (Condition & {
+    readonly kind: Disturbance['kind'];
+    readonly modality: Modality;
+    readonly level: number;
+  })[];
 
-  /** @param seed of the noise */
+  /** @param seed of the noise and of what is masked */
   constructor(
     model: LoadedModel,
     modalities: readonly Modality[],
-    noiseLevels: readonly number[],
+    levels: Pick<EvaluationConfig, 'noiseLevels' | 'blurSigmas' | 'maskShares'>,
     seed: number,
   ) {
     this.#model = model;
@@ -37,11 +43,12 @@ export class TestJudge {
     this.#dropped = new Map(
       droppable.map((modality) => [modality, { options: { drop: [modality] }, seen: collector() }]),
     );
-    this.#noised = modalities.flatMap((modality) =>
-      noiseLevels.map((level) => ({
+    this.#disturbed = modalities.flatMap((modality) =>
+      disturbancesOf(modality, levels, seed).map((by) => ({
+        kind: by.kind,
         modality,
-        level,
-        options: { noise: { modality, level, seed } },
+        level: by.level,
+        options: { disturbed: { modality, by } },
         seen: collector(),
       })),
     );
@@ -49,7 +56,7 @@ export class TestJudge {
 
   /** Forward passes a batch takes beside the plain one. */
   get extraPasses(): number {
-    return this.#dropped.size + this.#noised.length;
+    return this.#dropped.size + this.#disturbed.length;
   }
 
   /** @param plain the batch's forward pass without options */
@@ -59,7 +66,7 @@ export class TestJudge {
       const logits = plain.branchLogits[modality];
       if (logits !== undefined) collector.add(batch.labels, logits, batch.present[modality]);
     }
-    for (const { options, seen } of [...this.#dropped.values(), ...this.#noised]) {
+    for (const { options, seen } of [...this.#dropped.values(), ...this.#disturbed]) {
       seen.add(batch.labels, this.#model.forward(batch, options).logits);
     }
   }
@@ -70,7 +77,7 @@ export class TestJudge {
   }
 
   /** @throws ModalmixError `internal` when no clip was seen */
-  scores(): Pick<EvaluationResult, 'fused' | 'branches' | 'dropped' | 'noised'> {
+  scores(): Pick<EvaluationResult, 'fused' | 'branches' | 'dropped' | 'noised' | 'blurred' | 'masked'> {
     const branches: EvaluationResult['branches'] = {};
     const dropped: EvaluationResult['dropped'] = {};
     for (const modality of this.#modalities) {
@@ -79,15 +86,34 @@ export class TestJudge {
       const without = this.#dropped.get(modality)?.seen.predictions;
       if (without !== undefined) dropped[modality] = scorePredictions(without);
     }
+    const [noised, blurred, masked] = [this.#under('noise'), this.#under('blur'), this.#under('mask')];
     return {
       fused: scorePredictions(this.predictions),
       branches,
       dropped,
-      noised: this.#noised.map(({ modality, level, seen }) => ({
-        modality,
-        level,
-        scores: scorePredictions(seen.predictions),
-      })),
+      noised,
+      ...(blurred.length === 0 ? {} : { blurred }),
+      ...(masked.length === 0 ? {} : { masked }),
     };
   }
+
+  #under(kind: Disturbance['kind']): EvaluationResult['noised'] {
+    return this.#disturbed
+      .filter((one) => one.kind === kind)
+      .map(({ modality, level, seen }) => ({ modality, level, scores: scorePredictions(seen.predictions) }));
+  }
+}
+
+/** Pictures are blurred, spectrograms masked; noise is for all. */
+function disturbancesOf(
+  modality: Modality,
+  { noiseLevels, blurSigmas = [], maskShares = [] }: ConstructorParameters<typeof TestJudge>[2],
+  seed: number,
+): Disturbance[] {
+  return [
+    ...noiseLevels.map((level) => ({ kind: 'noise' as const, level, seed })),
+    ...(modality === 'audio'
+      ? maskShares.map((level) => ({ kind: 'mask' as const, level, seed }))
+      : blurSigmas.map((level) => ({ kind: 'blur' as const, level }))),
+  ];
 }

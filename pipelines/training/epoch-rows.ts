@@ -52,3 +52,12 @@ export function epochRows({ every, replayed }: RowPool, seed: number, epoch: num
   for (let i = 0; i < replayed.drawn; i += 1) rows[every.length + i] = replayed.from[order[i]!]!;
   return rows;
 }
+
+/** The rows of a pool that are in `kept`; of old rows as many are drawn as before, or all that are left. */
+export function keepRows({ every, replayed }: RowPool, kept: Int32Array): RowPool {
+  const wanted = new Set(kept);
+  const left = every.filter((row) => wanted.has(row));
+  if (replayed === undefined) return { every: left };
+  const from = replayed.from.filter((row) => wanted.has(row));
+  return { every: left, replayed: { from, drawn: Math.min(replayed.drawn, from.length) } };
+}

@@ -6,17 +6,16 @@ import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
-import { randomGenerator } from '../random/generator.ts';
 import { openShards } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
 import { BatchReader, cutBatches, testingBatches, type Batch } from './batches.ts';
 import { decodeCheckpoint, writeVariables } from './checkpoint.ts';
 import { createModel } from './create-model.ts';
-import { gaussian } from './kernels/gaussian.ts';
+import { disturb, rowsOf, type Disturbance } from './disturbances.ts';
 import type { MultimodalModel } from './model.ts';
 import { decodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { answer } from './step.ts';
-import { tf, type Tensor4D } from './tensorflow.ts';
+import { tf } from './tensorflow.ts';
 
 /** What a forward pass gives, as row-major float32 matrices with a row for each clip of the batch. */
 export interface ForwardResult {
@@ -33,11 +32,8 @@ export interface ForwardResult {
 export interface ForwardOptions {
   /** Modalities treated as missing in every clip. */
   readonly drop?: readonly Modality[];
-  /**
-   * Gaussian noise N(0, level²) added to one normalised modality; the same seed and batches give the same
-   * noise.
-   */
-  readonly noise?: { readonly modality: Modality; readonly level: number; readonly seed: number };
+  /** One normalised modality is disturbed. */
+  readonly disturbed?: { readonly modality: Modality; readonly by: Disturbance };
 }
 
 export type EvaluationBatch = Batch;
@@ -105,7 +101,11 @@ async function readWeights(store: Store, trainingId: string, weights: 'last' | '
   return { tensors, epoch: Number(metadata['epoch']), where };
 }
 
-function forward(model: MultimodalModel, batch: Batch, { drop = [], noise }: ForwardOptions): ForwardResult {
+function forward(
+  model: MultimodalModel,
+  batch: Batch,
+  { drop = [], disturbed }: ForwardOptions,
+): ForwardResult {
   const judged = drop.length === 0 ? batch : withoutModalities(batch, drop);
   const features: Partial<Record<Modality, Float32Array>> = {};
   let fused = new Float32Array();
@@ -113,9 +113,8 @@ function forward(model: MultimodalModel, batch: Batch, { drop = [], noise }: For
   let branchLogits: Partial<Record<Modality, Float32Array>> = {};
   tf.tidy(() => {
     const encoded = model.encode(judged, false, (modality, images) => {
-      if (modality !== noise?.modality) return images;
-      const random = randomGenerator(noise.seed, `noise/${modality}`, 0, batch.rows[0] ?? 0);
-      return tf.add<Tensor4D>(images, tf.mul(gaussian(images.shape, random), noise.level));
+      if (modality !== disturbed?.modality) return images;
+      return disturb(images, disturbed.by, modality, rowsOf(batch.rows, judged.images[modality]));
     });
     for (const modality of model.modalities) {
       features[modality] = encoded.values[modality]!.dataSync<'float32'>();

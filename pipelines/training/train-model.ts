@@ -14,7 +14,8 @@ import {
 import { loadManifest } from '../shards/load-manifest.ts';
 import { openShards, type ShardSet } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
-import { rowPoolOf } from './epoch-rows.ts';
+import { keepRows, rowPoolOf } from './epoch-rows.ts';
+import { trainingDataOf, withTrainingData } from './training-data.ts';
 import { neededTrainings } from './needed-trainings.ts';
 import { trainSplits } from './train-splits.ts';
 
@@ -47,7 +48,7 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
 
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   assertTrainable(manifest, spec);
-  const pool = rowPoolOf(spec, manifest);
+  const wholePool = rowPoolOf(spec, manifest);
   for (const needed of neededTrainings(spec)) await trainModel({ ...input, spec: needed });
   await store.put(storePaths.runConfig(spec.trainingId), `${JSON.stringify(spec, null, 2)}\n`);
   const opened: ShardSet[] = [];
@@ -63,8 +64,11 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
     return shards;
   };
   try {
+    const train = await open('train');
+    const data = trainingDataOf(spec, train, manifest.classNames.length);
+    const pool = data === undefined ? wholePool : keepRows(wholePool, data.kept);
     const splits = {
-      train: await open('train'),
+      train: data === undefined ? train : withTrainingData(train, data),
       validation: await open('validation'),
       test: await open('test'),
     };

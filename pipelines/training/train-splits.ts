@@ -205,6 +205,8 @@ async function finish(
       node: process.versions.node,
       ...tensorflowFacts(),
       threads: Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism()),
+      // libuv gives KiB.
+      peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     },
   };
   await store.put(storePaths.trainingResult(trainingId), `${JSON.stringify(result, null, 2)}\n`);

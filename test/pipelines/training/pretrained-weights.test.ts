@@ -138,7 +138,7 @@ it.each([
 );
 
 describe('weights that do not fit are refused', () => {
-  const x = tf.zeros([1, 32, 32, 3]) as Tensor4D;
+  const x = tf.tensor4d(new Float32Array(32 * 32 * 3), [1, 32, 32, 3]);
   const load = async (name: string, change: (state: Map<string, StoredTensor>) => void, options = {}) => {
     const state = stateDict(18, 2);
     change(state);

@@ -71,8 +71,9 @@ describe('a training', () => {
     expect(reports.at(-1)).toMatchObject({ total: 10, epoch: 2, epochs: 2 });
     const metrics = await metricsOf(store, spec);
     expect(metrics.map(({ epoch }) => epoch)).toEqual([1, 2]);
-    expect(metrics[1]!.lambda !== undefined).toBe(method === 'mm' || method === 'b-mm');
-    expect(metrics[1]!.coefficient !== undefined).toBe(method === 'ogm-ge');
+    const mixes = ['mm', 'b-mm', 'input-mixup', 'manifold-mixup'].includes(method);
+    expect(metrics[1]!.lambda !== undefined).toBe(mixes);
+    expect(metrics[1]!.coefficient !== undefined).toBe(['ogm-ge', 'ogm'].includes(method));
     expect(Object.keys(metrics[1]!.test!.branches)).toEqual(['audio', 'rgb']);
     const folder = join(fileURLToPath(store.uri), storePaths.tensorboard(spec.trainingId));
     expect(readdirSync(folder).some((name) => name.includes('tfevents'))).toBe(true);
@@ -198,9 +199,11 @@ describe('a trained model that is loaded again', () => {
         const without = model.forward(batch, { drop: ['audio'] });
         expect(without.features.audio!.every((value) => value === 0)).toBe(true);
         expect(without.logits).not.toEqual(logits);
-        const noise = { modality: 'rgb', level: 1, seed: 0 } as const;
-        expect(model.forward(batch, { noise }).logits).toEqual(model.forward(batch, { noise }).logits);
-        expect(model.forward(batch, { noise }).logits).not.toEqual(logits);
+        const disturbed = { modality: 'rgb', by: { kind: 'noise', level: 1, seed: 0 } } as const;
+        expect(model.forward(batch, { disturbed }).logits).toEqual(
+          model.forward(batch, { disturbed }).logits,
+        );
+        expect(model.forward(batch, { disturbed }).logits).not.toEqual(logits);
       }
       expect(clips).toBe(6);
       expect(tf.memory().numTensors).toBe(before);
