@@ -1,8 +1,15 @@
 /** Reads a run's YAML file: parse, check, fill the defaults, make its paths absolute. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
-import { runConfigSchema, type DatasetConfig, type RunConfig } from '../../schemas/config.ts';
+import {
+  runConfigSchema,
+  type DatasetConfig,
+  type RunConfig,
+  type TrainingConfig,
+} from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { StreamConfig } from '../../schemas/stream-config.ts';
 import { describeIssues, type ConfigProblem } from './config-problems.ts';
@@ -64,12 +71,18 @@ function configError(file: string, problems: readonly ConfigProblem[]): Modalmix
 
 const FILE_SCHEME = 'file:';
 
-/** Makes every path in a config absolute, relative ones starting at `folder`. */
+/**
+ * Makes every path in a config absolute, relative ones starting at `folder`, and notes the hash of each file of
+ * pretrained weights.
+ *
+ * @throws ModalmixError `config` when such a file cannot be read, or does not have the hash that the config names
+ */
 export function resolvePaths(config: RunConfig, folder: string): RunConfig {
   return {
     ...config,
     store: resolveStore(config.store, folder),
     dataset: resolveDataset(config.dataset, folder),
+    training: resolvePretrained(config.training, folder),
     ...(config.stream === undefined ? {} : { stream: resolveStream(config.stream, folder) }),
   };
 }
@@ -83,6 +96,35 @@ function resolveStream(stream: StreamConfig, folder: string): StreamConfig {
   const { allowedRoots } = stream;
   if (allowedRoots === undefined) return stream;
   return { ...stream, allowedRoots: allowedRoots.map((root) => resolve(folder, root)) };
+}
+
+function resolvePretrained(training: TrainingConfig, folder: string): TrainingConfig {
+  const { encoder } = training;
+  if (encoder.kind === 'cnn' || encoder.pretrained === undefined) return training;
+  const pretrained = Object.entries(encoder.pretrained).map(([modality, weights]) => {
+    const file = resolve(folder, weights.file);
+    const field = `training.encoder.pretrained.${modality}`;
+    return [modality, { ...weights, file, sha256: pinnedHash(file, weights.sha256, field) }] as const;
+  });
+  return { ...training, encoder: { ...encoder, pretrained: Object.fromEntries(pretrained) } };
+}
+
+function pinnedHash(file: string, expected: string | undefined, field: string): string {
+  let found: string;
+  try {
+    found = createHash('sha256').update(readFileSync(file)).digest('hex');
+  } catch (error) {
+    throw new ModalmixError('config', `${field}.file cannot be read`, {
+      where: file,
+      fix: 'Give a safetensors file; docs/models.md says how to make one of a torchvision model.',
+      cause: error,
+    });
+  }
+  if (expected === undefined || expected === found) return found;
+  throw new ModalmixError('config', `${field}.sha256 is ${expected}, and the file's is ${found}`, {
+    where: file,
+    fix: 'Restore the file, or leave sha256 out to train from this one.',
+  });
 }
 
 const PATH_FIELDS = ['root', 'file', 'trainList', 'testList', 'classList'] as const;

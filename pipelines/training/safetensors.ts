@@ -1,7 +1,7 @@
 /**
  * The safetensors format (github.com/huggingface/safetensors, "Format"): 8 bytes little-endian header length N, N bytes
  * of JSON padded with spaces to a multiple of 8, then the numbers, little-endian, each tensor at its offsets.
- * Only F32 is written and read.
+ * Only F32 is written and read; tensors of other types may be in a file, when they are not asked for.
  */
 import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -20,7 +20,7 @@ const ALIGNMENT = 8;
 const METADATA = '__metadata__';
 
 const entrySchema = z.object({
-  dtype: z.literal('F32'),
+  dtype: z.string(),
   shape: z.array(z.int().nonnegative()),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
@@ -50,9 +50,14 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Buffe
 
 /**
  * @param where names the file in error messages
- * @throws ModalmixError `input` when the bytes are not a whole file of this format
+ * @param wanted names of the tensors to read; the others are passed over. Default: all
+ * @throws ModalmixError `input` when the bytes are not a whole file of this format, or a wanted tensor is not F32
  */
-export function decodeSafetensors(file: Buffer, where: string): SafetensorsFile {
+export function decodeSafetensors(
+  file: Buffer,
+  where: string,
+  wanted: (name: string) => boolean = () => true,
+): SafetensorsFile {
   const refuse = (problem: string): never => {
     throw new ModalmixError('input', `these are not whole safetensors: ${problem}`, { where });
   };
@@ -66,14 +71,16 @@ export function decodeSafetensors(file: Buffer, where: string): SafetensorsFile 
   for (const [name, value] of Object.entries(entries)) {
     const entry = entrySchema.safeParse(value);
     if (!entry.success) return refuse(`the entry "${name}" is not understood`);
-    const { shape, data_offsets: offsets } = entry.data;
+    const { dtype, shape, data_offsets: offsets } = entry.data;
+    size = Math.max(size, offsets[1]);
+    if (!wanted(name)) continue;
+    if (dtype !== 'F32') return refuse(`"${name}" is ${dtype}, and only F32 is read`);
     const count = shape.reduce((product, axis) => product * axis, 1);
     if (offsets[1] - offsets[0] !== 4 * count) refuse(`"${name}" does not have the size of its shape`);
     if (start + offsets[1] > file.length) refuse(`"${name}" ends after the file`);
     const values = new Float32Array(count);
     new Uint8Array(values.buffer).set(file.subarray(start + offsets[0], start + offsets[1]));
     tensors.set(name, { shape, values });
-    size = Math.max(size, offsets[1]);
   }
   if (start + size !== file.length) refuse('bytes are left over');
   return { tensors, metadata: z.record(z.string(), z.string()).catch({}).parse(metadata) };

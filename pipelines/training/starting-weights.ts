@@ -8,11 +8,12 @@ import type { Store } from '../store/store.ts';
 import { writeVariables } from './checkpoint.ts';
 import { fusionOf } from './create-model.ts';
 import type { MultimodalModel } from './model.ts';
+import { writePretrainedWeights } from './pretrained-weights.ts';
 import { decodeSafetensors } from './safetensors.ts';
 
 /**
- * Puts the weights and running statistics of `spec.fineTune.from` into the model; does nothing for a training from
- * scratch. The optimiser and the method begin without memory either way.
+ * Puts the weights and running statistics of `spec.fineTune.from` into the model; without it, the pretrained weights
+ * that the config names into its encoders. The optimiser and the method begin without memory either way.
  *
  * @throws ModalmixError `input` when the weights are not there or not the ones named; `config` when that model has
  *   other classes, modalities or another architecture
@@ -23,7 +24,10 @@ export async function writeStartingWeights(
   { classNames }: Pick<DatasetManifest, 'classNames'>,
   model: MultimodalModel,
 ): Promise<void> {
-  if (spec.fineTune === undefined) return;
+  if (spec.fineTune === undefined) {
+    await writePretrainedWeights(spec, model.parameters.all());
+    return;
+  }
   const { trainingId, sha256 } = spec.fineTune.from;
   const read = async (path: string): Promise<Buffer> => {
     const bytes = await store.find(path);
@@ -45,7 +49,7 @@ export async function writeStartingWeights(
   };
   same('the classes', result.classNames.join(', '), classNames.join(', '));
   same('the modalities', before.modalities.join(', '), spec.modalities.join(', '));
-  same('the encoder', JSON.stringify(before.training.encoder), JSON.stringify(spec.training.encoder));
+  same('the encoder', architectureOf(before), architectureOf(spec));
   same('the fusion', fusionOf(before).name, fusionOf(spec).name);
 
   const where = storePaths.model(trainingId);
@@ -59,4 +63,9 @@ export async function writeStartingWeights(
     );
   }
   writeVariables(model.parameters.all(), decodeSafetensors(weights, where).tensors, where);
+}
+
+/** The encoder as configured, whatever its weights started from. */
+function architectureOf({ training }: TrainingSpec): string {
+  return JSON.stringify({ ...training.encoder, pretrained: undefined });
 }

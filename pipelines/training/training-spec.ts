@@ -82,8 +82,20 @@ export function withMethod(spec: TrainingSpec, method: MethodName): TrainingSpec
 
 /** The same spec always has the same id, and another one another. */
 function identified(config: Pick<RunConfig, 'name'>, rest: Omit<TrainingSpec, 'trainingId'>): TrainingSpec {
-  const hash = createHash('sha256').update(canonicalJson(rest)).digest('hex').slice(0, HASH_CHARACTERS);
+  const identity = canonicalJson({ ...rest, training: withoutFiles(rest.training) });
+  const hash = createHash('sha256').update(identity).digest('hex').slice(0, HASH_CHARACTERS);
   return { ...rest, trainingId: `${config.name}-${rest.method}-s${String(rest.seed)}-${hash}` };
+}
+
+/** Pretrained weights count by what is in them, wherever they lie. */
+function withoutFiles(training: TrainingConfig): unknown {
+  const { encoder } = training;
+  if (encoder.kind === 'cnn' || encoder.pretrained === undefined) return training;
+  const pretrained = Object.entries(encoder.pretrained).map(
+    ([modality, weights]) =>
+      [modality, weights.sha256 === undefined ? weights : { ...weights, file: undefined }] as const,
+  );
+  return { ...training, encoder: { ...encoder, pretrained: Object.fromEntries(pretrained) } };
 }
 
 /** JSON with sorted keys, so that the order in which a config was written does not matter. */
