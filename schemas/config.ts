@@ -14,7 +14,7 @@ const share = z.number().min(0).max(1);
 const positive = z.number().positive();
 const count = z.int().positive();
 
-const nameSchema = z
+export const nameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/u, 'use lower-case letters, digits, ".", "_" and "-", at most 63');
 
