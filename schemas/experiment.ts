@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { datasetConfigSchema, nameSchema, runConfigSchema, trainingDataSchema } from './config.ts';
 import { fusionSchema, methodSchema } from './methods.ts';
 import { modalitySchema } from './modality.ts';
-import { datasetReferenceSchema } from './manifest.ts';
 import { spreadSchema } from './summary.ts';
 
 /** Trainings that differ in more than method and seed are told apart by a group; each group is a run of its own. */
@@ -139,9 +138,7 @@ export const experimentSummarySchema = z.strictObject({
   formatVersion: z.literal(1),
   experimentId: z.string(),
   name: z.string(),
-  datasets: z.array(
-    z.strictObject({ name: z.string(), version: datasetReferenceSchema.optional(), testClips: z.int() }),
-  ),
+  datasets: z.array(z.strictObject({ name: z.string(), version: z.string().optional(), testClips: z.int() })),
   /** Of the matrix; cells that are not applicable are no failures. */
   cells: z.record(cellStateSchema, z.int()),
   rows: z.array(experimentRowSchema),
