@@ -1,7 +1,7 @@
 /** Contracts of an experiment: its matrix, and what comes out of it. */
 import { z } from 'zod';
 import { datasetConfigSchema, nameSchema, runConfigSchema, trainingDataSchema } from './config.ts';
-import { fusionSchema, methodSchema } from './methods.ts';
+import { METHODS, fusionSchema, methodSchema } from './methods.ts';
 import { modalitySchema } from './modality.ts';
 import { spreadSchema } from './summary.ts';
 
@@ -25,7 +25,8 @@ export const experimentConfigSchema = z
       .array(z.strictObject({ name: nameSchema, dataset: datasetConfigSchema }))
       .min(1)
       .optional(),
-    methods: z.array(methodSchema).min(1),
+    /** `all`: every method there is. */
+    methods: z.preprocess((given) => (given === 'all' ? METHODS : given), z.array(methodSchema).min(1)),
     seeds: z.array(z.int().nonnegative()).min(1),
     /** Absent: the base's alone. */
     fusions: z.array(fusionSchema).min(1).optional(),
