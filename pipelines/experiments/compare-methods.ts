@@ -9,7 +9,6 @@ type Done = Cell & { readonly outcome: CellOutcome };
 
 /** A training of a method is paired with the other methods' on the same dataset, fusion and seed. */
 const blockOf = ({ dataset, fusion, seed }: Cell): string => JSON.stringify([dataset, fusion, seed]);
-const seriesOf = ({ dataset, fusion }: Cell): string => JSON.stringify([dataset, fusion]);
 
 /** Every pair of methods that have something in common. */
 export function comparePairs(cells: readonly Cell[], methods: readonly MethodName[]): Pair[] {
@@ -61,14 +60,15 @@ function rounded(difference: number): number {
   return Math.round(difference * 1e9) / 1e9;
 }
 
-/** @returns nothing with fewer than two methods or blocks */
+/** Those of the methods that have most trainings; nothing with fewer than two methods or blocks. */
 export function rankMethods(cells: readonly Cell[], methods: readonly MethodName[]): Ranking | undefined {
   const done = cells.filter(isDone);
-  // A method that lacks a whole series (a fusion it does not take) would take the others' blocks from them.
-  const series = new Set(done.map(seriesOf));
-  const ranked = methods.filter(
-    (method) => new Set(done.filter((cell) => cell.method === method).map(seriesOf)).size === series.size,
+  // One that lacks a training would take its whole block from the others: it is not ranked.
+  const counts = new Map(
+    methods.map((method) => [method, done.filter((cell) => cell.method === method).length]),
   );
+  const most = Math.max(0, ...counts.values());
+  const ranked = methods.filter((method) => counts.get(method) === most);
   const scores = new Map<string, Map<MethodName, number>>();
   for (const cell of done) {
     const block = scores.get(blockOf(cell)) ?? new Map<MethodName, number>();

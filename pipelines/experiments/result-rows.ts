@@ -95,11 +95,12 @@ const TEXTS = [
 
 /** Arrow IPC file: texts as dictionaries, `seed` int32, `value` float64, null where there is none. */
 export function resultArrow(rows: readonly ResultRow[]): Uint8Array {
-  const texts = TEXTS.map((name) => [
+  // Ids of their own: arrow counts them through the process, and the same rows are to give the same bytes.
+  const texts = TEXTS.map((name, id) => [
     name,
     vectorFromArray(
       rows.map((row) => row[name]),
-      new Dictionary(new Utf8(), new Int32()),
+      new Dictionary(new Utf8(), new Int32(), id),
     ),
   ]);
   const seed = vectorFromArray(

@@ -67,8 +67,8 @@ conditions:
     expect(refusal(GOOD.replace('epochs', 'epohcs'))).toBe(
       'line 5, base.training.epohcs: there is no such field; did you mean "epochs"?',
     );
-    expect(refusal(GOOD.replace('b-mm', 'bmm'))).toMatch(
-      /line 6, methods\[1\]: is "bmm"; did you mean "b-mm"\?/u,
+    expect(refusal(GOOD.replace('joint', 'jiont'))).toMatch(
+      /line 6, methods\[0\]: is "jiont"; did you mean "joint"\?/u,
     );
     expect(refusal(GOOD.replace('[0, 1]', '[0, 0]'))).toMatch(/seeds\[1\].*leave one out/u);
     expect(refusal(`${GOOD}conditions: [{ name: a, data: { labelNoise: 2 } }]\n`)).toMatch(

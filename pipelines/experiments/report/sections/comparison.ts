@@ -1,4 +1,5 @@
 import type { Pair, Ranking } from '../../../../schemas/experiment.ts';
+import type { MethodName } from '../../../../schemas/methods.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading, whole } from '../../../evaluation/report/sections/parts.ts';
 import type { ExperimentPageInput } from '../page.ts';
@@ -38,7 +39,7 @@ export function comparisonSection({ config, summary }: ExperimentPageInput): Htm
           datasets and not of others.
         </p>`
   }
-  ${ranking === undefined ? markup`<p class="note">Ranks need two methods and two trainings of each.</p>` : rankingPart(ranking)}`;
+  ${ranking === undefined ? markup`<p class="note">Ranks need two methods and two trainings of each.</p>` : rankingPart(ranking, config.methods)}`;
 }
 
 function trainingsNote(pairs: readonly Pair[]): string {
@@ -78,7 +79,11 @@ function pairTable(pairs: readonly Pair[]): Html {
   );
 }
 
-function rankingPart({ blocks, ranks, friedman, criticalDifference, groups }: Ranking): Html {
+function rankingPart(
+  { blocks, ranks, friedman, criticalDifference, groups }: Ranking,
+  methods: readonly MethodName[],
+): Html {
+  const left = methods.filter((method) => ranks.every((ranked) => ranked.method !== method));
   const height = (AXIS_REM + ROW_REM * ranks.length).toFixed(1);
   const apart = friedman.p < ALPHA;
   return markup`<div class="below">
@@ -103,7 +108,7 @@ function rankingPart({ blocks, ranks, friedman, criticalDifference, groups }: Ra
       Mean ranks that lie less than ${criticalDifference.toFixed(2)} apart (Nemenyi, 5 %) are not told apart: their
       intervals overlap, and a bar at the right joins each such group${groups.length === 1 ? '' : ` (${whole(groups.length)} of them)`}.
       Demšar’s blocks are independent datasets; seeds of one dataset are not, so with few datasets read this as a
-      description.
+      description.${left.length === 0 ? '' : ` Not ranked, since trainings of them are missing: ${left.join(', ')}.`}
     </p>
   </div>`;
 }
