@@ -253,6 +253,7 @@ export const runConfigSchema = runConfigFields.superRefine(({ dataset, extractio
     modalities: extraction.modalities,
     fusion: training.fusion,
     validationShare: dataset.validationShare,
+    rhoFrom: training.balance.rhoFrom,
   };
   for (const [at, method] of training.methods.entries()) {
     const message = methodProblem(method, target);

@@ -5,9 +5,23 @@
 import { z } from 'zod';
 import type { Modality } from './modality.ts';
 
+const share = z.number().min(0).max(1);
 const positive = z.number().positive();
 
-export const METHODS = ['unimodal', 'joint', 'mm', 'b-mm', 'ogm-ge'] as const;
+export const METHODS = [
+  'unimodal',
+  'joint',
+  'mm',
+  'b-mm',
+  'ogm-ge',
+  'ogm',
+  'input-mixup',
+  'manifold-mixup',
+  'opm',
+  'mmcosine',
+  'lfm',
+  'cml',
+] as const;
 export const methodSchema = z.enum(METHODS);
 export type MethodName = z.infer<typeof methodSchema>;
 
@@ -18,7 +32,20 @@ export type FusionName = z.infer<typeof fusionSchema>;
 /** Hyper-parameters by group; the defaults are the papers' or, where a docstring says so, their authors' code's. */
 export const methodSettings = {
   mixup: z.strictObject({ alpha: positive.default(1) }).prefault({}),
-  balance: z.strictObject({ gamma: z.number().min(0).default(0.1) }).prefault({}),
+  /** B-MM, and what it is taken apart by (`pipelines/training/balance.ts`). */
+  balance: z
+    .strictObject({
+      gamma: z.number().min(0).default(0.1),
+      /** What ρ does to λ^u; `fixed` keeps the first epoch's ρ, `independent` draws each λ^u by itself. */
+      rule: z.enum(['policy', 'opposite', 'fixed', 'independent']).default('policy'),
+      /** The clips ρ is measured on: those just trained on, or those held out. */
+      rhoFrom: z.enum(['train', 'validation']).default('train'),
+      /** Which modalities are mixed: all, those with ρ ≥ 1, or those with ρ ≤ 1. */
+      mixed: z.enum(['all', 'strong', 'weak']).default('all'),
+      /** Whose λ^u mixes the label: their mean, the strong ones', the weak ones', or by share in Σ s^u. */
+      labels: z.enum(['mean', 'strong', 'weak', 'share']).default('mean'),
+    })
+    .prefault({}),
   ogm: z
     .strictObject({
       alpha: z.number().min(0).default(0.8),
@@ -28,22 +55,68 @@ export const methodSettings = {
       ge: z.boolean().default(true),
     })
     .prefault({}),
+  manifoldMixup: z
+    .strictObject({
+      alpha: positive.default(2),
+      /** Where a step may mix; one of them is drawn each time. */
+      depths: z
+        .array(z.enum(['input', 'feature']))
+        .min(1)
+        .default(['input', 'feature']),
+    })
+    .prefault({}),
+  opm: z
+    .strictObject({
+      /** q_base: probability of dropping a modality that is just ahead. */
+      dropBase: share.default(0.5),
+      /** How much it grows with ρ. */
+      lambda: z.number().min(0).default(0.5),
+      /** p_exe: share of the steps that are modulated. */
+      executeShare: share.default(0.7),
+      /** From 0; plain joint training before. */
+      startEpoch: z.int().min(0).default(6),
+    })
+    .prefault({}),
+  mmcosine: z.strictObject({ scale: positive.default(10) }).prefault({}),
+  lfm: z
+    .strictObject({
+      temperature: positive.default(0.07),
+      /** α: share of the contrastive loss; `heuristic` lets it fall with the epochs. */
+      matching: z.union([z.literal('heuristic'), share]).default('heuristic'),
+    })
+    .prefault({}),
+  cml: z.strictObject({ weight: z.number().min(0).default(0.1) }).prefault({}),
 };
 
 /** What a method cannot do without. Absent: any number of modalities, any fusion. */
 interface MethodLimits {
   readonly modalities?: { readonly min: number; readonly max?: number; readonly why: string };
   readonly fusions?: { readonly allowed: readonly FusionName[]; readonly why: string };
-  readonly validation?: { readonly why: string };
+  readonly validation?: { readonly why: string; readonly when?: (target: MethodTarget) => boolean };
 }
 
-const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {};
+const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {
+  'b-mm': {
+    validation: {
+      why: 'training.balance.rhoFrom is validation, and ρ is measured there',
+      when: ({ rhoFrom }) => rhoFrom === 'validation',
+    },
+  },
+  opm: { modalities: { min: 2, why: 'the one that is ahead is dropped' } },
+  mmcosine: {
+    fusions: { allowed: ['concat', 'sum'], why: 'its logits are a sum of one cosine for each modality' },
+  },
+  lfm: { modalities: { min: 2, why: 'features of different modalities are matched' } },
+  cml: { modalities: { min: 2, why: 'confidence is compared with that without a modality' } },
+};
 
 export interface MethodTarget {
   readonly modalities: readonly Modality[];
   readonly fusion: FusionName;
   /** Share of the training list that is set aside for validation. */
   readonly validationShare: number;
+  /** `training.balance.rhoFrom` */
+  readonly rhoFrom: 'train' | 'validation';
 }
 
 /** Why a method cannot be trained on this, as the end of a sentence about its name; nothing when it can. */
@@ -59,7 +132,7 @@ export function methodProblem(method: MethodName, target: MethodTarget): string 
   if (fusions !== undefined && !fusions.allowed.includes(target.fusion)) {
     return `it needs training.fusion ${fusions.allowed.join(' or ')}, which is ${target.fusion}: ${fusions.why}`;
   }
-  if (validation !== undefined && target.validationShare === 0) {
+  if (validation !== undefined && target.validationShare === 0 && validation.when?.(target) !== false) {
     return `it needs a validation split, and dataset.validationShare is 0: ${validation.why}`;
   }
   return undefined;

@@ -1,10 +1,10 @@
 /** Everything the registry knows of one model, as the command line and the report show it. */
 import { ModalmixError } from '../../schemas/errors.ts';
-import type { ModelMove, ModelVersion, RetrainWindow } from '../../schemas/retrain.ts';
+import type { ModelMove, ModelVersion, RetrainWindow, WindowOutcome } from '../../schemas/retrain.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
 import { knownModels, listMoves, listVersions } from './registry.ts';
-import { listWindows } from './windows.ts';
+import { findOutcome, listWindows } from './windows.ts';
 
 export interface ModelHistory {
   readonly model: string;
@@ -12,6 +12,8 @@ export interface ModelHistory {
   readonly versions: readonly ModelVersion[];
   readonly moves: readonly ModelMove[];
   readonly windows: readonly RetrainWindow[];
+  /** What became of the windows that are done with, by number. */
+  readonly outcomes: ReadonlyMap<number, WindowOutcome>;
   /** Number of the current version; undefined when none ever was. */
   readonly current: number | undefined;
 }
@@ -29,5 +31,10 @@ export async function readHistory(store: Store, model: string): Promise<ModelHis
       fix: await knownModels(store),
     });
   }
-  return { model, versions, moves, windows, current: moves.at(-1)?.to };
+  const outcomes = new Map<number, WindowOutcome>();
+  for (const { number } of windows) {
+    const outcome = await findOutcome(store, model, number);
+    if (outcome !== undefined) outcomes.set(number, outcome);
+  }
+  return { model, versions, moves, windows, outcomes, current: moves.at(-1)?.to };
 }

@@ -3,8 +3,12 @@
  * Better" (Ma, Ding, Chen, arXiv 2510.10986) says that they follow each modality's contribution; this formula is
  * our reading of it, not the paper's own.
  */
+import type { TrainingConfig } from '../../schemas/config.ts';
 import type { Modality } from '../../schemas/modality.ts';
+import type { PerModality } from './discrepancy.ts';
 import type { Ratios } from './mixup.ts';
+
+type Balance = TrainingConfig['balance'];
 
 /**
  * Negative feedback: the modality that tells more (ρ > 1) is mixed less, toward its clean feature; the one
@@ -31,4 +35,49 @@ export function balanceRatios(
     ratios[modality] = value >= 1 ? ratio + (1 - ratio) * (1 - k) : 0.5 + (ratio - 0.5) * k;
   }
   return ratios;
+}
+
+/**
+ * The ratios of one step, by the rule and the modalities that the config names.
+ *
+ * @param draw λ₀ in [½, 1]: for all modalities, or for one
+ */
+export function stepRatios(
+  draw: (modality?: Modality) => number,
+  rho: Readonly<PerModality>,
+  { gamma, rule, mixed }: Balance,
+): Ratios {
+  const ratios: PerModality =
+    rule === 'independent'
+      ? mapValues(rho, (_, modality) => draw(modality))
+      : { ...balanceRatios(draw(), rule === 'opposite' ? mapValues(rho, (value) => 1 / value) : rho, gamma) };
+  return mapValues(ratios, (ratio, modality) => (counts(mixed, rho[modality] ?? 1) ? ratio : 1));
+}
+
+/**
+ * What each modality's λ^u counts in the label's. `share` is s^u / Σ s: with |U| modalities and ρ^u = s^u / mean of
+ * the others, that is ρ^u / (ρ^u + |U| − 1).
+ */
+export function labelParts(rho: Readonly<PerModality>, labels: Balance['labels']): PerModality {
+  const others = Object.keys(rho).length - 1;
+  return mapValues(rho, (value) =>
+    labels === 'share' ? value / (value + others) : Number(labels === 'mean' || counts(labels, value)),
+  );
+}
+
+/** ρ = 1 is strong and weak: before anything is measured, nobody is left out. */
+function counts(which: Balance['mixed'], rho: number): boolean {
+  return which === 'all' || (which === 'strong' ? rho >= 1 : rho <= 1);
+}
+
+function mapValues(
+  values: Readonly<PerModality>,
+  change: (value: number, modality: Modality) => number,
+): PerModality {
+  return Object.fromEntries(
+    (Object.entries(values) as [Modality, number][]).map(([modality, value]) => [
+      modality,
+      change(value, modality),
+    ]),
+  );
 }

@@ -31,7 +31,7 @@ export interface MixWeights {
 
 /**
  * Weights of z_i and z_j of one modality. Where only one of a pair has the modality, the mix is that one:
- * a feature is never mixed with a filler.
+ * a feature is never mixed with a filler. With ratio 1 nothing is mixed, and what is missing stays so.
  */
 export function mixWeights(
   ratio: number,
@@ -45,7 +45,7 @@ export function mixWeights(
     const hasOwn = isPresent(present, modality, i);
     const hasOther = isPresent(present, modality, j);
     own[i] = hasOwn ? (hasOther ? ratio : 1) : 0;
-    other[i] = hasOther ? (hasOwn ? 1 - ratio : 1) : 0;
+    other[i] = hasOther && ratio < 1 ? (hasOwn ? 1 - ratio : 1) : 0;
   }
   return { own, other };
 }
@@ -53,21 +53,39 @@ export function mixWeights(
 /**
  * Soft labels [B × K], row-major: ỹ = λ̄ y_i + (1 − λ̄) y_j, λ̄ the mean over the modalities of the pair of the
  * share that z_i has in the mix.
+ *
+ * @param parts what each modality counts in the mean; where a pair has none that counts, all do alike
  */
 export function mixLabels(
   labels: Int32Array,
   partners: Int32Array,
   weights: readonly MixWeights[],
   classes: number,
+  parts: readonly number[] = weights.map(() => 1),
 ): Float32Array {
   const mixed = new Float32Array(labels.length * classes);
   for (const [i, j] of partners.entries()) {
-    const used = weights.filter(({ own, other }) => own[i]! + other[i]! > 0);
-    const ownShare = used.length === 0 ? 1 : used.reduce((sum, { own }) => sum + own[i]!, 0) / used.length;
+    const ownShare = meanShare(i, weights, parts) ?? meanShare(i, weights) ?? 1;
     mixed[i * classes + labels[i]!]! += ownShare;
     mixed[i * classes + labels[j]!]! += 1 - ownShare;
   }
   return mixed;
+}
+
+/** Nothing where none of the modalities that the pair has counts. */
+function meanShare(
+  row: number,
+  weights: readonly MixWeights[],
+  parts?: readonly number[],
+): number | undefined {
+  let [sum, total] = [0, 0];
+  for (const [at, { own, other }] of weights.entries()) {
+    if (own[row]! + other[row]! === 0) continue;
+    const part = parts?.[at] ?? 1;
+    sum += part * own[row]!;
+    total += part;
+  }
+  return total === 0 ? undefined : sum / total;
 }
 
 /** One-hot labels [B × K], row-major. */

@@ -105,7 +105,8 @@ function logProbability(logits: Float32Array, label: number): number {
   return logits[label]! - largest - Math.log(sum);
 }
 
-function argMax(values: Float32Array): number {
+/** The first of the largest. */
+export function argMax(values: Float32Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i += 1) if (values[i]! > values[best]!) best = i;
   return best;

@@ -36,4 +36,30 @@ describe('the run config', () => {
     const told = JSON.stringify(result.error?.issues);
     for (const name of names) expect(told).toContain(name);
   });
+
+  it.each([
+    ['cml', { extraction: { modalities: ['audio'] } }, /at least 2 modalities.*without a modality/u],
+    ['opm', { extraction: { modalities: ['audio'] } }, /at least 2 modalities.*is dropped/u],
+    ['lfm', { extraction: { modalities: ['rgb'] } }, /at least 2 modalities.*are matched/u],
+    ['mmcosine', { training: { fusion: 'film' } }, /concat or sum, which is film.*one cosine/u],
+    [
+      'b-mm',
+      {
+        dataset: { ...minimal.dataset, validationShare: 0 },
+        training: { balance: { rhoFrom: 'validation' } },
+      },
+      /validation split.*rhoFrom is validation/u,
+    ],
+  ])('refuses %s where it cannot be trained, and says why', (method, changes, reason) => {
+    const { training, ...rest } = { training: {}, ...changes };
+    const config = { ...minimal, ...rest, training: { ...training, methods: [method] } };
+    const { error } = runConfigSchema.safeParse(config);
+    expect(error?.issues.map(({ path }) => path.join('.'))).toEqual(['training.methods.0']);
+    expect(error?.issues[0]?.message).toMatch(reason);
+  });
+
+  it('takes B-MM without a validation split as long as ρ is measured on training clips', () => {
+    const dataset = { ...minimal.dataset, validationShare: 0 };
+    expect(runConfigSchema.safeParse({ ...minimal, dataset }).success).toBe(true);
+  });
 });

@@ -1,10 +1,17 @@
 /** The methods there are, by name. */
 import type { MethodName } from '../../../schemas/config.ts';
 import { createBmm } from './b-mm.ts';
+import { createCml } from './cml.ts';
+import { createInputMixup } from './input-mixup.ts';
 import { createJoint } from './joint.ts';
+import { createLfm } from './lfm.ts';
+import { createManifoldMixup } from './manifold-mixup.ts';
 import type { CreateMethod } from './method.ts';
 import { createMm } from './mm.ts';
+import { createMmcosine } from './mmcosine.ts';
+import { createOgm } from './ogm.ts';
 import { createOgmGe } from './ogm-ge.ts';
+import { createOpm } from './opm.ts';
 import { createUnimodal } from './unimodal.ts';
 
 export const METHOD_OF: Readonly<Record<MethodName, CreateMethod>> = {
@@ -13,4 +20,11 @@ export const METHOD_OF: Readonly<Record<MethodName, CreateMethod>> = {
   mm: createMm,
   'b-mm': createBmm,
   'ogm-ge': createOgmGe,
+  ogm: createOgm,
+  'input-mixup': createInputMixup,
+  'manifold-mixup': createManifoldMixup,
+  opm: createOpm,
+  mmcosine: createMmcosine,
+  lfm: createLfm,
+  cml: createCml,
 };

@@ -1,6 +1,7 @@
-/** The step that MM and B-MM share: mix each z_u with its partner's, fuse, and ask for the mixed label. */
+/** What MM and B-MM share: mix each z_u with its partner's, fuse, and ask for the mixed label. */
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Batch } from '../batches.ts';
+import type { PerModality } from '../discrepancy.ts';
 import { featureOf, type Features } from '../features.ts';
 import { crossEntropy } from '../losses.ts';
 import { drawPartners, mixLabels, mixWeights, type MixWeights, type Ratios } from '../mixup.ts';
@@ -8,12 +9,17 @@ import type { MultimodalModel } from '../model.ts';
 import { tf, type Tensor2D } from '../tensorflow.ts';
 import type { ForwardPass, StepContext } from './method.ts';
 
-/** z̃_u = λ^u z_u,i + (1 − λ^u) z_u,j with one permutation for all modalities; cross-entropy with ỹ. */
+/**
+ * z̃_u = λ^u z_u,i + (1 − λ^u) z_u,j with one permutation for all modalities; cross-entropy with ỹ.
+ *
+ * @param parts what each modality counts in the label's ratio; absent: all alike
+ */
 export function mixedStep(
   model: MultimodalModel,
   batch: Batch,
   context: StepContext,
   ratios: Ratios,
+  parts: Readonly<PerModality> = {},
 ): ForwardPass {
   const features = model.encode(batch, true);
   const partners = drawPartners(context.random('pairs'), batch.size);
@@ -23,7 +29,13 @@ export function mixedStep(
       mixWeights(ratios[modality] ?? 1, modality, batch.present, partners),
     ]),
   );
-  const labels = mixLabels(batch.labels, partners, [...weights.values()], model.classes);
+  const labels = mixLabels(
+    batch.labels,
+    partners,
+    [...weights.values()],
+    model.classes,
+    model.modalities.map((modality) => parts[modality] ?? 1),
+  );
   const { logits } = model.fuse(mixFeatures(features, partners, weights));
   return { features, ratios, loss: crossEntropy(logits, labels) };
 }
@@ -45,4 +57,9 @@ function mixFeatures(
     present[modality] = Uint8Array.from(own, (share, row) => (share + other[row]! > 0 ? 1 : 0));
   }
   return { size: features.size, values, present };
+}
+
+/** One ratio for all modalities. */
+export function sameRatio(modalities: readonly Modality[], ratio: number): Ratios {
+  return Object.fromEntries(modalities.map((modality) => [modality, ratio]));
 }

@@ -4,12 +4,11 @@
  */
 import { drawRatio } from '../mixup.ts';
 import type { CreateMethod } from './method.ts';
-import { mixedStep } from './mixed-step.ts';
+import { mixedStep, sameRatio } from './mixed-step.ts';
 
 export const createMm: CreateMethod = (training, modalities) => ({
   forward: (model, batch, context) => {
     const ratio = drawRatio(context.random('lambda'), training.mixup.alpha);
-    const ratios = Object.fromEntries(modalities.map((modality) => [modality, ratio]));
-    return mixedStep(model, batch, context, ratios);
+    return mixedStep(model, batch, context, sameRatio(modalities, ratio));
   },
 });

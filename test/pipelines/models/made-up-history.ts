@@ -10,7 +10,12 @@ import { recordText } from '../../../pipelines/models/records.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { gateConfigSchema } from '../../../schemas/retrain-config.ts';
-import { retrainWindowSchema, type Drift, type RetrainWindow } from '../../../schemas/retrain.ts';
+import {
+  retrainWindowSchema,
+  type Drift,
+  type RetrainWindow,
+  type WindowOutcome,
+} from '../../../schemas/retrain.ts';
 import type { Scores } from '../../../schemas/training.ts';
 
 export function scores(accuracy: number, samples = 200): Scores {
@@ -109,7 +114,7 @@ export interface MadeUpHistory {
 
 /**
  * Version 1 from scratch; five windows, whose candidates 2, 4 and 6 are promoted; 5 is promoted by hand before, and
- * 6 rolled back; a sixth window has no version yet.
+ * 6 rolled back; of a sixth window nothing is to be learnt.
  */
 export async function makeUpHistory(store: Store, model: string, options: MadeUpHistory): Promise<void> {
   const { classNames, note = 'sounds worse in the demo room' } = options;
@@ -151,4 +156,9 @@ export async function makeUpHistory(store: Store, model: string, options: MadeUp
   }
   await rollback(store, { model, reason: note, now: dayOf(9) });
   await store.create(storePaths.retrainWindow(model, 6), recordText(windowOf(model, 6, { reason: 'asked' })));
+  const outcome: WindowOutcome = {
+    ...{ formatVersion: 1, model, window: 6, finishedAt: dayOf(8).toISOString(), promoted: false },
+    note: 'none of its clips is in the training split',
+  };
+  await store.create(storePaths.retrainWindowOutcome(model, 6), recordText(outcome));
 }

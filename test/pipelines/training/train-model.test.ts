@@ -71,8 +71,9 @@ describe('a training', () => {
     expect(reports.at(-1)).toMatchObject({ total: 10, epoch: 2, epochs: 2 });
     const metrics = await metricsOf(store, spec);
     expect(metrics.map(({ epoch }) => epoch)).toEqual([1, 2]);
-    expect(metrics[1]!.lambda !== undefined).toBe(method === 'mm' || method === 'b-mm');
-    expect(metrics[1]!.coefficient !== undefined).toBe(method === 'ogm-ge');
+    const mixes = ['mm', 'b-mm', 'input-mixup', 'manifold-mixup'].includes(method);
+    expect(metrics[1]!.lambda !== undefined).toBe(mixes);
+    expect(metrics[1]!.coefficient !== undefined).toBe(['ogm-ge', 'ogm'].includes(method));
     expect(Object.keys(metrics[1]!.test!.branches)).toEqual(['audio', 'rgb']);
     const folder = join(fileURLToPath(store.uri), storePaths.tensorboard(spec.trainingId));
     expect(readdirSync(folder).some((name) => name.includes('tfevents'))).toBe(true);

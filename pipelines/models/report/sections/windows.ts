@@ -1,4 +1,4 @@
-import type { ModelVersion, RetrainWindow } from '../../../../schemas/retrain.ts';
+import type { ModelVersion, RetrainWindow, WindowOutcome } from '../../../../schemas/retrain.ts';
 import type { StreamCounts } from '../../../../schemas/stream.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { dataTable, sectionHeading, whole } from '../../../evaluation/report/sections/parts.ts';
@@ -13,7 +13,7 @@ const REASONS: Readonly<Record<RetrainWindow['reason'], string>> = {
 };
 
 /** What each window brought, and what became of it. */
-export function windowsSection({ windows, versions }: ModelHistory): Html {
+export function windowsSection({ windows, versions, outcomes }: ModelHistory): Html {
   return markup`${sectionHeading(
     'windows',
     'Windows',
@@ -39,17 +39,23 @@ export function windowsSection({ windows, versions }: ModelHistory): Html {
               rowOf(
                 window,
                 versions.find((version) => version.window === window.number),
+                outcomes.get(window.number),
               ),
             ),
           )
     }`;
 }
 
-/** Two rows: the window's figures, and below them what the gate said. */
-function rowOf(window: RetrainWindow, version: ModelVersion | undefined): Html {
+/** Two rows: the window's figures, and below them what the gate said, or why nothing was learnt. */
+function rowOf(
+  window: RetrainWindow,
+  version: ModelVersion | undefined,
+  outcome: WindowOutcome | undefined,
+): Html {
   const { from, to, number, closedAt, reason, newClips } = window;
   const grown = (count: keyof StreamCounts) => whole(to.counts[count] - from.counts[count]);
-  const reasons = version?.decision?.reasons ?? [];
+  const skipped = version === undefined && outcome !== undefined ? [outcome.note] : [];
+  const reasons = version?.decision?.reasons ?? skipped;
   return markup`<tr>
       <th scope="row">${number}</th>
       <td>${minute(closedAt)}</td>
@@ -58,7 +64,7 @@ function rowOf(window: RetrainWindow, version: ModelVersion | undefined): Html {
       <td class="number">${grown('duplicates')}</td>
       <td class="number">${grown('superseded')}</td>
       <td class="number">${grown('deadLetters')}</td>
-      <td>${version === undefined ? 'no version' : `version ${String(version.version)}, ${verdictOf(version) || 'not judged'}`}</td>
+      <td>${version === undefined ? (outcome === undefined ? 'being learned' : 'skipped') : `version ${String(version.version)}, ${verdictOf(version) || 'not judged'}`}</td>
     </tr>
     ${
       reasons.length === 0

@@ -121,13 +121,14 @@ describe("the page of a model's history", () => {
   it('says of each window what came in, what became of it and why', async () => {
     const { page } = await openPage(browser, await fileOf('emotions'), wide);
     const rows = await rowsOf(page, 'windows');
-    // A row of figures a window, and below it the reasons of the five that were judged.
-    expect(rows).toHaveLength(11);
+    // A row of figures a window, and below it why it became what it became.
+    expect(rows).toHaveLength(12);
     expect(rows[6]).toEqual([
       ...['4', '2026-05-05 10:30', 'time was up', '118', '5', '2', '3', 'version 5, rejected'],
     ]);
     expect(rows[7]?.[1]).toContain('a gain of −6.00 points, less than the −5.00 points asked.');
-    expect(rows[10]?.slice(2)).toEqual(['asked for', '118', '5', '2', '3', 'no version']);
+    expect(rows[10]?.slice(2)).toEqual(['asked for', '118', '5', '2', '3', 'skipped']);
+    expect(rows[11]?.[1]).toBe('none of its clips is in the training split');
     await page.close();
   });
 

@@ -174,6 +174,14 @@ describe('a step equals PyTorch’s', () => {
     expect(outcome.loss).toBeCloseTo(expected.loss, 5);
     expectGradients(outcome.adjusted!.gradients, 'ogm');
   });
+
+  it('of OGM by its own name, without noise even where the config has it on', () => {
+    const expected = facts.cases['ogm']!;
+    const noisy = { ...training, ogm: { ...training.ogm, ge: true } };
+    const outcome = step('ogm', batchOf(everyone), contextOf(), undefined, noisy);
+    expectClose(outcome.adjusted?.coefficients, expected.coefficients);
+    expectGradients(outcome.adjusted!.gradients, 'ogm');
+  });
 });
 
 describe('B-MM', () => {
