@@ -72,8 +72,12 @@ export async function runExperiment(input: RunExperimentInput): Promise<RunExper
     board.advance(CELLS, 'carried', next);
     const running = new Set<ExperimentCell>();
     const tell = () => {
+      const [first, ...others] = [...running].map(
+        ({ label, method, seed }) => `${label}: ${method} seed ${String(seed)}`,
+      );
       const facts = [
-        ...[...running].map(({ label, method, seed }) => `${label}: ${method} seed ${String(seed)}`),
+        ...(first === undefined ? [] : [first]),
+        ...(others.length > 0 ? [`${String(others.length)} more at work or waiting`] : []),
         ...(failed > 0 ? [`${String(failed)} failed`] : []),
       ];
       control.note = facts.length === 0 ? undefined : facts.join('; ');
