@@ -1,14 +1,14 @@
 /** Whether brokers answer a real request, and whether they are still where a session found them. */
-import kafka from 'node-rdkafka';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { disconnect } from './clients.ts';
 import { clientSettings, type KafkaConnection } from './connection.ts';
+import { rdkafka } from './rdkafka.ts';
 
 const ANSWER_TIMEOUT_MS = 2_000;
 
 /** Asks for the cluster's metadata. @returns false when no broker gives it in time */
 export async function brokerAnswers(connection: KafkaConnection): Promise<boolean> {
-  const client = new kafka.Producer(clientSettings(connection, 'health'));
+  const client = new (rdkafka().Producer)(clientSettings(connection, 'health'));
   client.on('event.error', () => undefined);
   try {
     return await new Promise<boolean>((resolve) => {

@@ -1,17 +1,18 @@
 /** Kafka clients with promises, and errors that say whether trying again may help. */
 import type { EventEmitter } from 'node:events';
-import kafka, {
-  type ConsumerGlobalConfig,
-  type KafkaConsumer,
-  type LibrdKafkaError,
-  type Message,
-  type Producer,
-  type ProducerGlobalConfig,
-  type TopicPartitionOffset,
-  type WatermarkOffsets,
+import type {
+  ConsumerGlobalConfig,
+  KafkaConsumer,
+  LibrdKafkaError,
+  Message,
+  Producer,
+  ProducerGlobalConfig,
+  TopicPartitionOffset,
+  WatermarkOffsets,
 } from 'node-rdkafka';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
 import { clientSettings, type KafkaConnection } from './connection.ts';
+import { rdkafka } from './rdkafka.ts';
 
 /** Codes of librdkafka that the project acts on. */
 export const KAFKA_CODES = {
@@ -89,7 +90,7 @@ export async function connectProducer(
   role: string,
   settings: ProducerGlobalConfig = {},
 ): Promise<Producer> {
-  const producer = new kafka.Producer({
+  const producer = new (rdkafka().Producer)({
     ...clientSettings(connection, role),
     'enable.idempotence': true,
     'linger.ms': 5,
@@ -110,7 +111,7 @@ export async function connectConsumer(
   settings: ConsumerGlobalConfig,
   offsetReset: 'earliest' | 'error' = 'earliest',
 ): Promise<KafkaConsumer> {
-  const consumer = new kafka.KafkaConsumer(
+  const consumer = new (rdkafka().KafkaConsumer)(
     {
       ...clientSettings(connection, role),
       'enable.auto.commit': false,
@@ -143,10 +144,10 @@ async function connectClient(
   });
   // Nothing else polls a producer before it is connected, and events come by polling.
   const polling = setInterval(() => {
-    if (client instanceof kafka.Producer && client.isConnected()) client.poll();
+    if (client instanceof rdkafka().Producer && client.isConnected()) client.poll();
   }, POLL_INTERVAL_MS);
   const connected = promised<unknown>(doing, (callback) => {
-    if (client instanceof kafka.Producer) client.connect({ timeout: CONNECT_TIMEOUT_MS }, callback);
+    if (client instanceof rdkafka().Producer) client.connect({ timeout: CONNECT_TIMEOUT_MS }, callback);
     else client.connect({ timeout: CONNECT_TIMEOUT_MS }, callback);
   });
   try {
@@ -186,7 +187,7 @@ export async function disconnect(client: Producer | KafkaConsumer): Promise<void
     };
     try {
       if (!client.isConnected()) done();
-      else if (client instanceof kafka.Producer) client.disconnect(DISCONNECT_TIMEOUT_MS, done);
+      else if (client instanceof rdkafka().Producer) client.disconnect(DISCONNECT_TIMEOUT_MS, done);
       else client.disconnect(done);
     } catch {
       done();
@@ -295,7 +296,7 @@ export interface TopicSpec {
 
 /** Creates a topic; false when it is there already. */
 export async function createTopic(connection: KafkaConnection, spec: TopicSpec): Promise<boolean> {
-  const admin = kafka.AdminClient.create(clientSettings(connection, 'admin'));
+  const admin = rdkafka().AdminClient.create(clientSettings(connection, 'admin'));
   try {
     await promised<unknown>(`creating the topic ${spec.topic}`, (callback) => {
       admin.createTopic(

@@ -4,10 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import kafka, { type GlobalConfig } from 'node-rdkafka';
+import type { GlobalConfig } from 'node-rdkafka';
 import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { rdkafka } from './rdkafka.ts';
 
 export const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
@@ -147,7 +148,7 @@ const PROTOCOLS = {
 } as const;
 
 function requireFeature(needed: boolean, feature: string, name: string): void {
-  if (!needed || kafka.features.includes(feature)) return;
+  if (!needed || rdkafka().features.includes(feature)) return;
   throw new ModalmixError('dependency', `the Kafka client was built without ${name}`, {
     where: 'node-rdkafka',
     fix: 'Install the OpenSSL headers (Debian, Ubuntu: apt-get install libssl-dev; macOS: brew install openssl), delete the cached build and run the set-up again.',
