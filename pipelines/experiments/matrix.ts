@@ -1,5 +1,5 @@
 /** An experiment's matrix: the runs that it consists of, and their cells. Pure. */
-import type { RunConfig } from '../../schemas/config.ts';
+import { methodTargetOf, type RunConfig } from '../../schemas/config.ts';
 import type { ExperimentConfig } from '../../schemas/experiment.ts';
 import { methodProblem, type FusionName, type MethodName } from '../../schemas/methods.ts';
 import { runIdOf } from '../config/run-id.ts';
@@ -22,11 +22,7 @@ export function groupsOf(config: ExperimentConfig): CellGroup[] {
   return datasets.flatMap(({ name, dataset }) =>
     conditions.flatMap((condition) =>
       (config.fusions ?? [base.training.fusion]).map((fusion): CellGroup => {
-        const target = {
-          modalities: base.extraction.modalities,
-          fusion,
-          validationShare: dataset.validationShare,
-        };
+        const target = methodTargetOf({ ...base, dataset, training: { ...base.training, fusion } });
         const judged = methods.map((method) => ({ method, reason: methodProblem(method, target) }));
         const data = condition.data ?? base.training.data;
         const { data: _, ...training } = base.training;
