@@ -58,9 +58,9 @@ function pairTable(pairs: readonly Pair[]): Html {
       { name: 'Second', kind: 'text' },
       { name: 'Difference', kind: 'number' },
       { name: 'p clips', kind: 'number' },
-      { name: 'corrected', kind: 'number' },
+      { name: 'p clips, Holm', kind: 'number' },
       { name: 'p trainings', kind: 'number' },
-      { name: 'corrected', kind: 'number' },
+      { name: 'p trainings, Holm', kind: 'number' },
     ],
     [...pairs]
       .sort((a, b) => a.clips.p - b.clips.p || Math.abs(b.difference) - Math.abs(a.difference))
