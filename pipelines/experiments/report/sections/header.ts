@@ -52,7 +52,7 @@ export function answer({ rows, pairs, cells }: ExperimentSummary, condition: str
         ? 'Over the test clips it is told apart from every other method (5 %, corrected).'
         : beside.length === ranked.length - 1
           ? 'These test clips do not tell it apart from any other method (5 %, corrected).'
-          : `These test clips do not tell it apart from ${beside.join(', ')} (5 %, corrected); it is ahead of the other ${String(ranked.length - 1 - beside.length)}.`,
+          : `These test clips do not tell it apart from ${beside.join(', ')} (5 %, corrected); from the others it is (${String(ranked.length - 1 - beside.length)}).`,
     );
   }
   if (cells.failed + cells.missing > 0) {
