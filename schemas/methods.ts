@@ -14,6 +14,13 @@ export const METHODS = [
   'mm',
   'b-mm',
   'ogm-ge',
+  'g-blending',
+  'pmr',
+  'agm',
+  'mmpareto',
+  'umt',
+  'mla',
+  'reconboost',
   'ogm',
   'input-mixup',
   'manifold-mixup',
@@ -53,6 +60,45 @@ export const methodSettings = {
       endEpoch: z.int().min(0).default(50),
       /** Generalisation enhancement: the Gaussian noise of OGM-GE. */
       ge: z.boolean().default(true),
+    })
+    .prefault({}),
+  pmr: z
+    .strictObject({
+      /** Of the prototypes' loss. */
+      alpha: z.number().min(0).default(1),
+      /** Share of the older prototypes in the new ones. */
+      momentum: z.number().min(0).max(1).default(0.2),
+      startEpoch: z.int().min(0).default(0),
+      endEpoch: z.int().min(0).default(100),
+    })
+    .prefault({}),
+  agm: z.strictObject({ alpha: z.number().min(0).default(1) }).prefault({}),
+  mmPareto: z
+    .strictObject({
+      /** Of the encoders' joined gradients. */
+      gamma: positive.default(1.5),
+    })
+    .prefault({}),
+  umt: z
+    .strictObject({
+      /** Of the distance to the teachers. */
+      weight: z.number().min(0).default(10),
+    })
+    .prefault({}),
+  mla: z
+    .strictObject({
+      /** What the modalities' logits are weighed by when a clip is judged. */
+      weighting: z.enum(['entropy', 'mean']).default('entropy'),
+    })
+    .prefault({}),
+  reconBoost: z
+    .strictObject({
+      /** Of a stage: epochs of one modality alone, then epochs of all. */
+      boostEpochs: z.int().positive().default(4),
+      rectifyEpochs: z.int().min(0).default(4),
+      targetWeight: positive.default(5),
+      ensembleWeight: z.number().min(0).default(1),
+      agreement: z.number().min(0).default(0.5),
     })
     .prefault({}),
   manifoldMixup: z
@@ -102,6 +148,9 @@ const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {
       when: ({ rhoFrom }) => rhoFrom === 'validation',
     },
   },
+  pmr: { modalities: { min: 2, why: 'it helps the modality that is behind another' } },
+  agm: { modalities: { min: 2, why: 'it slows one modality against another' } },
+  reconboost: { modalities: { min: 2, why: 'it trains each modality on what the others leave over' } },
   opm: { modalities: { min: 2, why: 'the one that is ahead is dropped' } },
   mmcosine: {
     fusions: { allowed: ['concat', 'sum'], why: 'its logits are a sum of one cosine for each modality' },

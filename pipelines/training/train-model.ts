@@ -15,9 +15,10 @@ import { loadManifest } from '../shards/load-manifest.ts';
 import { openShards, type ShardSet } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
 import { keepRows, rowPoolOf } from './epoch-rows.ts';
-import { trainingDataOf, withTrainingData } from './training-data.ts';
+import { METHOD_OF } from './methods/index.ts';
 import { neededTrainings } from './needed-trainings.ts';
 import { trainSplits } from './train-splits.ts';
+import { trainingDataOf, withTrainingData } from './training-data.ts';
 
 export interface TrainModelInput {
   readonly store: Store;
@@ -48,8 +49,9 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
 
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   assertTrainable(manifest, spec);
+  const needed = neededTrainings(spec);
   const wholePool = rowPoolOf(spec, manifest);
-  for (const needed of neededTrainings(spec)) await trainModel({ ...input, spec: needed });
+  for (const first of needed) await trainModel({ ...input, spec: first });
   await store.put(storePaths.runConfig(spec.trainingId), `${JSON.stringify(spec, null, 2)}\n`);
   const opened: ShardSet[] = [];
   const open = async (split: Split) => {
@@ -85,6 +87,13 @@ function assertTrainable(manifest: DatasetManifest, spec: TrainingSpec): void {
     throw new ModalmixError('input', `the dataset has no ${lacking.join(' and no ')}`, {
       where,
       fix: `It has ${manifest.modalities.join(', ')}; rebuild it with extraction.modalities.`,
+    });
+  }
+  const { needsValidation } = METHOD_OF[spec.method](spec.training, spec.modalities);
+  if (needsValidation !== undefined && manifest.splits.validation.rows === 0) {
+    throw new ModalmixError('config', `${spec.method} needs a validation split: ${needsValidation}`, {
+      where,
+      fix: 'Set dataset.validationShare, or leave the method out of training.methods.',
     });
   }
   const rows = manifest.splits.train.rows;

@@ -30,15 +30,16 @@ export interface Fusion {
   branch(modality: Modality, feature: Tensor2D): Tensor2D;
 }
 
-/** A classifier of its own for each modality: [B, D] → [B, K], parameters `fusion.classifier.<modality>`. */
+/** A classifier of its own for each modality: [B, D] → [B, K], parameters `<prefix>.<modality>`. */
 export function createClassifiers(
   parameters: Parameters,
   { modalities, featureSize, classes }: FusionOptions,
+  prefix = 'fusion.classifier',
 ): (modality: Modality, feature: Tensor2D) => Tensor2D {
   const classifiers = new Map(
     modalities.map((modality) => [
       modality,
-      createLinear(parameters, `fusion.classifier.${modality}`, featureSize, classes),
+      createLinear(parameters, `${prefix}.${modality}`, featureSize, classes),
     ]),
   );
   return (modality, feature) => classifiers.get(modality)!.apply(feature);

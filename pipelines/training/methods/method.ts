@@ -128,6 +128,8 @@ export interface Method {
   readonly state?: { save(): unknown; restore(saved: unknown): void };
   /** Methods trained first on the same data, by the same config and seed; finished trainings are used again. */
   readonly needs?: readonly MethodName[];
+  /** Why a training by it cannot do without a validation split. */
+  readonly needsValidation?: string;
   /** Called before the first step, also when a training goes on. */
   readonly begin?: (finished: ReadonlyMap<MethodName, FinishedTraining>) => void;
 }

@@ -327,7 +327,8 @@ def make_optimizers():
                               "rates": rates, "cases": cases})
 
 
-make_resnet()
-make_kernels()
-make_methods()
-make_optimizers()
+if __name__ == "__main__":
+    make_resnet()
+    make_kernels()
+    make_methods()
+    make_optimizers()

@@ -1,0 +1,24 @@
+/** A linear head for each modality beside the fusion, z_u → K classes; it is also what judges the modality alone. */
+import { createClassifiers } from '../fusion/fusion.ts';
+import { crossEntropy } from '../losses.ts';
+import { hardLabels } from '../mixup.ts';
+import type { CreateExtension, MultimodalModel } from '../model.ts';
+import type { Batch } from '../batches.ts';
+import type { Features } from '../features.ts';
+import type { Modality } from '../../../schemas/modality.ts';
+import type { Scalar } from '../tensorflow.ts';
+
+/** Parameters `heads.<modality>`. */
+export const createUnimodalHeads: CreateExtension = (parameters, options) => ({
+  branch: createClassifiers(parameters, options, 'heads'),
+});
+
+/** Cross-entropy of one modality's own prediction, over the clips that have it. */
+export function unimodalLoss(
+  model: MultimodalModel,
+  features: Features,
+  { labels, present }: Batch,
+  modality: Modality,
+): Scalar {
+  return crossEntropy(model.branch(features, modality), hardLabels(labels, model.classes), present[modality]);
+}

@@ -1,0 +1,387 @@
+/** Whole steps of methods with parts of their own, against PyTorch (golden/make_methods_1.py). */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { trainingConfigSchema, type FusionName, type MethodName } from '../../../../schemas/config.ts';
+import type { Modality } from '../../../../schemas/modality.ts';
+import { methodProblem } from '../../../../schemas/methods.ts';
+import type { EpochMetrics } from '../../../../schemas/training.ts';
+import type { Batch, Images } from '../../../../pipelines/training/batches.ts';
+import { writeVariables } from '../../../../pipelines/training/checkpoint.ts';
+import { sharedHead } from '../../../../pipelines/training/fusion/shared-head.ts';
+import type { LoadedModel } from '../../../../pipelines/training/load-model.ts';
+import { blendingWeights } from '../../../../pipelines/training/methods/g-blending.ts';
+import { METHOD_OF } from '../../../../pipelines/training/methods/index.ts';
+import type { Method, StepContext } from '../../../../pipelines/training/methods/method.ts';
+import { moveProjection } from '../../../../pipelines/training/methods/mla.ts';
+import { shortestMix } from '../../../../pipelines/training/methods/mmpareto.ts';
+import { stageOf } from '../../../../pipelines/training/methods/reconboost.ts';
+import { MultimodalModel } from '../../../../pipelines/training/model.ts';
+import type { Optimizer } from '../../../../pipelines/training/optimizers/optimizer.ts';
+import { createSgd } from '../../../../pipelines/training/optimizers/sgd.ts';
+import { Parameters } from '../../../../pipelines/training/parameters.ts';
+import { trainStep } from '../../../../pipelines/training/step.ts';
+import { emptyTally } from '../../../../pipelines/training/tally.ts';
+import { tf, type Tensor2D } from '../../../../pipelines/training/tensorflow.ts';
+import { readGolden, relativeError } from '../golden/read-golden.ts';
+
+const TOLERANCE = 2e-5;
+const MODALITIES: Modality[] = ['audio', 'rgb'];
+const CLASSES = 4;
+const LABELS = Int32Array.from([0, 3, 1, 2, 2, 0]);
+const pair = z.object({ audio: z.number(), rgb: z.number() });
+const curve = z.object({
+  train: z.tuple([z.number(), z.number()]),
+  validation: z.tuple([z.number(), z.number()]),
+});
+const loss = z.number();
+const facts = z
+  .object({
+    mmpareto: z.object({ loss, cosines: pair, shares: pair }),
+    'g-blending': z.object({
+      loss,
+      curves: z.object({ audio: curve, rgb: curve, joint: curve }),
+      weights: z.object({ audio: z.number(), rgb: z.number(), joint: z.number() }),
+    }),
+    pmr: z.object({ loss }),
+    agm: z.object({
+      loss,
+      state: z.object({ steps: z.int(), means: pair }),
+      coefficients: pair,
+      after: pair,
+    }),
+    umt: z.object({ loss }),
+    mla: z.object({
+      loss,
+      rate: z.number(),
+      step: z.int(),
+      steps: z.int(),
+      fusing: z.object({
+        logits: z.array(z.array(z.array(z.number()))),
+        fused: z.array(z.array(z.number())),
+      }),
+    }),
+    reconboost: z.object({ loss, rectify: z.number() }),
+  })
+  .parse(JSON.parse(readFileSync(new URL('../golden/methods-1.json', import.meta.url), 'utf8')));
+type Case = keyof typeof facts;
+
+const shared = readGolden('methods');
+const golden = readGolden('methods-1');
+
+function imagesOf(modality: Modality): Images {
+  const { shape, values } = shared.tensors.get(modality)!;
+  return {
+    rows: Int32Array.from(LABELS.keys()),
+    values: Float32Array.from(values),
+    shape: shape as unknown as Images['shape'],
+  };
+}
+
+const batch: Batch = {
+  size: LABELS.length,
+  rows: Int32Array.from(LABELS.keys()),
+  labels: LABELS,
+  present: { audio: new Uint8Array(LABELS.length).fill(1), rgb: new Uint8Array(LABELS.length).fill(1) },
+  images: { audio: imagesOf('audio'), rgb: imagesOf('rgb') },
+};
+
+function contextAt(epoch: number, stepInEpoch = 0, stepsPerEpoch = 1): StepContext {
+  return {
+    epoch,
+    stepInEpoch,
+    stepsPerEpoch,
+    random: () => {
+      throw new Error('these methods draw nothing');
+    },
+  };
+}
+
+interface Setting {
+  readonly method: Method;
+  readonly model: MultimodalModel;
+}
+
+/** The method, and its model with the golden encoders and the named cases' own weights; at first without state. */
+function set(name: MethodName, weightsOf: Case, fusion: FusionName = 'concat'): Setting {
+  const training = trainingConfigSchema.parse({ fusion, mla: { weighting: 'entropy' } });
+  const method = METHOD_OF[name](training, MODALITIES);
+  const model = new MultimodalModel({
+    modalities: MODALITIES,
+    encoder: { depth: 18, width: 1 },
+    fusion: method.fusion ?? fusion,
+    classes: CLASSES,
+    seed: 0,
+    extend: method.extend,
+  });
+  const stored = new Map([...shared.under('weights'), ...golden.under(`${weightsOf}/weights`)]);
+  const own = new Map([...model.parameters.all()].filter(([key]) => !/^(pmr|mla)\./u.test(key)));
+  writeVariables(own, stored, 'golden');
+  return { method, model };
+}
+
+/** One step, with what the optimiser was given. */
+function stepOf({ method, model }: Setting, context: StepContext) {
+  const applied = new Map<string, Float32Array>();
+  const optimizer: Optimizer = {
+    state: new Map(),
+    apply: (gradients) => {
+      for (const [name, gradient] of gradients) applied.set(name, gradient.dataSync<'float32'>().slice());
+    },
+    dispose: () => undefined,
+  };
+  const outcome = trainStep({ model, method, optimizer }, batch, context, 0.1, 1);
+  return { ...outcome, applied };
+}
+
+/** Float32 leaves an error of the network's scale in every parameter, so one scale serves all of them. */
+function expectGradients(applied: ReadonlyMap<string, Float32Array>, name: Case) {
+  const expected = golden.under(`${name}/gradients`);
+  expect([...applied.keys()].sort()).toEqual([...expected.keys()].sort());
+  const names = [...expected.keys()];
+  const all = (of: (key: string) => Float32Array) => Float32Array.from(names.flatMap((key) => [...of(key)]));
+  const error = relativeError(
+    all((key) => applied.get(key)!),
+    all((key) => expected.get(key)!.values),
+  );
+  expect(error).toBeLessThan(TOLERANCE);
+}
+
+function expectClose(actual: object | undefined, expected: Record<string, number>) {
+  for (const [key, value] of Object.entries(expected)) {
+    expect((actual as Record<string, number>)[key]).toBeCloseTo(value, 5);
+  }
+}
+
+describe('MMPareto', () => {
+  it('joins an encoder’s gradients as PyTorch does, in conflict and without', () => {
+    expect(facts.mmpareto.cosines.audio).toBeLessThan(0);
+    expect(facts.mmpareto.cosines.rgb).toBeGreaterThan(0);
+    const { loss: value, applied } = stepOf(set('mmpareto', 'mmpareto'), contextAt(0));
+    expect(value).toBeCloseTo(facts.mmpareto.loss, 4);
+    expectGradients(applied, 'mmpareto');
+  });
+
+  it('moves the running statistics once a step', () => {
+    const [pareto, joint] = [set('mmpareto', 'mmpareto'), set('joint', 'mmpareto')];
+    stepOf(pareto, contextAt(0));
+    stepOf(joint, contextAt(0));
+    const statistics = ({ model }: Setting) =>
+      model.parameters.buffers.get('audio.bn1.running_mean')!.dataSync();
+    expect(statistics(pareto)).toEqual(statistics(joint));
+  });
+
+  it('mixes the shortest vector', () => {
+    // By hand: (2, 0) and (−1, 1): 0.4 (2, 0) + 0.6 (−1, 1) = (0.2, 0.6), at a right angle to their difference.
+    expect(shortestMix({ mm: 4, mu: -2, uu: 2 })).toBeCloseTo(0.4, 12);
+    expect(shortestMix({ mm: 0, mu: 0, uu: 0 })).toBe(0.5);
+  });
+});
+
+describe('G-Blending', () => {
+  const metricsOf = (of: (at: 0 | 1) => object): EpochMetrics[] => [of(0), of(1)] as EpochMetrics[];
+  const { audio, rgb, joint } = facts['g-blending'].curves;
+
+  it('weighs by generalisation against overfitting', () => {
+    const [a, v, both] = blendingWeights([audio, rgb, joint]);
+    expectClose({ audio: a, rgb: v, joint: both }, facts['g-blending'].weights);
+  });
+
+  it('gives a model whose validation loss rose no weight, and all the same where all rose', () => {
+    const worse = { train: [1.5, 0.1], validation: [1.5, 2] } as const;
+    expect(blendingWeights([worse, audio])).toEqual([0, 1]);
+    expect(blendingWeights([worse, worse])).toEqual([0.5, 0.5]);
+  });
+
+  it('takes a step as PyTorch does, with weights from the trainings that it needs', () => {
+    const setting = set('g-blending', 'mmpareto');
+    const split = (at: 0 | 1, name: 'train' | 'validation') => ({
+      loss: joint[name][at],
+      branchLosses: { audio: audio[name][at], rgb: rgb[name][at] },
+    });
+    const metrics = metricsOf((at) => ({ train: split(at, 'train'), validation: split(at, 'validation') }));
+    const finished = { metrics, model: undefined as unknown as LoadedModel };
+    setting.method.begin!(
+      new Map([
+        ['unimodal', finished],
+        ['joint', finished],
+      ]),
+    );
+    const { loss: value, applied } = stepOf(setting, contextAt(0));
+    expect(value).toBeCloseTo(facts['g-blending'].loss, 4);
+    expectGradients(applied, 'g-blending');
+  });
+});
+
+describe('PMR', () => {
+  const buffer = ({ model }: Setting, name: string) => model.parameters.buffers.get(`pmr.${name}`)!;
+  const remember = (setting: Setting) => {
+    for (const modality of MODALITIES) {
+      buffer(setting, `prototypes.${modality}`).assign(golden.tensor(`pmr/old/${modality}`));
+      buffer(setting, `known.${modality}`).assign(tf.ones([CLASSES, 1]));
+    }
+  };
+
+  it('takes a step as PyTorch does, drawing the weaker modality to its prototypes', () => {
+    const setting = set('pmr', 'mmpareto');
+    remember(setting);
+    const { loss: value, applied } = stepOf(setting, contextAt(1));
+    expect(value).toBeCloseTo(facts.pmr.loss, 4);
+    expectGradients(applied, 'pmr');
+  });
+
+  it('moves the prototypes to the means of the epoch’s features, and begins with those', () => {
+    const [fresh, later] = [set('pmr', 'mmpareto'), set('pmr', 'mmpareto')];
+    remember(later);
+    for (const setting of [fresh, later]) {
+      stepOf(setting, contextAt(0));
+      const { model } = setting;
+      const train = emptyTally(MODALITIES);
+      setting.method.onEpochEnd!({}, { epoch: 0, model, train, validation: undefined });
+    }
+    for (const modality of MODALITIES) {
+      const moved = buffer(later, `prototypes.${modality}`);
+      expect(relativeError(moved, golden.values(`pmr/prototypes/${modality}`))).toBeLessThan(TOLERANCE);
+      // moved = 0.8 means + 0.2 old
+      const means = tf.div(tf.sub(moved, tf.mul(0.2, golden.tensor(`pmr/old/${modality}`))), 0.8);
+      expect(relativeError(buffer(fresh, `prototypes.${modality}`), means.dataSync())).toBeLessThan(
+        TOLERANCE,
+      );
+      expect(Array.from(buffer(later, `sums.${modality}`).dataSync()).every((sum) => sum === 0)).toBe(true);
+    }
+  });
+});
+
+describe('AGM', () => {
+  it('takes a step as PyTorch does, with a fusion that is not a sum', () => {
+    const setting = set('agm', 'agm', 'film');
+    setting.method.state!.restore(facts.agm.state);
+    const { loss: value, coefficients, applied } = stepOf(setting, contextAt(0));
+    expectClose(coefficients, facts.agm.coefficients);
+    expect(value).toBeCloseTo(facts.agm.loss, 4);
+    expectGradients(applied, 'agm');
+    const saved = setting.method.state!.save() as { steps: number; means: object };
+    expect(saved.steps).toBe(facts.agm.state.steps + 1);
+    expectClose(saved.means, facts.agm.after);
+  });
+});
+
+describe('UMT', () => {
+  it('takes a step as PyTorch does, drawn to its teachers’ features', () => {
+    const setting = set('umt', 'mmpareto');
+    const features = { audio: golden.values('umt/teacher/audio'), rgb: golden.values('umt/teacher/rgb') };
+    const model = { forward: () => ({ features }) } as unknown as LoadedModel;
+    setting.method.begin!(new Map([['unimodal', { model, metrics: [] }]]));
+    const { loss: value, applied } = stepOf(setting, contextAt(0));
+    expect(value).toBeCloseTo(facts.umt.loss, 3);
+    expectGradients(applied, 'umt');
+  });
+});
+
+describe('MLA', () => {
+  it('takes a step as PyTorch does: the modalities in turn, the head’s gradients projected', () => {
+    const { method, model } = set('mla', 'mla');
+    const { rate, step, steps } = facts.mla;
+    const projection = model.parameters.buffers.get('mla.projection')!;
+    projection.assign(golden.tensor('mla/before'));
+    const values = () =>
+      new Map(
+        [...model.parameters.trainable].map(([name, value]) => [name, value.dataSync<'float32'>().slice()]),
+      );
+    const before = values();
+    const optimizer = createSgd(model.parameters.trainable, { momentum: 0, weightDecay: 0 });
+    const outcome = trainStep({ model, method, optimizer }, batch, contextAt(0, step, steps), rate, 1);
+    expect(outcome.loss).toBeCloseTo(facts.mla.loss, 5);
+    expect(relativeError(projection, golden.values('mla/after'))).toBeLessThan(TOLERANCE);
+    const after = values();
+    const moved = new Map(
+      [...before].map(([name, start]) => [
+        name,
+        start.map((value, at) => (value - after.get(name)![at]!) / rate),
+      ]),
+    );
+    expectGradients(moved, 'mla');
+  });
+
+  it('does not project the first update of a training, nor move the projection before it', () => {
+    const [{ method, model }, twin] = [set('mla', 'mla'), set('mla', 'mla')];
+    const mean = tf.mean<Tensor2D>(twin.model.encodeOne(batch, 'rgb', true), 0, true);
+    const optimizer = createSgd(model.parameters.trainable, { momentum: 0, weightDecay: 0 });
+    trainStep({ model, method, optimizer }, batch, contextAt(0), 0.1, 1);
+    const projection = model.parameters.buffers.get('mla.projection')!;
+    expect(relativeError(projection, moveProjection(tf.eye(8), mean, 0.1).dataSync())).toBeLessThan(
+      TOLERANCE,
+    );
+  });
+
+  it('weighs each clip’s modalities by their certainty', () => {
+    const { logits, fused } = facts.mla.fusing;
+    const parameters = new Parameters(0);
+    const modalities: Modality[] = ['audio', 'rgb', 'flow'];
+    const fusion = sharedHead('entropy').create(parameters, {
+      modalities,
+      featureSize: CLASSES,
+      classes: CLASSES,
+    });
+    parameters.trainable.get('fusion.classifier.weight')!.assign(tf.eye(CLASSES));
+    parameters.trainable.get('fusion.classifier.bias')!.assign(tf.zeros([CLASSES]));
+    const values = Object.fromEntries(modalities.map((modality, at) => [modality, tf.tensor2d(logits[at]!)]));
+    const everyone = new Uint8Array([1, 1, 1]);
+    const present = { audio: everyone, rgb: everyone, flow: everyone };
+    const whole = fusion.fuse({ size: 3, values, present }).logits;
+    expect(relativeError(whole, fused.flat())).toBeLessThan(1e-5);
+    const only = fusion.fuse({ size: 3, values, present: { rgb: everyone } }).logits;
+    expect(relativeError(only, logits[1]!.flat())).toBeLessThan(1e-5);
+  });
+
+  it('keeps the projection from undoing what the head has learnt of a direction', () => {
+    // By hand: P = I, z̄ = (1, 0), λ → 0: P loses that direction, and keeps the other at length 1.
+    const moved = moveProjection(tf.eye(2), tf.tensor2d([[1, 0]]), 1e-9);
+    expect(relativeError(moved, [0, 0, 0, 1])).toBeLessThan(1e-6);
+  });
+});
+
+describe('ReconBoost', () => {
+  it('boosts one modality against the others as PyTorch does, and leaves those alone', () => {
+    const { loss: value, applied } = stepOf(set('reconboost', 'reconboost'), contextAt(8));
+    expect(value).toBeCloseTo(facts.reconboost.loss, 5);
+    expectGradients(applied, 'reconboost');
+  });
+
+  it('rectifies all by the loss of their sum', () => {
+    const { loss: value, applied } = stepOf(set('reconboost', 'reconboost'), contextAt(12));
+    expect(value).toBeCloseTo(facts.reconboost.rectify, 5);
+    expect(applied.has('audio.conv1.weight') && applied.has('rgb.conv1.weight')).toBe(true);
+  });
+
+  it('goes through the modalities in stages of boosting and rectification', () => {
+    const three: Modality[] = ['audio', 'rgb', 'flow'];
+    expect(stageOf(0, three, 4, 4)).toEqual({
+      current: 'audio',
+      previous: undefined,
+      joined: ['audio'],
+      boosting: true,
+    });
+    expect(stageOf(4, three, 4, 4)).toMatchObject({ current: 'audio', boosting: false });
+    expect(stageOf(8, three, 4, 4)).toMatchObject({ current: 'rgb', previous: 'audio', boosting: true });
+    expect(stageOf(24, three, 4, 4)).toEqual({
+      current: 'audio',
+      previous: 'flow',
+      joined: three,
+      boosting: true,
+    });
+  });
+});
+
+describe('a method that compares modalities', () => {
+  const target = { fusion: 'film', validationShare: 0.1, rhoFrom: 'train' } as const;
+
+  it.each(['pmr', 'agm', 'reconboost'] as const)(
+    '%s is refused for one of them, with the reason',
+    (method) => {
+      const problem = methodProblem(method, { ...target, modalities: ['audio'] });
+      expect(problem).toMatch(/needs at least 2 modalities, and extraction.modalities has 1: it /u);
+      expect(methodProblem(method, { ...target, modalities: ['audio', 'rgb', 'flow'] })).toBeUndefined();
+    },
+  );
+});

@@ -1,0 +1,139 @@
+/** Short real trainings by the methods with steps, parameters or needs of their own. */
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { storePaths } from '../../../../schemas/names.ts';
+import {
+  epochMetricsSchema,
+  type EpochMetrics,
+  type TrainingResult,
+  type TrainingSpec,
+} from '../../../../schemas/training.ts';
+import { openStore, type Store } from '../../../../pipelines/store/store.ts';
+import { evaluationBatches, loadModel } from '../../../../pipelines/training/load-model.ts';
+import { tf } from '../../../../pipelines/training/tensorflow.ts';
+import { trainModel } from '../../../../pipelines/training/train-model.ts';
+import { withMethod } from '../../../../pipelines/training/training-spec.ts';
+import { newFolder } from '../../shards/fixtures.ts';
+import { publishTinyDataset, tinySpec, type TinyDataset } from '../tiny-dataset.ts';
+
+let dataset: TinyDataset;
+beforeAll(async () => {
+  dataset = await publishTinyDataset();
+});
+
+/** A store with the same dataset and no trainings. */
+async function copyOfDataset(): Promise<Store> {
+  const copy = openStore(`file:${join(newFolder(), 'store')}`);
+  for (const path of await dataset.store.list('datasets')) {
+    await copy.put(path, await dataset.store.get(path));
+  }
+  return copy;
+}
+
+/** Trains until it is done or has taken `steps` steps, those of trainings that it needs among them. */
+async function train(store: Store, spec: TrainingSpec, steps = Infinity): Promise<TrainingResult> {
+  let taken = 0;
+  return await trainModel({
+    store,
+    spec,
+    report: () => {
+      taken += 1;
+    },
+    stopRequested: () => taken >= steps,
+  });
+}
+
+async function metricsOf(store: Store, spec: TrainingSpec): Promise<EpochMetrics[]> {
+  const lines = (await store.get(storePaths.metrics(spec.trainingId))).toString().trim().split('\n');
+  return lines.map((line) => epochMetricsSchema.parse(JSON.parse(line)));
+}
+
+const withoutTimes = (metrics: EpochMetrics[]) =>
+  metrics.map((line) => ({ ...line, seconds: 0, clipsPerS: 0 }));
+
+/**
+ * `heads`: each modality is always trained through the classifier that judges it alone. (G-Blending's heads may have
+ * weight 0.)
+ */
+const CASES = [
+  { method: 'g-blending', needed: 2, heads: false },
+  { method: 'pmr', needed: 0, heads: false },
+  { method: 'agm', needed: 0, heads: false },
+  { method: 'mmpareto', needed: 0, heads: true },
+  { method: 'umt', needed: 1, heads: false },
+  { method: 'mla', needed: 0, heads: true },
+  { method: 'reconboost', needed: 0, heads: true },
+] as const;
+
+const STAGES = { reconBoost: { boostEpochs: 1, rectifyEpochs: 1 } };
+
+describe.each(CASES)('$method', ({ method, needed, heads }) => {
+  it('learns what the clips show, leaves no tensor behind, and its model answers as training judged it', async () => {
+    const store = await copyOfDataset();
+    const spec = tinySpec(dataset, method, { epochs: 6, encoder: { width: 4 }, ...STAGES });
+    const counts: number[] = [];
+    await trainModel({
+      store,
+      spec,
+      report: () => counts.push(tf.memory().numTensors),
+      stopRequested: () => false,
+    });
+    expect(counts.slice(-30)).toEqual(Array(30).fill(counts.at(-1)));
+    const metrics = await metricsOf(store, spec);
+    expect(metrics.at(-1)!.train.loss).toBeLessThan(0.8 * metrics[0]!.train.loss);
+    expect(metrics.at(-1)!.train.fused).toBeGreaterThan(0.85);
+    const branches = Object.values(metrics.at(-1)!.train.branches);
+    expect(branches).toHaveLength(2);
+    if (heads) expect(Math.min(...branches)).toBeGreaterThan(0.6);
+
+    const { manifest } = dataset;
+    const model = await loadModel({ store, spec, manifest, weights: 'last' });
+    let right = 0;
+    for await (const batch of evaluationBatches({ store, spec, manifest, split: 'test', batchSize: 4 })) {
+      const { logits } = model.forward(batch);
+      for (const [row, label] of batch.labels.entries()) {
+        right += Number(logits[2 * row + label]! > logits[2 * row + 1 - label]!);
+      }
+    }
+    model.dispose();
+    expect(right / 6).toBeCloseTo(metrics.at(-1)!.test!.fused, 10);
+  });
+
+  it('stopped within an epoch ends with the weights of an undisturbed one', async () => {
+    const spec = tinySpec(dataset, method, STAGES);
+    const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
+    const expected = await train(whole, spec);
+    // At 5 steps an epoch, those of the trainings that it needs among them.
+    await expect(train(broken, spec, needed * 10 + 7)).rejects.toMatchObject({ kind: 'cancelled' });
+    const resumed = await train(broken, spec);
+    expect(resumed.model.sha256).toBe(expected.model.sha256);
+    expect(withoutTimes(await metricsOf(broken, spec))).toEqual(withoutTimes(await metricsOf(whole, spec)));
+  });
+});
+
+describe('a training that needs others', () => {
+  it('uses those that are there again, and goes on with one that was stopped', async () => {
+    const store = await copyOfDataset();
+    const spec = tinySpec(dataset, 'umt');
+    const teacher = await train(store, tinySpec(dataset, 'unimodal'));
+    let reports = 0;
+    const count = () => {
+      reports += 1;
+    };
+    await trainModel({ store, spec, report: count, stopRequested: () => false });
+    expect(reports).toBe(10);
+    expect(withMethod(spec, 'unimodal').trainingId).toBe(teacher.trainingId);
+
+    const other = await copyOfDataset();
+    await expect(train(other, spec, 4)).rejects.toMatchObject({ kind: 'cancelled' });
+    expect(await other.find(storePaths.runConfig(spec.trainingId))).toBeUndefined();
+    expect((await train(other, spec)).model.sha256).toBe((await train(store, spec)).model.sha256);
+  });
+
+  it('cannot be a fine-tuning', async () => {
+    const spec = tinySpec(dataset, 'umt');
+    const from = { trainingId: spec.trainingId, sha256: 'x' };
+    const training = train(await copyOfDataset(), { ...spec, fineTune: { from, replayShare: 0.5 } });
+    await expect(training).rejects.toMatchObject({ kind: 'config' });
+  });
+});
