@@ -1,5 +1,14 @@
 /** An experiment's result as a long table: a row a cell × metric, as Arrow and as CSV. Pure. */
-import { Dictionary, Float64, Int32, Table, Utf8, tableToIPC, vectorFromArray } from 'apache-arrow';
+import {
+  Dictionary,
+  Float64,
+  Int32,
+  Table,
+  Utf8,
+  tableToIPC,
+  vectorFromArray,
+  type Vector,
+} from 'apache-arrow';
 import type { Modality } from '../../schemas/modality.ts';
 import type { Scores } from '../../schemas/training.ts';
 import type { Cell } from './collect-cells.ts';
@@ -95,23 +104,24 @@ const TEXTS = [
 
 /** Arrow IPC file: texts as dictionaries, `seed` int32, `value` float64, null where there is none. */
 export function resultArrow(rows: readonly ResultRow[]): Uint8Array {
+  const columns: Record<string, Vector> = {};
   // Ids of their own: arrow counts them through the process, and the same rows are to give the same bytes.
-  const texts = TEXTS.map((name, id) => [
-    name,
-    vectorFromArray(
+  for (const [id, name] of TEXTS.entries()) {
+    const type = new Dictionary(new Utf8(), new Int32(), id);
+    columns[name] = vectorFromArray(
       rows.map((row) => row[name]),
-      new Dictionary(new Utf8(), new Int32(), id),
-    ),
-  ]);
-  const seed = vectorFromArray(
+      type,
+    );
+  }
+  columns['seed'] = vectorFromArray(
     rows.map((row) => row.seed),
     new Int32(),
   );
-  const value = vectorFromArray(
+  columns['value'] = vectorFromArray(
     rows.map((row) => row.value),
     new Float64(),
   );
-  return tableToIPC(new Table({ ...Object.fromEntries(texts), seed, value }), 'file');
+  return tableToIPC(new Table(columns), 'file');
 }
 
 const COLUMNS = [

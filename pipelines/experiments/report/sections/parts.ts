@@ -1,6 +1,6 @@
 /** Pieces several sections are made of. */
 import type { Spread } from '../../../../schemas/summary.ts';
-import { markup, Html } from '../../../evaluation/report/html.ts';
+import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { formatSpread } from '../../../evaluation/report/summarise.ts';
 
 export interface SortableColumn {
