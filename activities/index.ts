@@ -7,12 +7,14 @@ import type {
   DecideWindowOutput,
   EvaluateModelInput,
   EvaluateModelOutput,
+  ExperimentPlan,
   ExtractShardInput,
   ExtractShardOutput,
   FindWindowsInput,
   FindWindowsOutput,
   FineTuneInput,
   FreezeWindowOutput,
+  NoteFailureInput,
   OpenModelInput,
   OpenModelOutput,
   FreezeStreamOutput,
@@ -23,10 +25,13 @@ import type {
   TrainModelInput,
   TrainModelOutput,
   WindowReference,
+  WriteExperimentInput,
+  WriteExperimentOutput,
   WriteReportInput,
   WriteReportOutput,
 } from '../schemas/workflows.ts';
 import { evaluate } from './evaluate.ts';
+import { noteFailure, planExperiment, writeExperiment } from './experiment.ts';
 import { extractShard } from './extract-shard.ts';
 import { freezeStream } from './freeze-stream.ts';
 import { planDataset } from './plan-dataset.ts';
@@ -61,6 +66,9 @@ export interface TrainingActivities {
 export interface ControlActivities {
   publishDataset(input: PublishDatasetInput): Promise<PublishDatasetOutput>;
   writeReport(input: WriteReportInput): Promise<WriteReportOutput>;
+  planExperiment(input: RunReference): Promise<ExperimentPlan>;
+  noteFailure(input: NoteFailureInput): Promise<void>;
+  writeExperiment(input: WriteExperimentInput): Promise<WriteExperimentOutput>;
   findWindows(input: FindWindowsInput): Promise<FindWindowsOutput>;
   openModel(input: OpenModelInput): Promise<OpenModelOutput>;
   awaitWindow(input: AwaitWindowInput): Promise<AwaitWindowOutput>;
@@ -91,6 +99,11 @@ export function createActivities(services: Services): Activities {
     },
     control: {
       publishDataset: async (input) => await publishDataset(services, input),
+      planExperiment: async (input) => await planExperiment(services, input),
+      noteFailure: async (input) => {
+        await noteFailure(services, input);
+      },
+      writeExperiment: async (input) => await writeExperiment(services, input),
       writeReport: async (input) => await writeRunReport(services, input),
       findWindows: async (input) => await findWindows(services, input),
       openModel: async (input) => await openModel(services, input),

@@ -91,6 +91,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   ).option('--detach', 'start it and leave it running');
 
   command(
+    'experiment <file>',
+    'a matrix of datasets, methods, fusions and seeds: one table, one page',
+    async ([file], flags: RunFlags, screen) => {
+      const { experiment } = await import('./commands/experiment.ts');
+      await experiment(file!, flags, screen);
+      return undefined;
+    },
+  ).option('--detach', 'start it and leave it running');
+
+  command(
     'rebuild <target>',
     'extract features and publish the dataset',
     async ([target], flags: RunFlags, screen) => {

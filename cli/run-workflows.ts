@@ -14,6 +14,11 @@ export interface WorkflowStart {
   readonly input: RunReference;
 }
 
+/** What it is called and where its files are. */
+interface RunPlace extends Pick<PreparedRun, 'runId'> {
+  readonly config: { readonly store: string };
+}
+
 export interface FollowFlags {
   readonly detach?: boolean;
 }
@@ -21,7 +26,7 @@ export interface FollowFlags {
 const POLL_MS = 500;
 
 /** What the workflows of a run are told of it. */
-export function runReference({ runId, config }: PreparedRun): RunReference {
+export function runReference({ runId, config }: RunPlace): RunReference {
   const name = ENVIRONMENT.heartbeatTimeoutS;
   const given = process.env[name];
   if (given === undefined || given === '') return { storeUri: config.store, runId };

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { encoderConfigSchema } from './encoder-config.ts';
-import { fusionSchema, methodProblem, methodSchema, methodSettings } from './methods.ts';
+import { fusionSchema, methodProblem, methodSchema, methodSettings, type MethodTarget } from './methods.ts';
 import { modalitySchema } from './modality.ts';
 import { streamConfigSchema } from './stream-config.ts';
 
@@ -14,7 +14,7 @@ const share = z.number().min(0).max(1);
 const positive = z.number().positive();
 const count = z.int().positive();
 
-const nameSchema = z
+export const nameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/u, 'use lower-case letters, digits, ".", "_" and "-", at most 63');
 
@@ -248,17 +248,26 @@ const runConfigFields = z.strictObject({
 });
 
 /** The fields, and that each method can be trained on the modalities and the fusion that are asked for. */
-export const runConfigSchema = runConfigFields.superRefine(({ dataset, extraction, training }, context) => {
-  const target = {
-    modalities: extraction.modalities,
-    fusion: training.fusion,
-    validationShare: dataset.validationShare,
-    rhoFrom: training.balance.rhoFrom,
-  };
-  for (const [at, method] of training.methods.entries()) {
+export const runConfigSchema = runConfigFields.superRefine((config, context) => {
+  const target = methodTargetOf(config);
+  for (const [at, method] of config.training.methods.entries()) {
     const message = methodProblem(method, target);
     if (message !== undefined)
       context.addIssue({ code: 'custom', path: ['training', 'methods', at], message });
   }
 });
 export type RunConfig = z.infer<typeof runConfigSchema>;
+
+/** What of a run decides whether a method can be trained. */
+export function methodTargetOf({
+  dataset,
+  extraction,
+  training,
+}: Pick<z.output<typeof runConfigFields>, 'dataset' | 'extraction' | 'training'>): MethodTarget {
+  return {
+    modalities: extraction.modalities,
+    fusion: training.fusion,
+    validationShare: dataset.validationShare,
+    rhoFrom: training.balance.rhoFrom,
+  };
+}

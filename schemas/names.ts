@@ -37,6 +37,18 @@ export const storePaths = {
   report: (runId: string) => `runs/${runId}/report/index.html`,
   /** The table of methods × accuracy as data. */
   summary: (runId: string) => `runs/${runId}/summary.json`,
+  /** An experiment's matrix; what comes out of it lies beside it. */
+  experimentConfig: (id: string) => `experiments/${id}/config.json`,
+  /** Why a training, or with no method a run of the matrix, came to nothing. */
+  experimentFailure: (id: string, runId: string, method?: string, seed?: number) =>
+    method === undefined
+      ? `experiments/${id}/failures/${runId}/dataset.json`
+      : `experiments/${id}/failures/${runId}/${method}-s${String(seed)}.json`,
+  /** A row a training × metric. */
+  experimentArrow: (id: string) => `experiments/${id}/result.arrow`,
+  experimentCsv: (id: string) => `experiments/${id}/result.csv`,
+  experimentSummary: (id: string) => `experiments/${id}/summary.json`,
+  experimentReport: (id: string) => `experiments/${id}/report/index.html`,
   /** Everything that came by stream, for one way of extracting it. */
   stream: (name: string, extractionKey: string) => `datasets/${name}/stream/${extractionKey}`,
   streamManifests: (name: string, extractionKey: string) =>

@@ -89,6 +89,49 @@ export interface RebuildAndTrainOutput {
   readonly summary: string;
 }
 
+/** A matrix of trainings; its config is in the store at `storePaths.experimentConfig(runId)`. */
+export interface RunExperimentInput extends RunReference {
+  /** Set by the workflow itself when it goes on in a new execution. */
+  readonly carried?: ExperimentCarried;
+  /** Events after which it does so; absent: when the server suggests it. */
+  readonly historyEvents?: number;
+}
+
+/** Failures are in the store, so they need not be carried. */
+export interface ExperimentCarried {
+  readonly plan: ExperimentPlan;
+  readonly datasets: readonly (DatasetReference | null)[];
+  readonly failed: number;
+  /** The first cell that was not started; those before it are through. */
+  readonly next: number;
+  readonly paused: boolean;
+}
+
+export interface RunExperimentOutput extends WriteExperimentOutput {
+  readonly cells: number;
+  readonly failed: number;
+}
+
+export interface ExperimentPlan {
+  readonly seeds: readonly number[];
+  /** With the run that builds it. */
+  readonly datasets: readonly { readonly name: string; readonly runId: string }[];
+  /** Runs: cells that differ in method and seed only. */
+  readonly groups: readonly ExperimentGroup[];
+}
+export interface ExperimentGroup {
+  readonly runId: string;
+  /** Index into the plan's datasets. */
+  readonly dataset: number;
+  /** For a person. */
+  readonly label: string;
+  readonly methods: readonly MethodName[];
+}
+export interface ExperimentCell extends Omit<ExperimentGroup, 'methods'> {
+  readonly method: MethodName;
+  readonly seed: number;
+}
+
 /** The long-lived retraining of a model from what comes by stream. */
 export interface StreamRetrainInput extends RebuildAndTrainInput {
   /** The model's name in the registry. */
@@ -120,6 +163,24 @@ export interface RetrainWindowOutput {
 }
 
 /** Inputs and outputs of the activities. */
+export interface NoteFailureInput extends RunReference {
+  /** The run of the matrix. */
+  readonly cellRunId: string;
+  /** Absent: its dataset could not be built. */
+  readonly method?: MethodName;
+  readonly seed?: number;
+  readonly reason: string;
+}
+export interface WriteExperimentInput extends RunReference {
+  /** In the plan's order; null: could not be built. */
+  readonly datasets: readonly (DatasetReference | null)[];
+}
+export interface WriteExperimentOutput {
+  /** Store paths. */
+  readonly report: string;
+  readonly summary: string;
+}
+
 export interface OpenModelInput extends RunReference {
   readonly model: string;
   readonly dataset: DatasetReference;
@@ -212,6 +273,7 @@ export const WORKFLOWS = {
   streamRetrain: 'streamRetrain',
   retrainWindow: 'retrainWindow',
   freezeStream: 'freezeStream',
+  runExperiment: 'runExperiment',
 } as const;
 
 /** Queries and signals that every workflow answers. */
@@ -250,4 +312,6 @@ export const progressKeys = {
   fineTune: 'fine-tune',
   compare: 'compare',
   decide: 'decide',
+  plan: 'plan',
+  note: 'note',
 } as const;

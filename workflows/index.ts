@@ -5,4 +5,5 @@ export { rebuildAndTrain } from './rebuild-and-train.ts';
 export { rebuildDataset } from './rebuild-dataset.ts';
 export { retrainWindow } from './retrain-window.ts';
 export { streamRetrain } from './stream-retrain.ts';
+export { runExperiment } from './run-experiment.ts';
 export { trainModel } from './train-model.ts';

@@ -4,7 +4,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { isMap, isPair, isScalar, type Document, type LineCounter } from 'yaml';
 import { z } from 'zod';
-import { runConfigSchema } from '../../schemas/config.ts';
 
 export interface ConfigProblem {
   /** From 1; absent where the file has no place for it. */
@@ -16,14 +15,18 @@ export interface ConfigProblem {
 
 type Path = readonly PropertyKey[];
 
-/** @param value the parsed YAML that `issues` are about */
+/**
+ * @param value the parsed YAML that `issues` are about
+ * @param schema that found them
+ */
 export function describeIssues(
   issues: readonly z.core.$ZodIssue[],
   value: unknown,
   document: Document,
   lines: LineCounter,
+  schema: z.ZodType,
 ): ConfigProblem[] {
-  const problems = issues.flatMap((issue) => describeIssue(issue, value, document, lines));
+  const problems = issues.flatMap((issue) => describeIssue(issue, value, document, lines, schema));
   // A misspelt field is one mistake, though the schema also misses the field that was meant.
   const meant = new Set(problems.map((problem) => problem.meant).filter((field) => field !== undefined));
   return problems
@@ -43,9 +46,10 @@ function describeIssue(
   value: unknown,
   document: Document,
   lines: LineCounter,
+  schema: z.ZodType,
 ): Described[] {
   if (issue.code === 'unrecognized_keys') {
-    const allowed = fieldsAt(runConfigSchema, issue.path, value);
+    const allowed = fieldsAt(schema, issue.path, value);
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
       const near = nearest(key, allowed);

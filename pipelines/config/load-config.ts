@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
 import {
   runConfigSchema,
   type DatasetConfig,
@@ -20,9 +21,13 @@ import { describeIssues, type ConfigProblem } from './config-problems.ts';
  * @throws ModalmixError `config` naming every problem with its line and field
  */
 export async function loadConfig(file: string): Promise<RunConfig> {
-  let text: string;
+  return parseConfig(await readConfigFile(file), file);
+}
+
+/** @throws ModalmixError `config` when there is none, or it cannot be read */
+export async function readConfigFile(file: string): Promise<string> {
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (error) {
     throw new ModalmixError('config', 'the config file cannot be read', {
       where: file,
@@ -30,7 +35,6 @@ export async function loadConfig(file: string): Promise<RunConfig> {
       cause: error,
     });
   }
-  return parseConfig(text, file);
 }
 
 /**
@@ -39,6 +43,19 @@ export async function loadConfig(file: string): Promise<RunConfig> {
  * @throws ModalmixError as `loadConfig`
  */
 export function parseConfig(text: string, file: string): RunConfig {
+  return resolvePaths(parseYaml(text, file, runConfigSchema), dirname(resolve(file)));
+}
+
+/**
+ * YAML checked by a schema, its defaults filled in; paths are as they are written.
+ *
+ * @throws ModalmixError `config` naming every problem with its line and field
+ */
+export function parseYaml<Schema extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: Schema,
+): z.output<Schema> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -52,11 +69,11 @@ export function parseConfig(text: string, file: string): RunConfig {
     );
   }
   const value: unknown = document.toJS() ?? {};
-  const parsed = runConfigSchema.safeParse(value);
+  const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    throw configError(file, describeIssues(parsed.error.issues, value, document, lines));
+    throw configError(file, describeIssues(parsed.error.issues, value, document, lines, schema));
   }
-  return resolvePaths(parsed.data, dirname(resolve(file)));
+  return parsed.data;
 }
 
 function configError(file: string, problems: readonly ConfigProblem[]): ModalmixError {
@@ -129,7 +146,8 @@ function pinnedHash(file: string, expected: string | undefined, field: string): 
 
 const PATH_FIELDS = ['root', 'file', 'trainList', 'testList', 'classList'] as const;
 
-function resolveDataset(dataset: DatasetConfig, folder: string): DatasetConfig {
+/** Makes a dataset's paths absolute. */
+export function resolveDataset(dataset: DatasetConfig, folder: string): DatasetConfig {
   const given: Readonly<Record<string, unknown>> = dataset;
   const resolved = PATH_FIELDS.flatMap((field) => {
     const path = given[field];

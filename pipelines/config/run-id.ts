@@ -1,11 +1,10 @@
 /** The name a run has everywhere: in the store, in Temporal and on the command line. */
 import { createHash } from 'node:crypto';
-import type { RunConfig } from '../../schemas/config.ts';
 
 const HASH_CHARACTERS = 8;
 
-/** `<name>-<hash of the resolved config>`: the same config is the same run. */
-export function runIdOf(config: RunConfig): string {
+/** `<name>-<hash of the resolved config>`: the same config is the same run, or the same experiment. */
+export function runIdOf(config: { readonly name: string }): string {
   const digest = createHash('sha256')
     .update(JSON.stringify(sorted(config)))
     .digest('hex');

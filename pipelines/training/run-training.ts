@@ -1,5 +1,7 @@
 /** Trains in a child process, so that the caller's thread stays free. */
+import { storePaths } from '../../schemas/names.ts';
 import { trainingResultSchema, type TrainingResult } from '../../schemas/training.ts';
+import { openStore } from '../store/store.ts';
 import { runTensorflowStage, type TensorflowStageOptions } from './tensorflow-child.ts';
 
 /**
@@ -8,6 +10,10 @@ import { runTensorflowStage, type TensorflowStageOptions } from './tensorflow-ch
  * @throws ModalmixError whatever `trainModel` throws; `transient` when the child died
  */
 export async function runTraining(options: TensorflowStageOptions): Promise<TrainingResult> {
+  // Reading a file is quicker than starting a process that finds it.
+  const path = storePaths.trainingResult(options.spec.trainingId);
+  const finished = await openStore(options.storeUri).find(path);
+  if (finished !== undefined) return trainingResultSchema.parse(JSON.parse(finished.toString('utf8')));
   const output = await runTensorflowStage(new URL('./trainer-child.ts', import.meta.url), options);
   return trainingResultSchema.parse(output);
 }

@@ -10,7 +10,7 @@ import { MESSAGES, WORKFLOWS } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
 import { startTestServer } from '../support/temporal.ts';
 import { encodeHistory } from './recorded-history.ts';
-import { TRAINING, dataset, resumableTraining, retraining } from './scripts.ts';
+import { TRAINING, dataset, experimenting, resumableTraining, retraining } from './scripts.ts';
 
 const FOLDER = new URL('./histories/', import.meta.url);
 const RUN = { storeUri: 'file:/nowhere', runId: 'recorded' };
@@ -57,6 +57,19 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
     script: resumableTraining(150).script,
     input: { methods: ['joint', 'b-mm'], seeds: [0, 1] },
     during: pauseAndResume,
+  },
+  experiment: {
+    type: WORKFLOWS.runExperiment,
+    script: experimenting({
+      ...{ methods: ['joint', 'b-mm'], seeds: [0, 1, 2], datasets: 2, trainMs: 2_000 },
+      ...{ fails: ['joint-1'], unbuilt: ['group-1'] },
+    }).script,
+    during: pauseAndResume,
+  },
+  'experiment-continued': {
+    type: WORKFLOWS.runExperiment,
+    script: experimenting({ methods: ['joint', 'mm', 'b-mm'], seeds: [0, 1, 2, 3, 4, 5] }).script,
+    input: { historyEvents: 150 },
   },
   retrain: {
     type: WORKFLOWS.streamRetrain,

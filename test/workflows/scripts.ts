@@ -1,6 +1,7 @@
 /** Activities that a test scripts: the work they stand for, without media or TensorFlow. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runStage } from '../../activities/run-stage.ts';
+import type { MethodName } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { progressKeys } from '../../schemas/workflows.ts';
 import type { ScriptedActivities } from '../support/scripted-worker.ts';
@@ -137,4 +138,68 @@ export function retraining(options: RetrainingScript) {
     },
   } satisfies Partial<ScriptedActivities>;
   return { script, seen, learned, gate: { open } };
+}
+
+export interface ExperimentScript {
+  /** Cells in every dataset: methods × seeds. */
+  readonly methods: readonly MethodName[];
+  readonly seeds: readonly number[];
+  readonly datasets?: number;
+  /** Trainings that fail, by `<method>-<seed>`. */
+  readonly fails?: readonly string[];
+  /** Datasets that cannot be built, by their run. */
+  readonly unbuilt?: readonly string[];
+  readonly trainMs?: number;
+}
+
+/** An experiment of one run a dataset; what is done is told by `done`, what is noted by `noted`. */
+export function experimenting(options: ExperimentScript) {
+  const done: string[] = [];
+  const noted: string[] = [];
+  const flight = { now: 0, most: 0 };
+  const runs = Array.from({ length: options.datasets ?? 1 }, (_, index) => `group-${String(index)}`);
+  const main = dataset(1, async () => undefined);
+  const script = {
+    ...main,
+    planExperiment: async () => ({
+      seeds: options.seeds,
+      datasets: runs.map((runId) => ({ name: `data of ${runId}`, runId })),
+      groups: runs.map((runId, index) => ({ runId, dataset: index, label: runId, methods: options.methods })),
+    }),
+    planDataset: async (input) =>
+      await runStage(progressKeys.index, async () => {
+        if (options.unbuilt?.includes(input.runId) === true) {
+          throw new ModalmixError('input', 'there are no clips');
+        }
+        return await main.planDataset();
+      }),
+    train: async ({ runId, method, seed }) =>
+      await runStage(progressKeys.train, async ({ signal }) => {
+        flight.most = Math.max(flight.most, ++flight.now);
+        try {
+          await sleep(options.trainMs ?? 5, undefined, { signal });
+        } catch {
+          throw new ModalmixError('cancelled', 'stopped after a checkpoint');
+        } finally {
+          flight.now -= 1;
+        }
+        const name = `${method}-${String(seed)}`;
+        if (options.fails?.includes(name) === true) throw new ModalmixError('config', 'the loss became NaN');
+        done.push(`${runId} ${name}`);
+        return { trainingId: name, steps: 1, epochs: 1, weightsSha256: 'ab' };
+      }),
+    evaluate: async ({ method, seed }) => ({
+      trainingId: `${method}-${String(seed)}`,
+      accuracy: 0.9,
+      samples: 12,
+    }),
+    noteFailure: async ({ cellRunId, method, seed, reason }) => {
+      noted.push([cellRunId, method, seed, reason].filter((part) => part !== undefined).join(' '));
+    },
+    writeExperiment: async ({ datasets }) => ({
+      report: `report of ${String(datasets.filter((one) => one !== null).length)} datasets`,
+      summary: 'summary.json',
+    }),
+  } satisfies Partial<ScriptedActivities>;
+  return { script, done, noted, flight };
 }

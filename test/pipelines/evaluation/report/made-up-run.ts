@@ -49,7 +49,7 @@ export async function makeUpRun(store: Store, options: MadeUpOptions): Promise<M
   return { config, manifest, trainings };
 }
 
-function manifestOf(
+export function manifestOf(
   config: RunConfig,
   classNames: readonly string[],
   testClips: number,
@@ -114,13 +114,14 @@ function manifestOf(
   });
 }
 
-async function makeUpTraining(
+/** @returns true and predicted classes of the test clips */
+export async function makeUpTraining(
   store: Store,
   spec: TrainingSpec,
   classNames: readonly string[],
   testClips: number,
   clipName: (n: number) => string,
-): Promise<void> {
+): Promise<{ labels: number[]; predicted: number[] }> {
   const { trainingId, modalities, method, seed } = spec;
   const random = randomGenerator(seed, `made-up/${method}`);
   const skill = 0.7 + 0.15 * random.uniform();
@@ -215,6 +216,7 @@ async function makeUpTraining(
     umap: storePaths.umap(trainingId),
   });
   await store.put(storePaths.evaluation(trainingId), JSON.stringify(evaluation));
+  return { labels, predicted };
 }
 
 function layouts(

@@ -1,0 +1,51 @@
+/** `modalmix experiment`: a matrix of trainings, from clips to one table and one page. */
+import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
+import { loadExperiment } from '../../pipelines/config/load-experiment.ts';
+import { runIdOf } from '../../pipelines/config/run-id.ts';
+import { groupsOf } from '../../pipelines/experiments/matrix.ts';
+import { openStore } from '../../pipelines/store/store.ts';
+import { experimentSummarySchema, type ExperimentConfig } from '../../schemas/experiment.ts';
+import { storePaths } from '../../schemas/names.ts';
+import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
+import { experimentTable } from '../experiment-table.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
+import type { Screen } from '../screens/screen.ts';
+import { connect } from '../session.ts';
+import { shellWord } from '../shell-word.ts';
+
+/** @param file an experiment's YAML file (`schemas/experiment.ts`) */
+export async function experiment(file: string, flags: FollowFlags, screen: Screen): Promise<void> {
+  const config = await loadExperiment(file);
+  await checkDatasets(config);
+  const runId = runIdOf(config);
+  const store = openStore(config.base.store);
+  const groups = groupsOf(config);
+  const cells = groups.reduce((sum, { config: { training } }) => sum + training.methods.length, 0);
+  const session = await connect(screen);
+  try {
+    await store.put(storePaths.experimentConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
+    const workflowId = workflowIds.run(runId);
+    const input = runReference({ runId, config: config.base });
+    const joined = await startOrJoin(session.client, { type: WORKFLOWS.runExperiment, workflowId, input });
+    const size = `${String(cells * config.seeds.length)} trainings`;
+    screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}: ${size}`);
+    screen.event(joined ? 'joined' : 'started', { runId, store: config.base.store });
+    const again = `modalmix experiment ${shellWord(file)}`;
+    const outputs = await followToEnd(session, runId, [workflowId], screen, flags, again);
+    if (outputs === undefined) return;
+    const bytes = await store.get(storePaths.experimentSummary(runId));
+    const summary = experimentSummarySchema.parse(JSON.parse(bytes.toString('utf8')));
+    const report = await store.localFile(storePaths.experimentReport(runId));
+    screen.say(`\n${experimentTable(summary)}\n\nReport: ${report}`);
+    screen.event('finished', { runId, report, summary });
+  } finally {
+    await session.close();
+  }
+}
+
+/** What the index stages would stumble over is found before anything is started. */
+async function checkDatasets({ base, datasets }: ExperimentConfig): Promise<void> {
+  for (const dataset of datasets?.map((one) => one.dataset) ?? [base.dataset]) {
+    if (dataset.format !== 'digits') await indexDataset(dataset);
+  }
+}

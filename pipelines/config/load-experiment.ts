@@ -1,0 +1,46 @@
+/** Reads an experiment's YAML file; messages name the line, the field and the fix, as those of a run's config. */
+import { dirname, resolve } from 'node:path';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { experimentConfigSchema, type ExperimentConfig } from '../../schemas/experiment.ts';
+import { groupsOf } from '../experiments/matrix.ts';
+import { parseYaml, readConfigFile, resolveDataset, resolvePaths } from './load-config.ts';
+
+/**
+ * @returns the config with every default filled in and every path absolute
+ * @throws ModalmixError `config` naming every problem with its line and field, or a method that fits nowhere
+ */
+export async function loadExperiment(file: string): Promise<ExperimentConfig> {
+  return parseExperiment(await readConfigFile(file), file);
+}
+
+/** @throws ModalmixError as `loadExperiment` */
+export function parseExperiment(text: string, file: string): ExperimentConfig {
+  const given = parseYaml(text, file, experimentConfigSchema);
+  const folder = dirname(resolve(file));
+  const config: ExperimentConfig = {
+    ...given,
+    base: resolvePaths(given.base, folder),
+    ...(given.datasets === undefined
+      ? {}
+      : {
+          datasets: given.datasets.map(({ name, dataset }) => ({
+            name,
+            dataset: resolveDataset(dataset, folder),
+          })),
+        }),
+  };
+  const groups = groupsOf(config);
+  for (const method of config.methods) {
+    const reasons = groups.map(({ unfit }) => unfit.find((one) => one.method === method)?.reason);
+    if (reasons.some((reason) => reason === undefined)) continue;
+    throw new ModalmixError(
+      'config',
+      `methods: ${method} can be trained nowhere in this matrix; ${reasons[0] ?? ''}`,
+      {
+        where: file,
+        fix: 'Leave it out, or add what it needs.',
+      },
+    );
+  }
+  return config;
+}

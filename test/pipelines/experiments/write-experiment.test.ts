@@ -1,0 +1,186 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeExperiment } from '../../../pipelines/experiments/write-experiment.ts';
+import { openStore, type Store } from '../../../pipelines/store/store.ts';
+import type { ExperimentSummary } from '../../../schemas/experiment.ts';
+import { METHODS } from '../../../schemas/methods.ts';
+import { storePaths } from '../../../schemas/names.ts';
+import { provenanceSchema } from '../../../schemas/summary.ts';
+import { testPython } from '../../reference/python.ts';
+import {
+  drawnMarks,
+  launchBrowser,
+  openPage,
+  overflowPx,
+  smallestTextPx,
+} from '../evaluation/report/browser.ts';
+import { EXPERIMENT, makeUpExperiment } from './made-up-experiment.ts';
+
+const provenance = provenanceSchema.parse({
+  codeVersion: '0.1.0 (commit 0123456789ab)',
+  engine: 'TensorFlow 2.21.0 on the cpu, 2 threads',
+  machine: 'a machine, 2 cores',
+  command: 'modalmix experiment emotions.yaml',
+});
+const LAST = METHODS.at(-1)!;
+const CONDITIONS = 3;
+
+let folder: string;
+let browser: Browser;
+let store: Store;
+let summary: ExperimentSummary;
+const fileOf = (path: string) => join(folder, 'store', path);
+const page = () => pathToFileURL(fileOf(storePaths.experimentReport(EXPERIMENT)));
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'modalmix-experiment-'));
+  browser = await launchBrowser();
+  store = openStore(`file:${join(folder, 'store')}`);
+  const { dataset } = await makeUpExperiment(store);
+  summary = await writeExperiment({ store, experimentId: EXPERIMENT, datasets: [dataset], provenance });
+});
+afterAll(async () => {
+  await browser.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("an experiment's summary", () => {
+  it('counts every cell of the matrix, and says what is not done and why', () => {
+    const all = 2 * METHODS.length * CONDITIONS;
+    expect(summary.cells).toEqual({ done: all - 5, failed: 1, 'not applicable': 0, missing: 4 });
+    expect(summary.notDone).toHaveLength(5);
+    expect(summary.notDone.find(({ state }) => state === 'failed')).toMatchObject({
+      ...{ method: LAST, seed: 1, condition: 'as it is', reason: 'the loss became NaN at step 7' },
+    });
+  });
+
+  it('has means over the seeds that are done, and compares under the first condition alone', () => {
+    expect(summary.rows).toHaveLength(METHODS.length * CONDITIONS - 2);
+    expect(summary.rows[0]).toMatchObject({
+      method: METHODS[0],
+      seeds: [0, 1],
+      seconds: { mean: 36, std: 0 },
+    });
+    const pairs = (METHODS.length * (METHODS.length - 1)) / 2;
+    expect(summary.pairs).toHaveLength(pairs);
+    const both = summary.pairs.find(({ second }) => second === LAST);
+    expect([both?.clips.count, both?.trainings.count]).toEqual([120, 1]);
+    expect(summary.ranking?.blocks).toBe(2);
+    expect(summary.ranking?.ranks.map(({ method }) => method).sort()).toEqual(METHODS.slice(0, -1).sort());
+    for (const { clips } of summary.pairs) expect(clips.holm).toBeGreaterThanOrEqual(clips.p);
+  });
+});
+
+describe("an experiment's result", () => {
+  it('is the same table as Arrow and as CSV, to other programs too', () => {
+    const script = [
+      'import sys, csv, pyarrow as pa',
+      't = pa.ipc.open_file(sys.argv[1]).read_all()',
+      'rows = list(csv.DictReader(open(sys.argv[2], newline="", encoding="utf8")))',
+      'assert t.num_rows == len(rows), (t.num_rows, len(rows))',
+      'for a, b in zip(t.to_pylist(), rows):',
+      '    assert {k: "" if v is None else str(v) for k, v in a.items() if k != "value"} == {k: v for k, v in b.items() if k != "value"}, (a, b)',
+      '    assert (a["value"] is None) == (b["value"] == "") and (a["value"] is None or abs(a["value"] - float(b["value"])) < 1e-12)',
+      'print(t.num_rows, sum(r["metric"] == "accuracy" and r["head"] == "fused" and r["test"] == "intact" for r in rows))',
+    ].join('\n');
+    const paths = [storePaths.experimentArrow(EXPERIMENT), storePaths.experimentCsv(EXPERIMENT)].map(fileOf);
+    const [count, accuracies] = execFileSync(testPython(), ['-c', script, ...paths], { encoding: 'utf8' })
+      .trim()
+      .split(' ');
+    // A done cell: 4 scores of the fused model, of 2 branches and of 2 × (2 noises + dropped), and 3 costs.
+    expect(Number(count)).toBe(summary.cells.done * (4 * 9 + 3) + 5);
+    expect(Number(accuracies)).toBe(summary.cells.done);
+  });
+
+  it('is written again with the same bytes', async () => {
+    const paths = [storePaths.experimentReport(EXPERIMENT), storePaths.experimentArrow(EXPERIMENT)];
+    const before = await Promise.all(paths.map(async (path) => await store.get(path)));
+    const dataset = { name: 'made-up', version: 'c0ffee0123456789' };
+    await writeExperiment({ store, experimentId: EXPERIMENT, datasets: [dataset], provenance });
+    expect(await Promise.all(paths.map(async (path) => await store.get(path)))).toEqual(before);
+  });
+});
+
+describe("an experiment's page", () => {
+  it.each([
+    { width: 1280, height: 900 },
+    { width: 390, height: 844, dark: true },
+  ])('draws every chart, legibly and within $width pixels, and asks for nothing', async (size) => {
+    const { page: opened, complaints, requests } = await openPage(browser, page(), size);
+    const marks = await drawnMarks(opened);
+    expect(Object.keys(marks)).toEqual(['ranking', 'cost/seconds', 'cost/memory']);
+    for (const [chart, count] of Object.entries(marks))
+      expect(count, chart).toBeGreaterThan(METHODS.length - 1);
+    expect(await overflowPx(opened)).toBe(0);
+    expect(await smallestTextPx(opened)).toBeGreaterThanOrEqual(11);
+    expect([complaints, requests]).toEqual([[], []]);
+    await opened.close();
+  });
+
+  it('sorts its tables by a heading, both ways', async () => {
+    const { page: opened } = await openPage(browser, page(), { width: 1280, height: 900 });
+    const table = opened.locator('#results table').first();
+    const shown = async () => (await table.locator('tbody td:nth-child(3)').allInnerTexts()).map(parseFloat);
+    const heading = table.locator('thead button', { hasText: /^Accuracy$/u });
+    await heading.press('Enter');
+    const down = await shown();
+    expect(down).toEqual(down.toSorted((a, b) => b - a));
+    expect(down).toHaveLength(METHODS.length);
+    await heading.press('Enter');
+    expect(await shown()).toEqual(down.toReversed());
+    await opened.close();
+  });
+
+  it("links each run's own report, which is there, and names the cells that are not done", async () => {
+    const { page: opened } = await openPage(browser, page(), { width: 1280, height: 900 });
+    const links = await opened.locator('#runs a').all();
+    expect(links).toHaveLength(CONDITIONS);
+    await links[0]!.click();
+    expect(await opened.locator('h1').innerText()).toBe('made-up, as it is, concat');
+    await opened.goBack();
+    expect(await opened.locator('#runs').innerText()).toContain('the loss became NaN at step 7');
+    expect(await opened.locator('#conditions').innerText()).toContain('few & <odd>');
+    await opened.close();
+  });
+
+  it('of a single method has no comparison, and says so', async () => {
+    const alone = openStore(`file:${join(folder, 'alone')}`);
+    const { dataset } = await makeUpExperiment(alone, {
+      methods: ['joint'],
+      conditions: [{ name: 'plain' }],
+    });
+    const told = await writeExperiment({
+      store: alone,
+      experimentId: EXPERIMENT,
+      datasets: [dataset],
+      provenance,
+    });
+    expect([told.pairs, told.ranking]).toEqual([[], undefined]);
+    const html = (await alone.get(storePaths.experimentReport(EXPERIMENT))).toString('utf8');
+    expect(html).toContain('There are no two methods to compare.');
+  });
+
+  it('of nothing but failures still says what there is', async () => {
+    const failed = openStore(`file:${join(folder, 'failed')}`);
+    await makeUpExperiment(failed);
+    const told = await writeExperiment({
+      store: failed,
+      experimentId: EXPERIMENT,
+      datasets: [null],
+      provenance,
+    });
+    expect(told.cells).toEqual({
+      done: 0,
+      failed: 2 * METHODS.length * CONDITIONS,
+      'not applicable': 0,
+      missing: 0,
+    });
+    const html = (await failed.get(storePaths.experimentReport(EXPERIMENT))).toString('utf8');
+    expect(html).toContain('Nothing is trained yet.');
+  });
+});
