@@ -18,7 +18,8 @@ export function windowsSection({ windows, versions, outcomes }: ModelHistory): H
     'windows',
     'Windows',
     markup`A window is what came by stream between two trainings. Duplicates, replaced rows and dead letters are
-      counted from one window’s end to the next one’s.`,
+      counted from one window’s end to the next one’s, by the sink: what an ingest worker turned away
+      before it is on the dead-letter topic.`,
   )}
     ${
       windows.length === 0
