@@ -65,6 +65,7 @@ export async function createStream(
   clips: string,
   extractor: Extractor,
   stream: object = {},
+  video: object = { fps: 2, frames: 2, shortSide: 32 },
 ): Promise<StreamFixture> {
   const configFile = join(home, `${name}.yaml`);
   const config = {
@@ -74,7 +75,7 @@ export async function createStream(
     extraction: {
       modalities: ['audio', 'rgb'],
       audio: { sampleRateHz: 8_000, nFft: 128, hop: 64, durationS: 1 },
-      video: { fps: 2, frames: 2, shortSide: 32 },
+      video,
       limits: { clipMaxMiB: 1 },
     },
     stream: {
