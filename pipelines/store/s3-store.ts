@@ -13,7 +13,7 @@ import type * as S3 from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { localCacheFromEnvironment, type LocalCache, type Version } from './local-cache.ts';
-import { asStoreError, attemptsOf, isMissing, isPassing, isReplaced, isTaken } from './s3-errors.ts';
+import { asStoreError, attemptsOf, isMissing, isPassing, isMixed, isTaken } from './s3-errors.ts';
 import type { Store } from './store.ts';
 
 const MIB = 2 ** 20;
@@ -74,18 +74,26 @@ export class S3Store implements Store {
   async find(path: string): Promise<Buffer | undefined> {
     const Key = this.#key(path);
     return await this.#asking(Key, async ({ client, sdk }) => {
-      const chunks: Buffer[] = [];
-      const found = await this.#read(
-        Key,
-        undefined,
-        async (body) => {
-          for await (const chunk of body) chunks.push(chunk as Buffer);
-        },
-        () => chunks.reduce((sum, { length }) => sum + length, 0),
-        client,
-        sdk,
-      );
-      return found ? Buffer.concat(chunks) : undefined;
+      for (let attempt = 1; ; attempt += 1) {
+        const chunks: Buffer[] = [];
+        try {
+          const found = await this.#read(
+            Key,
+            undefined,
+            async (body) => {
+              for await (const chunk of body) chunks.push(chunk as Buffer);
+            },
+            () => chunks.reduce((sum, { length }) => sum + length, 0),
+            client,
+            sdk,
+          );
+          return found ? Buffer.concat(chunks) : undefined;
+        } catch (error) {
+          // Replaced while it was read: from the start again.
+          if (!isMixed(error) || attempt >= BODY_ATTEMPTS) throw error;
+          await sleep(BODY_PAUSE_MS * attempt);
+        }
+      }
     });
   }
 
@@ -201,7 +209,7 @@ export class S3Store implements Store {
         });
       } catch (error) {
         // Replaced, or deleted, between the two requests: look again.
-        const again = error instanceof ModalmixError && isReplaced(error.cause);
+        const again = error instanceof ModalmixError && isMixed(error.cause);
         if (!again || attempt >= BODY_ATTEMPTS) throw error;
       }
     }
@@ -269,8 +277,9 @@ export class S3Store implements Store {
         return true;
       } catch (error) {
         if (!isPassing(error) || attempt >= BODY_ATTEMPTS) throw error;
-        // All of it came, and the checksum was wrong: nothing is left to read on from.
-        if (done() >= from + (answer.ContentLength ?? Infinity)) throw error;
+        // What came is not one version's, or all of it came: nothing is there to read on from. (The stream that
+        // finds a wrong checksum may keep its last bytes to itself, so their number does not tell.)
+        if (isMixed(error) || done() >= from + (answer.ContentLength ?? Infinity)) throw error;
         await sleep(BODY_PAUSE_MS * 2 ** attempt);
       }
     }
