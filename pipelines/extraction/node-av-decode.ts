@@ -276,10 +276,15 @@ class StreamDecoder {
     if (this.done) return;
     const sent = this.#context.sendPacketSync(packet);
     if (sent < 0 && sent !== AVERROR_EAGAIN) this.complaint = FFmpegError.strerror(sent);
-    while (!this.done && this.#context.receiveFrameSync(this.#decoded) >= 0) {
+    while (!this.#isDone() && this.#context.receiveFrameSync(this.#decoded) >= 0) {
       this.#filter(this.#decoded);
       this.#decoded.unref();
     }
+  }
+
+  /** A function, since each frame may be the last that is wanted. */
+  #isDone(): boolean {
+    return this.done;
   }
 
   finish(): void {

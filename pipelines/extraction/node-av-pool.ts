@@ -55,12 +55,12 @@ export async function createNodeAvExtractor(): Promise<Extractor> {
     for (let attempt = 1; ; attempt += 1) {
       const child = idle.pop() ?? (await ExtractorChild.start());
       // One that died while nobody needed it.
-      if (child.ended) {
+      if (!child.isAlive()) {
         attempt -= 1;
         continue;
       }
       const outcome = await child.extract({ clip, config }, signal);
-      if (!child.ended) idle.push(child);
+      if (child.isAlive()) idle.push(child);
       if (outcome !== 'crashed') return featuresOf(outcome);
       if (attempt === TRIES) {
         throw new ClipUnusable('crashed', `FFmpeg crashed on it, ${String(TRIES)} times`);
@@ -112,6 +112,11 @@ class ExtractorChild {
   private constructor(child: ChildProcess) {
     this.#process = child;
     child.once('exit', this.#onExit);
+  }
+
+  /** A function, since it may end at any time. */
+  isAlive(): boolean {
+    return !this.ended;
   }
 
   readonly #onExit = () => {
