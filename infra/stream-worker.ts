@@ -15,6 +15,7 @@ import { runSink, type SinkInput } from '../pipelines/streaming/sink.ts';
 import type { RunConfig } from '../schemas/config.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
 import { brokerSource } from './kafka/ensure-kafka.ts';
+import { untilSignalled } from './until-signalled.ts';
 
 export interface StreamWorkerOptions {
   readonly role: StreamRole;
@@ -63,19 +64,10 @@ export type UntilStopped = Pick<StreamWorkerOptions, 'role' | 'configFile' | 'wo
 
 /** Works until SIGTERM or SIGINT: what is under way is finished and published first. */
 export async function workUntilStopped(options: UntilStopped): Promise<void> {
-  const stop = new AbortController();
-  const onSignal = () => {
-    stop.abort();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  try {
-    const log = pino({ level: 'info', base: { role: options.role, pid: process.pid } });
-    await runStreamWorker({ ...options, signal: stop.signal, log });
-  } finally {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
-  }
+  const log = pino({ level: 'info', base: { role: options.role, pid: process.pid } });
+  await untilSignalled(async (signal) => {
+    await runStreamWorker({ ...options, signal, log });
+  });
 }
 
 /**

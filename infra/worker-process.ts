@@ -7,6 +7,7 @@ import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas
 import { TASK_QUEUES } from '../schemas/names.ts';
 import { cacheFolder } from './folders.ts';
 import { ensureTemporal } from './temporal/ensure-temporal.ts';
+import { untilSignalled } from './until-signalled.ts';
 import { DEFAULT_SLOTS, clipsAtOnce, runWorkers, type QueueName } from './worker.ts';
 
 export interface WorkerProcessOptions {
@@ -17,14 +18,8 @@ export interface WorkerProcessOptions {
 
 /** Works until SIGTERM or SIGINT; a training then leaves a checkpoint first. */
 export async function workUntilStopped(options: WorkerProcessOptions): Promise<void> {
-  const stop = new AbortController();
   let extractor: Promise<Extractor> | undefined;
-  const onSignal = () => {
-    stop.abort();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  try {
+  await untilSignalled(async (signal) => {
     const endpoint = await ensureTemporal();
     await runWorkers({
       ...options,
@@ -37,14 +32,11 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
         kafka: async () => (await (await import('./kafka/ensure-kafka.ts')).ensureKafka()).connection,
       },
       cacheFolder: cacheFolder(),
-      stop: stop.signal,
+      stop: signal,
       // Whoever started this process may wait for it.
       onReady: () => process.send?.('ready'),
     });
-  } finally {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
-  }
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dropStream, findKeptStream, keepStream, streamLogFile } from '../../infra/kept-streams.ts';
 import { ensureSupervisor, runningSupervisor } from '../../infra/supervise.ts';
+import { untilSignalled } from '../../infra/until-signalled.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
 import type { RunConfig } from '../../schemas/config.ts';
@@ -96,19 +97,4 @@ export function workText(config: RunConfig, configFile: string): string {
       ? 'start again with the next command that uses Temporal'
       : 'are kept running';
   return `${workers} ${state}; log: ${streamLogFile(runId)}\nTo end them: modalmix stream stop --config ${word}`;
-}
-
-async function untilSignalled(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
-  const onSignal = () => {
-    stop.abort();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  try {
-    await work(stop.signal);
-  } finally {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
-  }
 }

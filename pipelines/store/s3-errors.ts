@@ -19,17 +19,16 @@ export function isTaken(error: unknown): boolean {
   return nameOf(error) === 'PreconditionFailed' || statusOf(error) === 412;
 }
 
-/** The object was replaced between two requests for it. */
-export function isReplaced(error: unknown): boolean {
-  return isTaken(error) || statusOf(error) === 416;
-}
-
 /**
  * What was read is of two versions of an object, or its second part is gone. Servers that keep objects as plain files
  * may send one version's bytes with another's checksum, which the SDK notices.
  */
 export function isMixed(error: unknown): boolean {
-  return isReplaced(error) || (error instanceof Error && error.message.startsWith('Checksum mismatch'));
+  return (
+    isTaken(error) ||
+    statusOf(error) === 416 ||
+    (error instanceof Error && error.message.startsWith('Checksum mismatch'))
+  );
 }
 
 export function attemptsOf(error: unknown): number {

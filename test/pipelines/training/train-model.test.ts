@@ -5,40 +5,19 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { METHODS } from '../../../schemas/config.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
-import { epochMetricsSchema, type TrainingResult, type TrainingSpec } from '../../../schemas/training.ts';
-import { openStore, type Store } from '../../../pipelines/store/store.ts';
+import { epochMetricsSchema, type TrainingSpec } from '../../../schemas/training.ts';
+import type { Store } from '../../../pipelines/store/store.ts';
 import { evaluationBatches, loadModel } from '../../../pipelines/training/load-model.ts';
 import { runTraining } from '../../../pipelines/training/run-training.ts';
 import { backend, tf } from '../../../pipelines/training/tensorflow.ts';
 import { trainModel } from '../../../pipelines/training/train-model.ts';
-import { newFolder } from '../shards/fixtures.ts';
 import { publishTinyDataset, tinySpec, type TinyDataset } from './tiny-dataset.ts';
+import { copyOfDataset, trainSteps } from './tiny-training.ts';
 
 let dataset: TinyDataset;
 beforeAll(async () => {
   dataset = await publishTinyDataset();
 });
-
-/** A store with the same dataset and no trainings. */
-async function copyOfDataset(): Promise<Store> {
-  const copy = openStore(`file:${join(newFolder(), 'store')}`);
-  for (const path of await dataset.store.list('datasets'))
-    await copy.put(path, await dataset.store.get(path));
-  return copy;
-}
-
-/** Trains until it is done or has taken `steps` steps. */
-async function train(store: Store, spec: TrainingSpec, steps = Infinity): Promise<TrainingResult> {
-  let taken = 0;
-  return await trainModel({
-    store,
-    spec,
-    report: () => {
-      taken += 1;
-    },
-    stopRequested: () => taken >= steps,
-  });
-}
 
 async function metricsOf(store: Store, spec: TrainingSpec) {
   const lines = (await store.get(storePaths.metrics(spec.trainingId))).toString().trim().split('\n');
@@ -52,7 +31,7 @@ async function metricsOf(store: Store, spec: TrainingSpec) {
 
 describe('a training', () => {
   it.each(METHODS)('by %s ends with a model, its metrics and its result', async (method) => {
-    const store = await copyOfDataset();
+    const store = await copyOfDataset(dataset);
     const spec = tinySpec(dataset, method);
     const reports: ActivityProgress[] = [];
     const result = await trainModel({
@@ -80,8 +59,8 @@ describe('a training', () => {
   });
 
   it.each(['concat', 'sum', 'film', 'gated'])('with fusion %s learns what the clips show', async (fusion) => {
-    const store = await copyOfDataset();
-    const result = await train(
+    const store = await copyOfDataset(dataset);
+    const result = await trainSteps(
       store,
       tinySpec(dataset, 'joint', { fusion, epochs: 6, encoder: { width: 4 } }),
     );
@@ -89,17 +68,17 @@ describe('a training', () => {
   });
 
   it('that is done is returned untouched', async () => {
-    const store = await copyOfDataset();
+    const store = await copyOfDataset(dataset);
     const spec = tinySpec(dataset, 'joint', { epochs: 1 });
-    const result = await train(store, spec);
+    const result = await trainSteps(store, spec);
     const before = await store.list('runs');
-    expect(await train(store, spec)).toEqual(result);
+    expect(await trainSteps(store, spec)).toEqual(result);
     expect(await store.list('runs')).toEqual(before);
   });
 
   it('leaves no tensor behind', async () => {
-    const store = await copyOfDataset();
-    await train(store, tinySpec(dataset, 'joint', { epochs: 1 }));
+    const store = await copyOfDataset(dataset);
+    await trainSteps(store, tinySpec(dataset, 'joint', { epochs: 1 }));
     const counts: number[] = [];
     const before = tf.memory().numTensors;
     await trainModel({
@@ -116,9 +95,9 @@ describe('a training', () => {
   });
 
   it('keeps the checkpoints it was told to, and the best', async () => {
-    const store = await copyOfDataset();
+    const store = await copyOfDataset(dataset);
     const spec = tinySpec(dataset, 'joint');
-    await train(store, spec);
+    await trainSteps(store, spec);
     expect(await store.list(storePaths.checkpoints(spec.trainingId))).toEqual([
       storePaths.bestCheckpoint(spec.trainingId),
       storePaths.checkpoint(spec.trainingId, 8),
@@ -137,10 +116,10 @@ describe('a training that is stopped', () => {
     '%s after %i steps and started again ends with the weights of an undisturbed one',
     async (method, steps) => {
       const spec = tinySpec(dataset, method);
-      const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
-      const expected = await train(whole, spec);
-      await expect(train(broken, spec, steps)).rejects.toMatchObject({ kind: 'cancelled' });
-      const resumed = await train(broken, spec);
+      const [whole, broken] = [await copyOfDataset(dataset), await copyOfDataset(dataset)];
+      const expected = await trainSteps(whole, spec);
+      await expect(trainSteps(broken, spec, steps)).rejects.toMatchObject({ kind: 'cancelled' });
+      const resumed = await trainSteps(broken, spec);
       expect(resumed.model.sha256).toBe(expected.model.sha256);
       expect(resumed.best).toEqual(expected.best);
       expect(await metricsOf(broken, spec)).toEqual(await metricsOf(whole, spec));
@@ -149,16 +128,16 @@ describe('a training that is stopped', () => {
 
   it('passes over a checkpoint that is cut off and uses the one before', async () => {
     const spec = tinySpec(dataset, 'mm');
-    const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
-    const expected = await train(whole, spec);
-    await expect(train(broken, spec, 7)).rejects.toMatchObject({ kind: 'cancelled' });
+    const [whole, broken] = [await copyOfDataset(dataset), await copyOfDataset(dataset)];
+    const expected = await trainSteps(whole, spec);
+    await expect(trainSteps(broken, spec, 7)).rejects.toMatchObject({ kind: 'cancelled' });
     truncateSync(await broken.localFile(storePaths.checkpoint(spec.trainingId, 7)), 5_000);
-    expect((await train(broken, spec)).model.sha256).toBe(expected.model.sha256);
+    expect((await trainSteps(broken, spec)).model.sha256).toBe(expected.model.sha256);
   });
 
   it('in a child process stops on a signal, and goes on to the same weights', async () => {
     const spec = tinySpec(dataset, 'b-mm', { threads: 2 });
-    const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
+    const [whole, broken] = [await copyOfDataset(dataset), await copyOfDataset(dataset)];
     const expected = await runTraining({ storeUri: whole.uri, spec });
     const stop = new AbortController();
     const stopped = runTraining({
@@ -181,9 +160,9 @@ describe('a trained model that is loaded again', () => {
   it.each(['last', 'best'] as const)(
     'answers as training judged it, with its %s weights',
     async (weights) => {
-      const store = await copyOfDataset();
+      const store = await copyOfDataset(dataset);
       const spec = tinySpec(dataset, 'b-mm');
-      const result = await train(store, spec);
+      const result = await trainSteps(store, spec);
       const { manifest } = dataset;
       const model = await loadModel({ store, spec, manifest, weights });
       const before = tf.memory().numTensors;
@@ -218,12 +197,15 @@ describe('a trained model that is loaded again', () => {
 describe('what cannot be trained is refused', () => {
   it('a modality that the dataset does not have', async () => {
     const spec = { ...tinySpec(dataset, 'joint'), modalities: ['audio' as const, 'flow' as const] };
-    await expect(train(dataset.store, spec)).rejects.toMatchObject({ kind: 'input', message: /no flow/u });
+    await expect(trainSteps(dataset.store, spec)).rejects.toMatchObject({
+      kind: 'input',
+      message: /no flow/u,
+    });
   });
 
   it('a dataset that is not there', async () => {
     const spec = { ...tinySpec(dataset, 'joint'), dataset: { name: 'other', version: '1' } };
-    await expect(train(dataset.store, spec)).rejects.toMatchObject({ kind: 'input' });
+    await expect(trainSteps(dataset.store, spec)).rejects.toMatchObject({ kind: 'input' });
   });
 
   it('weights of a training that is not done', async () => {

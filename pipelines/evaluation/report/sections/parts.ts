@@ -82,10 +82,19 @@ export function selectedIf(selected: boolean): Html | undefined {
   return selected ? markup` selected` : undefined;
 }
 
-/** A table that scrolls within itself. */
-export function dataTable(caption: string, head: readonly Html[], rows: readonly Html[]): Html {
+/**
+ * A table that scrolls within itself.
+ *
+ * @param attributes more of the table's own
+ */
+export function dataTable(
+  caption: string,
+  head: readonly Html[],
+  rows: readonly Html[],
+  attributes?: Html,
+): Html {
   return markup`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
-    <table>
+    <table${attributes}>
       <caption>
         ${caption}
       </caption>

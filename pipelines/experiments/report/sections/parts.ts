@@ -1,6 +1,7 @@
 /** Pieces several sections are made of. */
 import type { Spread } from '../../../../schemas/summary.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
+import { dataTable } from '../../../evaluation/report/sections/parts.ts';
 import { formatSpread } from '../../../evaluation/report/summarise.ts';
 
 export interface SortableColumn {
@@ -14,24 +15,11 @@ export function sortableTable(
   columns: readonly SortableColumn[],
   rows: readonly Html[],
 ): Html {
-  return markup`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
-    <table data-sortable>
-      <caption>
-        ${caption}
-      </caption>
-      <thead>
-        <tr>
-          ${columns.map(
-            ({ name, kind }) =>
-              markup`<th scope="col"${kind === 'number' ? markup` class="number"` : undefined}><button type="button" class="sort">${name}</button></th>`,
-          )}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+  const head = columns.map(
+    ({ name, kind }) =>
+      markup`<th scope="col"${kind === 'number' ? markup` class="number"` : undefined}><button type="button" class="sort">${name}</button></th>`,
+  );
+  return dataTable(caption, head, rows, markup` data-sortable`);
 }
 
 /** @param sort what the column is sorted by */
@@ -57,27 +45,17 @@ export function heatTable(
   rows: readonly HeatRow[],
 ): Html {
   const best = columns.map((_, i) => Math.max(...rows.map(({ values }) => values[i] ?? -1)));
-  return markup`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
-    <table>
-      <caption>
-        ${caption}
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">${corner}</th>
-          ${columns.map((name) => markup`<th scope="col" class="number">${name}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          ({ name, values }) => markup`<tr>
-            <th scope="row">${name}</th>
-            ${columns.map((_, i) => heatCell(values[i], values[0], best[i]!))}
-          </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  const head = [
+    markup`<th scope="col">${corner}</th>`,
+    ...columns.map((name) => markup`<th scope="col" class="number">${name}</th>`),
+  ];
+  const lines = rows.map(
+    ({ name, values }) => markup`<tr>
+      <th scope="row">${name}</th>
+      ${columns.map((_, i) => heatCell(values[i], values[0], best[i]!))}
+    </tr>`,
+  );
+  return dataTable(caption, head, lines);
 }
 
 function heatCell(value: number | undefined, reference: number | undefined, best: number): Html {

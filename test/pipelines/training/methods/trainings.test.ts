@@ -1,47 +1,19 @@
 /** Short real trainings by the methods with steps, parameters or needs of their own. */
-import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { storePaths } from '../../../../schemas/names.ts';
-import {
-  epochMetricsSchema,
-  type EpochMetrics,
-  type TrainingResult,
-  type TrainingSpec,
-} from '../../../../schemas/training.ts';
-import { openStore, type Store } from '../../../../pipelines/store/store.ts';
+import { epochMetricsSchema, type EpochMetrics, type TrainingSpec } from '../../../../schemas/training.ts';
+import type { Store } from '../../../../pipelines/store/store.ts';
 import { evaluationBatches, loadModel } from '../../../../pipelines/training/load-model.ts';
 import { tf } from '../../../../pipelines/training/tensorflow.ts';
 import { trainModel } from '../../../../pipelines/training/train-model.ts';
 import { withMethod } from '../../../../pipelines/training/training-spec.ts';
-import { newFolder } from '../../shards/fixtures.ts';
 import { publishTinyDataset, tinySpec, type TinyDataset } from '../tiny-dataset.ts';
+import { copyOfDataset, trainSteps } from '../tiny-training.ts';
 
 let dataset: TinyDataset;
 beforeAll(async () => {
   dataset = await publishTinyDataset();
 });
-
-/** A store with the same dataset and no trainings. */
-async function copyOfDataset(): Promise<Store> {
-  const copy = openStore(`file:${join(newFolder(), 'store')}`);
-  for (const path of await dataset.store.list('datasets')) {
-    await copy.put(path, await dataset.store.get(path));
-  }
-  return copy;
-}
-
-/** Trains until it is done or has taken `steps` steps, those of trainings that it needs among them. */
-async function train(store: Store, spec: TrainingSpec, steps = Infinity): Promise<TrainingResult> {
-  let taken = 0;
-  return await trainModel({
-    store,
-    spec,
-    report: () => {
-      taken += 1;
-    },
-    stopRequested: () => taken >= steps,
-  });
-}
 
 async function metricsOf(store: Store, spec: TrainingSpec): Promise<EpochMetrics[]> {
   const lines = (await store.get(storePaths.metrics(spec.trainingId))).toString().trim().split('\n');
@@ -72,7 +44,7 @@ const STAGES = { reconBoost: { boostEpochs: 1, rectifyEpochs: 1 } };
 
 describe.each(CASES)('$method', ({ method, needed, heads }) => {
   it('learns what the clips show, leaves no tensor behind, and its model answers as training judged it', async () => {
-    const store = await copyOfDataset();
+    const store = await copyOfDataset(dataset);
     const spec = tinySpec(dataset, method, { epochs: epochsOf(method), encoder: { width: 4 }, ...STAGES });
     const counts: number[] = [];
     await trainModel({
@@ -104,11 +76,11 @@ describe.each(CASES)('$method', ({ method, needed, heads }) => {
 
   it('stopped within an epoch ends with the weights of an undisturbed one', async () => {
     const spec = tinySpec(dataset, method, STAGES);
-    const [whole, broken] = [await copyOfDataset(), await copyOfDataset()];
-    const expected = await train(whole, spec);
+    const [whole, broken] = [await copyOfDataset(dataset), await copyOfDataset(dataset)];
+    const expected = await trainSteps(whole, spec);
     // At 5 steps an epoch, those of the trainings that it needs among them.
-    await expect(train(broken, spec, needed * 10 + 7)).rejects.toMatchObject({ kind: 'cancelled' });
-    const resumed = await train(broken, spec);
+    await expect(trainSteps(broken, spec, needed * 10 + 7)).rejects.toMatchObject({ kind: 'cancelled' });
+    const resumed = await trainSteps(broken, spec);
     expect(resumed.model.sha256).toBe(expected.model.sha256);
     expect(withoutTimes(await metricsOf(broken, spec))).toEqual(withoutTimes(await metricsOf(whole, spec)));
   });
@@ -116,9 +88,9 @@ describe.each(CASES)('$method', ({ method, needed, heads }) => {
 
 describe('a training that needs others', () => {
   it('uses those that are there again, and goes on with one that was stopped', async () => {
-    const store = await copyOfDataset();
+    const store = await copyOfDataset(dataset);
     const spec = tinySpec(dataset, 'umt');
-    const teacher = await train(store, tinySpec(dataset, 'unimodal'));
+    const teacher = await trainSteps(store, tinySpec(dataset, 'unimodal'));
     let reports = 0;
     const count = () => {
       reports += 1;
@@ -127,16 +99,19 @@ describe('a training that needs others', () => {
     expect(reports).toBe(10);
     expect(withMethod(spec, 'unimodal').trainingId).toBe(teacher.trainingId);
 
-    const other = await copyOfDataset();
-    await expect(train(other, spec, 4)).rejects.toMatchObject({ kind: 'cancelled' });
+    const other = await copyOfDataset(dataset);
+    await expect(trainSteps(other, spec, 4)).rejects.toMatchObject({ kind: 'cancelled' });
     expect(await other.find(storePaths.runConfig(spec.trainingId))).toBeUndefined();
-    expect((await train(other, spec)).model.sha256).toBe((await train(store, spec)).model.sha256);
+    expect((await trainSteps(other, spec)).model.sha256).toBe((await trainSteps(store, spec)).model.sha256);
   });
 
   it('cannot be a fine-tuning', async () => {
     const spec = tinySpec(dataset, 'umt');
     const from = { trainingId: spec.trainingId, sha256: 'x' };
-    const training = train(await copyOfDataset(), { ...spec, fineTune: { from, replayShare: 0.5 } });
+    const training = trainSteps(await copyOfDataset(dataset), {
+      ...spec,
+      fineTune: { from, replayShare: 0.5 },
+    });
     await expect(training).rejects.toMatchObject({ kind: 'config' });
   });
 });
