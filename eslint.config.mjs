@@ -12,8 +12,16 @@ import tseslint from 'typescript-eslint';
 const FOUNDATIONS = ['config', 'store', 'random', 'process'];
 /** In the order in which the data flows: a stage may use the ones before it. */
 const STAGES = [
-  ...['datasets', 'extraction', 'shards', 'training', 'evaluation', 'streaming', 'models'],
-  ...['prediction', 'export'],
+  'datasets',
+  'extraction',
+  'shards',
+  'training',
+  'evaluation',
+  'streaming',
+  'models',
+  'experiments',
+  'prediction',
+  'export',
 ];
 const PIPELINES = [...FOUNDATIONS, ...STAGES];
 
