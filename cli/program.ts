@@ -259,12 +259,18 @@ export async function main(argv: readonly string[]): Promise<number> {
 function choosingModel(command: Command): Command {
   return ofRun(
     command
-    .addOption(new Option('-r, --run <id>', 'a run, or one training (default: the run that ended last)'))
-    .addOption(
-      new Option('-m, --model <name>', "a registered model's current version, or name@version").conflicts(
-        'run',
+      .addOption(new Option('-r, --run <id>', 'a run, or one training (default: the run that ended last)'))
+      .addOption(
+        new Option('-m, --model <name>', "a registered model's current version, or name@version").conflicts(
+          'run',
+        ),
       ),
-    )
+  );
+}
+
+/** Adds the options for which of a run's trainings is meant, and where it is. */
+function ofRun(command: Command): Command {
+  return command
     .option('--method <name>', "of the run's methods (default: its first)")
     .option('--seed <number>', "of the run's seeds (default: its first)")
     .addOption(new Option('-s, --store <uri>', 'the store (default: file:.modalmix/store)'))
