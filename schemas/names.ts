@@ -22,6 +22,8 @@ export const storePaths = {
   /** Content hashes by path, size and time, so that an unchanged file is not read again. */
   sourceHashes: (name: string) => `datasets/${name}/source-hashes.json`,
   quarantine: (name: string, version: string) => `quarantine/${name}/${version}.jsonl`,
+  /** A folder a run, and one a training. */
+  runs: 'runs',
   run: (runId: string) => `runs/${runId}`,
   runConfig: (runId: string) => `runs/${runId}/config.json`,
   /** The dataset version that this run's last rebuild published. */
