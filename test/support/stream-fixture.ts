@@ -66,12 +66,11 @@ export async function createStream(
   extractor: Extractor,
   stream: object = {},
   video: object = { fps: 2, frames: 2, shortSide: 32 },
-  storeUri = `file:${join(home, 'store')}`,
 ): Promise<StreamFixture> {
   const configFile = join(home, `${name}.yaml`);
   const config = {
     name,
-    store: storeUri,
+    store: `file:${join(home, 'store')}`,
     dataset: { format: 'folder', root: clips, classes: ['high', 'low'], testShare: 0.2 },
     extraction: {
       modalities: ['audio', 'rgb'],
