@@ -67,7 +67,7 @@ export interface SimulatedRebuild {
 }
 
 export async function simulateRebuild(options: SimulatedRebuildOptions): Promise<SimulatedRebuild> {
-  const { clips, scratch, address, historyEvents, shardsPerPage, shardsInFlight } = options;
+  const { clips, address, historyEvents, shardsPerPage, shardsInFlight } = options;
   const config = await writeDataset(options);
   const run = prepared(config);
   await storeRunConfig(run);

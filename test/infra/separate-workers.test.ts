@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../pipelines/store/store.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { workflowIds } from '../../schemas/workflows.ts';
+import { freePorts } from '../../infra/ports.ts';
 import { runningSupervisor } from '../../infra/supervise.ts';
 import { runFiles, until } from '../support/observe.ts';
 import { createProject, tinyConfig, type Project, type RunningCommand } from '../support/project.ts';
@@ -138,7 +139,23 @@ describe('workers of one queue each, on a server and a bucket of somebody else',
     expect(after.filter(({ worker }) => worker === first.pid).length).toBeGreaterThan(0);
     expect(await runFiles(openStore('s3://lab/separate'), /\/result\.json$/u)).toEqual([]);
 
-    const { command: trainer } = await startWorker('trainer', '--queues', 'training', '--slots', 'training=1');
+    const metrics = `127.0.0.1:${String((await freePorts(1))[0])}`;
+    const { command: trainer } = await startWorker(
+      ...['trainer', '--queues', 'training', '--slots', 'training=1', '--metrics', metrics],
+    );
+    let shown = '';
+    await until(
+      'the trainer to show a slot in use',
+      async () => {
+        shown = await (await fetch(`http://${metrics}/metrics`)).text();
+        return /^temporal_worker_task_slots_used\{.*task_queue="modalmix-training".*worker_type="ActivityWorker".*\} 1$/mu.test(
+          shown,
+        );
+      },
+      running,
+    );
+    // By this deploy/kubernetes/autoscale counts who is at work.
+    expect(shown).toContain('temporal_worker_task_slots_used{');
     const { exitCode, stderr, stdout } = await running;
     expect(stderr).toBe('');
     expect(exitCode).toBe(0);
