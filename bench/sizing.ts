@@ -30,7 +30,6 @@ const ROWS: readonly (readonly [string, (found: Estimate, target: Target) => str
   ['write requests to the store', ({ writeRequests }) => number(writeRequests)],
   ['read requests to the store', ({ readRequests }) => number(readRequests)],
   ['planning, hours', ({ planHours }) => number(planHours, 1)],
-  ['memory of the planning worker, GB', ({ plannerGB }) => number(plannerGB, 1)],
   ['extraction, hours', ({ buildHours }) => number(buildHours, 1)],
   ['of what one workflow can do', ({ workflowLoad }) => `${number(100 * workflowLoad, 1)} %`],
 ];

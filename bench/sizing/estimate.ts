@@ -27,7 +27,6 @@ export interface Estimate {
   readonly buildHours: number;
   /** Shards a second that the workflow has to get through, as a share of what it can. */
   readonly workflowLoad: number;
-  readonly plannerGB: number;
 }
 
 const MIB = 2 ** 20;
@@ -43,7 +42,6 @@ const ENTRY_WRITES = 1;
 const PLAN_READS = 1;
 const PUBLISH_READS = 2;
 
-const GB = 1e9;
 const MB = 1e6;
 const TB = 1e12;
 const HOUR_S = 3_600;
@@ -76,6 +74,5 @@ export function estimate(rates: Rates, target: Target): Estimate {
     planHours: planS / HOUR_S,
     buildHours: Math.max(extractionS, workflowS) / HOUR_S,
     workflowLoad: workflowS / Math.max(extractionS, workflowS),
-    plannerGB: (clips * rates.plannerBytesPerClip) / GB,
   };
 }

@@ -41,7 +41,7 @@ try {
   const orchestration = await simulateRebuild({
     ...{ clips: SIMULATED_CLIPS, clipsPerShard: 64, scratch: simulated, address },
   });
-  const { executions, shards, buildS, planS, memory } = orchestration;
+  const { executions, shards, buildS, planS } = orchestration;
   const total = (of: 'events' | 'bytes') => executions.reduce((sum, one) => sum + one[of], 0);
   const rates: Rates = ratesSchema.parse({
     machine: cpus()[0]?.model ?? 'unknown',
@@ -53,7 +53,6 @@ try {
     extractedClipsPerS,
     hashedMBPerS: await hashRate(join(scratch, 'hashed')),
     plannedClipsPerS: SIMULATED_CLIPS / planS,
-    plannerBytesPerClip: ((memory.media.mostMiB - memory.media.earlyMiB) * MIB) / SIMULATED_CLIPS,
     eventsPerShard: total('events') / shards,
     historyBytesPerShard: total('bytes') / shards,
     eventsPerExecution: Math.max(...executions.map(({ events }) => events)),

@@ -19,8 +19,6 @@ export const ratesSchema = z.strictObject({
   /** Bytes of sources hashed while planning, and clips planned when hashing costs nothing. */
   hashedMBPerS: positive,
   plannedClipsPerS: positive,
-  /** Most memory of the worker that plans, less what it has anyway. */
-  plannerBytesPerClip: positive,
   /** Of the workflow's histories, and the longest execution of the measured chain. */
   eventsPerShard: positive,
   historyBytesPerShard: positive,

@@ -8,7 +8,7 @@ const RATES: Rates = {
   ...{ machine: 'made up', cores: 2, date: '2026-01-01', clips: 'made up' },
   ...{ featureBytesPerClip: 1_000_000, sourceBytesPerClip: 500_000 },
   extractedClipsPerS: { ffmpeg: 20 },
-  ...{ hashedMBPerS: 1_000, plannedClipsPerS: 10_000, plannerBytesPerClip: 2_000 },
+  ...{ hashedMBPerS: 1_000, plannedClipsPerS: 10_000 },
   ...{ eventsPerShard: 5, historyBytesPerShard: 1_000, eventsPerExecution: 4_000, shardsPerS: 20 },
 };
 const MILLION = { clips: 1e6, workers: 5, coresPerWorker: 10, engine: 'ffmpeg' };
@@ -24,7 +24,6 @@ describe('the size of a dataset', () => {
     // 10 clips a second and core, 50 cores.
     expect(found.buildHours).toBeCloseTo(2_000 / 3_600, 5);
     expect(found.planHours).toBeCloseTo(500 / 3_600, 5);
-    expect(found.plannerGB).toBeCloseTo(2);
     expect(found.workflowLoad).toBeCloseTo(10_417 / 20 / 2_000, 5);
   });
 
