@@ -15,11 +15,11 @@ const MILLION = { clips: 1e6, workers: 5, coresPerWorker: 10, engine: 'ffmpeg' }
 
 describe('the size of a dataset', () => {
   it('follows from the rates', () => {
-    // 96 MiB filled to 0.96 are 96.6 rows of 1 MB, in 7 requests of parts and an entry.
+    // 96 MiB filled to 0.96 are 96.6 rows of 1 MB, in 6 parts, with a request before and one after them.
     const found = estimate(RATES, MILLION);
     expect(found).toMatchObject({ clipsPerShard: 96, shards: 10_417, featureTB: 1, sourceTB: 0.5 });
     expect(found.executions).toBe(14);
-    expect(found.writeRequests).toBe(10_417 * (7 + 2 + 1));
+    expect(found.writeRequests).toBe(10_417 * (6 + 2 + 1));
     expect(found.readRequests).toBe(10_417 * 7);
     // 10 clips a second and core, 50 cores.
     expect(found.buildHours).toBeCloseTo(2_000 / 3_600, 5);
