@@ -132,8 +132,9 @@ void winograd_input(const Settings&, Call& call) {
 void winograd_output(const Settings& s, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 3 && d[2] % LANES == 0, EIGHTS)) return;
-  const Tiling t(s.images, s.height, s.width, d[2]);
-  if (!call.require(d[0] == POSITIONS && d[1] == t.tiles, "the tiles are not those of the picture")) return;
+  Tiling t(s.images, s.height, s.width, d[2]);
+  t.tiles = d[1];
+  if (!call.require(d[0] == POSITIONS && t.tiles >= t.used(), "the tiles are not those of the picture")) return;
   float* y = call.output(0, {t.images, t.height, t.width, t.channels});
   if (call.ok()) transform_output(t, call.numbers(0), y);
 }
@@ -226,6 +227,21 @@ void pool_gradient(const Settings&, Call& call) {
   if (call.ok()) max_pool_gradient({d[0], d[1], d[2], d[3]}, call.numbers(0), call.numbers(1), call.numbers(2), dx);
 }
 
+void half(const Settings&, Call& call) {
+  const Dims d = call.shape(0);
+  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
+  const PoolShape shape{d[0], d[1], d[2], d[3]};
+  float* y = call.output(0, {d[0], shape.rows(), shape.columns(), d[3]});
+  if (call.ok()) halve(shape, call.numbers(0), y);
+}
+
+void half_gradient(const Settings&, Call& call) {
+  const Dims d = call.shape(1);
+  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
+  float* dx = call.output(0, d);
+  if (call.ok()) halve_gradient({d[0], d[1], d[2], d[3]}, call.numbers(0), call.numbers(1), dx);
+}
+
 int64_t size_of(const Dims& dims) {
   int64_t size = 1;
   for (int64_t dim : dims) size *= dim;
@@ -309,6 +325,8 @@ std::string register_all() {
       {"ModalmixMaxPool", {"x: float"}, {"y: float"}, 0, create<0>, compute<pool>},
       {"ModalmixMaxPoolGradient", {"x: float", "y: float", "dy: float"}, {"dx: float"}, 0, create<0>,
        compute<pool_gradient>},
+      {"ModalmixHalf", {"x: float"}, {"y: float"}, 0, create<0>, compute<half>},
+      {"ModalmixHalfGradient", {"dy: float", "added: float"}, {"dx: float"}, 0, create<0>, compute<half_gradient>},
       {"ModalmixMomentum", {"weight: float", "velocity: float", "gradient: float", "settings: float"},
        {"new_weight: float", "new_velocity: float"}, 0, create<0>, compute<momentum>},
       {"ModalmixAdam", {"weight: float", "first: float", "second: float", "gradient: float", "settings: float"},

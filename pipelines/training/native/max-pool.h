@@ -1,4 +1,4 @@
-// 3×3 max pooling of stride 2 with one place on each side that never wins, over [N, H, W, C].
+// 3×3 max pooling of stride 2 with one place on each side that never wins, and every second pixel, over [N, H, W, C].
 #pragma once
 
 #include <limits>
@@ -61,6 +61,38 @@ static void max_pool_gradient(const PoolShape& s, const float* x, const float* y
             float* to = dx + s.in(image) + c + place;
             store(to, load(to) + keep(won, g));
           });
+        }
+      }
+    }
+  });
+}
+
+// Every second row and column: x [N, H, W, C] → y [N, ⌈H/2⌉, ⌈W/2⌉, C]
+static void halve(const PoolShape& s, const float* x, float* y) {
+  parallel_ranges(s.images * s.rows(), 64, [&](int64_t from, int64_t to) {
+    for (int64_t line = from; line < to; line += 1) {
+      const float* pixels = x + s.in(line / s.rows()) + 2 * (line % s.rows()) * s.width * s.channels;
+      for (int64_t column = 0; column < s.columns(); column += 1) {
+        std::memcpy(y + (line * s.columns() + column) * s.channels, pixels + 2 * column * s.channels,
+                    s.channels * sizeof(float));
+      }
+    }
+  });
+}
+
+// dy [N, ⌈H/2⌉, ⌈W/2⌉, C], added to `addend` → dx [N, H, W, C]
+static void halve_gradient(const PoolShape& s, const float* dy, const float* addend, float* dx) {
+  parallel_ranges(s.images * s.height, 64, [&](int64_t from, int64_t to) {
+    const int64_t length = s.width * s.channels;
+    for (int64_t line = from; line < to; line += 1) {
+      std::memcpy(dx + line * length, addend + line * length, length * sizeof(float));
+      const int64_t image = line / s.height, row = line % s.height;
+      if (row % 2 == 1) continue;
+      const float* g = dy + s.out(image) + row / 2 * s.columns() * s.channels;
+      for (int64_t column = 0; column < s.columns(); column += 1) {
+        float* to_pixel = dx + line * length + 2 * column * s.channels;
+        for (int64_t c = 0; c < s.channels; c += LANES) {
+          store(to_pixel + c, load(to_pixel + c) + load(g + column * s.channels + c));
         }
       }
     }
