@@ -33,10 +33,16 @@ function check(): Finding {
   const absent = (problem: string): Finding => ({ inPlace: false, problem, fix: 'npm run setup' });
   const stamp = readStateFile(stampFile, stampSchema);
   if (stamp === undefined || !existsSync(library)) return absent('they are not compiled');
-  if (stamp.input !== inputHash()) return absent('they are compiled from other sources, or for another machine');
+  if (stamp.input !== inputHash())
+    return absent('they are compiled from other sources, or for another machine');
   if (sha256(readFileSync(library)) !== stamp.librarySha256)
     return absent('the library is not the one that was compiled');
-  return { inPlace: true, version: stamp.input.slice(0, 12), origin: library, detail: processorFlags().join(' ') };
+  return {
+    inPlace: true,
+    version: stamp.input.slice(0, 12),
+    origin: library,
+    detail: processorFlags().join(' '),
+  };
 }
 
 async function perform(context: SetupContext): Promise<void> {

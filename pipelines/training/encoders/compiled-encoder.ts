@@ -4,7 +4,17 @@
  */
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from '../kernels/batch-norm.ts';
 import { differentiable } from '../kernels/differentiable.ts';
-import { FLOAT, float32, handleOf, int32, release, run, runOne, tensorOf, type Handle } from '../kernels/handles.ts';
+import {
+  FLOAT,
+  float32,
+  handleOf,
+  int32,
+  release,
+  run,
+  runOne,
+  tensorOf,
+  type Handle,
+} from '../kernels/handles.ts';
 import { convolutionGradient, convolve } from '../kernels/raw-convolution.ts';
 import { attribute, tf, type Tensor, type Tensor2D } from '../tensorflow.ts';
 import type { Encoder } from './encoder.ts';

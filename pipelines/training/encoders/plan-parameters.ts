@@ -14,7 +14,11 @@ export interface ConvolutionNormParameters {
 export type PlanParameters = ReadonlyMap<ConvolutionNormPlan, ConvolutionNormParameters>;
 
 /** Creates the plan's parameters under `<name>.`. */
-export function createPlanParameters(parameters: Parameters, name: string, plan: EncoderPlan): PlanParameters {
+export function createPlanParameters(
+  parameters: Parameters,
+  name: string,
+  plan: EncoderPlan,
+): PlanParameters {
   return new Map(
     convolutionNorms(plan).map((layer) => {
       const { size, from, to } = layer;

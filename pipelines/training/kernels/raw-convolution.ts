@@ -49,7 +49,10 @@ export function convolutionGradient(
   x: Handle,
   filter: Handle,
   shape: ConvolutionShape,
-  { addend, inputGradient = true }: { readonly addend?: Handle | undefined; readonly inputGradient?: boolean },
+  {
+    addend,
+    inputGradient = true,
+  }: { readonly addend?: Handle | undefined; readonly inputGradient?: boolean },
 ): ConvolutionGradient {
   if (isWinograd(shape) && inputGradient) return winogradGradient(dy, x, filter, addend);
   const { stride, size, pad } = shape;
@@ -117,11 +120,7 @@ function product(transposeFirst: boolean, transposeSecond: boolean): OpAttribute
 }
 
 function geometry({ shape: [images, height, width] }: Handle): OpAttribute[] {
-  return [
-    attribute.int('images', images!),
-    attribute.int('height', height!),
-    attribute.int('width', width!),
-  ];
+  return [attribute.int('images', images!), attribute.int('height', height!), attribute.int('width', width!)];
 }
 
 function plainGradient(

@@ -27,7 +27,7 @@ struct Tiling {
     columns = (width + TILE - 1) / TILE;
     tiles = images * rows * columns;
     // Planes that lie a multiple of a page apart would share the same few places of the cache.
-    if (tiles * channels * sizeof(float) % 4096 == 0) tiles += 1;
+    tiles |= 1;
   }
 
   int64_t used() const { return images * rows * columns; }
@@ -100,6 +100,36 @@ static INLINE void times_gt(const Vector* u, int64_t s, Vector* g, int64_t to) {
   g[2 * to] = sum34 * (1.0f / 6) - sum12 + u5;
 }
 
+// A line of the cache. The planes of positions lie far apart, many of them in the same places of the cache: a line is
+// written whole, or read whole, before the next plane drives it out.
+constexpr int64_t BLOCK = 2;
+
+// transform(c, out) for each eight of `channels`, and out's 36 vectors to their planes
+template <typename Transform>
+static INLINE void each_block(int64_t channels, float* to, int64_t plane, const Transform& transform) {
+  for (int64_t c = 0; c < channels; c += BLOCK * LANES) {
+    const int64_t count = std::min(BLOCK, (channels - c) / LANES);
+    Vector block[BLOCK][POSITIONS];
+    for (int64_t k = 0; k < count; k += 1) transform(c + k * LANES, block[k]);
+    for (int64_t p = 0; p < POSITIONS; p += 1) {
+      for (int64_t k = 0; k < count; k += 1) store(to + p * plane + c + k * LANES, block[k][p]);
+    }
+  }
+}
+
+// transform(c, in) for each eight of `channels`, with in's 36 vectors from their planes
+template <typename Transform>
+static INLINE void from_each_block(int64_t channels, const float* from, int64_t plane, const Transform& transform) {
+  for (int64_t c = 0; c < channels; c += BLOCK * LANES) {
+    const int64_t count = std::min(BLOCK, (channels - c) / LANES);
+    Vector block[BLOCK][POSITIONS];
+    for (int64_t p = 0; p < POSITIONS; p += 1) {
+      for (int64_t k = 0; k < count; k += 1) block[k][p] = load(from + p * plane + c + k * LANES);
+    }
+    for (int64_t k = 0; k < count; k += 1) transform(c + k * LANES, block[k]);
+  }
+}
+
 static inline void zero_unused(const Tiling& t, float* planes) {
   if (t.used() == t.tiles) return;
   for (int64_t p = 0; p < POSITIONS; p += 1) {
@@ -124,8 +154,8 @@ static void transform_input(const Tiling& t, const float* x, float* v) {
     for (int64_t column = 0; column < t.columns; column += 1) {
       const int64_t left = column * TILE - 1;
       float* to = v + ((image * t.rows + row) * t.columns + column) * t.channels;
-      for (int64_t c = 0; c < t.channels; c += LANES) {
-        Vector d[POSITIONS], h[POSITIONS];
+      each_block(t.channels, to, t.plane(), [&](int64_t c, Vector* d) {
+        Vector h[POSITIONS];
         for (int64_t i = 0; i < PATCH; i += 1) {
           const int64_t y = top + i;
           const bool inside = y >= 0 && y < t.height;
@@ -137,8 +167,7 @@ static void transform_input(const Tiling& t, const float* x, float* v) {
         }
         for (int64_t j = 0; j < PATCH; j += 1) times_bt(d + j, PATCH, h + j);
         for (int64_t i = 0; i < PATCH; i += 1) times_bt(h + i * PATCH, 1, d + i * PATCH);
-        for (int64_t p = 0; p < POSITIONS; p += 1) store(to + p * t.plane() + c, d[p]);
-      }
+      });
     }
   });
 }
@@ -151,9 +180,8 @@ static void transform_output(const Tiling& t, const float* m, float* y) {
       const int64_t width = std::min(TILE, t.width - column * TILE);
       const float* from = m + ((image * t.rows + row) * t.columns + column) * t.channels;
       float* to = y + ((image * t.height + row * TILE) * t.width + column * TILE) * t.channels;
-      for (int64_t c = 0; c < t.channels; c += LANES) {
-        Vector d[POSITIONS], h[TILE * PATCH], out[TILE * TILE];
-        for (int64_t p = 0; p < POSITIONS; p += 1) d[p] = load(from + p * t.plane() + c);
+      from_each_block(t.channels, from, t.plane(), [&](int64_t c, const Vector* d) {
+        Vector h[TILE * PATCH], out[TILE * TILE];
         for (int64_t j = 0; j < PATCH; j += 1) times_at(d + j, PATCH, h + j, PATCH);
         for (int64_t i = 0; i < TILE; i += 1) times_at(h + i * PATCH, 1, out + i * TILE, 1);
         for (int64_t i = 0; i < height; i += 1) {
@@ -161,7 +189,7 @@ static void transform_output(const Tiling& t, const float* m, float* y) {
             store(to + (i * t.width + j) * t.channels + c, out[i * TILE + j]);
           }
         }
-      }
+      });
     }
   });
 }
@@ -175,8 +203,8 @@ static void transform_output_gradient(const Tiling& t, const float* dy, float* z
       const int64_t width = std::min(TILE, t.width - column * TILE);
       float* to = z + ((image * t.rows + row) * t.columns + column) * t.channels;
       const float* from = dy + ((image * t.height + row * TILE) * t.width + column * TILE) * t.channels;
-      for (int64_t c = 0; c < t.channels; c += LANES) {
-        Vector d[TILE * TILE], h[PATCH * TILE], out[POSITIONS];
+      each_block(t.channels, to, t.plane(), [&](int64_t c, Vector* out) {
+        Vector d[TILE * TILE], h[PATCH * TILE];
         for (int64_t i = 0; i < TILE; i += 1) {
           for (int64_t j = 0; j < TILE; j += 1) {
             const bool within = i < height && j < width;
@@ -185,8 +213,7 @@ static void transform_output_gradient(const Tiling& t, const float* dy, float* z
         }
         for (int64_t j = 0; j < TILE; j += 1) times_a(d + j, TILE, h + j, TILE);
         for (int64_t i = 0; i < PATCH; i += 1) times_a(h + i * TILE, 1, out + i * PATCH, 1);
-        for (int64_t p = 0; p < POSITIONS; p += 1) store(to + p * t.plane() + c, out[p]);
-      }
+      });
     }
   });
 }
@@ -203,9 +230,8 @@ static void transform_input_gradient(const Tiling& t, const float* m, const floa
       for (int64_t column = 0; column < t.columns; column += 1) {
         const int64_t left = column * TILE - 1;
         const float* from = m + ((image * t.rows + row) * t.columns + column) * t.channels;
-        for (int64_t c = 0; c < t.channels; c += LANES) {
-          Vector d[POSITIONS], h[POSITIONS];
-          for (int64_t p = 0; p < POSITIONS; p += 1) d[p] = load(from + p * t.plane() + c);
+        from_each_block(t.channels, from, t.plane(), [&](int64_t c, Vector* d) {
+          Vector h[POSITIONS];
           for (int64_t j = 0; j < PATCH; j += 1) times_b(d + j, PATCH, h + j);
           for (int64_t i = 0; i < PATCH; i += 1) times_b(h + i * PATCH, 1, d + i * PATCH);
           for (int64_t i = 0; i < PATCH; i += 1) {
@@ -217,7 +243,7 @@ static void transform_input_gradient(const Tiling& t, const float* m, const floa
               store(at, load(at) + d[i * PATCH + j]);
             }
           }
-        }
+        });
       }
     }
   });
@@ -225,27 +251,27 @@ static void transform_input_gradient(const Tiling& t, const float* m, const floa
 
 // g [3, 3, size] → U [36, size], size = C·D
 static void transform_filter(int64_t size, const float* g, float* u) {
-  parallel_ranges(size / LANES, 64, [&](int64_t from, int64_t to) {
-    for (int64_t at = from * LANES; at < to * LANES; at += LANES) {
-      Vector d[9], h[PATCH * 3], out[POSITIONS];
-      for (int64_t p = 0; p < 9; p += 1) d[p] = load(g + p * size + at);
+  parallel_ranges(size / LANES, 64, [&](int64_t first, int64_t end) {
+    const int64_t start = first * LANES;
+    each_block((end - first) * LANES, u + start, size, [&](int64_t at, Vector* out) {
+      Vector d[9], h[PATCH * 3];
+      for (int64_t p = 0; p < 9; p += 1) d[p] = load(g + p * size + start + at);
       for (int64_t j = 0; j < 3; j += 1) times_g(d + j, 3, h + j, 3);
       for (int64_t i = 0; i < PATCH; i += 1) times_g(h + i * 3, 1, out + i * PATCH, 1);
-      for (int64_t p = 0; p < POSITIONS; p += 1) store(u + p * size + at, out[p]);
-    }
+    });
   });
 }
 
 // dU [36, size] → dg [3, 3, size]
 static void transform_filter_gradient(int64_t size, const float* u, float* g) {
-  parallel_ranges(size / LANES, 64, [&](int64_t from, int64_t to) {
-    for (int64_t at = from * LANES; at < to * LANES; at += LANES) {
-      Vector d[POSITIONS], h[3 * PATCH], out[9];
-      for (int64_t p = 0; p < POSITIONS; p += 1) d[p] = load(u + p * size + at);
+  parallel_ranges(size / LANES, 64, [&](int64_t first, int64_t end) {
+    const int64_t start = first * LANES;
+    from_each_block((end - first) * LANES, u + start, size, [&](int64_t at, const Vector* d) {
+      Vector h[3 * PATCH], out[9];
       for (int64_t j = 0; j < PATCH; j += 1) times_gt(d + j, PATCH, h + j, PATCH);
       for (int64_t i = 0; i < 3; i += 1) times_gt(h + i * PATCH, 1, out + i * 3, 1);
-      for (int64_t p = 0; p < 9; p += 1) store(g + p * size + at, out[p]);
-    }
+      for (int64_t p = 0; p < 9; p += 1) store(g + p * size + start + at, out[p]);
+    });
   });
 }
 

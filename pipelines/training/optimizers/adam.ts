@@ -46,7 +46,11 @@ export function createAdam(
           ...[rate, correction, epsilon, decay, shrink],
         ]);
         for (const [name, gradient] of gradients) {
-          const moved = [parameters.get(name)!, state.get(`first/${name}`)!, state.get(`second/${name}`)!] as const;
+          const moved = [
+            parameters.get(name)!,
+            state.get(`first/${name}`)!,
+            state.get(`second/${name}`)!,
+          ] as const;
           tf.tidy(() => {
             if (!fused) {
               update(...moved, gradient);
