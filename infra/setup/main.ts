@@ -4,6 +4,7 @@ import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../sche
 import { runSteps } from './run-steps.ts';
 import { ENGINES, type Engine, type SetupStep } from './step.ts';
 import { chromiumStep } from './steps/chromium.ts';
+import { commandStep } from './steps/command.ts';
 import { ffmpegStep } from './steps/ffmpeg.ts';
 import { fontsStep } from './steps/fonts.ts';
 import { kafkaClientStep } from './steps/kafka-client.ts';
@@ -22,6 +23,7 @@ export const RUN_STEPS: readonly SetupStep[] = [
   ffmpegStep,
   fontsStep,
   temporalCliStep,
+  commandStep,
 ];
 /** What streaming needs besides; without it nothing else misses them. */
 export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, kafkaStep];

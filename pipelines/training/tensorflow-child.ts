@@ -54,7 +54,7 @@ export async function runTensorflowChild(
  *
  * @param threads absent: one for each core this process may use
  */
-function tensorflowEnvironment(threads: number = availableParallelism()): Record<string, string> {
+export function tensorflowEnvironment(threads: number = availableParallelism()): Record<string, string> {
   return {
     OMP_NUM_THREADS: String(threads),
     TF_NUM_INTRAOP_THREADS: String(threads),
