@@ -16,7 +16,7 @@ import {
   type Handle,
 } from '../kernels/handles.ts';
 import { convolutionGradient, convolve } from '../kernels/raw-convolution.ts';
-import { attribute, tf, type Tensor, type Tensor2D } from '../tensorflow.ts';
+import { attribute, tf, type OpAttribute, type Tensor, type Tensor2D } from '../tensorflow.ts';
 import type { Encoder } from './encoder.ts';
 import type { ConvolutionNormParameters, PlanParameters } from './plan-parameters.ts';
 import { convolutionNorms, type ConvolutionNormPlan, type EncoderPlan, type LayerPlan } from './plan.ts';
@@ -59,13 +59,24 @@ export function createCompiledEncoder(plan: EncoderPlan, parameters: PlanParamet
   };
 }
 
+/** A layer's output. */
+interface Activation {
+  readonly shape: readonly number[];
+  /** On the way back it is computed again where it was not kept. */
+  use(): Handle;
+  /** After its last use on the way forward. */
+  rest(): void;
+  /** After its last use on the way back. */
+  drop(): void;
+}
+
 /** What a convolution with its normalisation leaves for the way back. */
 interface Trace {
   readonly layer: ConvolutionNormPlan;
-  readonly x: Handle;
+  readonly x: Activation;
   /** The convolution's output. */
   readonly convolved: Handle;
-  readonly y: Handle;
+  readonly y: Activation;
   readonly mean: Handle;
   /** 1 / deviation */
   readonly inverse: Handle;
@@ -92,10 +103,16 @@ class TrainingPass {
 
   /** @returns the features [N, D] */
   forward(images: Handle): Handle {
-    let x = images;
-    for (const [index, layer] of this.#plan.layers.entries()) x = this.#layer(layer, x, index > 0);
+    let x = given(images);
+    for (const [index, layer] of this.#plan.layers.entries()) {
+      const y = this.#layer(layer, x, index > 0);
+      x.rest();
+      x = y;
+    }
     this.#shape = x.shape;
-    return spatialMean(x);
+    const feature = spatialMean(x.use());
+    x.rest();
+    return feature;
   }
 
   /**
@@ -121,7 +138,19 @@ class TrainingPass {
     for (const { id } of handles) this.#keepers.get(id)?.dispose();
   }
 
-  #layer(layer: LayerPlan, x: Handle, inputGradient: boolean): Handle {
+  #kept(handle: Handle): Activation {
+    this.#hold(handle);
+    return {
+      shape: handle.shape,
+      use: () => handle,
+      rest: () => undefined,
+      drop: () => {
+        this.#drop(handle);
+      },
+    };
+  }
+
+  #layer(layer: LayerPlan, x: Activation, inputGradient: boolean): Activation {
     switch (layer.kind) {
       case 'convolution-norm': {
         const trace = this.#convolutionNorm(layer, x);
@@ -129,11 +158,11 @@ class TrainingPass {
         return trace.y;
       }
       case 'max-pool': {
-        const y = this.#hold(runOne('ModalmixMaxPool', [], [x]));
+        const y = this.#kept(runOne('ModalmixMaxPool', [], [x.use()]));
         this.#back.push((dy) => {
-          const dx = runOne('ModalmixMaxPoolGradient', [], [x, y, dy]);
+          const dx = runOne('ModalmixMaxPoolGradient', [], [x.use(), y.use(), dy]);
           release(dy);
-          this.#drop(y);
+          y.drop();
           return dx;
         });
         return y;
@@ -142,36 +171,43 @@ class TrainingPass {
         const { branch, shortcut } = layer;
         const side = shortcut === undefined ? undefined : this.#convolutionNorm(shortcut, x);
         const traces: Trace[] = [];
-        for (const each of branch.slice(0, -1)) {
-          traces.push(this.#convolutionNorm(each, traces.at(-1)?.y ?? x));
+        for (const [place, each] of branch.entries()) {
+          const isLast = place === branch.length - 1;
+          const input = traces.at(-1)?.y ?? x;
+          traces.push(this.#convolutionNorm(each, input, isLast ? (side?.y ?? x).use() : undefined));
+          if (place > 0) input.rest();
         }
-        const last = this.#convolutionNorm(branch.at(-1)!, traces.at(-1)?.y ?? x, side?.y ?? x);
-        this.#back.push((dy) => this.#undoResidual([...traces, last], side, dy));
-        return last.y;
+        side?.y.rest();
+        this.#back.push((dy) => this.#undoResidual(traces, side, dy));
+        return traces.at(-1)!.y;
       }
     }
   }
 
-  #convolutionNorm(layer: ConvolutionNormPlan, x: Handle, residual?: Handle): Trace {
+  #convolutionNorm(layer: ConvolutionNormPlan, x: Activation, residual?: Handle): Trace {
     const { filter, scale, offset, runningMean, runningVariance } = this.#parameters.get(layer)!;
-    const convolved = this.#hold(convolve(x, handleOf(filter), layer));
+    const convolved = this.#hold(convolve(x.use(), handleOf(filter), layer));
     const relu = layer.relu || residual !== undefined;
     const addends = residual === undefined ? [] : [residual];
     const [y, movedMean, movedVariance, mean, inverse] = run(
       'ModalmixNorm',
-      [
-        attribute.bool('relu', relu),
-        attribute.float('epsilon', BATCH_NORM_EPSILON),
-        attribute.float('momentum', BATCH_NORM_MOMENTUM),
-        attribute.int('addends', addends.length),
-      ],
+      [...normAttributes(relu), attribute.int('addends', addends.length)],
       [convolved, ...[scale, offset, runningMean, runningVariance].map(handleOf), ...addends],
       5,
     );
     runningMean.assign(tensorOf(movedMean!));
     runningVariance.assign(tensorOf(movedVariance!));
-    const held = { y: this.#hold(y!), mean: this.#hold(mean!), inverse: this.#hold(inverse!) };
-    return { layer, x, convolved, relu, ...held };
+    this.#hold(mean!);
+    this.#hold(inverse!);
+    const again = () =>
+      runOne('ModalmixNormAgain', normAttributes(relu), [
+        convolved,
+        ...[scale, offset].map(handleOf),
+        mean!,
+        inverse!,
+      ]);
+    const activation = residual === undefined ? recomputed(y!, again) : this.#kept(y!);
+    return { layer, x, convolved, relu, y: activation, mean: mean!, inverse: inverse! };
   }
 
   #undoResidual(branch: readonly Trace[], side: Trace | undefined, dy: Handle): Handle {
@@ -200,7 +236,7 @@ class TrainingPass {
   ): { readonly dx: Handle | undefined; readonly dresidual: Handle | undefined } {
     const { residual = false, ...rest } = options;
     const { filter, scale } = this.#parameters.get(layer)!;
-    const outputs = relu ? [y] : [];
+    const outputs = relu ? [y.use()] : [];
     const [dconvolved, dscale, doffset, dresidual] = run(
       residual ? 'ModalmixNormResidualGradient' : 'ModalmixNormGradient',
       [attribute.int('addends', outputs.length)],
@@ -208,12 +244,41 @@ class TrainingPass {
       residual ? 4 : 3,
     );
     release(dy);
-    this.#drop(convolved, mean, inverse, y);
-    const { dx, dw } = convolutionGradient(dconvolved!, x, handleOf(filter), layer, rest);
+    y.drop();
+    this.#drop(convolved, mean, inverse);
+    const { dx, dw } = convolutionGradient(dconvolved!, x.use(), handleOf(filter), layer, rest);
     release(dconvolved);
     this.#gradients.set(layer, [dw, dscale!, doffset!]);
     return { dx, dresidual };
   }
+}
+
+/** Somebody else's. */
+function given(handle: Handle): Activation {
+  const nothing = () => undefined;
+  return { shape: handle.shape, use: () => handle, rest: nothing, drop: nothing };
+}
+
+/**
+ * Takes `handle` over and does not keep it: half of a network's outputs are one cheap pass over what is kept anyway.
+ *
+ * @param again gives the same bits
+ */
+function recomputed(handle: Handle, again: () => Handle): Activation {
+  let present: Handle | undefined = handle;
+  const forget = () => {
+    release(present);
+    present = undefined;
+  };
+  return { shape: handle.shape, use: () => (present ??= again()), rest: forget, drop: forget };
+}
+
+function normAttributes(relu: boolean): OpAttribute[] {
+  return [
+    attribute.bool('relu', relu),
+    attribute.float('epsilon', BATCH_NORM_EPSILON),
+    attribute.float('momentum', BATCH_NORM_MOMENTUM),
+  ];
 }
 
 /** By the running statistics; nothing is held but what the next layer needs. */

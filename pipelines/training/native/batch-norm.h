@@ -48,7 +48,29 @@ struct NormShape {
   float epsilon, momentum;
 };
 
-// mean and deviation⁻¹ are what the gradient needs; moved_mean and moved_variance the running statistics, moved.
+// y from statistics that are known: the same bits each time.
+static void normalise_by(const NormShape& shape, const float* x, const float* scale, const float* offset,
+                         const float* mean, const float* inverse, const float* residual, float* y) {
+  const int64_t channels = shape.channels;
+  std::vector<float> factor(channels), shift(channels);
+  for (int64_t c = 0; c < channels; c += 1) {
+    factor[c] = scale[c] * inverse[c];
+    shift[c] = offset[c] - mean[c] * factor[c];
+  }
+  const Mask relu = shape.relu ? Mask{} : ~Mask{};
+  parallel_ranges(shape.rows, 64, [&](int64_t from, int64_t to) {
+    for (int64_t row = from; row < to; row += 1) {
+      const int64_t at = row * channels;
+      for (int64_t c = 0; c < channels; c += LANES) {
+        Vector v = load(x + at + c) * load(factor.data() + c) + load(shift.data() + c);
+        if (residual != nullptr) v += load(residual + at + c);
+        store(y + at + c, keep((Mask)(v > 0) | relu, v));
+      }
+    }
+  });
+}
+
+// mean and inverse (1 / deviation) are what the gradient needs; moved_… the running statistics, moved.
 static void normalise(const NormShape& shape, const float* x, const float* scale, const float* offset,
                       const float* running_mean, const float* running_variance, const float* residual, float* y,
                       float* moved_mean, float* moved_variance, float* mean, float* inverse) {
@@ -60,31 +82,17 @@ static void normalise(const NormShape& shape, const float* x, const float* scale
         first += d;
         second += d * d;
       });
-  std::vector<float> factor(channels), shift(channels);
   for (int64_t c = 0; c < channels; c += 1) {
     const double from_first = sums[c] / rows;
     const double variance = std::max(0.0, sums[channels + c] / rows - from_first * from_first);
     const double average = x[c] + from_first;
-    const double inverse_deviation = 1 / std::sqrt(variance + shape.epsilon);
     mean[c] = average;
-    inverse[c] = inverse_deviation;
+    inverse[c] = 1 / std::sqrt(variance + shape.epsilon);
     const double unbiased = rows > 1 ? variance * rows / (rows - 1) : variance;
     moved_mean[c] = (1 - shape.momentum) * running_mean[c] + shape.momentum * average;
     moved_variance[c] = (1 - shape.momentum) * running_variance[c] + shape.momentum * unbiased;
-    factor[c] = scale[c] * inverse_deviation;
-    shift[c] = offset[c] - average * scale[c] * inverse_deviation;
   }
-  const Mask relu = shape.relu ? Mask{} : ~Mask{};
-  parallel_ranges(rows, 64, [&](int64_t from, int64_t to) {
-    for (int64_t row = from; row < to; row += 1) {
-      const int64_t at = row * channels;
-      for (int64_t c = 0; c < channels; c += LANES) {
-        Vector v = load(x + at + c) * load(factor.data() + c) + load(shift.data() + c);
-        if (residual != nullptr) v += load(residual + at + c);
-        store(y + at + c, keep((Mask)(v > 0) | relu, v));
-      }
-    }
-  });
+  normalise_by(shape, x, scale, offset, mean, inverse, residual, y);
 }
 
 // Gradients of `normalise`; dresidual where there was a residual, y where there was a relu (else null).

@@ -196,6 +196,16 @@ void norm(const Settings& s, Call& call) {
             residual, y, moved_mean, moved_variance, mean, inverse);
 }
 
+// Inputs x, scale, offset, mean, inverse: the value of a norm without a residual once more.
+void norm_again(const Settings& s, Call& call) {
+  const Dims d = call.shape(0);
+  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
+  float* y = call.output(0, d);
+  if (!call.ok()) return;
+  normalise_by(norm_shape(s, d), call.numbers(0), call.numbers(1), call.numbers(2), call.numbers(3), call.numbers(4),
+               nullptr, y);
+}
+
 // Inputs dy, x, scale, mean, inverse and, after a relu, y. With a residual its gradient is the fourth output.
 template <bool residual>
 void norm_gradient(const Settings& s, Call& call) {
@@ -315,6 +325,8 @@ std::string register_all() {
         "added: addends * float"},
        {"y: float", "moved_mean: float", "moved_variance: float", "mean: float", "inverse: float"},
        NORM | ADDENDS, create<NORM>, compute<norm>},
+      {"ModalmixNormAgain", {"x: float", "scale: float", "offset: float", "mean: float", "inverse: float"}, {"y: float"},
+       NORM, create<NORM>, compute<norm_again>},
       {"ModalmixNormGradient",
        {"dy: float", "x: float", "scale: float", "mean: float", "inverse: float", "y: addends * float"},
        {"dx: float", "dscale: float", "doffset: float"}, ADDENDS, create<0>, compute<norm_gradient<false>>},
