@@ -13,6 +13,7 @@
 #include "tensorflow/c/tf_tensor.h"
 
 #include "batch-norm.h"
+#include "library-pages.h"
 #include "max-pool.h"
 #include "optimizers.h"
 #include "winograd.h"
@@ -357,5 +358,6 @@ std::string register_all() {
 NAPI_MODULE_INIT() {
   static const std::string problem = modalmix::register_all();
   if (!problem.empty()) napi_throw_error(env, nullptr, problem.c_str());
+  modalmix::give_back_library_pages();
   return exports;
 }

@@ -19,7 +19,7 @@ const CASES: readonly [string, EncoderConfig, readonly [number, number, number, 
   ['ResNet-18 of width 32', { depth: 18, width: 32 }, [3, 75, 58, 3], 2e-3],
   ['ResNet-18 of width 8', { depth: 18, width: 8 }, [2, 64, 49, 3], 2e-3],
   // A relu near 0 that decides otherwise is seen through fifty layers.
-  ['ResNet-50 of width 8', { depth: 50, width: 8 }, [4, 96, 72, 3], 2e-2],
+  ['ResNet-50 of width 8', { depth: 50, width: 8 }, [4, 96, 72, 3], 5e-2],
   ['the small CNN', { kind: 'cnn', width: 8 }, [4, 61, 64, 3], 2e-3],
 ];
 
@@ -74,15 +74,15 @@ describe.each(CASES)('%s, compiled', (_name, config, shape, tolerance) => {
     expect(isCompilable(plan)).toBe(true);
     const taped = passesOf(createTapedEncoder);
     const compiled = passesOf(createCompiledEncoder);
-    expect(relativeError(compiled.first.features, taped.first.features)).toBeLessThan(1e-4);
-    expect(relativeError(compiled.tested, taped.tested)).toBeLessThan(1e-4);
+    expect(relativeError(compiled.first.features, taped.first.features)).toBeLessThan(tolerance / 20);
+    expect(relativeError(compiled.tested, taped.tested)).toBeLessThan(tolerance / 20);
     expect([...compiled.first.gradients.keys()]).toEqual([...taped.first.gradients.keys()]);
     for (const [name, expected] of taped.first.gradients) {
       // Two ways of adding up in single precision, through dozens of layers.
       expect(relativeError(compiled.first.gradients.get(name)!, expected), name).toBeLessThan(tolerance);
     }
     for (const [name, expected] of taped.buffers) {
-      expect(relativeError(compiled.buffers.get(name)!, expected), name).toBeLessThan(1e-4);
+      expect(relativeError(compiled.buffers.get(name)!, expected), name).toBeLessThan(tolerance / 20);
     }
     expect(fingerprint(compiled.second)).toEqual(fingerprint(compiled.first));
   });
