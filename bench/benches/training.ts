@@ -113,7 +113,7 @@ async function train(
       before = now;
     },
   });
-  return { ms: median(times.slice(WARM_UP - 1)), peakMiB: environment.peakMemoryMiB };
+  return { ms: median(times.slice(WARM_UP - 1)), peakMiB: environment.peakMemoryMiB ?? NaN };
 }
 
 async function trainPeer(method: Method, batchSize: number, steps: number): Promise<Measured> {

@@ -2,6 +2,7 @@
  * Adam (Kingma and Ba, ICLR 2015, Algorithm 1) and AdamW (Loshchilov and Hutter, ICLR 2019, Algorithm 2) as PyTorch
  * has them: Adam adds the decay to the gradient, AdamW shrinks the weight before the step.
  */
+import { nativeKernels } from '../kernels/native.ts';
 import { execute, tf, type Tensor, type Variable } from '../tensorflow.ts';
 import type { Optimizer } from './optimizer.ts';
 import { createSlots } from './state.ts';
@@ -19,7 +20,7 @@ export interface AdamOptions {
 export function createAdam(
   parameters: ReadonlyMap<string, Variable>,
   options: AdamOptions,
-  fused: boolean,
+  fused = nativeKernels(),
 ): Optimizer {
   const { beta1, beta2, epsilon, weightDecay, decoupled } = options;
   const state = createSlots(parameters, ['first', 'second']);

@@ -2,6 +2,7 @@
  * Stochastic gradient descent with momentum and weight decay as PyTorch has them (`torch.optim.SGD`, no dampening, no
  * Nesterov): g ← g + d·w; m ← μ·m + g; w ← w − η·m.
  */
+import { nativeKernels } from '../kernels/native.ts';
 import { execute, tf, type Tensor, type Variable } from '../tensorflow.ts';
 import type { Optimizer } from './optimizer.ts';
 import { createSlots } from './state.ts';
@@ -15,7 +16,7 @@ export interface SgdOptions {
 export function createSgd(
   parameters: ReadonlyMap<string, Variable>,
   options: SgdOptions,
-  fused: boolean,
+  fused = nativeKernels(),
 ): Optimizer {
   const { momentum, weightDecay } = options;
   const state = createSlots(parameters, ['momentum']);
