@@ -238,6 +238,14 @@ void pool_gradient(const Settings&, Call& call) {
   if (call.ok()) max_pool_gradient({d[0], d[1], d[2], d[3]}, call.numbers(0), call.numbers(1), call.numbers(2), dx);
 }
 
+void all_windows(const Settings&, Call& call) {
+  const Dims d = call.shape(0);
+  if (!call.require(d.size() == 4, "pictures are needed")) return;
+  const PoolShape shape{d[0], d[1], d[2], d[3]};
+  float* y = call.output(0, {d[0] * shape.rows() * shape.columns(), 9 * d[3]});
+  if (call.ok()) windows(shape, call.numbers(0), y);
+}
+
 void half(const Settings&, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
@@ -338,6 +346,7 @@ std::string register_all() {
       {"ModalmixMaxPool", {"x: float"}, {"y: float"}, 0, create<0>, compute<pool>},
       {"ModalmixMaxPoolGradient", {"x: float", "y: float", "dy: float"}, {"dx: float"}, 0, create<0>,
        compute<pool_gradient>},
+      {"ModalmixWindows", {"x: float"}, {"y: float"}, 0, create<0>, compute<all_windows>},
       {"ModalmixHalf", {"x: float"}, {"y: float"}, 0, create<0>, compute<half>},
       {"ModalmixHalfGradient", {"dy: float", "added: float"}, {"dx: float"}, 0, create<0>, compute<half_gradient>},
       {"ModalmixMomentum", {"weight: float", "velocity: float", "gradient: float", "settings: float"},

@@ -1,4 +1,5 @@
-// 3×3 max pooling of stride 2 with one place on each side that never wins, and every second pixel, over [N, H, W, C].
+// 3×3 windows of stride 2 with one place on each side (max pooling, and the pixels of each window in a row), and every
+// second pixel, of [N, H, W, C].
 #pragma once
 
 #include <limits>
@@ -61,6 +62,25 @@ static void max_pool_gradient(const PoolShape& s, const float* x, const float* y
             float* to = dx + s.in(image) + c + place;
             store(to, load(to) + keep(won, g));
           });
+        }
+      }
+    }
+  });
+}
+
+// The nine pixels of each window, zeros where there is none: x [N, H, W, C] → y [N·⌈H/2⌉·⌈W/2⌉, 9·C]
+static void windows(const PoolShape& s, const float* x, float* y) {
+  const size_t pixel = s.channels * sizeof(float);
+  parallel_ranges(s.images * s.rows(), 64, [&](int64_t from, int64_t to) {
+    for (int64_t line = from; line < to; line += 1) {
+      const float* picture = x + s.in(line / s.rows());
+      for (int64_t column = 0; column < s.columns(); column += 1) {
+        float* window = y + (line * s.columns() + column) * 9 * s.channels;
+        for (int64_t place = 0; place < 9; place += 1) {
+          const int64_t row = 2 * (line % s.rows()) - 1 + place / 3, at = 2 * column - 1 + place % 3;
+          const bool inside = row >= 0 && row < s.height && at >= 0 && at < s.width;
+          if (inside) std::memcpy(window + place * s.channels, picture + (row * s.width + at) * s.channels, pixel);
+          else std::memset(window + place * s.channels, 0, pixel);
         }
       }
     }
