@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
 import { modelsCommand } from './models.ts';
+import type { ExportFlags } from './commands/export.ts';
 import type { PredictFlags } from './commands/predict.ts';
 import { openScreen, type Screen } from './screens/screen.ts';
 import { infraCommand, streamCommand, type RunCommand } from './stream.ts';
@@ -154,6 +155,20 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   );
 
+  ofRun(
+    command(
+      'export [target]',
+      'a trained model for other programs; the target is a run, a training or a model[@version]',
+      async ([target], flags: ExportFlags, screen) => {
+        const { exportCommand } = await import('./commands/export.ts');
+        await exportCommand(target, flags, screen);
+        return undefined;
+      },
+    ),
+  )
+    .requiredOption('-f, --format <name>', 'savedmodel, tfjs or safetensors')
+    .requiredOption('-o, --out <folder>', 'a new folder, or an earlier export, which is replaced');
+
   choosingModel(
     command(
       'predict <clip...>',
@@ -244,13 +259,20 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 /** Adds the options by which a command's model is found. */
 function choosingModel(command: Command): Command {
-  return command
-    .addOption(new Option('-r, --run <id>', 'a run, or one training (default: the run that ended last)'))
-    .addOption(
-      new Option('-m, --model <name>', "a registered model's current version, or name@version").conflicts(
-        'run',
+  return ofRun(
+    command
+      .addOption(new Option('-r, --run <id>', 'a run, or one training (default: the run that ended last)'))
+      .addOption(
+        new Option('-m, --model <name>', "a registered model's current version, or name@version").conflicts(
+          'run',
+        ),
       ),
-    )
+  );
+}
+
+/** Adds the options for which of a run's trainings is meant, and where it is. */
+function ofRun(command: Command): Command {
+  return command
     .option('--method <name>', "of the run's methods (default: its first)")
     .option('--seed <number>', "of the run's seeds (default: its first)")
     .addOption(new Option('-s, --store <uri>', 'the store (default: file:.modalmix/store)'))

@@ -51,16 +51,25 @@ export async function predict(
   return told.end();
 }
 
-/** The store that the flags name, and the model in it. */
-export async function chosenByFlags(flags: ChoiceFlags): Promise<{ store: Store; chosen: ChosenModel }> {
+/**
+ * The store that the flags name, and the model in it.
+ *
+ * @param target id of a run or a training, or a registered model, in place of `--run` and `--model`
+ */
+export async function chosenByFlags(
+  flags: ChoiceFlags,
+  target?: string,
+): Promise<{ store: Store; chosen: ChosenModel }> {
   const config = flags.config === undefined ? undefined : await loadConfig(flags.config);
   const store = openStore(flags.store ?? config?.store ?? runConfigSchema.shape.store.parse(undefined));
   // A config names its run as well as its store.
-  const own = config === undefined || flags.model !== undefined ? undefined : runIdOf(config);
+  const own =
+    config === undefined || flags.model !== undefined || target !== undefined ? undefined : runIdOf(config);
   const run = flags.run ?? own;
   return {
     store,
     chosen: await chooseModel(store, {
+      ...(target === undefined ? {} : { named: target }),
       ...(run === undefined ? {} : { run }),
       ...(flags.model === undefined ? {} : { model: flags.model }),
       ...(flags.method === undefined ? {} : { method: flags.method }),

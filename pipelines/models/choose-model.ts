@@ -16,20 +16,28 @@ export interface ModelChoice {
   readonly run?: string;
   /** `<name>`: its current version; `<name>@<version>`. Excludes `run`. */
   readonly model?: string;
+  /** A run, a training or a model; of the same name the run. Excludes both. */
+  readonly named?: string;
   /** Which of a run's trainings; absent: the first method and seed of its config. */
   readonly method?: string;
   readonly seed?: number;
 }
 
+const RUN_ID = /^[\w.-]+$/u;
+
 /**
- * With neither `run` nor `model`: the run whose summary was written last, else the training that ended last.
+ * With none of `run`, `model` and `named`: the run whose summary was written last, else the training that ended last.
  *
  * @throws ModalmixError `config` when there is no such run, training, model or version; `input` when a record cannot
  *   be read
  */
 export async function chooseModel(store: Store, choice: ModelChoice): Promise<ChosenModel> {
-  if (choice.model !== undefined) return await registeredModel(store, choice.model);
-  const run = choice.run ?? (await newest(store));
+  const { named } = choice;
+  const isRun =
+    named !== undefined && RUN_ID.test(named) && (await store.exists(storePaths.runConfig(named)));
+  const model = choice.model ?? (isRun ? undefined : named);
+  if (model !== undefined) return await registeredModel(store, model);
+  const run = choice.run ?? named ?? (await newest(store));
   const found = await readRun(store, run);
   if ('trainingId' in found) return judgedWeights(found);
   const dataset = await findRunDataset(store, run);
@@ -67,7 +75,7 @@ async function registeredModel(store: Store, words: string): Promise<ChosenModel
       ? (await readCurrent(store, model))?.version
       : await findVersion(store, model, Number(asked));
   if (version === undefined) {
-    throw new ModalmixError('config', `no version of "${model}" is current`, {
+    throw new ModalmixError('config', `no version of a model "${model}" is current`, {
       where: `${store.uri}/${storePaths.modelMoves(model)}`,
       fix: await knownModels(store),
     });
@@ -81,7 +89,7 @@ async function registeredModel(store: Store, words: string): Promise<ChosenModel
 
 async function readRun(store: Store, run: string): Promise<RunConfig | TrainingSpec> {
   const path = storePaths.runConfig(run);
-  const bytes = /^[\w.-]+$/u.test(run) ? await store.find(path) : undefined;
+  const bytes = RUN_ID.test(run) ? await store.find(path) : undefined;
   if (bytes === undefined) {
     const runs = (await runFolders(store)).filter(({ file }) => file === 'summary.json');
     throw new ModalmixError('config', `there is no run "${run}"`, {

@@ -89,6 +89,17 @@ describe('modalmix run', () => {
     const one = await project.modalmix('predict', high!, ...store);
     expect(one.stdout).toMatch(/^class +fused +audio +rgb\n.*\n(high|low) +[01]\.\d{3} /mu);
 
+    const exported = await project.modalmix('export', ...store, '--format', 'tfjs', '--out', 'out', '--json');
+    expect(eventsOf(exported.stdout)).toMatchObject([
+      { event: 'exported', folder: join(project.folder, 'out'), manifest: { format: 'tfjs', epoch: 8 } },
+    ]);
+    expect((await readdir(join(project.folder, 'out'))).sort()).toEqual([
+      ...['modalmix-model.json', 'model.json', 'weights-1-of-1.bin'],
+    ]);
+    const unknown = await project.modalmix('export', ...store, '--format', 'onnx', '--out', 'out');
+    expect(unknown.exitCode).toBe(EXIT_CODES.badInput);
+    expect(unknown.stderr).toContain('savedmodel, tfjs, safetensors');
+
     const none = await project.modalmix('predict', project.folder + '/home', ...store);
     expect(none.exitCode).toBe(EXIT_CODES.badInput);
     expect(none.stderr).toContain('the folder holds no media file');

@@ -171,6 +171,8 @@ describe('the choice of a model', () => {
         version: { model: 'tiny', version: 1 },
       });
     }
+    expect(await chosenId({ named: 'tiny@1' })).toBe(spec.trainingId);
+    expect((await chooseModel(store, { named: RUN })).version).toBeUndefined();
   });
 
   it.each([
@@ -178,7 +180,7 @@ describe('the choice of a model', () => {
     [{ run: '../tiny' }, /there is no run/u],
     [{ run: RUN, method: 'joint' }, /no such training/u],
     [{ run: RUN, seed: 3 }, /no such training/u],
-    [{ model: 'other' }, /no version of "other" is current/u],
+    [{ model: 'other' }, /no version of a model "other" is current/u],
     [{ model: 'tiny@9' }, /no version 9/u],
     [{ model: 'tiny@newest' }, /names no model/u],
   ])('refuses %j', async (choice, message) => {
