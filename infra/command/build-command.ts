@@ -7,11 +7,13 @@ import { build, type Plugin } from 'esbuild';
 import { PROJECT_FOLDER } from '../folders.ts';
 import { BUILD_FILE, BUILT_FOLDER, stampOf, type Build } from './built-command.mjs';
 
+/** Taken into the build: of many small files, and nothing else shares its objects with us. */
+const BUNDLED_PACKAGES = ['zod'];
 /** A command that runs for hours may still load parts of an earlier build. */
 const KEPT_BUILDS = 3;
 
 /**
- * Our own code only: packages are loaded from where they are. Each build has a folder of its own.
+ * Our own code: nearly all packages are loaded from where they are. Each build has a folder of its own.
  *
  * @param folder below `node_modules`
  */
@@ -26,16 +28,17 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
     bundle: true,
     // What a command imports when it runs stays unloaded until then.
     splitting: true,
-    packages: 'external',
     format: 'esm',
     platform: 'node',
     target: 'node20',
     metafile: true,
     logLevel: 'silent',
-    plugins: [ownUrl],
+    plugins: [ownUrl, packages],
   });
   await writeFile(join(temporary, 'package.json'), '{ "type": "module" }\n');
-  const paths = Object.keys(metafile.inputs).map((path) => resolve(PROJECT_FOLDER, path));
+  const paths = Object.keys(metafile.inputs)
+    .filter((path) => !path.startsWith('node_modules/'))
+    .map((path) => resolve(PROJECT_FOLDER, path));
   const sources = Object.fromEntries(paths.map((path) => [path, stampOf(path)]));
   const name = createHash('sha256').update(JSON.stringify(sources)).digest('hex').slice(0, 16);
   await rm(join(folder, name), { recursive: true, force: true });
@@ -67,6 +70,16 @@ const ownUrl: Plugin = {
         contents: text.replaceAll('import.meta.url', url),
         loader: path.endsWith('.ts') ? 'ts' : 'js',
       };
+    });
+  },
+};
+
+const packages: Plugin = {
+  name: 'packages',
+  setup: (plugins) => {
+    plugins.onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
+      if (kind === 'entry-point') return undefined;
+      return BUNDLED_PACKAGES.includes(path.split('/')[0]!) ? undefined : { path, external: true };
     });
   },
 };
