@@ -11,7 +11,16 @@ import tseslint from 'typescript-eslint';
 /** Below every stage; they know nothing of one another. */
 const FOUNDATIONS = ['config', 'store', 'random', 'process'];
 /** In the order in which the data flows: a stage may use the ones before it. */
-const STAGES = ['datasets', 'extraction', 'shards', 'training', 'evaluation', 'streaming', 'models'];
+const STAGES = [
+  'datasets',
+  'extraction',
+  'shards',
+  'training',
+  'evaluation',
+  'streaming',
+  'models',
+  'experiments',
+];
 const PIPELINES = [...FOUNDATIONS, ...STAGES];
 
 /** Which parts a part may import, besides itself. */

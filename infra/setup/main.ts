@@ -4,6 +4,7 @@ import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../sche
 import { runSteps } from './run-steps.ts';
 import { ENGINES, type Engine, type SetupStep } from './step.ts';
 import { chromiumStep } from './steps/chromium.ts';
+import { commandStep } from './steps/command.ts';
 import { ffmpegStep } from './steps/ffmpeg.ts';
 import { fontsStep } from './steps/fonts.ts';
 import { kafkaClientStep } from './steps/kafka-client.ts';
@@ -15,7 +16,13 @@ import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 
 /** What the main job needs. */
-export const RUN_STEPS: readonly SetupStep[] = [tensorflowStep, ffmpegStep, fontsStep, temporalCliStep];
+export const RUN_STEPS: readonly SetupStep[] = [
+  tensorflowStep,
+  ffmpegStep,
+  fontsStep,
+  temporalCliStep,
+  commandStep,
+];
 /** What streaming needs besides; without it nothing else misses them. */
 export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, kafkaStep];
 /** What the tests need besides. */

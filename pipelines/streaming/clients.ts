@@ -158,8 +158,9 @@ async function connectClient(
   } catch (error) {
     // The library still waits and must not be disturbed meanwhile.
     void connected.catch(() => undefined).then(async () => await disconnect(client));
-    const failure = kafkaError(told ?? error, doing);
-    throw connectFailure(failure, connection);
+    // A refusal says more than the lost connections that may have been told before it.
+    const isRefusal = error instanceof ModalmixError && error.kind === 'config';
+    throw connectFailure(isRefusal ? error : kafkaError(told ?? error, doing), connection);
   } finally {
     clearInterval(polling);
   }

@@ -1,0 +1,10 @@
+/** Every bench by its name; a new one is a file in `benches/` and a line here. */
+import type { Bench } from './harness/bench.ts';
+
+/** Loaded when they are run: some bring TensorFlow with them. */
+export const BENCHES = {
+  umap: () => import('./benches/umap.ts'),
+} as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
+
+export type BenchName = keyof typeof BENCHES;
+export const BENCH_NAMES = Object.keys(BENCHES) as BenchName[];

@@ -1,0 +1,72 @@
+/** Builds the command `modalmix` as JavaScript, so that it starts without translating TypeScript. */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import { PROJECT_FOLDER } from '../folders.ts';
+import { BUILD_FILE, BUILT_FOLDER, stampOf, type Build } from './built-command.mjs';
+
+/** A command that runs for hours may still load parts of an earlier build. */
+const KEPT_BUILDS = 3;
+
+/**
+ * Our own code only: packages are loaded from where they are. Each build has a folder of its own.
+ *
+ * @param folder below `node_modules`
+ */
+export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
+  const temporary = join(folder, `new.${String(process.pid)}`);
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const { metafile } = await build({
+    entryPoints: { main: join(PROJECT_FOLDER, 'cli', 'main.ts') },
+    outdir: temporary,
+    absWorkingDir: PROJECT_FOLDER,
+    bundle: true,
+    // What a command imports when it runs stays unloaded until then.
+    splitting: true,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    metafile: true,
+    logLevel: 'silent',
+    plugins: [ownUrl],
+  });
+  await writeFile(join(temporary, 'package.json'), '{ "type": "module" }\n');
+  const paths = Object.keys(metafile.inputs).map((path) => resolve(PROJECT_FOLDER, path));
+  const sources = Object.fromEntries(paths.map((path) => [path, stampOf(path)]));
+  const name = createHash('sha256').update(JSON.stringify(sources)).digest('hex').slice(0, 16);
+  await rm(join(folder, name), { recursive: true, force: true });
+  await rename(temporary, join(folder, name));
+  const newest: Build = { entry: join(name, 'main.js'), sources };
+  await writeFile(`${temporary}.json`, JSON.stringify(newest));
+  await rename(`${temporary}.json`, join(folder, BUILD_FILE));
+  await prune(folder);
+}
+
+async function prune(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{16}$/u.test(name));
+  const builds = await Promise.all(
+    names.map(async (name) => ({ name, made: (await stat(join(folder, name))).mtimeMs })),
+  );
+  builds.sort((a, b) => b.made - a.made);
+  for (const { name } of builds.slice(KEPT_BUILDS)) await rm(join(folder, name), { recursive: true });
+}
+
+/** Code that looks for files beside itself (children, style sheets, configs) finds them where its source is. */
+const ownUrl: Plugin = {
+  name: 'own-url',
+  setup: (plugins) => {
+    // Without the flag `u`: esbuild's expressions are Go's.
+    plugins.onLoad({ filter: /\.(?:ts|mjs)$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      const url = JSON.stringify(pathToFileURL(path).href);
+      return {
+        contents: text.replaceAll('import.meta.url', url),
+        loader: path.endsWith('.ts') ? 'ts' : 'js',
+      };
+    });
+  },
+};

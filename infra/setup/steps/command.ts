@@ -1,0 +1,18 @@
+/** The command as JavaScript: only a matter of speed, so it never keeps set-up from going on. */
+import { buildCommand } from '../../command/build-command.ts';
+import { builtCommand } from '../../command/built-command.mjs';
+import type { SetupStep } from '../step.ts';
+
+export const commandStep: SetupStep = {
+  name: 'modalmix',
+  purpose: 'a quick start of the command',
+  check: async () => {
+    const entry = builtCommand();
+    return entry === undefined
+      ? { inPlace: false, problem: 'not built from the sources as they are', fix: 'npm run setup' }
+      : { inPlace: true, version: 'built', origin: entry };
+  },
+  perform: async () => {
+    await buildCommand();
+  },
+};
