@@ -30,8 +30,12 @@ class ThreadFile {
     const writing = this.#writer.write(lines, memory);
     // Told below; the sums are computed while the system copies the bytes.
     writing.catch(() => undefined);
-    const rows = memory.rows();
-    for (const { label } of lines) this.#tally.add(label, rows.next().value ?? {});
+    let row = 0;
+    for (const features of memory.rows()) {
+      const line = lines[row];
+      if (line !== undefined) this.#tally.add(line.label, features);
+      row += 1;
+    }
     await writing;
     this.#syncSoon();
     // Of both: handing memory over before it is written would take it from under the writer.

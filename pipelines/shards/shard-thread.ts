@@ -46,8 +46,8 @@ export class ShardThread {
 
   /** Returns at once; the first shard waits until the thread is there. */
   static start(): ShardThread {
-    const main = new URL('./shard-thread-main.ts', import.meta.url);
-    return new ShardThread(new Worker(main, { execArgv: ['--import', import.meta.resolve('tsx')] }));
+    const main = new URL('./shard-thread-start.mjs', import.meta.url);
+    return new ShardThread(new Worker(main, { execArgv: [] }));
   }
 
   /**
