@@ -65,8 +65,10 @@ export function targetOf({
 
 /** A row of the default extraction: 257 × 188 floats and three frames of 341 × 256; no two are the same. */
 export function featureRecord(index: number, target: StreamTarget): Buffer {
-  const audio = Float32Array.from({ length: 257 * 188 }, (_, i) => Math.sin(i + index));
-  const rgb = Uint8Array.from({ length: 3 * 256 * 341 * 3 }, (_, i) => (i * 7 + index) >> 3);
+  const audio = new Float32Array(257 * 188);
+  for (let i = 0; i < audio.length; i += 1) audio[i] = Math.sin(i) + index;
+  const rgb = new Uint8Array(3 * 256 * 341 * 3);
+  for (let i = 0; i < rgb.length; i += 1) rgb[i] = (i * 7 + index) >> 3;
   const { buffer, byteOffset, byteLength } = encodeFeatureRecord({
     clipId: `clip-${index}`,
     label: CLASS_NAMES[index % CLASS_NAMES.length]!,

@@ -29,9 +29,9 @@ export interface StoredRow {
   readonly flow?: { readonly data: Uint8Array };
 }
 
-/** A batch on its way to another thread; the three memories are handed over, not copied. */
+/** A batch on its way to another thread. The three memories are shared, not copied: one side at a time uses them. */
 export interface BatchContent {
-  readonly memories: { readonly bytes: Uint8Array<ArrayBuffer>; readonly length: number }[];
+  readonly memories: { readonly bytes: Uint8Array<SharedArrayBuffer>; readonly length: number }[];
   readonly shapes: Record<PictureModality, (TakenPicture | undefined)[]>;
   readonly hasAudio: boolean[];
   readonly missing: number[];
@@ -79,7 +79,7 @@ export class BatchMemory {
     return memory;
   }
 
-  /** Its content, to be sent with `transferOf`; the batch itself may not be used any more. */
+  /** Its content; the batch itself may not be used any more. */
   release(): BatchContent {
     return {
       memories: this.#all.map((memory) => memory.release()),
@@ -190,25 +190,24 @@ export class BatchMemory {
   }
 }
 
-export function transferOf({ memories }: BatchContent): ArrayBuffer[] {
-  return memories.map(({ bytes }) => bytes.buffer);
-}
-
 const FIRST_CAPACITY = 2 ** 20;
 
-/** Bytes one after another; the memory stays when they are cleared. */
+/**
+ * Bytes one after another; the memory stays when they are cleared. It is shared memory because what is handed
+ * from thread to thread otherwise counts as garbage each time, and has all of the heap collected every few batches.
+ */
 class GrowingBytes {
-  #memory = new Uint8Array(0);
+  #memory = new Uint8Array(new SharedArrayBuffer(0));
   #length = 0;
 
-  adopt(bytes: Uint8Array<ArrayBuffer>, length: number): void {
+  adopt(bytes: Uint8Array<SharedArrayBuffer>, length: number): void {
     this.#memory = bytes;
     this.#length = length;
   }
 
-  release(): { bytes: Uint8Array<ArrayBuffer>; length: number } {
+  release(): { bytes: Uint8Array<SharedArrayBuffer>; length: number } {
     const released = { bytes: this.#memory, length: this.#length };
-    this.adopt(new Uint8Array(0), 0);
+    this.adopt(new Uint8Array(new SharedArrayBuffer(0)), 0);
     return released;
   }
 
@@ -224,7 +223,7 @@ class GrowingBytes {
     this.#length += count;
   }
 
-  all(): Uint8Array<ArrayBuffer> {
+  all(): Uint8Array<SharedArrayBuffer> {
     return this.#memory.subarray(0, this.#length);
   }
 
@@ -235,7 +234,8 @@ class GrowingBytes {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#memory.length) return;
-    const grown = new Uint8Array(Math.max(needed, 2 * this.#memory.length, FIRST_CAPACITY));
+    const capacity = Math.max(needed, 2 * this.#memory.length, FIRST_CAPACITY);
+    const grown = new Uint8Array(new SharedArrayBuffer(capacity));
     grown.set(this.all());
     this.#memory = grown;
   }

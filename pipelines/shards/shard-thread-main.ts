@@ -4,7 +4,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
-import { BatchMemory, transferOf, type BatchContent } from './batch-memory.ts';
+import { BatchMemory, type BatchContent } from './batch-memory.ts';
 import { BatchWriter, type RowLine } from './batch-writer.ts';
 import { ShardTally } from './shard-tally.ts';
 import type { FinishedShard, Numbered, ShardAnswer, ShardRequest } from './shard-thread-protocol.ts';
@@ -38,7 +38,6 @@ class ThreadFile {
     }
     await writing;
     this.#syncSoon();
-    // Of both: handing memory over before it is written would take it from under the writer.
     return memory.release();
   }
 
@@ -96,7 +95,6 @@ parentPort?.on('message', ({ id, body }: Numbered<ShardRequest>) => {
   void answer(body)
     .catch(failureOf)
     .then((answered) => {
-      const transfer = answered.kind === 'written' ? transferOf(answered.batch) : [];
-      parentPort?.postMessage({ id, body: answered } satisfies Numbered<ShardAnswer>, transfer);
+      parentPort?.postMessage({ id, body: answered } satisfies Numbered<ShardAnswer>);
     });
 });

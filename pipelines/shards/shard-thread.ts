@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
 import { asFileError } from '../store/file-errors.ts';
-import { BatchMemory, transferOf } from './batch-memory.ts';
+import { BatchMemory } from './batch-memory.ts';
 import type { RowLine } from './batch-writer.ts';
 import type {
   FinishedShard,
@@ -72,10 +72,7 @@ export class ShardThread {
       this.#waiting.set(id, { resolve, reject });
     });
     this.#worker.ref();
-    this.#worker.postMessage(
-      { id, body: request } satisfies Numbered<ShardRequest>,
-      request.kind === 'write' ? transferOf(request.batch) : [],
-    );
+    this.#worker.postMessage({ id, body: request } satisfies Numbered<ShardRequest>);
     const answer = await answered;
     if (answer.kind !== 'failed') return answer;
     throw asFileError(Object.assign(new Error(answer.message), { code: answer.code }), path);
