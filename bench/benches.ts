@@ -4,6 +4,7 @@ import type { Bench } from './harness/bench.ts';
 /** Loaded when they are run: some bring TensorFlow with them. */
 export const BENCHES = {
   streaming: () => import('./benches/streaming.ts'),
+  'stream-latency': () => import('./benches/stream-latency.ts'),
   umap: () => import('./benches/umap.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
 
