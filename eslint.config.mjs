@@ -20,6 +20,8 @@ const STAGES = [
   'streaming',
   'models',
   'experiments',
+  'prediction',
+  'export',
 ];
 const PIPELINES = [...FOUNDATIONS, ...STAGES];
 

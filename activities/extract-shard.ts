@@ -1,6 +1,6 @@
 import { buildShard } from '../pipelines/shards/build-shard.ts';
 import { progressKeys, type ExtractShardInput, type ExtractShardOutput } from '../schemas/workflows.ts';
-import { runStage } from './run-stage.ts';
+import { runStage, type StageContext } from './run-stage.ts';
 import type { Services } from './services.ts';
 
 /** Extracts the clips of one shard and writes it. */
@@ -8,8 +8,9 @@ export async function extractShard(
   services: Services,
   input: ExtractShardInput,
 ): Promise<ExtractShardOutput> {
-  const { dataset, shardIndex } = input;
-  return await runStage(progressKeys.shard(shardIndex), async ({ signal, onProgress }) => {
+  const { dataset, shardIndex, reportEveryMs } = input;
+  const key = progressKeys.shard(shardIndex);
+  const stage = async ({ signal, onProgress }: StageContext) => {
     const entry = await buildShard({
       store: services.openStore(input.storeUri),
       name: dataset.name,
@@ -21,5 +22,6 @@ export async function extractShard(
       signal,
     });
     return { clips: entry.rows + entry.quarantined.length, quarantined: entry.quarantined.length };
-  });
+  };
+  return await runStage(key, stage, reportEveryMs);
 }

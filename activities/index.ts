@@ -18,6 +18,8 @@ import type {
   OpenModelInput,
   OpenModelOutput,
   FreezeStreamOutput,
+  ListShardsInput,
+  ListShardsOutput,
   PlanDatasetOutput,
   PublishDatasetInput,
   PublishDatasetOutput,
@@ -34,6 +36,7 @@ import { evaluate } from './evaluate.ts';
 import { noteFailure, planExperiment, writeExperiment } from './experiment.ts';
 import { extractShard } from './extract-shard.ts';
 import { freezeStream } from './freeze-stream.ts';
+import { listShards } from './list-shards.ts';
 import { planDataset } from './plan-dataset.ts';
 import { publishDataset } from './publish-dataset.ts';
 import {
@@ -64,6 +67,7 @@ export interface TrainingActivities {
 }
 
 export interface ControlActivities {
+  listShards(input: ListShardsInput): Promise<ListShardsOutput>;
   publishDataset(input: PublishDatasetInput): Promise<PublishDatasetOutput>;
   writeReport(input: WriteReportInput): Promise<WriteReportOutput>;
   planExperiment(input: RunReference): Promise<ExperimentPlan>;
@@ -98,6 +102,7 @@ export function createActivities(services: Services): Activities {
       },
     },
     control: {
+      listShards: async (input) => await listShards(services, input),
       publishDataset: async (input) => await publishDataset(services, input),
       planExperiment: async (input) => await planExperiment(services, input),
       noteFailure: async (input) => {

@@ -1,6 +1,12 @@
 import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
 import { planRebuild } from '../pipelines/shards/plan-rebuild.ts';
-import { progressKeys, type PlanDatasetOutput, type RunReference } from '../schemas/workflows.ts';
+import { writeShardList } from '../pipelines/shards/shard-list.ts';
+import {
+  SHARDS_PER_PAGE,
+  progressKeys,
+  type PlanDatasetOutput,
+  type RunReference,
+} from '../schemas/workflows.ts';
 import { readRunConfig } from './run-config.ts';
 import { runStage } from './run-stage.ts';
 import type { Services } from './services.ts';
@@ -20,10 +26,15 @@ export async function planDataset(services: Services, input: RunReference): Prom
       onProgress,
       signal,
     });
+    const { name, version, shardsToBuild } = plan;
+    const others = shardsToBuild.slice(SHARDS_PER_PAGE);
     return {
-      dataset: { name: plan.name, version: plan.version },
+      dataset: { name, version },
       shards: plan.shards,
-      shardsToBuild: plan.shardsToBuild,
+      shardsToBuild: shardsToBuild.slice(0, SHARDS_PER_PAGE),
+      ...(others.length === 0
+        ? {}
+        : { more: { list: await writeShardList(store, name, version, others), shards: others.length } }),
       clips: plan.clips,
       clipsReused: plan.clipsReused,
     };

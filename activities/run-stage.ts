@@ -19,12 +19,17 @@ export interface StageContext {
 }
 
 /**
+ * @param signalMinMs progress is told at most so often
  * @param key what the workflow knows this activity by (`progressKeys`)
  * @throws ApplicationFailure whose type is the error's kind; CancelledFailure when cancelled
  */
-export async function runStage<T>(key: string, stage: (context: StageContext) => Promise<T>): Promise<T> {
+export async function runStage<T>(
+  key: string,
+  stage: (context: StageContext) => Promise<T>,
+  signalMinMs = SIGNAL_MIN_MS,
+): Promise<T> {
   const context = Context.current();
-  const teller = new ProgressTeller(context, key);
+  const teller = new ProgressTeller(context, key, signalMinMs);
   const timer = setInterval(() => {
     context.heartbeat(teller.latest);
   }, HEARTBEAT_MS);
@@ -48,19 +53,21 @@ class ProgressTeller {
   latest: ActivityProgress | undefined;
   readonly #context: Context;
   readonly #key: string;
+  readonly #minMs: number;
   readonly #startedMs = performance.now();
   #toldMs = -Infinity;
   #sending: Promise<void> | undefined;
 
-  constructor(context: Context, key: string) {
+  constructor(context: Context, key: string, minMs: number) {
     this.#context = context;
     this.#key = key;
+    this.#minMs = minMs;
   }
 
   tell(progress: ActivityProgress): void {
     this.latest = progress;
     const nowMs = performance.now();
-    const intervalMs = Math.max(SIGNAL_MIN_MS, SIGNAL_SHARE_OF_ELAPSED * (nowMs - this.#startedMs));
+    const intervalMs = Math.max(this.#minMs, SIGNAL_SHARE_OF_ELAPSED * (nowMs - this.#startedMs));
     if (this.#sending !== undefined || nowMs - this.#toldMs < intervalMs) return;
     this.#toldMs = nowMs;
     this.#sending = this.#send({ key: this.#key, progress }).finally(() => {

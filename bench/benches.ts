@@ -5,6 +5,8 @@ import type { Bench } from './harness/bench.ts';
 export const BENCHES = {
   streaming: () => import('./benches/streaming.ts'),
   'stream-latency': () => import('./benches/stream-latency.ts'),
+  training: () => import('./benches/training.ts'),
+  'training-32': () => import('./benches/training-32.ts'),
   umap: () => import('./benches/umap.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
 

@@ -2,6 +2,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
 import { modelsCommand } from './models.ts';
+import type { ExportFlags } from './commands/export.ts';
+import type { PredictFlags } from './commands/predict.ts';
 import { openScreen, type Screen } from './screens/screen.ts';
 import { infraCommand, streamCommand, type RunCommand } from './stream.ts';
 
@@ -152,6 +154,31 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   );
 
+  ofRun(
+    command(
+      'export [target]',
+      'a trained model for other programs; the target is a run, a training or a model[@version]',
+      async ([target], flags: ExportFlags, screen) => {
+        const { exportCommand } = await import('./commands/export.ts');
+        await exportCommand(target, flags, screen);
+        return undefined;
+      },
+    ),
+  )
+    .requiredOption('-f, --format <name>', 'savedmodel, tfjs or safetensors')
+    .requiredOption('-o, --out <folder>', 'a new folder, or an earlier export, which is replaced');
+
+  choosingModel(
+    command(
+      'predict <clip...>',
+      'class probabilities of clips, by the fused model and each branch; clips are files or folders',
+      async (targets, flags: PredictFlags, screen) => {
+        const { predict } = await import('./commands/predict.ts');
+        return await predict(targets.flat(), flags, screen);
+      },
+    ),
+  ).option('--classes', 'every class of each clip, as for a single one');
+
   command(
     'status [runId]',
     'the runs, or the stages of one',
@@ -226,6 +253,30 @@ export async function main(argv: readonly string[]): Promise<number> {
     return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.badInput;
   }
   return exitCode;
+}
+
+/** Adds the options by which a command's model is found. */
+function choosingModel(command: Command): Command {
+  return ofRun(
+    command
+      .addOption(new Option('-r, --run <id>', 'a run, or one training (default: the run that ended last)'))
+      .addOption(
+        new Option('-m, --model <name>', "a registered model's current version, or name@version").conflicts(
+          'run',
+        ),
+      ),
+  );
+}
+
+/** Adds the options for which of a run's trainings is meant, and where it is. */
+function ofRun(command: Command): Command {
+  return command
+    .option('--method <name>', "of the run's methods (default: its first)")
+    .option('--seed <number>', "of the run's seeds (default: its first)")
+    .addOption(new Option('-s, --store <uri>', 'the store (default: file:.modalmix/store)'))
+    .addOption(
+      new Option('-c, --config <file>', "or a run's config file: its store and its run").conflicts('store'),
+    );
 }
 
 function tellError(error: unknown, flags: CommonFlags, screen: Screen): number {

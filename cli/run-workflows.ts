@@ -27,14 +27,23 @@ const POLL_MS = 500;
 
 /** What the workflows of a run are told of it. */
 export function runReference({ runId, config }: RunPlace): RunReference {
-  const name = ENVIRONMENT.heartbeatTimeoutS;
-  const given = process.env[name];
-  if (given === undefined || given === '') return { storeUri: config.store, runId };
-  const seconds = Number(given);
-  if (!(seconds >= 1)) {
-    throw new ModalmixError('config', `"${given}" is not a number of seconds, 1 or more`, { where: name });
-  }
-  return { storeUri: config.store, runId, heartbeatTimeoutMs: Math.round(seconds * 1000) };
+  const seconds = atLeastOne(ENVIRONMENT.heartbeatTimeoutS, 'number of seconds');
+  const shards = atLeastOne(ENVIRONMENT.shardsInFlight, 'number of shards');
+  return {
+    storeUri: config.store,
+    runId,
+    ...(seconds === undefined ? {} : { heartbeatTimeoutMs: Math.round(seconds * 1000) }),
+    ...(shards === undefined ? {} : { shardsInFlight: Math.round(shards) }),
+  };
+}
+
+/** @returns undefined when it is not set */
+function atLeastOne(variable: string, what: string): number | undefined {
+  const given = process.env[variable];
+  if (given === undefined || given === '') return undefined;
+  const number = Number(given);
+  if (number >= 1) return number;
+  throw new ModalmixError('config', `"${given}" is not a ${what}, 1 or more`, { where: variable });
 }
 
 /** @returns whether it was running already */

@@ -10,12 +10,20 @@ export const storePaths = {
   /** Shards are shared by a dataset's versions: a version names the ones it is made of. */
   shard: (name: string, split: Split, key: string) => `datasets/${name}/shards/${split}-${key}.arrow`,
   shardEntry: (name: string, split: Split, key: string) => `datasets/${name}/shards/${split}-${key}.json`,
-  plan: (name: string, planId: string) => `datasets/${name}/plans/${planId}.jsonl`,
+  plan: (name: string, planId: string) => `datasets/${name}/plans/${planId}.json`,
+  /** The plan's shards: a line each, then the places of the lines. */
+  planBody: (name: string, planId: string, hash: string) => `datasets/${name}/plans/${planId}-${hash}.jsonl`,
+  /** A plan of format 1, header and shards in one. */
+  planFormat1: (name: string, planId: string) => `datasets/${name}/plans/${planId}.jsonl`,
+  /** Which of a plan's shards one rebuild has to build. */
+  shardList: (name: string, planId: string, hash: string) => `datasets/${name}/plans/${planId}-${hash}.todo`,
   /** Names the newest plan with the same features, whose shards the next plan takes rows from. */
   latestPlan: (name: string, featureKey: string) => `datasets/${name}/plans/latest-${featureKey}.json`,
   /** Content hashes by path, size and time, so that an unchanged file is not read again. */
   sourceHashes: (name: string) => `datasets/${name}/source-hashes.json`,
   quarantine: (name: string, version: string) => `quarantine/${name}/${version}.jsonl`,
+  /** A folder a run, and one a training. */
+  runs: 'runs',
   run: (runId: string) => `runs/${runId}`,
   runConfig: (runId: string) => `runs/${runId}/config.json`,
   /** The dataset version that this run's last rebuild published. */
@@ -141,6 +149,8 @@ export const ENVIRONMENT = {
   s3CacheGib: 'MODALMIX_S3_CACHE_GIB',
   /** Seconds a worker may be silent before its work goes to another one; default: 15. */
   heartbeatTimeoutS: 'MODALMIX_HEARTBEAT_TIMEOUT',
+  /** Shards that a rebuild has in flight at once; default: 32. */
+  shardsInFlight: 'MODALMIX_SHARDS_IN_FLIGHT',
   /** What extracts: ffmpeg (the default), node-av, or auto (node-av where it works). */
   extractor: 'MODALMIX_EXTRACTOR',
   ffmpeg: 'FFMPEG_PATH',

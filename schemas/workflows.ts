@@ -14,6 +14,23 @@ export interface RunReference {
   readonly runId: string;
   /** How long a worker may be silent before its work goes to another one. Default: 15 seconds. */
   readonly heartbeatTimeoutMs?: number;
+  /** Shards that its rebuild has in flight at once. Default: 32. */
+  readonly shardsInFlight?: number;
+}
+
+/** What a workflow hands to its children of its own reference, whatever else it was started with. */
+export function runReferenceOf({
+  storeUri,
+  runId,
+  heartbeatTimeoutMs,
+  shardsInFlight,
+}: RunReference): RunReference {
+  return {
+    storeUri,
+    runId,
+    ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }),
+    ...(shardsInFlight === undefined ? {} : { shardsInFlight }),
+  };
 }
 
 export interface RebuildDatasetInput extends RunReference {
@@ -21,12 +38,17 @@ export interface RebuildDatasetInput extends RunReference {
   readonly carried?: RebuildCarried;
   /** Events after which it does so; absent: when the server suggests it. */
   readonly historyEvents?: number;
+  /** Indices looked up at once, of the shards that the plan does not name. Default: 1,000. */
+  readonly shardsPerPage?: number;
 }
 
 /** The state of a rebuild between two executions of its workflow. */
 export interface RebuildCarried {
   readonly plan: PlanDatasetOutput;
+  /** Of the shards that were looked up so far. */
   readonly shardsLeft: readonly number[];
+  /** How many of `plan.more` were looked up; absent: none. */
+  readonly listed?: number;
   readonly built: BuiltCounts;
   readonly paused: boolean;
 }
@@ -231,13 +253,27 @@ export interface DecideWindowOutput extends RetrainWindowOutput {
 export interface PlanDatasetOutput {
   readonly dataset: DatasetReference;
   readonly shards: number;
+  /** The first ones. */
   readonly shardsToBuild: readonly number[];
+  /** The others, of which there are `shards`, are in the store. */
+  readonly more?: { readonly list: string; readonly shards: number };
   readonly clips: number;
   readonly clipsReused: number;
+}
+export interface ListShardsInput extends RunReference {
+  readonly dataset: DatasetReference;
+  readonly list: string;
+  readonly from: number;
+  readonly count: number;
+}
+export interface ListShardsOutput {
+  readonly shards: readonly number[];
 }
 export interface ExtractShardInput extends RunReference {
   readonly dataset: DatasetReference;
   readonly shardIndex: number;
+  /** How often at most it tells the workflow of its progress: what runs beside it does so too. */
+  readonly reportEveryMs?: number;
 }
 export interface ExtractShardOutput {
   readonly clips: number;
@@ -298,10 +334,14 @@ export const workflowIds = {
   retrainWindow: (runId: string, window: number) => `${runId}/retrain/window-${String(window)}`,
 } as const;
 
+/** Shards whose indices one payload holds. */
+export const SHARDS_PER_PAGE = 1_000;
+
 /** Keys of `ProgressReport`. */
 export const progressKeys = {
   index: 'index',
   shard: (shardIndex: number) => `shard ${String(shardIndex)}`,
+  shardList: 'shard list',
   publish: 'publish',
   stream: 'stream',
   train: 'train',

@@ -2,6 +2,7 @@
 import { stageLabel } from '../schemas/progress.ts';
 import {
   progressKeys,
+  runReferenceOf,
   workflowIds,
   type DatasetReference,
   type RebuildAndTrainInput,
@@ -23,8 +24,8 @@ const TRAININGS_IN_FLIGHT = 8;
 const REPORT = stageLabel('report');
 
 export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<RebuildAndTrainOutput> {
-  const { storeUri, runId, heartbeatTimeoutMs } = input;
-  const run = { storeUri, runId, ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }) };
+  const { runId } = input;
+  const run = runReferenceOf(input);
   const trainings = trainingsOf(input);
   const board = new StageBoard(mainJobStages(input));
   const control = new Control({

@@ -2,6 +2,7 @@
 import { continueAsNew, workflowInfo } from '@temporalio/workflow';
 import { stageLabel } from '../schemas/progress.ts';
 import {
+  SHARDS_PER_PAGE,
   progressKeys,
   type BuiltCounts,
   type RebuildDatasetInput,
@@ -14,6 +15,9 @@ import { inWindow } from './window.ts';
 
 /** Enough to keep many workers busy; how many run at once is decided by the workers' slots. */
 const SHARDS_IN_FLIGHT = 32;
+/** All shards in flight together tell of their progress about twice a second, however many they are. */
+const REPORT_MS_PER_SHARD = 500;
+const REPORT_MIN_MS = 1_000;
 
 export const REBUILD_STAGES: readonly StageSeed[] = [
   { stage: 'index', unit: 'clips' },
@@ -40,15 +44,32 @@ export async function rebuildDataset(input: RebuildDatasetInput): Promise<Rebuil
     const { dataset } = plan;
     board.start(EXTRACT, plan.clips, plan.clipsReused);
     board.advance(EXTRACT, 'carried', built.clips);
+    let listed = carried?.listed ?? 0;
+    const size = input.shardsInFlight ?? SHARDS_IN_FLIGHT;
+    const items = carried?.shardsLeft ?? plan.shardsToBuild;
+    const shardsTogether = Math.min(size, items.length + (plan.more?.shards ?? 0));
+    const reportEveryMs = Math.max(REPORT_MIN_MS, REPORT_MS_PER_SHARD * shardsTogether);
+    const { more } = plan;
+    const nextPage =
+      more &&
+      (async () => {
+        const count = Math.min(input.shardsPerPage ?? SHARDS_PER_PAGE, more.shards - listed);
+        if (count === 0) return [];
+        const page = { ...reference(input), dataset, list: more.list, from: listed, count };
+        const { shards } = await controlActivities(input).listShards(page);
+        listed += count;
+        return shards;
+      });
     const shardsLeft = await inWindow({
-      items: carried?.shardsLeft ?? plan.shardsToBuild,
-      size: SHARDS_IN_FLIGHT,
+      items,
+      size,
       mayStart: async () => {
         await control.untilResumed();
         return !historyIsLong(input);
       },
+      ...(nextPage === undefined ? {} : { more: nextPage }),
       work: async (shardIndex) => {
-        const shard = await media.extractShard({ ...reference(input), dataset, shardIndex });
+        const shard = await media.extractShard({ ...reference(input), dataset, shardIndex, reportEveryMs });
         board.advance(EXTRACT, progressKeys.shard(shardIndex), shard.clips);
         built = {
           shards: built.shards + 1,
@@ -60,7 +81,7 @@ export async function rebuildDataset(input: RebuildDatasetInput): Promise<Rebuil
     if (shardsLeft.length > 0) {
       return await continueAsNew<typeof rebuildDataset>({
         ...input,
-        carried: { plan: { ...plan, shardsToBuild: [] }, shardsLeft, built, paused: control.paused },
+        carried: { plan: { ...plan, shardsToBuild: [] }, shardsLeft, listed, built, paused: control.paused },
       });
     }
     board.finish(EXTRACT, plan.clips);

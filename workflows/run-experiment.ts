@@ -6,12 +6,14 @@ import { ApplicationFailure, CancellationScope, continueAsNew, workflowInfo } fr
 import { stageLabel } from '../schemas/progress.ts';
 import {
   progressKeys,
+  runReferenceOf,
   workflowIds,
   type DatasetReference,
   type ExperimentCell,
   type ExperimentPlan,
   type RunExperimentInput,
   type RunExperimentOutput,
+  type RunReference,
 } from '../schemas/workflows.ts';
 import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
@@ -31,8 +33,8 @@ const CELLS = stageLabel('cells');
 const REPORT = stageLabel('report');
 
 export async function runExperiment(input: RunExperimentInput): Promise<RunExperimentOutput> {
-  const { storeUri, runId, heartbeatTimeoutMs, carried } = input;
-  const run = { storeUri, runId, ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }) };
+  const { runId, carried } = input;
+  const run = runReferenceOf(input);
   const board = new StageBoard([
     { stage: 'datasets', unit: 'items' },
     { stage: 'cells', unit: 'items' },
@@ -131,7 +133,7 @@ export async function runExperiment(input: RunExperimentInput): Promise<RunExper
 
 async function trainAndEvaluate(
   control: Control,
-  run: Pick<RunExperimentInput, 'storeUri' | 'heartbeatTimeoutMs'>,
+  run: Omit<RunReference, 'runId'>,
   { runId, method, seed }: ExperimentCell,
   dataset: DatasetReference,
 ): Promise<void> {

@@ -13,7 +13,13 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { stageLabel } from '../schemas/progress.ts';
-import { MESSAGES, progressKeys, workflowIds, type StreamRetrainInput } from '../schemas/workflows.ts';
+import {
+  MESSAGES,
+  progressKeys,
+  runReferenceOf,
+  workflowIds,
+  type StreamRetrainInput,
+} from '../schemas/workflows.ts';
 import { controlActivities, waitingActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { mainJobStages, rebuildAndTrain } from './rebuild-and-train.ts';
@@ -25,8 +31,8 @@ const WAIT = stageLabel('window');
 const WINDOW_LABELS = WINDOW_STAGES.map(({ stage }) => stageLabel(stage));
 
 export async function streamRetrain(input: StreamRetrainInput): Promise<never> {
-  const { storeUri, runId, heartbeatTimeoutMs, model } = input;
-  const run = { storeUri, runId, ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }) };
+  const { runId, model } = input;
+  const run = runReferenceOf(input);
   const board = new StageBoard([{ stage: 'window', unit: 'clips' }, ...WINDOW_STAGES]);
   const control = new Control({
     runId,

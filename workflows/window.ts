@@ -8,6 +8,8 @@ export interface WindowOptions<T> {
   readonly work: (item: T) => Promise<void>;
   /** Asked before each start; false: start no more. */
   readonly mayStart: () => Promise<boolean>;
+  /** Asked when all items are started; none: there are no more. */
+  readonly more?: () => Promise<readonly T[]>;
 }
 
 /**
@@ -15,17 +17,29 @@ export interface WindowOptions<T> {
  *
  * @returns the items that were not started
  */
-export async function inWindow<T>({ items, size, work, mayStart }: WindowOptions<T>): Promise<T[]> {
+export async function inWindow<T>(options: WindowOptions<T>): Promise<T[]> {
+  const { items, size, work, mayStart, more } = options;
   const left = [...items];
+  let refilling: Promise<void> | undefined;
+  /** One request, for which all lanes wait. */
+  const refill = async (ask: () => Promise<readonly T[]>): Promise<void> => {
+    refilling ??= ask().then((found) => {
+      left.push(...found);
+      refilling = undefined;
+    });
+    await refilling;
+  };
   const scope = new CancellationScope();
   const lane = async () => {
-    while (left.length > 0 && (await mayStart())) {
+    for (;;) {
+      if (left.length === 0 && more !== undefined) await refill(more);
+      if (left.length === 0 || !(await mayStart())) return;
       const item = left.shift();
       if (item !== undefined) await work(item);
     }
   };
   await scope.run(async () => {
-    const lanes = Array.from({ length: Math.min(size, items.length) }, lane);
+    const lanes = Array.from({ length: more === undefined ? Math.min(size, items.length) : size }, lane);
     try {
       await Promise.all(lanes);
     } catch (error) {

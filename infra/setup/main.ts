@@ -14,10 +14,12 @@ import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
+import { trainingKernelsStep } from './steps/training-kernels.ts';
 
 /** What the main job needs. */
 export const RUN_STEPS: readonly SetupStep[] = [
   tensorflowStep,
+  trainingKernelsStep,
   ffmpegStep,
   fontsStep,
   temporalCliStep,

@@ -15,7 +15,23 @@ const ENGINES = ['auto', 'node-av', 'ffmpeg'] as const;
  * @throws ModalmixError `dependency` when the engine cannot work here, `config` when there is none of that name
  */
 export async function createExtractor(): Promise<Extractor> {
+  return await createNamed(process.env[ENVIRONMENT.extractor] ?? '');
+}
+
+/**
+ * The engine that a dataset was extracted with, unless the environment names one.
+ *
+ * @param version `Extractor.version` of the dataset's; this machine's may still be another
+ * @throws ModalmixError as `createExtractor`
+ */
+export async function createExtractorLike(version: string): Promise<Extractor> {
   const named = process.env[ENVIRONMENT.extractor] ?? '';
+  return await createNamed(
+    named === '' ? (ENGINES.find((engine) => version.startsWith(`${engine}-`)) ?? '') : named,
+  );
+}
+
+async function createNamed(named: string): Promise<Extractor> {
   const engine = named === '' ? 'ffmpeg' : ENGINES.find((name) => name === named);
   switch (engine) {
     case undefined:

@@ -49,12 +49,7 @@ const ROWS_AHEAD = 2;
 export async function buildShard(input: BuildShardInput): Promise<ShardEntry> {
   const { store, name, version, shardIndex } = input;
   const plan = await openPlan(store, name, version);
-  let line: PlanLine;
-  try {
-    line = await plan.readLine(shardIndex);
-  } finally {
-    await plan.close();
-  }
+  const line = await plan.readLine(shardIndex);
   const existing = await findShard(store, name, line.split, line.key);
   if (existing !== undefined) return existing;
   checkExtractor(plan.header, input.extractor);

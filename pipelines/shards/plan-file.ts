@@ -1,15 +1,18 @@
 /**
- * The plan of a dataset's version: line 0 is a header, then a line a shard. The header says where each line
- * lies, so that building one shard of many thousands reads only its own.
+ * The plan of a dataset's version: a small header, which a worker reads whole, and a body, of which it reads its
+ * shard's part. The body is a JSON line a shard, then a record of fixed width a shard that says where the line
+ * lies. The header names the body by its hash, so that a plan that is written again is never half old.
  */
+import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { indexReportSchema, splitSchema } from '../../schemas/clip.ts';
+import { indexReportSchema, splitSchema, type Split } from '../../schemas/clip.ts';
 import { extractionConfigSchema } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
+import { PLACE_BYTES, decodePlaces, encodePlace, type PlanPlace } from './plan-places.ts';
 
 const planClipSchema = z.strictObject({
   clipId: z.string(),
@@ -38,8 +41,7 @@ const planLineSchema = z.strictObject({
 });
 export type PlanLine = z.infer<typeof planLineSchema>;
 
-const planHeaderSchema = z.strictObject({
-  formatVersion: z.literal(1),
+const headerFields = {
   name: z.string(),
   version: z.string(),
   classNames: z.array(z.string()),
@@ -50,37 +52,74 @@ const planHeaderSchema = z.strictObject({
   /** The plan before this one with the same features. */
   previous: z.string().optional(),
   index: indexReportSchema,
-  /** By shard; `offset` in bytes from the end of the header's line. */
+};
+const planHeaderSchema = z.strictObject({
+  formatVersion: z.literal(2),
+  ...headerFields,
+  shards: z.int(),
+  body: z.strictObject({
+    /** Names the body's file; the first digits of its sha256. */
+    hash: z.string(),
+    /** Where the records of fixed width begin. */
+    placesOffset: z.int(),
+  }),
+});
+/** Of rebuilds that were begun before format 2; `offset` in bytes from the end of the header's line. */
+const headerSchema1 = z.strictObject({
+  formatVersion: z.literal(1),
+  ...headerFields,
   shards: z.array(
     z.strictObject({ split: splitSchema, key: z.string(), clips: z.int(), offset: z.int(), bytes: z.int() }),
   ),
 });
-export type PlanHeader = z.infer<typeof planHeaderSchema>;
+
+export type PlanContent = Omit<z.infer<typeof planHeaderSchema>, 'formatVersion' | 'shards' | 'body'>;
+export interface PlanHeader extends PlanContent {
+  readonly shards: number;
+}
+
+const HASH_DIGITS = 16;
+/** Lines and records are read so much at a time by whoever reads them all. */
+const READ_BYTES = 4 * 2 ** 20;
 
 export async function writePlan(
   store: Store,
-  header: Omit<PlanHeader, 'shards'>,
+  content: PlanContent,
   lines: readonly PlanLine[],
 ): Promise<void> {
-  const texts = lines.map((line) => `${JSON.stringify(line)}\n`);
-  let offset = 0;
-  const shards = lines.map((line, i) => {
-    const bytes = Buffer.byteLength(texts[i] ?? '');
-    const place = { split: line.split, key: line.key, clips: line.clips.length, offset, bytes };
-    offset += bytes;
-    return place;
-  });
+  const { name, version } = content;
   const scratch = await store.scratchFolder();
   try {
     const local = join(scratch, 'plan.jsonl');
+    const sha256 = createHash('sha256');
+    const places: Buffer[] = [];
+    let offset = 0;
     const file = await open(local, 'wx');
     try {
-      await file.writeFile(`${JSON.stringify({ ...header, shards })}\n`);
-      for (const text of texts) await file.writeFile(text);
+      const append = async (bytes: Buffer) => {
+        sha256.update(bytes);
+        await file.write(bytes);
+      };
+      for (const line of lines) {
+        const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+        const { split, key, clips } = line;
+        places.push(encodePlace({ split, key, clips: clips.length, offset, bytes: bytes.length }));
+        await append(bytes);
+        offset += bytes.length;
+      }
+      await append(Buffer.concat(places));
     } finally {
       await file.close();
     }
-    await store.putFile(storePaths.plan(header.name, header.version), local);
+    const hash = sha256.digest('hex').slice(0, HASH_DIGITS);
+    await store.putFile(storePaths.planBody(name, version, hash), local);
+    const header: z.infer<typeof planHeaderSchema> = {
+      formatVersion: 2,
+      ...content,
+      shards: lines.length,
+      body: { hash, placesOffset: offset },
+    };
+    await store.put(storePaths.plan(name, version), `${JSON.stringify(header)}\n`);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -88,68 +127,131 @@ export async function writePlan(
 
 export interface OpenPlan {
   readonly header: PlanHeader;
+  /** @throws ModalmixError `input` when there is no such shard */
   readLine(shardIndex: number): Promise<PlanLine>;
-  close(): Promise<void>;
+  /** The shards' splits and keys, in order. */
+  places(): AsyncIterable<{ readonly split: Split; readonly key: string }>;
+  /** All lines, in order. */
+  lines(): AsyncIterable<PlanLine>;
+}
+
+/** Where a plan's lines are. */
+interface Body {
+  readonly path: string;
+  /** Bytes before the first line. */
+  readonly start: number;
+  places(first: number, count: number): Promise<readonly PlanPlace[]>;
+}
+
+export async function planExists(store: Store, name: string, version: string): Promise<boolean> {
+  return (
+    (await store.exists(storePaths.plan(name, version))) ||
+    (await store.exists(storePaths.planFormat1(name, version)))
+  );
 }
 
 /** @throws ModalmixError `input` when there is no such plan, or it is not one */
 export async function openPlan(store: Store, name: string, version: string): Promise<OpenPlan> {
   const path = storePaths.plan(name, version);
-  if (!(await store.exists(path))) {
+  const bytes = await store.find(path);
+  if (bytes === undefined) return await openFormat1(store, name, version);
+  const { formatVersion: _format, body, ...header } = parse(store, path, planHeaderSchema, bytes);
+  const bodyPath = storePaths.planBody(name, version, body.hash);
+  return opened(store, header, {
+    path: bodyPath,
+    start: 0,
+    places: async (first, count) => {
+      const offset = body.placesOffset + first * PLACE_BYTES;
+      return decodePlaces(await store.range(bodyPath, offset, count * PLACE_BYTES));
+    },
+  });
+}
+
+async function openFormat1(store: Store, name: string, version: string): Promise<OpenPlan> {
+  const path = storePaths.planFormat1(name, version);
+  const bytes = await store.find(path);
+  if (bytes === undefined) {
     throw new ModalmixError('input', `the dataset "${name}" has no plan ${version}`, {
-      where: `${store.uri}/${path}`,
+      where: `${store.uri}/${storePaths.plan(name, version)}`,
       fix: 'Run the rebuild from its start.',
     });
   }
-  const file = await open(await store.localFile(path), 'r');
-  const parse = <T>(schema: z.ZodType<T>, text: string): T => {
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch (cause) {
-      throw new ModalmixError('input', 'the plan cannot be read', {
-        where: `${store.uri}/${path}`,
-        fix: 'Delete it and run the rebuild again.',
-        cause,
-      });
-    }
-  };
-  try {
-    const headerText = await readFirstLine(file);
-    const header = parse(planHeaderSchema, headerText);
-    const bodyStart = Buffer.byteLength(headerText) + 1;
-    return {
-      header,
-      readLine: async (shardIndex) => {
-        const place = header.shards[shardIndex];
-        if (place === undefined) {
-          throw new ModalmixError(
-            'input',
-            `there is no shard ${String(shardIndex)}: the plan has ${String(header.shards.length)}`,
-            { where: path },
-          );
-        }
-        const bytes = Buffer.alloc(place.bytes);
-        await file.read(bytes, 0, place.bytes, bodyStart + place.offset);
-        return parse(planLineSchema, bytes.toString('utf8'));
-      },
-      close: async () => {
-        await file.close();
-      },
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
+  const end = bytes.indexOf(0x0a);
+  const {
+    formatVersion: _format,
+    shards,
+    ...content
+  } = parse(store, path, headerSchema1, bytes.subarray(0, end === -1 ? bytes.length : end));
+  return opened(
+    store,
+    { ...content, shards: shards.length },
+    {
+      path,
+      start: end + 1,
+      places: async (first, count) => await Promise.resolve(shards.slice(first, first + count)),
+    },
+  );
 }
 
-async function readFirstLine(file: Awaited<ReturnType<typeof open>>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for (let position = 0; ;) {
-    const chunk = Buffer.alloc(1 << 16);
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, position);
-    const end = chunk.subarray(0, bytesRead).indexOf(0x0a);
-    chunks.push(chunk.subarray(0, end === -1 ? bytesRead : end));
-    if (end !== -1 || bytesRead === 0) return Buffer.concat(chunks).toString('utf8');
-    position += bytesRead;
+function opened(store: Store, header: PlanHeader, body: Body): OpenPlan {
+  const line = (bytes: Buffer) => parse(store, body.path, planLineSchema, bytes);
+  async function* pages(): AsyncIterable<readonly PlanPlace[]> {
+    const size = Math.floor(READ_BYTES / PLACE_BYTES);
+    for (let first = 0; first < header.shards; first += size) {
+      yield await body.places(first, Math.min(size, header.shards - first));
+    }
+  }
+  return {
+    header,
+    readLine: async (shardIndex) => {
+      if (shardIndex < 0 || shardIndex >= header.shards) {
+        const message = `there is no shard ${String(shardIndex)}: the plan has ${String(header.shards)}`;
+        throw new ModalmixError('input', message, { where: body.path });
+      }
+      const [place] = await body.places(shardIndex, 1);
+      return line(await store.range(body.path, body.start + place!.offset, place!.bytes));
+    },
+    places: async function* () {
+      for await (const page of pages()) yield* page;
+    },
+    lines: async function* () {
+      for await (const page of pages()) {
+        for (const run of runsOf(page)) {
+          const first = run[0]!.offset;
+          const last = run.at(-1)!;
+          const bytes = await store.range(body.path, body.start + first, last.offset + last.bytes - first);
+          for (const { offset, bytes: length } of run) {
+            yield line(bytes.subarray(offset - first, offset - first + length));
+          }
+        }
+      }
+    },
+  };
+}
+
+/** Neighbouring lines that are read together. */
+function runsOf(places: readonly PlanPlace[]): PlanPlace[][] {
+  const runs: PlanPlace[][] = [];
+  let bytes = Infinity;
+  for (const place of places) {
+    if (bytes + place.bytes > READ_BYTES) {
+      runs.push([]);
+      bytes = 0;
+    }
+    runs.at(-1)!.push(place);
+    bytes += place.bytes;
+  }
+  return runs;
+}
+
+function parse<T>(store: Store, path: string, schema: z.ZodType<T>, bytes: Buffer): T {
+  try {
+    return schema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (cause) {
+    throw new ModalmixError('input', 'the plan cannot be read', {
+      where: `${store.uri}/${path}`,
+      fix: 'Delete it and run the rebuild again.',
+      cause,
+    });
   }
 }

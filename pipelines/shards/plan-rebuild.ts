@@ -1,6 +1,7 @@
 /** Decides what a dataset's version consists of, shard by shard, and what of it is there already. */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -9,7 +10,14 @@ import type { ActivityProgress } from '../../schemas/progress.ts';
 import { audioShape, SHARD_FORMAT_VERSION } from '../../schemas/shard.ts';
 import type { Store } from '../store/store.ts';
 import { cutShards } from './cut-shards.ts';
-import { openPlan, writePlan, type PlanClip, type PlanHeader, type PlanLine } from './plan-file.ts';
+import {
+  openPlan,
+  planExists,
+  writePlan,
+  type PlanClip,
+  type PlanContent,
+  type PlanLine,
+} from './plan-file.ts';
 import { findShard } from './shard-entries.ts';
 import { combineHashes, NO_STAMP, SourceHashes } from './source-hashes.ts';
 
@@ -26,7 +34,7 @@ export interface PlanRebuildInput {
   readonly signal?: AbortSignal;
 }
 
-/** A summary small enough for a Temporal payload; the plan itself is in the store. */
+/** What came of it; the plan itself is in the store. */
 export interface ShardPlan {
   readonly name: string;
   /** The dataset's version, and the plan's id. */
@@ -42,6 +50,8 @@ export interface ShardPlan {
 }
 
 const HASHES_AT_A_TIME = 2 * availableParallelism();
+/** Requests to the store. */
+const LOOKS_AT_A_TIME = 32;
 const SAVE_EVERY_MS = 120_000;
 const PROGRESS_EVERY_MS = 500;
 /** How many plans back rows are looked for. */
@@ -75,18 +85,21 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
   ]).slice(0, 16);
   const featureKey = digest([featureConfig(extraction), extractorVersion]).slice(0, 16);
 
-  const entries = await Promise.all(lines.map(({ split, key }) => findShard(store, name, split, key)));
-  const shardsToBuild = lines.flatMap((_, i) => (entries[i] === undefined ? [i] : []));
+  const limit = pLimit(LOOKS_AT_A_TIME);
+  const built = await limit.map(
+    lines,
+    async ({ split, key }) => (await findShard(store, name, split, key)) !== undefined,
+  );
+  const shardsToBuild = lines.flatMap((_, i) => (built[i] === true ? [] : [i]));
   const linesToBuild = shardsToBuild.flatMap((i) => lines[i] ?? []);
   const latestPath = storePaths.latestPlan(name, featureKey);
   const previous = await readLatest(store, latestPath);
   await findReusableRows(store, name, previous, linesToBuild);
 
   // A plan that is there already has this very content, except for where rows can be taken from.
-  if (!(await store.exists(storePaths.plan(name, version))) || shardsToBuild.length > 0) {
+  if (shardsToBuild.length > 0 || !(await planExists(store, name, version))) {
     const before = previous === version ? await previousOf(store, name, version) : previous;
-    const header: Omit<PlanHeader, 'shards'> = {
-      formatVersion: 1,
+    const content: PlanContent = {
       name,
       version,
       classNames: [...index.classNames],
@@ -96,7 +109,7 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
       ...(before === undefined ? {} : { previous: before }),
       index: index.report,
     };
-    await writePlan(store, header, lines);
+    await writePlan(store, content, lines);
   }
   if (previous !== version) await store.put(latestPath, JSON.stringify({ version }));
 
@@ -234,10 +247,8 @@ async function readLatest(store: Store, path: string): Promise<string | undefine
 }
 
 async function previousOf(store: Store, name: string, version: string): Promise<string | undefined> {
-  if (!(await store.exists(storePaths.plan(name, version)))) return undefined;
-  const plan = await openPlan(store, name, version);
-  await plan.close();
-  return plan.header.previous;
+  if (!(await planExists(store, name, version))) return undefined;
+  return (await openPlan(store, name, version)).header.previous;
 }
 
 /** Sets `reuse` on the clips whose features an earlier version's shard has. */
@@ -251,29 +262,28 @@ async function findReusableRows(
   for (const clip of lines.flatMap((line) => line.clips)) {
     if (clip.problem !== undefined) continue;
     const key = contentKey(clip);
-    wanted.set(key, [...(wanted.get(key) ?? []), clip]);
+    const same = wanted.get(key);
+    if (same === undefined) wanted.set(key, [clip]);
+    else same.push(clip);
   }
   let version = latest;
   for (let depth = 0; depth < PLANS_SEARCHED && version !== undefined && wanted.size > 0; depth += 1) {
-    if (!(await store.exists(storePaths.plan(name, version)))) return;
+    if (!(await planExists(store, name, version))) return;
     const plan = await openPlan(store, name, version);
-    try {
-      for (let i = 0; i < plan.header.shards.length && wanted.size > 0; i += 1) {
-        const line = await plan.readLine(i);
-        const entry = await findShard(store, name, line.split, line.key);
-        if (entry === undefined) continue;
-        const lost = new Set(entry.quarantined.map(({ clipId }) => clipId));
-        for (const old of line.clips) {
-          if (lost.has(old.clipId)) continue;
-          for (const clip of wanted.get(contentKey(old)) ?? []) {
-            clip.reuse = { split: line.split, key: line.key, clipId: old.clipId };
-          }
-          wanted.delete(contentKey(old));
+    for await (const line of plan.lines()) {
+      if (wanted.size === 0) break;
+      if (!line.clips.some((old) => wanted.has(contentKey(old)))) continue;
+      const entry = await findShard(store, name, line.split, line.key);
+      if (entry === undefined) continue;
+      const lost = new Set(entry.quarantined.map(({ clipId }) => clipId));
+      for (const old of line.clips) {
+        if (lost.has(old.clipId)) continue;
+        for (const clip of wanted.get(contentKey(old)) ?? []) {
+          clip.reuse = { split: line.split, key: line.key, clipId: old.clipId };
         }
+        wanted.delete(contentKey(old));
       }
-      version = plan.header.previous;
-    } finally {
-      await plan.close();
     }
+    version = plan.header.previous;
   }
 }

@@ -1,4 +1,5 @@
 /** Makes a version of a dataset visible: everything before was preparation. */
+import pLimit from 'p-limit';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest, ShardEntry } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
@@ -6,6 +7,9 @@ import type { Store } from '../store/store.ts';
 import { mergeShards, writeManifest } from './merge-shards.ts';
 import { openPlan } from './plan-file.ts';
 import { findShard } from './shard-entries.ts';
+
+/** Requests to the store. */
+const LOOKS_AT_A_TIME = 32;
 
 export interface PublishManifestInput {
   readonly store: Store;
@@ -23,19 +27,17 @@ export interface PublishManifestInput {
 export async function publishManifest(input: PublishManifestInput): Promise<DatasetManifest> {
   const { store, name, version } = input;
   const plan = await openPlan(store, name, version);
-  await plan.close();
   const { header } = plan;
-  const shards: ShardEntry[] = [];
-  for (const [i, { split, key }] of header.shards.entries()) {
+  const places = [];
+  for await (const place of plan.places()) places.push(place);
+  const shards = await pLimit(LOOKS_AT_A_TIME).map(places, async ({ split, key }, i): Promise<ShardEntry> => {
     const entry = await findShard(store, name, split, key);
-    if (entry === undefined) {
-      throw new ModalmixError('input', `shard ${String(i)} of ${String(header.shards.length)} is not built`, {
-        where: storePaths.shard(name, split, key),
-        fix: 'Run the rebuild again: it builds what is missing.',
-      });
-    }
-    shards.push(entry);
-  }
+    if (entry !== undefined) return entry;
+    throw new ModalmixError('input', `shard ${String(i)} of ${String(header.shards)} is not built`, {
+      where: storePaths.shard(name, split, key),
+      fix: 'Run the rebuild again: it builds what is missing.',
+    });
+  });
   const { classNames, extraction, extractorVersion, index } = header;
   const manifest: DatasetManifest = {
     formatVersion: 1,

@@ -55,6 +55,10 @@ export class FileStore implements Store {
     return (await unlessMissing(stat(this.#file(path))))?.size;
   }
 
+  async writtenAt(path: string): Promise<Date | undefined> {
+    return (await unlessMissing(stat(this.#file(path))))?.mtime;
+  }
+
   async exists(path: string): Promise<boolean> {
     return (await unlessMissing(stat(this.#file(path)))) !== undefined;
   }

@@ -40,6 +40,13 @@ interface Session {
   readonly client: S3Client;
 }
 
+interface ObjectFacts {
+  readonly bytes: number;
+  readonly etag: string;
+  readonly writer: string | undefined;
+  readonly writtenAt: Date | undefined;
+}
+
 /** One a process: sockets are shared, and loading the SDK takes a quarter of a second. */
 let opened: Promise<Session> | undefined;
 
@@ -125,6 +132,10 @@ export class S3Store implements Store {
 
   async size(path: string): Promise<number | undefined> {
     return (await this.#head(this.#key(path)))?.bytes;
+  }
+
+  async writtenAt(path: string): Promise<Date | undefined> {
+    return (await this.#head(this.#key(path)))?.writtenAt;
   }
 
   async list(prefix: string): Promise<string[]> {
@@ -300,11 +311,16 @@ export class S3Store implements Store {
     });
   }
 
-  async #head(Key: string): Promise<{ bytes: number; etag: string; writer: string | undefined } | undefined> {
+  async #head(Key: string): Promise<ObjectFacts | undefined> {
     return await this.#asking(Key, async ({ client, sdk }) => {
       try {
         const facts = await client.send(new sdk.HeadObjectCommand({ Bucket: this.#bucket, Key }));
-        return { bytes: facts.ContentLength ?? 0, etag: facts.ETag ?? '', writer: facts.Metadata?.[WRITER] };
+        return {
+          bytes: facts.ContentLength ?? 0,
+          etag: facts.ETag ?? '',
+          writer: facts.Metadata?.[WRITER],
+          writtenAt: facts.LastModified,
+        };
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;

@@ -21,6 +21,8 @@ export interface Store {
   exists(path: string): Promise<boolean>;
   /** Bytes of the blob, or undefined when nothing is stored there; nothing is read. */
   size(path: string): Promise<number | undefined>;
+  /** When the blob was last written, by the clock of who keeps it; undefined when nothing is stored there. */
+  writtenAt(path: string): Promise<Date | undefined>;
   /** Sorted paths that start with `prefix` (a folder). */
   list(prefix: string): Promise<string[]>;
   put(path: string, bytes: string | Uint8Array): Promise<void>;

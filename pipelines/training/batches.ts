@@ -35,6 +35,13 @@ const IMAGENET: Normalisation = {
 /** Flow is stored as 0…255 for ± the bound, so 127.5 is no motion; u turns its sign in a mirror, v does not. */
 const FLOW_MIRROR = [127.5, undefined] as const;
 
+/** What a modality's numbers are normalised by, in the shards' units: ImageNet's for rgb, else the dataset's own. */
+export function inputScale(modality: Modality, normalisation: DatasetManifest['normalisation']): PixelScale {
+  if (modality === 'rgb') return IMAGENET;
+  const own = normalisation[modality] ?? { mean: [], std: [] };
+  return modality === 'flow' ? { ...own, mirroredAround: FLOW_MIRROR } : own;
+}
+
 /**
  * A training epoch's rows in random order, cut into batches. A last batch of one row is left out: it has no batch
  * statistics and nothing to be mixed with.
@@ -165,7 +172,7 @@ export class BatchReader {
     shapes.set(modality, shape);
     const size = sizeOf(shape);
     const out = this.#buffer(modality, batchSize * size).subarray(place * size, (place + 1) * size);
-    const scale = this.#scaleOf(modality);
+    const scale = inputScale(modality, this.#options.manifest.normalisation);
     if (modality === 'audio') {
       const mean = scale.mean[0] ?? 0;
       const factor = 1 / (scale.std[0] || 1);
@@ -174,12 +181,6 @@ export class BatchReader {
     } else {
       renderView(row[modality]!, view!, cropPx, scale, out);
     }
-  }
-
-  #scaleOf(modality: Modality): PixelScale {
-    if (modality === 'rgb') return IMAGENET;
-    const normalisation = this.#options.manifest.normalisation[modality] ?? { mean: [], std: [] };
-    return modality === 'flow' ? { ...normalisation, mirroredAround: FLOW_MIRROR } : normalisation;
   }
 
   #buffer(modality: Modality, length: number): Float32Array {

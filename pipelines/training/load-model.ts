@@ -1,4 +1,5 @@
 /** A trained model for judging: weights from the store, forward passes in testing mode. */
+import { createHash } from 'node:crypto';
 import { totalmem } from 'node:os';
 import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -78,13 +79,21 @@ export async function loadModel({ store, spec, manifest, weights }: LoadModelInp
   };
 }
 
-interface WeightsFile {
+export interface WeightsFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly epoch: number;
+  /** Path in the store. */
   readonly where: string;
+  /** Of the file's bytes. */
+  readonly sha256: string;
 }
 
-async function readWeights(store: Store, trainingId: string, weights: 'last' | 'best'): Promise<WeightsFile> {
+/** @throws ModalmixError `input` when the training is not complete or the file is not whole */
+export async function readWeights(
+  store: Store,
+  trainingId: string,
+  weights: 'last' | 'best',
+): Promise<WeightsFile> {
   const where = weights === 'best' ? storePaths.bestCheckpoint(trainingId) : storePaths.model(trainingId);
   const bytes = await store.find(where);
   if (bytes === undefined) {
@@ -93,12 +102,13 @@ async function readWeights(store: Store, trainingId: string, weights: 'last' | '
       fix: 'Train it first; a training that was stopped goes on where it was.',
     });
   }
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (weights === 'best') {
     const { model, state } = decodeCheckpoint(bytes, trainingId, where);
-    return { tensors: model, epoch: state.epoch, where };
+    return { tensors: model, epoch: state.epoch, where, sha256 };
   }
   const { tensors, metadata } = decodeSafetensors(bytes, where);
-  return { tensors, epoch: Number(metadata['epoch']), where };
+  return { tensors, epoch: Number(metadata['epoch']), where, sha256 };
 }
 
 function forward(

@@ -25,6 +25,8 @@ export interface ModelOptions {
 export interface Extension {
   /** The unimodal logits [B, K] from [B, D], where they are not the fusion's. */
   readonly branch?: (modality: Modality, feature: Tensor2D) => Tensor2D;
+  /** Where those are linear: `branch` is z W + b with the parameters `<heads>.<modality>.weight` and `.bias`. */
+  readonly heads?: string;
 }
 
 export type CreateExtension = (parameters: Parameters, options: FusionOptions) => Extension;
@@ -38,7 +40,7 @@ export class MultimodalModel {
   readonly parameters: Parameters;
   readonly #encoders: ReadonlyMap<Modality, Encoder>;
   readonly #fusion: Fusion;
-  readonly #extension: Extension;
+  readonly extension: Extension;
 
   constructor(options: ModelOptions) {
     const { modalities, classes } = options;
@@ -51,7 +53,7 @@ export class MultimodalModel {
     this.featureSize = this.#encoders.get(modalities[0]!)!.featureSize;
     const sizes = { modalities, classes, featureSize: this.featureSize };
     this.#fusion = namedFusion(options.fusion).create(this.parameters, sizes);
-    this.#extension = options.extend?.(this.parameters, sizes) ?? {};
+    this.extension = options.extend?.(this.parameters, sizes) ?? {};
   }
 
   get fusedSize(): number {
@@ -85,7 +87,7 @@ export class MultimodalModel {
   /** The unimodal logits [B, K] of one modality. */
   branch(features: Features, modality: Modality): Tensor2D {
     const feature = featureOf(features, modality);
-    return this.#extension.branch?.(modality, feature) ?? this.#fusion.branch(modality, feature);
+    return this.extension.branch?.(modality, feature) ?? this.#fusion.branch(modality, feature);
   }
 
   dispose(): void {

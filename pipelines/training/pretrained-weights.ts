@@ -1,6 +1,7 @@
 /**
  * Pretrained weights: a torchvision ResNet's state dict as safetensors, put into a modality's encoder. Its names are
- * our own; its filters are [D, C, h, w] and ours [h, w, C, D]. The classifier (`fc.*`) is left out.
+ * our own; its filters are [D, C, h, w] and ours [h, w, C, D]. The classifier (`fc.*`) is left out. A model of ours that
+ * was exported as safetensors is taken too: there the names begin with the modality's.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -12,6 +13,7 @@ import { planEncoder } from './encoders/index.ts';
 import { convolutionNorms, type EncoderPlan } from './encoders/plan.ts';
 import { decodeSafetensors, type StoredTensor } from './safetensors.ts';
 import { tf, type Variable } from './tensorflow.ts';
+import { fromTorchLayout } from './torch-layout.ts';
 
 const CONVERT_FIX =
   'The file must be of the same network, with torchvision’s names and layouts, as float32 (docs/models.md).';
@@ -59,7 +61,10 @@ async function readPretrained(
 ): Promise<Map<string, StoredTensor>> {
   const where = weights.file;
   const expected = torchShapes(plan);
-  const { tensors } = decodeSafetensors(await readPinned(weights), where, (name) => expected.has(name));
+  const prefix = `${modality}.`;
+  const plain = (name: string) => (name.startsWith(prefix) ? name.slice(prefix.length) : name);
+  const file = decodeSafetensors(await readPinned(weights), where, (name) => expected.has(plain(name)));
+  const tensors = new Map([...file.tensors].map(([name, tensor]) => [plain(name), tensor]));
   const first = convolutionNorms(plan)[0]!;
   const found = new Map<string, StoredTensor>();
   for (const [name, shape] of expected) {
@@ -79,7 +84,7 @@ async function readPretrained(
         { where, fix: `Set training.encoder.pretrained.${modality}.otherChannels to average.` },
       );
     }
-    found.set(name, toOurLayout(fits ? tensor : averageChannels(tensor, first.from)));
+    found.set(name, fromTorchLayout(fits ? tensor : averageChannels(tensor, first.from)));
   }
   return found;
 }
@@ -147,22 +152,4 @@ function averageChannels({ shape, values }: StoredTensor, channels: number): Sto
     }
   }
   return { shape: [filters, channels, height, width], values: averaged };
-}
-
-/** [D, C, h, w] → [h, w, C, D]; vectors stay as they are. */
-function toOurLayout(tensor: StoredTensor): StoredTensor {
-  if (tensor.shape.length !== 4) return tensor;
-  const [filters, channels, height, width] = tensor.shape as [number, number, number, number];
-  const area = height * width;
-  const turned = new Float32Array(tensor.values.length);
-  let from = 0;
-  for (let filter = 0; filter < filters; filter += 1) {
-    for (let channel = 0; channel < channels; channel += 1) {
-      for (let at = 0; at < area; at += 1) {
-        turned[(at * channels + channel) * filters + filter] = tensor.values[from]!;
-        from += 1;
-      }
-    }
-  }
-  return { shape: [height, width, channels, filters], values: turned };
 }

@@ -51,10 +51,16 @@ function requireTensorflow(): typeof TensorflowNode {
   }
 }
 
-interface OpAttribute {
+export interface OpAttribute {
   readonly name: string;
   readonly type: number;
   readonly value: boolean | number | object | string | number[];
+}
+
+interface OutputInfo {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
 }
 
 /** The part of tfjs-node's backend that reaches TensorFlow's own operators. */
@@ -68,9 +74,14 @@ interface NodeBackend {
     readonly TF_ATTR_FLOAT: number;
     readonly TF_ATTR_BOOL: number;
     readonly TF_ATTR_STRING: number;
+    executeOp(name: string, attrs: OpAttribute[], inputs: number[], outputs: number): OutputInfo[];
+    createTensor(shape: number[], dtype: number, values: Int32Array | Float32Array): number;
+    deleteTensor(id: number): void;
   };
   readonly isUsingGpuDevice: boolean;
   executeMultipleOutputs(name: string, attrs: OpAttribute[], inputs: Tensor[], outputs: number): Tensor[];
+  createOutputTensor(info: OutputInfo): Tensor;
+  getInputTensorIds(tensors: Tensor[]): number[];
   getNumOfTFTensors(): number;
 }
 

@@ -1,4 +1,4 @@
-import { cp, readFile, readdir, rm } from 'node:fs/promises';
+import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../schemas/errors.ts';
@@ -56,6 +56,53 @@ describe('modalmix run', () => {
     expect(eventsOf(again.stdout).at(-1)).toMatchObject({ event: 'finished', summary });
     expect(await finishedShards(store)).toEqual(shards);
     expect(await weights(store)).toEqual(trained);
+  }, 300_000);
+
+  it('leaves a model that predict uses: files and folders, unusable ones told and the others answered', async () => {
+    const broken = join(project.folder, 'broken.mp4');
+    await writeFile(broken, 'this is no film');
+    const [high, low] = ['high/high-000.mp4', 'low/low-000.mp4'].map((name) => join(clips, 'test', name));
+    const store = ['--store', 'file:both'];
+
+    const all = await project.modalmix('predict', join(clips, 'test'), ...store, '--json');
+    expect(all.exitCode).toBe(EXIT_CODES.ok);
+    const events = eventsOf(all.stdout);
+    expect(events.map(({ event }) => event)).toEqual([
+      'model',
+      ...Array<string>(12).fill('prediction'),
+      'finished',
+    ]);
+    const right = events.filter(({ clip, predicted }) => String(clip).includes(`/${String(predicted)}/`));
+    const [run] = await runFiles(project.store('both'), /\/summary\.json$/u);
+    const summary = summarySchema.parse(JSON.parse((await project.store('both').get(run!)).toString()));
+    expect(right).toHaveLength(Math.round(12 * summary.rows[0]!.accuracy.mean));
+
+    const some = await project.modalmix('predict', high!, broken, low!, ...store, '--method', 'b-mm');
+    expect(some.exitCode).toBe(EXIT_CODES.badInput);
+    expect(some.stdout).toMatch(/^tiny-b-mm-s0-.*, epoch 8, /u);
+    expect(some.stdout).toMatch(/^clip +fused +audio +rgb$/mu);
+    expect(some.stdout).toMatch(
+      /high-000\.mp4 +(high|low) +[01]\.\d{3} +(high|low) +[01]\.\d{3} +(high|low) +[01]\.\d{3}$/mu,
+    );
+    expect(some.stdout).toMatch(/broken\.mp4 +not predicted \(unreadable\): /u);
+    expect(some.stdout).toContain('1 of 3 clips could not be used.');
+    const one = await project.modalmix('predict', high!, ...store);
+    expect(one.stdout).toMatch(/^class +fused +audio +rgb\n.*\n(high|low) +[01]\.\d{3} /mu);
+
+    const exported = await project.modalmix('export', ...store, '--format', 'tfjs', '--out', 'out', '--json');
+    expect(eventsOf(exported.stdout)).toMatchObject([
+      { event: 'exported', folder: join(project.folder, 'out'), manifest: { format: 'tfjs', epoch: 8 } },
+    ]);
+    expect((await readdir(join(project.folder, 'out'))).sort()).toEqual([
+      ...['modalmix-model.json', 'model.json', 'weights-1-of-1.bin'],
+    ]);
+    const unknown = await project.modalmix('export', ...store, '--format', 'onnx', '--out', 'out');
+    expect(unknown.exitCode).toBe(EXIT_CODES.badInput);
+    expect(unknown.stderr).toContain('savedmodel, tfjs, safetensors');
+
+    const none = await project.modalmix('predict', project.folder + '/home', ...store);
+    expect(none.exitCode).toBe(EXIT_CODES.badInput);
+    expect(none.stderr).toContain('the folder holds no media file');
   }, 300_000);
 
   it('after five new clips writes anew only the shards that it must', async () => {

@@ -1,4 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../pipelines/store/store.ts';
 import { killWorker, runFiles, until, weights } from '../support/observe.ts';
@@ -60,6 +61,16 @@ describe('a run whose store is a bucket', () => {
     const [trained] = await weights(store);
     const [undisturbed] = await weights(reference);
     expect(trained?.bytes.equals(undisturbed!.bytes)).toBe(true);
+
+    const clip = join(clips, 'test', 'high', 'high-000.mp4');
+    const [fromS3, fromFile] = await Promise.all(
+      [store, reference].map(
+        async ({ uri }) => await project.modalmix('predict', clip, '--store', uri, '--json'),
+      ),
+    );
+    expect(fromS3!.exitCode).toBe(0);
+    expect(fromS3!.stdout).toContain('"event":"prediction"');
+    expect(fromS3!.stdout).toBe(fromFile!.stdout);
   }, 400_000);
 
   it('is refused with the bucket and what to do when the bucket is not there', async () => {

@@ -10,7 +10,7 @@ import { MESSAGES, WORKFLOWS } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
 import { startTestServer } from '../support/temporal.ts';
 import { encodeHistory } from './recorded-history.ts';
-import { TRAINING, dataset, experimenting, resumableTraining, retraining } from './scripts.ts';
+import { TRAINING, dataset, experimenting, pagedDataset, resumableTraining, retraining } from './scripts.ts';
 
 const FOLDER = new URL('./histories/', import.meta.url);
 const RUN = { storeUri: 'file:/nowhere', runId: 'recorded' };
@@ -30,6 +30,11 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
     type: WORKFLOWS.rebuildDataset,
     script: dataset(60, async () => undefined),
     input: { historyEvents: 120 },
+  },
+  'rebuild-paged': {
+    type: WORKFLOWS.rebuildDataset,
+    script: pagedDataset(1_100, 20, async () => undefined),
+    input: { historyEvents: 300, shardsInFlight: 8 },
   },
   'rebuild-paused': {
     type: WORKFLOWS.rebuildDataset,

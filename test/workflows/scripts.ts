@@ -27,6 +27,22 @@ export function dataset(shards: number, extract: (shardIndex: number) => Promise
   } satisfies Partial<ScriptedActivities>;
 }
 
+/** The same, of whose shards the first workflow payload names only `inPlan`. */
+export function pagedDataset(shards: number, inPlan: number, extract: (shardIndex: number) => Promise<void>) {
+  const whole = dataset(shards, extract);
+  return {
+    ...whole,
+    planDataset: async () => {
+      const plan = await whole.planDataset();
+      const more = { list: 'others', shards: shards - inPlan };
+      return { ...plan, shardsToBuild: plan.shardsToBuild.slice(0, inPlan), more };
+    },
+    listShards: async ({ from, count }) => ({
+      shards: Array.from({ length: count }, (_, index) => inPlan + from + index),
+    }),
+  } satisfies Partial<ScriptedActivities>;
+}
+
 /** The whole job, whose training goes on until told to stop, `steps` at most, and from where it stopped. */
 export function resumableTraining(steps: number) {
   const checkpoint = { step: 0, starts: 0, stops: 0 };

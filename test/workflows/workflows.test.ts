@@ -12,6 +12,7 @@ import {
   MESSAGES,
   WORKFLOWS,
   progressKeys,
+  type ListShardsInput,
   type RebuildAndTrainInput,
   type RebuildAndTrainOutput,
   type RebuildDatasetInput,
@@ -21,7 +22,7 @@ import {
   type TrainModelOutput,
 } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
-import { DATASET, TRAINING, dataset, resumableTraining } from './scripts.ts';
+import { DATASET, TRAINING, dataset, pagedDataset, resumableTraining } from './scripts.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 
 let server: TestServer;
@@ -92,6 +93,33 @@ describe('a rebuild', () => {
       expect(last.runId).not.toBe('firstExecutionRunId' in handle ? handle.firstExecutionRunId : '');
     });
     expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, index) => index));
+  });
+
+  it('looks up the shards that its plan does not name, page by page, over several executions', async () => {
+    const seen: number[] = [];
+    const pages: [number, number][] = [];
+    const paged = pagedDataset(150, 30, async (shardIndex) => {
+      seen.push(shardIndex);
+    });
+    const script = {
+      ...paged,
+      listShards: async (input: ListShardsInput) => {
+        pages.push([input.from, input.count]);
+        return await paged.listShards(input);
+      },
+    };
+    await withScriptedWorkers(server.address, script, async () => {
+      const handle = await start<RebuildDatasetInput>(WORKFLOWS.rebuildDataset, {
+        ...{ historyEvents: 300, shardsInFlight: 16, shardsPerPage: 50 },
+      });
+      expect(await handle.result()).toMatchObject({ shardsBuilt: 150, clips: 600 });
+    });
+    expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 150 }, (_, index) => index));
+    expect(pages).toEqual([
+      [0, 50],
+      [50, 50],
+      [100, 20],
+    ]);
   });
 
   it('starts no shard while it is paused', async () => {

@@ -213,7 +213,8 @@ async function compile(wheels: TensorflowPackage, library: string, context: Setu
   await rename(temporary, addon);
 }
 
-async function requireCompiler(context: SetupContext): Promise<string> {
+/** @throws ModalmixError `dependency` when there is none and none can be installed */
+export async function requireCompiler(context: SetupContext): Promise<string> {
   const named = process.env['CXX'];
   const find = () => (named === undefined || named === '' ? findProgram('c++', 'g++', 'clang++') : named);
   if (find() === undefined && canAptInstall()) await aptInstall(['g++'], context);

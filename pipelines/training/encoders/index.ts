@@ -7,6 +7,9 @@ import { planCnn } from './cnn-plan.ts';
 import type { Encoder } from './encoder.ts';
 import type { EncoderPlan } from './plan.ts';
 import { planResNet } from './resnet-plan.ts';
+import { nativeKernels } from '../kernels/native.ts';
+import { createCompiledEncoder, isCompilable } from './compiled-encoder.ts';
+import { createPlanParameters } from './plan-parameters.ts';
 import { createTapedEncoder } from './taped-encoder.ts';
 
 /** Channels of one image of a modality: log-magnitude, red-green-blue, or u and v displacement. */
@@ -19,7 +22,11 @@ export function planEncoder(modality: Modality, encoder: EncoderConfig): Encoder
 
 /** Creates the parameters under `<modality>.` and returns the encoder over them. */
 export function createEncoder(parameters: Parameters, modality: Modality, encoder: EncoderConfig): Encoder {
-  return createTapedEncoder(parameters, modality, planEncoder(modality, encoder));
+  const plan = planEncoder(modality, encoder);
+  const created = createPlanParameters(parameters, modality, plan);
+  return nativeKernels() && isCompilable(plan)
+    ? createCompiledEncoder(plan, created)
+    : createTapedEncoder(plan, created);
 }
 
 /** Images a clip has in a modality: frames, flow fields between them, or the one spectrogram. */

@@ -3,16 +3,15 @@ import { batchNormInference, batchNormTraining, type BatchNormStatistics } from 
 import { convolution } from '../kernels/convolution.ts';
 import { maxPool } from '../kernels/max-pool.ts';
 import { relu } from '../kernels/relu.ts';
-import { constant, normal, type Parameters } from '../parameters.ts';
 import { tf, type Tensor1D, type Tensor2D, type Tensor4D } from '../tensorflow.ts';
 import type { Encoder } from './encoder.ts';
+import type { ConvolutionNormParameters, PlanParameters } from './plan-parameters.ts';
 import type { ConvolutionNormPlan, EncoderPlan, LayerPlan } from './plan.ts';
 
 type Layer = (x: Tensor4D, training: boolean) => Tensor4D;
 
-/** Creates the plan's parameters under `<name>.` and returns the encoder over them. */
-export function createTapedEncoder(parameters: Parameters, name: string, plan: EncoderPlan): Encoder {
-  const layers = plan.layers.map((layer, index) => createLayer(parameters, name, layer, index > 0));
+export function createTapedEncoder(plan: EncoderPlan, parameters: PlanParameters): Encoder {
+  const layers = plan.layers.map((layer, index) => createLayer(parameters, layer, index > 0));
   return {
     featureSize: plan.featureSize,
     encode: (images, training) => {
@@ -24,16 +23,16 @@ export function createTapedEncoder(parameters: Parameters, name: string, plan: E
 }
 
 /** @param inputGradient false for the first layer: no gradient for the images is computed */
-function createLayer(parameters: Parameters, name: string, plan: LayerPlan, inputGradient: boolean): Layer {
+function createLayer(parameters: PlanParameters, plan: LayerPlan, inputGradient: boolean): Layer {
   switch (plan.kind) {
     case 'convolution-norm':
-      return createConvolutionNorm(parameters, name, plan, inputGradient);
+      return createConvolutionNorm(parameters, plan, inputGradient);
     case 'max-pool':
       return (x) => maxPool(x, plan);
     case 'residual': {
-      const branch = plan.branch.map((layer) => createConvolutionNorm(parameters, name, layer));
+      const branch = plan.branch.map((layer) => createConvolutionNorm(parameters, layer));
       const shortcut =
-        plan.shortcut === undefined ? undefined : createConvolutionNorm(parameters, name, plan.shortcut);
+        plan.shortcut === undefined ? undefined : createConvolutionNorm(parameters, plan.shortcut);
       return (x, training) => {
         let residual = x;
         for (const layer of branch) residual = layer(residual, training);
@@ -44,36 +43,31 @@ function createLayer(parameters: Parameters, name: string, plan: LayerPlan, inpu
 }
 
 function createConvolutionNorm(
-  parameters: Parameters,
-  name: string,
+  parameters: PlanParameters,
   plan: ConvolutionNormPlan,
   inputGradient = true,
 ): Layer {
-  const { size, stride, pad, from, to } = plan;
-  // He et al. 2015, eq. 14: the deviation that keeps the variance of gradients through a relu.
-  const filter = parameters.learn(
-    `${name}.${plan.convolution}.weight`,
-    [size, size, from, to],
-    normal(Math.sqrt(2 / (size * size * to))),
-  );
-  const norm = createNorm(parameters, `${name}.${plan.norm}`, to);
+  const { stride, pad } = plan;
+  const { filter, ...rest } = parameters.get(plan)!;
+  const norm = createNorm(rest);
   return (x, training) => {
     const y = norm(convolution(x, filter as Tensor4D, { stride, pad, inputGradient }), training);
     return plan.relu ? relu(y) : y;
   };
 }
 
-function createNorm(parameters: Parameters, name: string, channels: number): Layer {
-  const scale = parameters.learn(`${name}.weight`, [channels], constant(1));
-  const offset = parameters.learn(`${name}.bias`, [channels], constant(0));
-  const mean = parameters.track(`${name}.running_mean`, [channels], 0);
-  const variance = parameters.track(`${name}.running_var`, [channels], 1);
-  const running = { mean, variance } as unknown as BatchNormStatistics;
+function createNorm({
+  scale,
+  offset,
+  runningMean,
+  runningVariance,
+}: Omit<ConvolutionNormParameters, 'filter'>): Layer {
+  const running = { mean: runningMean, variance: runningVariance } as unknown as BatchNormStatistics;
   return (x, training) =>
     training
       ? batchNormTraining(x, scale as Tensor1D, offset as Tensor1D, running, (moved) => {
-          mean.assign(moved.mean);
-          variance.assign(moved.variance);
+          runningMean.assign(moved.mean);
+          runningVariance.assign(moved.variance);
         })
       : batchNormInference(x, scale as Tensor1D, offset as Tensor1D, running);
 }

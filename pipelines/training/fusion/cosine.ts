@@ -15,6 +15,7 @@ import type { NamedFusion } from './index.ts';
 export function cosineFusion(scale: number): NamedFusion {
   return {
     name: 'cosine',
+    settings: { scale },
     create: (parameters, { modalities, featureSize, classes }) => {
       // Only directions count; these are those of a concatenation's classifier.
       const initial = uniform(1 / Math.sqrt(modalities.length * featureSize));

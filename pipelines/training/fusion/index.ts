@@ -14,6 +14,8 @@ export interface NamedFusion {
   /** Unlike any other fusion's: models of the same name have the same parameters. */
   readonly name: string;
   readonly create: CreateFusion;
+  /** What it depends on besides its parameters, for who computes it another way. */
+  readonly settings?: Readonly<Record<string, number | string>>;
 }
 
 export const FUSION_OF: Readonly<Record<FusionName | 'late', CreateFusion>> = {

@@ -34,7 +34,7 @@ export function sharedHead(weighting: 'entropy' | 'mean'): NamedFusion {
       branch: (_modality, feature) => classifier.apply(feature),
     };
   };
-  return { name: 'shared-head', create };
+  return { name: 'shared-head', create, settings: { weighting } };
 }
 
 /** Of softmax(logits), [B, 1]. */

@@ -4,7 +4,7 @@
  * oneDNN's kernels (libtensorflow 2.21: im2col and a matrix product a picture, several times slower). So a
  * stride of 1 uses SAME, which is symmetric there, and for any other the images are padded first.
  */
-import { attribute, executeOne, tf, type Tensor, type Tensor4D } from '../tensorflow.ts';
+import { attribute, executeOne, tf, type OpAttribute, type Tensor, type Tensor4D } from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
 import { subsample } from './subsample.ts';
 
@@ -36,7 +36,7 @@ export function convolution(x: Tensor4D, filter: Tensor4D, options: ConvolutionO
 }
 
 /** Zeros before and after: behind the last place of the filter none are needed. */
-function sidesOf(length: number, size: number, stride: number, pad: number): [number, number] {
+export function sidesOf(length: number, size: number, stride: number, pad: number): [number, number] {
   const places = Math.floor((length + 2 * pad - size) / stride) + 1;
   return [pad, Math.max(0, (places - 1) * stride + size - length - pad)];
 }
@@ -61,7 +61,7 @@ function paddedConvolution(
   ) as Tensor4D;
 }
 
-function convolutionAttributes(stride: number, padding: 'SAME' | 'VALID') {
+export function convolutionAttributes(stride: number, padding: 'SAME' | 'VALID'): OpAttribute[] {
   return [
     attribute.float32('T'),
     attribute.ints('strides', [1, stride, stride, 1]),

@@ -8,9 +8,12 @@ import type { Features } from '../features.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Scalar } from '../tensorflow.ts';
 
+const HEADS = 'heads';
+
 /** Parameters `heads.<modality>`. */
 export const createUnimodalHeads: CreateExtension = (parameters, options) => ({
-  branch: createClassifiers(parameters, options, 'heads'),
+  branch: createClassifiers(parameters, options, HEADS),
+  heads: HEADS,
 });
 
 /** Cross-entropy of one modality's own prediction, over the clips that have it. */

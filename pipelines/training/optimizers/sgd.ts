@@ -2,7 +2,8 @@
  * Stochastic gradient descent with momentum and weight decay as PyTorch has them (`torch.optim.SGD`, no dampening, no
  * Nesterov): g ← g + d·w; m ← μ·m + g; w ← w − η·m.
  */
-import { tf, type Variable } from '../tensorflow.ts';
+import { nativeKernels } from '../kernels/native.ts';
+import { execute, tf, type Tensor, type Variable } from '../tensorflow.ts';
 import type { Optimizer } from './optimizer.ts';
 import { createSlots } from './state.ts';
 
@@ -11,19 +12,36 @@ export interface SgdOptions {
   readonly weightDecay: number;
 }
 
-export function createSgd(parameters: ReadonlyMap<string, Variable>, options: SgdOptions): Optimizer {
+/** @param fused one kernel a parameter instead of five; the same to the last bit or two */
+export function createSgd(
+  parameters: ReadonlyMap<string, Variable>,
+  options: SgdOptions,
+  fused = nativeKernels(),
+): Optimizer {
   const { momentum, weightDecay } = options;
   const state = createSlots(parameters, ['momentum']);
+  const update = (weight: Variable, velocity: Variable, gradient: Tensor, learningRate: number): void => {
+    const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(weight, weightDecay));
+    velocity.assign(tf.add(tf.mul(velocity, momentum), decayed));
+    weight.assign(tf.sub(weight, tf.mul(velocity, learningRate)));
+  };
+  const updateFused = (weight: Variable, velocity: Variable, gradient: Tensor, settings: Tensor): void => {
+    const [moved, faster] = execute('ModalmixMomentum', [], [weight, velocity, gradient, settings], 2);
+    weight.assign(moved!);
+    velocity.assign(faster!);
+  };
   return {
     state,
     apply: (gradients, learningRate) => {
       tf.tidy(() => {
+        const settings = tf.tensor1d([learningRate, momentum, weightDecay]);
         for (const [name, gradient] of gradients) {
           const weight = parameters.get(name)!;
           const velocity = state.get(`momentum/${name}`)!;
-          const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(weight, weightDecay));
-          velocity.assign(tf.add(tf.mul(velocity, momentum), decayed));
-          weight.assign(tf.sub(weight, tf.mul(velocity, learningRate)));
+          tf.tidy(() => {
+            if (fused) updateFused(weight, velocity, gradient, settings);
+            else update(weight, velocity, gradient, learningRate);
+          });
         }
       });
     },

@@ -1,4 +1,6 @@
 /** Colours from the style sheet, so that the page and its drawings never disagree. */
+import { METHOD_COLOURS } from '../method-colours.ts';
+
 export interface Theme {
   readonly ink: string;
   readonly quiet: string;
@@ -50,7 +52,7 @@ export function currentTheme(): Theme {
     ground: colour('ground'),
     heatLow: colour('heat-low'),
     heatHigh: colour('heat-high'),
-    methods: [0, 1, 2, 3, 4].map((i) => colour(`m${String(i)}`)),
+    methods: Array.from({ length: METHOD_COLOURS }, (_, i) => colour(`m${String(i)}`)),
     classes: darkScreen.matches ? CLASSES_ON_DARK : CLASSES_ON_LIGHT,
   };
 }

@@ -1,6 +1,7 @@
 /** Pieces several sections are made of. */
 import type { MethodName } from '../../../../schemas/config.ts';
 import { markup, type Html } from '../html.ts';
+import { METHOD_COLOURS } from '../method-colours.ts';
 import type { ReportData } from '../report-data.ts';
 
 export function sectionHeading(id: string, title: string, lead: Html): Html {
@@ -51,7 +52,7 @@ export function methodChips(methods: readonly MethodName[]): Html {
     ${methods.map(
       (method, i) =>
         markup`<button type="button" class="chip" data-method="${method}" aria-pressed="true">
-          <span class="swatch m${i}" aria-hidden="true"></span>${method}
+          <span class="swatch m${i % METHOD_COLOURS}" aria-hidden="true"></span>${method}
         </button>`,
     )}
   </div>`;

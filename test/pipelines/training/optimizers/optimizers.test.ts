@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { z } from 'zod';
 import type { TrainingConfig } from '../../../../schemas/config.ts';
 import { createOptimizer } from '../../../../pipelines/training/optimizers/index.ts';
+import { nativeKernels } from '../../../../pipelines/training/kernels/native.ts';
 import { backend, tf } from '../../../../pipelines/training/tensorflow.ts';
 import { relativeError } from '../golden/read-golden.ts';
 
@@ -16,10 +17,16 @@ const { start, gradients, rates, cases } = z
   })
   .parse(JSON.parse(readFileSync(new URL('../golden/optimizers.json', import.meta.url), 'utf8')));
 
-it.each(Object.keys(cases))('%s takes the steps that PyTorch takes', (name) => {
+const ways = Object.keys(cases).flatMap((name) => [
+  [name, 'fused'] as const,
+  [name, 'operator by operator'] as const,
+]);
+
+it.each(ways)('%s takes the steps that PyTorch takes: %s', (name, way) => {
+  expect(nativeKernels()).toBe(true);
   const config = { ...(cases[name]!.config as object), learningRate: 0.1 } as TrainingConfig['optimizer'];
   const weight = tf.variable(tf.tensor1d(start));
-  const optimizer = createOptimizer(new Map([['w', weight]]), config);
+  const optimizer = createOptimizer(new Map([['w', weight]]), config, way === 'fused');
   const before = backend.getNumOfTFTensors();
   for (const [place, expected] of cases[name]!.weights.entries()) {
     const gradient = tf.tensor1d(gradients[place]!);

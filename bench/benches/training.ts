@@ -1,0 +1,127 @@
+/** The training step through the product's own loop: child process, shards, augmentation, optimiser; against PyTorch. */
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { runTraining } from '../../pipelines/training/run-training.ts';
+import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
+import { runConfigSchema } from '../../schemas/config.ts';
+import type { DatasetManifest } from '../../schemas/manifest.ts';
+import type { Bench, BenchContext } from '../harness/bench.ts';
+import { median, type Figure } from '../harness/figure.ts';
+import { requireDebianTorch, SYSTEM_PYTHON } from '../harness/peers.ts';
+import { publishNoise } from './training-data.ts';
+
+const METHODS = ['joint', 'mm', 'b-mm', 'ogm-ge'] as const;
+type Method = (typeof METHODS)[number];
+const WARM_UP = 2;
+const THREADS = 2;
+const SPEED_GOAL = { ratio: 1.6 };
+const MEMORY_GOAL = { ratio: 1 };
+const PEER = fileURLToPath(new URL('../peers/training_step.py', import.meta.url));
+
+const peerSchema = z.object({ torch: z.string(), ms: z.array(z.number()).min(1), rssMiB: z.number() });
+
+interface Measured {
+  /** Of the middle step. */
+  readonly ms: number;
+  readonly peakMiB: number;
+}
+
+/** @param steps that are timed, after the warm-up */
+export function trainingBench(batchSize: number, steps: number): Bench {
+  return {
+    title: `Training step, batch ${String(batchSize)}`,
+    method:
+      'Two ResNet-18s (257×188×1 and 224×224×3), concatenated, SGD, float32, 2 threads; the median step of a ' +
+      "training by `runTraining`, from shards, with augmentation; peak memory is the training process's, with its " +
+      'checkpoint and test. PyTorch: channels last, the same method, one batch in memory that is used again.',
+    measure: (context) => measure(context, batchSize, steps),
+  };
+}
+
+export const bench = trainingBench(8, 6);
+
+async function measure(context: BenchContext, batchSize: number, steps: number): Promise<Figure[]> {
+  const { quick, rounds, scratch, say } = context;
+  const size = quick ? 2 : batchSize;
+  const timed = quick ? 1 : steps;
+  const torch = await requireDebianTorch(say);
+  const { storeUri, manifest } = await publishNoise(scratch, size * (WARM_UP + timed));
+  const figures: Figure[] = [];
+  for (const method of quick ? METHODS.slice(0, 1) : METHODS) {
+    const ours: Measured[] = [];
+    const peer: Measured[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const contenders = [
+        async () => ours.push(await train(storeUri, manifest, method, size, round)),
+        async () => peer.push(await trainPeer(method, size, timed)),
+      ];
+      for (const contender of round % 2 === 0 ? contenders : contenders.reverse()) await contender();
+      say(
+        `${method}, round ${String(round + 1)}: ${ours.at(-1)!.ms.toFixed(0)} ms, PyTorch ${peer.at(-1)!.ms.toFixed(0)} ms`,
+      );
+    }
+    figures.push(
+      figureOf(`${method}, a step`, 'ms', torch, ours, peer, ({ ms }) => ms, SPEED_GOAL),
+      figureOf(`${method}, peak memory`, 'MiB', torch, ours, peer, ({ peakMiB }) => peakMiB, MEMORY_GOAL),
+    );
+  }
+  return figures;
+}
+
+function figureOf(
+  name: string,
+  unit: string,
+  torch: string,
+  ours: readonly Measured[],
+  peer: readonly Measured[],
+  of: (measured: Measured) => number,
+  goal: { readonly ratio: number },
+): Figure {
+  return {
+    name,
+    unit,
+    better: 'lower',
+    ours: ours.map(of),
+    peer: { name: `PyTorch ${torch}`, samples: peer.map(of) },
+    goal,
+  };
+}
+
+/** One epoch; a step's time runs from one report of progress to the next, reading included. */
+async function train(
+  storeUri: string,
+  manifest: DatasetManifest,
+  method: Method,
+  batchSize: number,
+  seed: number,
+): Promise<Measured> {
+  const config = runConfigSchema.parse({
+    name: 'bench',
+    dataset: { format: 'folder', root: 'clips' },
+    extraction: { video: { frames: 1 } },
+    training: { methods: [method], seeds: [seed], epochs: 1, batchSize, threads: THREADS },
+  });
+  const times: number[] = [];
+  let before: number | undefined;
+  const { environment } = await runTraining({
+    storeUri,
+    spec: trainingSpecs(config, manifest)[0]!,
+    onProgress: () => {
+      const now = performance.now();
+      if (before !== undefined) times.push(now - before);
+      before = now;
+    },
+  });
+  return { ms: median(times.slice(WARM_UP - 1)), peakMiB: environment.peakMemoryMiB ?? NaN };
+}
+
+async function trainPeer(method: Method, batchSize: number, steps: number): Promise<Measured> {
+  const { stdout } = await execa(
+    SYSTEM_PYTHON,
+    [PEER, method, ...[batchSize, WARM_UP, steps, THREADS].map(String)],
+    { stdin: 'ignore' },
+  );
+  const { ms, rssMiB } = peerSchema.parse(JSON.parse(stdout));
+  return { ms: median(ms), peakMiB: rssMiB };
+}

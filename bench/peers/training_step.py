@@ -1,0 +1,112 @@
+"""The training step of two ResNet-18s in PyTorch, channels last: python training_step.py METHOD BATCH WARM_UP STEPS THREADS
+
+Prints {"torch", "ms" of each step after the warm-up, "rssMiB" at its peak}. The batch is made once: the peer reads no data.
+"""
+
+import json
+import resource
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+CLASSES = 6
+
+
+class Block(nn.Module):
+    def __init__(self, before, width, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if stride > 1 or before != width:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(before, width, 1, stride, bias=False), nn.BatchNorm2d(width)
+            )
+
+    def forward(self, x):
+        shortcut = x if self.downsample is None else self.downsample(x)
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + shortcut)
+
+
+def resnet18(channels):
+    layers = [nn.Conv2d(channels, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
+    before = 64
+    for stage, width in enumerate((64, 128, 256, 512)):
+        for index in range(2):
+            layers.append(Block(before, width, 2 if stage > 0 and index == 0 else 1))
+            before = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def main():
+    method, batch, warm_up, steps, threads = sys.argv[1], *map(int, sys.argv[2:6])
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+    encoders = {"audio": resnet18(1), "rgb": resnet18(3)}
+    for encoder in encoders.values():
+        encoder.to(memory_format=torch.channels_last)
+    head = nn.Linear(1024, CLASSES)
+    parameters = [p for module in (*encoders.values(), head) for p in module.parameters()]
+    optimizer = torch.optim.SGD(parameters, 1e-3, momentum=0.9, weight_decay=1e-4)
+    images = {
+        "audio": torch.randn(batch, 1, 257, 188).to(memory_format=torch.channels_last),
+        "rgb": torch.randn(batch, 3, 224, 224).to(memory_format=torch.channels_last),
+    }
+    labels = torch.arange(batch) % CLASSES
+    hard = functional.one_hot(labels, CLASSES).float()
+    shares = torch.distributions.Beta(1.0, 1.0)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        features = {name: encoder(images[name]) for name, encoder in encoders.items()}
+        if method in ("mm", "b-mm"):
+            pairs = torch.randperm(batch)
+            shared = shares.sample()
+            ratios = {name: shared if method == "mm" else shares.sample() for name in features}
+            mixed = {name: ratios[name] * z + (1 - ratios[name]) * z[pairs] for name, z in features.items()}
+            mean = sum(ratios.values()) / len(ratios)
+            target = mean * hard + (1 - mean) * hard[pairs]
+            logits = head(torch.cat(list(mixed.values()), 1))
+            loss = -(target * functional.log_softmax(logits, 1)).sum(1).mean()
+        else:
+            loss = functional.cross_entropy(head(torch.cat(list(features.values()), 1)), labels)
+        loss.backward()
+        if method == "ogm-ge":
+            modulate(features)
+        optimizer.step()
+        return loss.item()
+
+    def modulate(features):
+        """As the authors' code (Peng et al., CVPR 2022) does, with generalisation enhancement."""
+        with torch.no_grad():
+            halves = dict(zip(features, head.weight.split(512, 1)))
+            scores = {
+                name: torch.softmax(z @ halves[name].T + head.bias / 2, 1)[torch.arange(batch), labels].sum()
+                for name, z in features.items()
+            }
+            ratio = {"audio": scores["audio"] / scores["rgb"], "rgb": scores["rgb"] / scores["audio"]}
+            for name, encoder in encoders.items():
+                k = 1 - torch.tanh(0.1 * ratio[name]) if ratio[name] > 1 else 1.0
+                for p in encoder.parameters():
+                    if p.dim() == 4:
+                        noise = torch.zeros_like(p.grad).normal_(0, p.grad.std().item() + 1e-8)
+                        p.grad = p.grad * k + noise
+
+    times = []
+    for index in range(warm_up + steps):
+        started = time.perf_counter()
+        step()
+        if index >= warm_up:
+            times.append((time.perf_counter() - started) * 1e3)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"torch": torch.__version__, "ms": times, "rssMiB": peak}))
+
+
+main()

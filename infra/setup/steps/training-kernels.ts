@@ -1,0 +1,102 @@
+/**
+ * Our own training kernels (`pipelines/training/native/`), compiled against the libtensorflow that set-up has linked,
+ * for this machine's processor. Without them training works too, slower.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { readStateFile, writeStateFile } from '../../state-file.ts';
+import { runProgram } from '../programs.ts';
+import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import { TENSORFLOW_VERSION } from '../tensorflow-package.ts';
+import { requireCompiler } from './tensorflow.ts';
+
+const stampSchema = z.object({
+  /** Of the sources, the processor's flags and the libtensorflow. */
+  input: z.string(),
+  librarySha256: z.string(),
+});
+
+export const trainingKernelsStep: SetupStep = {
+  name: 'training kernels',
+  purpose: 'fast training on the CPU',
+  check: () => Promise.resolve(check()),
+  perform,
+};
+
+function check(): Finding {
+  const { library, stamp: stampFile } = places();
+  const absent = (problem: string): Finding => ({ inPlace: false, problem, fix: 'npm run setup' });
+  const stamp = readStateFile(stampFile, stampSchema);
+  if (stamp === undefined || !existsSync(library)) return absent('they are not compiled');
+  if (stamp.input !== inputHash())
+    return absent('they are compiled from other sources, or for another machine');
+  if (sha256(readFileSync(library)) !== stamp.librarySha256)
+    return absent('the library is not the one that was compiled');
+  return {
+    inPlace: true,
+    version: stamp.input.slice(0, 12),
+    origin: library,
+    detail: processorFlags().join(' '),
+  };
+}
+
+async function perform(context: SetupContext): Promise<void> {
+  const { sources, library, stamp, deps } = places();
+  const compiler = await requireCompiler(context);
+  const headers = join(
+    dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')),
+    'include',
+  );
+  const libraries = join(deps, 'lib');
+  const temporary = `${library}.${String(process.pid)}.tmp`;
+  context.say('compiling the kernels');
+  await runProgram(
+    compiler,
+    [
+      ...['-std=c++17', '-O3', '-fPIC', '-shared', '-pthread', '-Wno-psabi', '-DNAPI_VERSION=8'],
+      ...processorFlags(),
+      ...['-I', headers, '-I', join(deps, 'include'), join(sources, 'kernels.cc')],
+      ...['-L', libraries, '-ltensorflow', '-ltensorflow_framework', '-Wl,-rpath,$ORIGIN/../../deps/lib'],
+      ...['-o', temporary],
+    ],
+    { fix: 'Install a current C++ compiler (GCC 9 or newer), then run "npm run setup" again.' },
+  );
+  // Renamed over the old one: a process that has it open keeps what it has.
+  await rename(temporary, library);
+  writeStateFile(stamp, { input: inputHash(), librarySha256: sha256(readFileSync(library)) });
+}
+
+/** The instructions that the kernels may use. */
+function processorFlags(): string[] {
+  if (process.arch !== 'x64' || !existsSync('/proc/cpuinfo')) return [];
+  const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' '));
+  return flags.has('avx2') && flags.has('fma') ? ['-mavx2', '-mfma'] : [];
+}
+
+function inputHash(): string {
+  const { sources } = places();
+  const files = readdirSync(sources)
+    .toSorted()
+    .map((name) => readFileSync(join(sources, name), 'utf8'));
+  return sha256([TENSORFLOW_VERSION, ...processorFlags(), ...files].join('\0'));
+}
+
+function places() {
+  const root = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json'));
+  return {
+    sources: fileURLToPath(new URL('../../../pipelines/training/native', import.meta.url)),
+    deps: join(root, 'deps'),
+    /** Where `pipelines/training/kernels/native.ts` looks for it. */
+    library: join(root, 'lib', 'napi-v8', 'modalmix_kernels.node'),
+    stamp: join(root, 'modalmix-kernels.json'),
+  };
+}
+
+function sha256(data: string | Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}

@@ -1,0 +1,127 @@
+/** What a trained model says of clips that no dataset holds: extracted, normalised and judged as its test clips are. */
+import { availableParallelism } from 'node:os';
+import pLimit from 'p-limit';
+import type { Clip } from '../../schemas/clip.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import type { DatasetManifest } from '../../schemas/manifest.ts';
+import type { Modality } from '../../schemas/modality.ts';
+import type {
+  ChosenModel,
+  ClipPrediction,
+  HeadPrediction,
+  PredictionFacts,
+} from '../../schemas/prediction.ts';
+import { softmaxRows } from '../evaluation/metrics/softmax.ts';
+import { createExtractorLike } from '../extraction/create-extractor.ts';
+import { ClipUnusable, type ExtractedClip, type Extractor } from '../extraction/extractor.ts';
+import { breathe } from '../process/child-process.ts';
+import { extractedRows } from '../shards/extracted-rows.ts';
+import { loadManifest } from '../shards/load-manifest.ts';
+import type { Store } from '../store/store.ts';
+import { BatchReader } from '../training/batches.ts';
+import { loadModel, type LoadedModel } from '../training/load-model.ts';
+
+export interface PredictClipsInput {
+  readonly store: Store;
+  readonly chosen: ChosenModel;
+  /** Media files, absolute. */
+  readonly files: readonly string[];
+  readonly onFacts: (facts: PredictionFacts) => void;
+  /** Called for each file once, in their order. */
+  readonly onPrediction: (prediction: ClipPrediction) => void;
+  readonly stopRequested: () => boolean;
+}
+
+/**
+ * While a batch is judged the next one is extracted; two batches are in memory at a time.
+ *
+ * @throws ModalmixError `input` when the training is not complete, `dependency` when nothing can extract,
+ *   `cancelled` when asked to stop; a clip that cannot be used is a prediction with its problem
+ */
+export async function predictClips(input: PredictClipsInput): Promise<void> {
+  const { store, chosen, files } = input;
+  const { spec, weights } = chosen;
+  const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
+  const extractor = await createExtractorLike(manifest.extractorVersion);
+  const model = await loadModel({ store, spec, manifest, weights });
+  try {
+    input.onFacts({
+      trainingId: spec.trainingId,
+      epoch: model.epoch,
+      dataset: spec.dataset,
+      classNames: manifest.classNames,
+      modalities: spec.modalities,
+      extractorVersion: { dataset: manifest.extractorVersion, here: extractor.version },
+    });
+    const { batchSize } = spec.evaluation;
+    const extraction = { ...manifest.extraction, modalities: spec.modalities };
+    const extractBatch = (from: number) =>
+      extractAll(extractor, files.slice(from, from + batchSize), extraction);
+    let pending = extractBatch(0);
+    for (let from = 0; from < files.length; from += batchSize) {
+      const outcomes = await pending;
+      if (input.stopRequested()) throw new ModalmixError('cancelled', 'the prediction was asked to stop');
+      pending = extractBatch(from + batchSize);
+      // It is awaited in its turn; until then a failure must not count as unhandled.
+      pending.catch(() => undefined);
+      for (const prediction of judge(model, manifest, chosen, outcomes)) input.onPrediction(prediction);
+      await breathe();
+    }
+  } finally {
+    model.dispose();
+  }
+}
+
+type Outcome = { readonly path: string } & (
+  { readonly clip: ExtractedClip } | { readonly problem: { readonly code: string; readonly reason: string } }
+);
+
+async function extractAll(
+  extractor: Extractor,
+  files: readonly string[],
+  extraction: DatasetManifest['extraction'],
+): Promise<Outcome[]> {
+  const limit = pLimit(availableParallelism());
+  const extractOne = async (path: string): Promise<Outcome> => {
+    const clip: Clip = { clipId: path, path, label: 0, split: 'test' };
+    try {
+      return { path, clip: await extractor.extract(clip, extraction) };
+    } catch (error) {
+      if (!(error instanceof ClipUnusable)) throw error;
+      return { path, problem: { code: error.code, reason: error.message } };
+    }
+  };
+  return await Promise.all(files.map((path) => limit(extractOne, path)));
+}
+
+function judge(
+  model: LoadedModel,
+  manifest: DatasetManifest,
+  { spec }: ChosenModel,
+  outcomes: readonly Outcome[],
+): ClipPrediction[] {
+  const usable = outcomes.flatMap((outcome) =>
+    'clip' in outcome ? [{ clipId: outcome.path, features: outcome.clip }] : [],
+  );
+  const { modalities, training } = spec;
+  const shards = extractedRows(usable, manifest.extraction.audio.storage);
+  const reader = new BatchReader(shards, { manifest, modalities, cropPx: training.cropPx });
+  const rows = Int32Array.from(usable, (_, row) => row);
+  const answers = rows.length === 0 ? undefined : model.forward(reader.read(rows));
+  const headOf = (logits: Float32Array, row: number): HeadPrediction => {
+    const own = logits.subarray(row * model.classes, (row + 1) * model.classes);
+    return { logits: [...own], probabilities: [...softmaxRows(own, model.classes)] };
+  };
+  let row = -1;
+  return outcomes.map((outcome): ClipPrediction => {
+    if (!('clip' in outcome)) return outcome;
+    row += 1;
+    const { missing } = outcome.clip;
+    const branches: Partial<Record<Modality, HeadPrediction>> = {};
+    for (const modality of modalities) {
+      const logits = answers?.branchLogits[modality];
+      if (missing[modality] === undefined && logits !== undefined) branches[modality] = headOf(logits, row);
+    }
+    return { path: outcome.path, fused: headOf(answers!.logits, row), branches, missing };
+  });
+}

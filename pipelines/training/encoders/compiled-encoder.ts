@@ -1,0 +1,369 @@
+/**
+ * Runs an encoder's plan as one operator: forward and backward in the plan's order on bare handles, each released
+ * after its last use, with our own kernels for what libtensorflow has none or slower ones for. For the CPU.
+ */
+import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from '../kernels/batch-norm.ts';
+import { differentiable } from '../kernels/differentiable.ts';
+import {
+  FLOAT,
+  float32,
+  handleOf,
+  int32,
+  release,
+  run,
+  runOne,
+  tensorOf,
+  type Handle,
+} from '../kernels/handles.ts';
+import { convolutionGradient, convolve } from '../kernels/raw-convolution.ts';
+import { attribute, tf, type OpAttribute, type Tensor, type Tensor2D } from '../tensorflow.ts';
+import type { Encoder } from './encoder.ts';
+import type { ConvolutionNormParameters, PlanParameters } from './plan-parameters.ts';
+import { convolutionNorms, type ConvolutionNormPlan, type EncoderPlan, type LayerPlan } from './plan.ts';
+
+/** Channels that the kernels take at once. */
+const LANES = 8;
+
+/** Whether the kernels fit: channels in eights, and the pooling and strides of the networks that there are. */
+export function isCompilable(plan: EncoderPlan): boolean {
+  return (
+    convolutionNorms(plan).every(({ to, size, stride }) => to % LANES === 0 && (size > 1 || stride <= 2)) &&
+    plan.layers.every(
+      (layer) => layer.kind !== 'max-pool' || (layer.size === 3 && layer.stride === 2 && layer.pad === 1),
+    )
+  );
+}
+
+/** @param plan see `isCompilable` */
+export function createCompiledEncoder(plan: EncoderPlan, parameters: PlanParameters): Encoder {
+  const layers = convolutionNorms(plan);
+  const weights = layers.flatMap((layer) => {
+    const { filter, scale, offset } = parameters.get(layer)!;
+    return [filter, scale, offset];
+  });
+  return {
+    featureSize: plan.featureSize,
+    encode: (images, training) => {
+      if (!training) return tf.tidy(() => tensorOf(infer(plan, parameters, handleOf(images))) as Tensor2D);
+      let pass: TrainingPass | undefined;
+      return differentiable(
+        weights,
+        () => {
+          pass = new TrainingPass(plan, parameters);
+          const value = tensorOf(pass.forward(handleOf(images)));
+          return { value, saved: [images, ...pass.held.map(tensorOf)] };
+        },
+        (dz, [, ...saved]) => pass!.backward(handleOf(dz), saved),
+      ) as Tensor2D;
+    },
+  };
+}
+
+/** A layer's output. */
+interface Activation {
+  readonly shape: readonly number[];
+  /** On the way back it is computed again where it was not kept. */
+  use(): Handle;
+  /** After its last use on the way forward. */
+  rest(): void;
+  /** After its last use on the way back. */
+  drop(): void;
+}
+
+/** What a convolution with its normalisation leaves for the way back. */
+interface Trace {
+  readonly layer: ConvolutionNormPlan;
+  readonly x: Activation;
+  /** The convolution's output. */
+  readonly convolved: Handle;
+  readonly y: Activation;
+  readonly mean: Handle;
+  /** 1 / deviation */
+  readonly inverse: Handle;
+  readonly relu: boolean;
+}
+
+/** One batch forward and back. */
+class TrainingPass {
+  /** Everything that the way back needs. */
+  readonly held: Handle[] = [];
+  readonly #plan: EncoderPlan;
+  readonly #parameters: PlanParameters;
+  /** What undoes each layer, from its output's gradient to its input's. */
+  readonly #back: ((dy: Handle) => Handle | undefined)[] = [];
+  readonly #gradients = new Map<ConvolutionNormPlan, readonly [Handle, Handle, Handle]>();
+  /** The last layer's output: [N, H, W, D]. */
+  #shape: readonly number[] = [];
+  readonly #keepers = new Map<number, Tensor>();
+
+  constructor(plan: EncoderPlan, parameters: PlanParameters) {
+    this.#plan = plan;
+    this.#parameters = parameters;
+  }
+
+  /** @returns the features [N, D] */
+  forward(images: Handle): Handle {
+    let x = given(images);
+    for (const [index, layer] of this.#plan.layers.entries()) {
+      const y = this.#layer(layer, x, index > 0);
+      x.rest();
+      x = y;
+    }
+    this.#shape = x.shape;
+    const feature = spatialMean(x.use());
+    x.rest();
+    return feature;
+  }
+
+  /**
+   * @param saved tensors of `held`, disposed as soon as they are not needed any more
+   * @returns gradients of filter, scale and offset of every layer, in the order of `convolutionNorms`
+   */
+  backward(dz: Handle, saved: readonly Tensor[]): Tensor[] {
+    for (const [place, { id }] of this.held.entries()) this.#keepers.set(id, saved[place]!);
+    let gradient: Handle | undefined = spatialMeanGradient(dz, this.#shape);
+    for (const back of this.#back.toReversed()) {
+      const dy: Handle = gradient!;
+      gradient = back(dy);
+    }
+    return convolutionNorms(this.#plan).flatMap((layer) => this.#gradients.get(layer)!.map(tensorOf));
+  }
+
+  #hold(handle: Handle): Handle {
+    this.held.push(handle);
+    return handle;
+  }
+
+  #drop(...handles: readonly Handle[]): void {
+    for (const { id } of handles) this.#keepers.get(id)?.dispose();
+  }
+
+  #kept(handle: Handle): Activation {
+    this.#hold(handle);
+    return {
+      shape: handle.shape,
+      use: () => handle,
+      rest: () => undefined,
+      drop: () => {
+        this.#drop(handle);
+      },
+    };
+  }
+
+  #layer(layer: LayerPlan, x: Activation, inputGradient: boolean): Activation {
+    switch (layer.kind) {
+      case 'convolution-norm': {
+        const trace = this.#convolutionNorm(layer, x);
+        this.#back.push((dy) => this.#undo(trace, dy, { inputGradient }).dx);
+        return trace.y;
+      }
+      case 'max-pool': {
+        const y = this.#kept(runOne('ModalmixMaxPool', [], [x.use()]));
+        this.#back.push((dy) => {
+          const dx = runOne('ModalmixMaxPoolGradient', [], [x.use(), y.use(), dy]);
+          release(dy);
+          y.drop();
+          return dx;
+        });
+        return y;
+      }
+      case 'residual': {
+        const { branch, shortcut } = layer;
+        const side = shortcut === undefined ? undefined : this.#convolutionNorm(shortcut, x);
+        const traces: Trace[] = [];
+        for (const [place, each] of branch.entries()) {
+          const isLast = place === branch.length - 1;
+          const input = traces.at(-1)?.y ?? x;
+          traces.push(this.#convolutionNorm(each, input, isLast ? (side?.y ?? x).use() : undefined));
+          if (place > 0) input.rest();
+        }
+        side?.y.rest();
+        this.#back.push((dy) => this.#undoResidual(traces, side, dy));
+        return traces.at(-1)!.y;
+      }
+    }
+  }
+
+  #convolutionNorm(layer: ConvolutionNormPlan, x: Activation, residual?: Handle): Trace {
+    const { filter, scale, offset, runningMean, runningVariance } = this.#parameters.get(layer)!;
+    const convolved = this.#hold(convolve(x.use(), handleOf(filter), layer));
+    const relu = layer.relu || residual !== undefined;
+    const addends = residual === undefined ? [] : [residual];
+    const [y, movedMean, movedVariance, mean, inverse] = run(
+      'ModalmixNorm',
+      [...normAttributes(relu), attribute.int('addends', addends.length)],
+      [convolved, ...[scale, offset, runningMean, runningVariance].map(handleOf), ...addends],
+      5,
+    );
+    runningMean.assign(tensorOf(movedMean!));
+    runningVariance.assign(tensorOf(movedVariance!));
+    this.#hold(mean!);
+    this.#hold(inverse!);
+    const again = () =>
+      runOne('ModalmixNormAgain', normAttributes(relu), [
+        convolved,
+        ...[scale, offset].map(handleOf),
+        mean!,
+        inverse!,
+      ]);
+    const activation = residual === undefined ? recomputed(y!, again) : this.#kept(y!);
+    return { layer, x, convolved, relu, y: activation, mean: mean!, inverse: inverse! };
+  }
+
+  #undoResidual(branch: readonly Trace[], side: Trace | undefined, dy: Handle): Handle {
+    let gradient = dy;
+    let shortcut: Handle | undefined;
+    for (const [place, trace] of [...branch.entries()].toReversed()) {
+      const isLast = place === branch.length - 1;
+      // The way past a block joins the way through it where that ends: at the block's input.
+      const addend = place === 0 && side === undefined ? shortcut : undefined;
+      const undone = this.#undo(trace, gradient, { residual: isLast, addend });
+      shortcut ??= undone.dresidual;
+      gradient = undone.dx!;
+    }
+    return side === undefined ? gradient : this.#undo(side, shortcut!, { addend: gradient }).dx!;
+  }
+
+  /** Takes `dy` and `addend` over. */
+  #undo(
+    { layer, x, convolved, y, mean, inverse, relu }: Trace,
+    dy: Handle,
+    options: {
+      readonly residual?: boolean;
+      readonly addend?: Handle | undefined;
+      readonly inputGradient?: boolean;
+    },
+  ): { readonly dx: Handle | undefined; readonly dresidual: Handle | undefined } {
+    const { residual = false, ...rest } = options;
+    const { filter, scale } = this.#parameters.get(layer)!;
+    const outputs = relu ? [y.use()] : [];
+    const [dconvolved, dscale, doffset, dresidual] = run(
+      residual ? 'ModalmixNormResidualGradient' : 'ModalmixNormGradient',
+      [attribute.int('addends', outputs.length)],
+      [dy, convolved, handleOf(scale), mean, inverse, ...outputs],
+      residual ? 4 : 3,
+    );
+    release(dy);
+    y.drop();
+    this.#drop(convolved, mean, inverse);
+    const { dx, dw } = convolutionGradient(dconvolved!, x.use(), handleOf(filter), layer, rest);
+    release(dconvolved);
+    this.#gradients.set(layer, [dw, dscale!, doffset!]);
+    return { dx, dresidual };
+  }
+}
+
+/** Somebody else's. */
+function given(handle: Handle): Activation {
+  const nothing = () => undefined;
+  return { shape: handle.shape, use: () => handle, rest: nothing, drop: nothing };
+}
+
+/**
+ * Takes `handle` over and does not keep it: half of a network's outputs are one cheap pass over what is kept anyway.
+ *
+ * @param again gives the same bits
+ */
+function recomputed(handle: Handle, again: () => Handle): Activation {
+  let present: Handle | undefined = handle;
+  const forget = () => {
+    release(present);
+    present = undefined;
+  };
+  return { shape: handle.shape, use: () => (present ??= again()), rest: forget, drop: forget };
+}
+
+function normAttributes(relu: boolean): OpAttribute[] {
+  return [
+    attribute.bool('relu', relu),
+    attribute.float('epsilon', BATCH_NORM_EPSILON),
+    attribute.float('momentum', BATCH_NORM_MOMENTUM),
+  ];
+}
+
+/** By the running statistics; nothing is held but what the next layer needs. */
+function infer(plan: EncoderPlan, parameters: PlanParameters, images: Handle): Handle {
+  let x = images;
+  for (const layer of plan.layers) {
+    const y = inferLayer(layer, parameters, x);
+    if (x !== images) release(x);
+    x = y;
+  }
+  const feature = spatialMean(x);
+  release(x);
+  return feature;
+}
+
+function inferLayer(layer: LayerPlan, parameters: PlanParameters, x: Handle): Handle {
+  switch (layer.kind) {
+    case 'convolution-norm':
+      return inferConvolutionNorm(layer, parameters.get(layer)!, x);
+    case 'max-pool':
+      return runOne('ModalmixMaxPool', [], [x]);
+    case 'residual': {
+      const { branch, shortcut } = layer;
+      let y = x;
+      for (const each of branch) {
+        const next = inferConvolutionNorm(each, parameters.get(each)!, y);
+        if (y !== x) release(y);
+        y = next;
+      }
+      const side = shortcut === undefined ? x : inferConvolutionNorm(shortcut, parameters.get(shortcut)!, x);
+      const sum = runOne('AddV2', FLOAT, [y, side]);
+      release(y, side === x ? undefined : side);
+      return inferRelu(sum);
+    }
+  }
+}
+
+function inferConvolutionNorm(
+  layer: ConvolutionNormPlan,
+  { filter, scale, offset, runningMean, runningVariance }: ConvolutionNormParameters,
+  x: Handle,
+): Handle {
+  const convolved = convolve(x, handleOf(filter), layer);
+  const [y, ...unused] = run(
+    'FusedBatchNormV3',
+    [
+      attribute.float32('T'),
+      attribute.float32('U'),
+      attribute.float('epsilon', BATCH_NORM_EPSILON),
+      attribute.string('data_format', 'NHWC'),
+      attribute.bool('is_training', false),
+      attribute.float('exponential_avg_factor', 1),
+    ],
+    [convolved, ...[scale, offset, runningMean, runningVariance].map(handleOf)],
+    6,
+  );
+  release(convolved, ...unused);
+  return layer.relu ? inferRelu(y!) : y!;
+}
+
+/** Takes `x` over. */
+function inferRelu(x: Handle): Handle {
+  const y = runOne('Relu', FLOAT, [x]);
+  release(x);
+  return y;
+}
+
+/** [N, H, W, D] → [N, D] */
+function spatialMean(x: Handle): Handle {
+  const axes = int32([1, 2]);
+  const attributes = [...FLOAT, attribute.int32('Tidx'), attribute.bool('keep_dims', false)];
+  const mean = runOne('Mean', attributes, [x, axes]);
+  release(axes);
+  return mean;
+}
+
+/** [N, D] → [N, H, W, D] */
+function spatialMeanGradient(dz: Handle, shape: readonly number[]): Handle {
+  const [images, height, width, channels] = shape as [number, number, number, number];
+  const pixels = float32([height * width], []);
+  const share = runOne('RealDiv', FLOAT, [dz, pixels]);
+  const single = int32([images, 1, 1, channels]);
+  const pixel = runOne('Reshape', [...FLOAT, attribute.int32('Tshape')], [share, single]);
+  const whole = int32(shape);
+  const spread = runOne('BroadcastTo', [...FLOAT, attribute.int32('Tidx')], [pixel, whole]);
+  release(pixels, share, single, pixel, whole);
+  return spread;
+}

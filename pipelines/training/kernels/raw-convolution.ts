@@ -1,0 +1,222 @@
+/**
+ * Convolutions on bare handles, with their gradients: 3×3 ones of stride 1 by Winograd's transforms (`../native/`),
+ * the others by oneDNN as `convolution.ts` does, whose reasons for padding and halving hold here too.
+ */
+import { attribute, type OpAttribute } from '../tensorflow.ts';
+import { convolutionAttributes, sidesOf } from './convolution.ts';
+import { FLOAT, float32, int32, release, run, runOne, type Handle } from './handles.ts';
+
+export interface ConvolutionShape {
+  readonly size: number;
+  readonly stride: number;
+  readonly pad: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface ConvolutionGradient {
+  /** Absent where it was not asked for. */
+  readonly dx: Handle | undefined;
+  readonly dw: Handle;
+}
+
+/** Below, the transforms cost more than the multiplications that they save. */
+const WINOGRAD_MINIMUM_CHANNELS = 32;
+
+/** x [N, H, W, from] with filter [size, size, from, to] → [N, …, to] */
+export function convolve(x: Handle, filter: Handle, shape: ConvolutionShape): Handle {
+  if (isWinograd(shape)) return winograd(x, filter);
+  const { stride, size } = shape;
+  if (isHalving(shape)) {
+    const half = runOne('ModalmixHalf', [], [x]);
+    const y = runOne('Conv2D', convolutionAttributes(1, 'VALID'), [half, filter]);
+    release(half);
+    return y;
+  }
+  if (isSame(shape)) return runOne('Conv2D', convolutionAttributes(1, 'SAME'), [x, filter]);
+  const padded = padImages(x, size, stride, shape.pad);
+  const y = runOne('Conv2D', convolutionAttributes(stride, 'VALID'), [padded, filter]);
+  if (padded !== x) release(padded);
+  return y;
+}
+
+/**
+ * @param addend in x's shape: added to dx, and released
+ * @param inputGradient false: no dx
+ */
+export function convolutionGradient(
+  dy: Handle,
+  x: Handle,
+  filter: Handle,
+  shape: ConvolutionShape,
+  {
+    addend,
+    inputGradient = true,
+  }: { readonly addend?: Handle | undefined; readonly inputGradient?: boolean },
+): ConvolutionGradient {
+  if (isWinograd(shape) && inputGradient) return winogradGradient(dy, x, filter, addend);
+  const { stride, size, pad } = shape;
+  if (isHalving(shape)) {
+    const half = runOne('ModalmixHalf', [], [x]);
+    const { dx, dw } = plainGradient(dy, half, filter, convolutionAttributes(1, 'VALID'), inputGradient);
+    release(half);
+    if (dx === undefined) return { dx, dw };
+    const to = addend ?? zerosLike(x);
+    const whole = runOne('ModalmixHalfGradient', [], [dx, to]);
+    release(dx, to);
+    return { dx: whole, dw };
+  }
+  if (isSame(shape)) {
+    const { dx, dw } = plainGradient(dy, x, filter, convolutionAttributes(1, 'SAME'), inputGradient);
+    return { dx: add(dx, addend), dw };
+  }
+  const attributes = convolutionAttributes(stride, 'VALID');
+  if (isStrided3x3(shape) && inputGradient) {
+    const dw = windowedFilterGradient(dy, x, filter);
+    return {
+      dx: add(crop(inputGradientOf(dy, paddedShape(x, shape), filter, attributes), x, pad), addend),
+      dw,
+    };
+  }
+  const padded = padImages(x, size, stride, pad);
+  const { dx, dw } = plainGradient(dy, padded, filter, attributes, inputGradient);
+  if (padded !== x) release(padded);
+  return { dx: add(dx === undefined || padded === x ? dx : crop(dx, x, pad), addend), dw };
+}
+
+function isWinograd({ size, stride, pad, from, to }: ConvolutionShape): boolean {
+  return size === 3 && stride === 1 && pad === 1 && Math.min(from, to) >= WINOGRAD_MINIMUM_CHANNELS;
+}
+
+function isHalving({ size, stride, pad }: ConvolutionShape): boolean {
+  return size === 1 && stride === 2 && pad === 0;
+}
+
+function isSame({ size, stride, pad }: ConvolutionShape): boolean {
+  return stride === 1 && size === 2 * pad + 1;
+}
+
+function isStrided3x3({ size, stride, pad }: ConvolutionShape): boolean {
+  return size === 3 && stride === 2 && pad === 1;
+}
+
+/** As one matrix product: oneDNN's kernel takes twice its time. */
+function windowedFilterGradient(dy: Handle, x: Handle, filter: Handle): Handle {
+  const windows = runOne('ModalmixWindows', [], [x]); // [pixels of dy, 9 · from]
+  const flat = reshape(dy, [windows.shape[0]!, dy.shape[3]!]);
+  const attributes = [attribute.bool('transpose_a', true), attribute.bool('transpose_b', false)];
+  const product = runOne('MatMul', [...FLOAT, ...attributes], [windows, flat]);
+  release(windows, flat);
+  const dw = reshape(product, filter.shape);
+  release(product);
+  return dw;
+}
+
+/** Of the same numbers. */
+function reshape(x: Handle, shape: readonly number[]): Handle {
+  const wanted = int32(shape);
+  const reshaped = runOne('Reshape', [...FLOAT, attribute.int32('Tshape')], [x, wanted]);
+  release(wanted);
+  return reshaped;
+}
+
+function winograd(x: Handle, filter: Handle): Handle {
+  const v = runOne('ModalmixWinogradInput', [], [x]);
+  const u = runOne('ModalmixWinogradFilter', [], [filter]);
+  const m = runOne('BatchMatMulV2', product(false, false), [v, u]);
+  release(v, u);
+  const y = runOne('ModalmixWinogradOutput', geometry(x), [m]);
+  release(m);
+  return y;
+}
+
+function winogradGradient(dy: Handle, x: Handle, filter: Handle, addend: Handle | undefined) {
+  const v = runOne('ModalmixWinogradInput', [], [x]);
+  const z = runOne('ModalmixWinogradOutputGradient', [], [dy, v]);
+  const du = runOne('BatchMatMulV2', product(true, false), [v, z]);
+  release(v);
+  const dw = runOne('ModalmixWinogradFilterGradient', [], [du]);
+  release(du);
+  const u = runOne('ModalmixWinogradFilter', [], [filter]);
+  const dv = runOne('BatchMatMulV2', product(false, true), [z, u]);
+  release(z, u);
+  const addends = addend === undefined ? [] : [addend];
+  const attributes = [...geometry(x), attribute.int('addends', addends.length)];
+  const dx = runOne('ModalmixWinogradInputGradient', attributes, [dv, ...addends]);
+  release(dv, addend);
+  return { dx, dw };
+}
+
+function product(transposeFirst: boolean, transposeSecond: boolean): OpAttribute[] {
+  return [...FLOAT, attribute.bool('adj_x', transposeFirst), attribute.bool('adj_y', transposeSecond)];
+}
+
+function geometry({ shape: [images, height, width] }: Handle): OpAttribute[] {
+  return [attribute.int('images', images!), attribute.int('height', height!), attribute.int('width', width!)];
+}
+
+function plainGradient(
+  dy: Handle,
+  x: Handle,
+  filter: Handle,
+  attributes: OpAttribute[],
+  inputGradient: boolean,
+): ConvolutionGradient {
+  const filterShape = int32(filter.shape);
+  const dw = runOne('Conv2DBackpropFilter', attributes, [x, filterShape, dy]);
+  release(filterShape);
+  return { dx: inputGradient ? inputGradientOf(dy, x.shape, filter, attributes) : undefined, dw };
+}
+
+function inputGradientOf(
+  dy: Handle,
+  inputShape: readonly number[],
+  filter: Handle,
+  attributes: OpAttribute[],
+): Handle {
+  const shape = int32(inputShape);
+  const dx = runOne('Conv2DBackpropInput', attributes, [shape, filter, dy]);
+  release(shape);
+  return dx;
+}
+
+function paddedShape({ shape }: Handle, { size, stride, pad }: ConvolutionShape): readonly number[] {
+  const [images, height, width, channels] = shape;
+  const [rows, columns] = [height!, width!].map((length) => {
+    const [before, after] = sidesOf(length, size, stride, pad);
+    return before + length + after;
+  });
+  return [images!, rows!, columns!, channels!];
+}
+
+/** Zeros around, as many as the filter's places need; the images themselves where it needs none. */
+function padImages(x: Handle, size: number, stride: number, pad: number): Handle {
+  if (pad === 0) return x;
+  const [, height, width] = x.shape;
+  const sides = [...sidesOf(height!, size, stride, pad), ...sidesOf(width!, size, stride, pad)];
+  const paddings = int32([0, 0, ...sides, 0, 0], [4, 2]);
+  const zero = float32([0], []);
+  const padded = runOne('PadV2', [...FLOAT, attribute.int32('Tpaddings')], [x, paddings, zero]);
+  release(paddings, zero);
+  return padded;
+}
+
+/** Takes the padding off again. */
+function crop(dx: Handle, { shape }: Handle, pad: number): Handle {
+  const begin = int32([0, pad, pad, 0]);
+  const size = int32(shape);
+  const cropped = runOne('Slice', [...FLOAT, attribute.int32('Index')], [dx, begin, size]);
+  release(dx, begin, size);
+  return cropped;
+}
+
+function add(x: Handle | undefined, addend: Handle | undefined): Handle | undefined {
+  if (x === undefined || addend === undefined) return x;
+  const [sum] = run('AddV2', FLOAT, [x, addend]);
+  release(x, addend);
+  return sum;
+}
+
+function zerosLike(x: Handle): Handle {
+  return runOne('ZerosLike', FLOAT, [x]);
+}
