@@ -3,6 +3,8 @@ import type { Bench } from './harness/bench.ts';
 
 /** Loaded when they are run: some bring TensorFlow with them. */
 export const BENCHES = {
+  streaming: () => import('./benches/streaming.ts'),
+  'stream-latency': () => import('./benches/stream-latency.ts'),
   training: () => import('./benches/training.ts'),
   'training-32': () => import('./benches/training-32.ts'),
   umap: () => import('./benches/umap.ts'),

@@ -6,7 +6,7 @@ import type { FixedSizeList, Schema } from 'apache-arrow';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { missingBits, SHARD_COLUMNS } from '../../schemas/shard.ts';
 import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
-import { encodeHalves } from './float16.ts';
+import { decodeHalves, encodeHalves } from './float16.ts';
 
 type PictureModality = 'rgb' | 'flow';
 
@@ -22,6 +22,24 @@ export interface TakenPicture {
   readonly bytes: number;
 }
 
+/** A row's values, flat, as a reader of the shard will get them; absent: missing. */
+export interface StoredRow {
+  readonly audio?: { readonly data: Float32Array };
+  readonly rgb?: { readonly data: Uint8Array };
+  readonly flow?: { readonly data: Uint8Array };
+}
+
+/** A batch on its way to another thread. The three memories are shared, not copied: one side at a time uses them. */
+export interface BatchContent {
+  readonly memories: { readonly bytes: Uint8Array<SharedArrayBuffer>; readonly length: number }[];
+  readonly shapes: Record<PictureModality, (TakenPicture | undefined)[]>;
+  readonly hasAudio: boolean[];
+  readonly missing: number[];
+  readonly audioSize: number;
+  readonly isHalf: boolean;
+  readonly bytes: number;
+}
+
 /** More than these are left to the garbage collector: train, validation and test, two batches each. */
 const MOST_SPARE = 6;
 const spare: BatchMemory[] = [];
@@ -29,6 +47,7 @@ const spare: BatchMemory[] = [];
 export class BatchMemory {
   readonly #audio = new GrowingBytes();
   readonly #pictures = { rgb: new GrowingBytes(), flow: new GrowingBytes() };
+  readonly #all = [this.#audio, this.#pictures.rgb, this.#pictures.flow];
   #shapes: Record<PictureModality, (TakenPicture | undefined)[]> = { rgb: [], flow: [] };
   #hasAudio: boolean[] = [];
   #missing: number[] = [];
@@ -47,9 +66,31 @@ export class BatchMemory {
     return memory;
   }
 
+  /** What `release` gave, on whichever side it arrived. */
+  static of(content: BatchContent): BatchMemory {
+    const memory = new BatchMemory();
+    for (const [i, { bytes, length }] of content.memories.entries()) memory.#all[i]?.adopt(bytes, length);
+    memory.#shapes = content.shapes;
+    memory.#hasAudio = content.hasAudio;
+    memory.#missing = content.missing;
+    memory.#audioSize = content.audioSize;
+    memory.#isHalf = content.isHalf;
+    memory.#bytes = content.bytes;
+    return memory;
+  }
+
+  /** Its content; the batch itself may not be used any more. */
+  release(): BatchContent {
+    return {
+      memories: this.#all.map((memory) => memory.release()),
+      ...{ shapes: this.#shapes, hasAudio: this.#hasAudio, missing: this.#missing, bytes: this.#bytes },
+      ...{ audioSize: this.#audioSize, isHalf: this.#isHalf },
+    };
+  }
+
   /** Whoever had it may not look at its columns any more. */
   giveBack(): void {
-    for (const bytes of [this.#audio, this.#pictures.rgb, this.#pictures.flow]) bytes.clear();
+    for (const bytes of this.#all) bytes.clear();
     this.#shapes = { rgb: [], flow: [] };
     this.#hasAudio = [];
     this.#missing = [];
@@ -96,6 +137,30 @@ export class BatchMemory {
     return this.#pictures[modality].all();
   }
 
+  /** In order; the values are views of this memory, or decoded from it. */
+  *rows(): Generator<StoredRow> {
+    const next = { rgb: 0, flow: 0 };
+    const pictureOf = (modality: PictureModality, row: number) => {
+      const picture = this.#shapes[modality][row];
+      if (picture === undefined) return {};
+      const first = next[modality];
+      next[modality] += picture.bytes;
+      return { [modality]: { data: this.pictureBytes(modality).subarray(first, next[modality]) } };
+    };
+    for (const [row, hasAudio] of this.#hasAudio.entries()) {
+      yield {
+        ...(hasAudio && this.#audioSize > 0 ? { audio: { data: this.#audioOf(row) } } : {}),
+        ...pictureOf('rgb', row),
+        ...pictureOf('flow', row),
+      };
+    }
+  }
+
+  #audioOf(row: number): Float32Array {
+    const values = this.audioValues().subarray(row * this.#audioSize, (row + 1) * this.#audioSize);
+    return values instanceof Uint16Array ? decodeHalves(values) : values;
+  }
+
   #addAudio(audio: AudioFeature | undefined): void {
     this.#hasAudio.push(audio !== undefined);
     if (this.#audioSize === 0) return;
@@ -127,10 +192,24 @@ export class BatchMemory {
 
 const FIRST_CAPACITY = 2 ** 20;
 
-/** Bytes one after another; the memory stays when they are cleared. */
+/**
+ * Bytes one after another; the memory stays when they are cleared. It is shared memory because what is handed
+ * from thread to thread otherwise counts as garbage each time, and has all of the heap collected every few batches.
+ */
 class GrowingBytes {
-  #memory = new Uint8Array(0);
+  #memory = new Uint8Array(new SharedArrayBuffer(0));
   #length = 0;
+
+  adopt(bytes: Uint8Array<SharedArrayBuffer>, length: number): void {
+    this.#memory = bytes;
+    this.#length = length;
+  }
+
+  release(): { bytes: Uint8Array<SharedArrayBuffer>; length: number } {
+    const released = { bytes: this.#memory, length: this.#length };
+    this.adopt(new Uint8Array(new SharedArrayBuffer(0)), 0);
+    return released;
+  }
 
   add(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
@@ -144,7 +223,7 @@ class GrowingBytes {
     this.#length += count;
   }
 
-  all(): Uint8Array<ArrayBuffer> {
+  all(): Uint8Array<SharedArrayBuffer> {
     return this.#memory.subarray(0, this.#length);
   }
 
@@ -155,7 +234,8 @@ class GrowingBytes {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#memory.length) return;
-    const grown = new Uint8Array(Math.max(needed, 2 * this.#memory.length, FIRST_CAPACITY));
+    const capacity = Math.max(needed, 2 * this.#memory.length, FIRST_CAPACITY);
+    const grown = new Uint8Array(new SharedArrayBuffer(capacity));
     grown.set(this.all());
     this.#memory = grown;
   }

@@ -1,6 +1,7 @@
 /** Counts and sums over the rows of a shard that is being written: the part of its entry that rows add up to. */
 import type { ChannelSums, ShardEntry } from '../../schemas/manifest.ts';
 import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import type { StoredRow } from './batch-memory.ts';
 import { addSums, sumChannels } from './channel-sums.ts';
 import { decodeHalves, encodeHalves } from './float16.ts';
 import type { ShardRow } from './shard-file.ts';
@@ -21,7 +22,7 @@ export class ShardTally {
   }
 
   /** @param row its features as they will be read back: see `asStored` */
-  add(label: number, row: ShardRow): void {
+  add(label: number, row: StoredRow): void {
     this.#classCounts[label] = (this.#classCounts[label] ?? 0) + 1;
     for (const modality of this.#modalities) {
       const feature = row[modality];

@@ -4,6 +4,7 @@ import { link, mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, writeF
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { asFileError, codeOf } from './file-errors.ts';
 import type { Store } from './store.ts';
 
 /** Under the store's root, so that a rename never crosses file systems. */
@@ -78,7 +79,7 @@ export class FileStore implements Store {
       await this.putFile(path, temporary);
     } catch (error) {
       await rm(temporary, { force: true });
-      throw asStoreError(error, this.#file(path));
+      throw asFileError(error, this.#file(path));
     }
   }
 
@@ -94,7 +95,7 @@ export class FileStore implements Store {
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
-      throw asStoreError(error, target);
+      throw asFileError(error, target);
     } finally {
       await rm(temporary, { force: true });
     }
@@ -132,7 +133,7 @@ export class FileStore implements Store {
       return temporary;
     } catch (error) {
       await rm(temporary, { force: true });
-      throw asStoreError(error, this.#file(path));
+      throw asFileError(error, this.#file(path));
     }
   }
 
@@ -167,28 +168,4 @@ async function unlessMissing<T>(promise: Promise<T>): Promise<T | undefined> {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
-}
-
-function asStoreError(error: unknown, file: string): unknown {
-  switch (codeOf(error)) {
-    case 'ENOSPC':
-      return new ModalmixError('transient', 'the disk is full', {
-        where: file,
-        fix: 'Free some space; the run goes on by itself.',
-        cause: error,
-      });
-    case 'EACCES':
-    case 'EROFS':
-      return new ModalmixError('config', 'the store cannot be written', {
-        where: file,
-        fix: 'Give this user write access, or choose another folder in "store".',
-        cause: error,
-      });
-    default:
-      return error;
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

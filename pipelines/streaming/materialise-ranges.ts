@@ -16,6 +16,7 @@ import type { OffsetRange } from '../../schemas/stream-config.ts';
 import { mergeShards, writeManifest } from '../shards/merge-shards.ts';
 import { rewriteShard } from '../shards/rewrite-shard.ts';
 import { findShard } from '../shards/shard-entries.ts';
+import { ShardThread } from '../shards/shard-thread.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { SplitShares } from './choose-split.ts';
 import type { KafkaConnection } from './connection.ts';
@@ -122,6 +123,7 @@ class ScratchParts {
   readonly #target: StreamTarget;
   readonly #rules: Parameters<typeof judgeRecord>[2];
   readonly #index = new StreamIndex();
+  readonly #thread = ShardThread.start();
   readonly #open = new Map<Split, { file: StreamShard; places: RowPlace[]; bytes: number }>();
   readonly #finished: ShardEntry[] = [];
   readonly #replaced: RowPlace[] = [];
@@ -140,7 +142,7 @@ class ScratchParts {
     const { row, features, replaced } = judged;
     let open = this.#open.get(row.split);
     if (open === undefined) {
-      const file = await StreamShard.create(this.#store, this.#target, row.split);
+      const file = await StreamShard.create(this.#store, this.#thread, this.#target, row.split);
       open = { file, places: [], bytes: 0 };
       this.#open.set(row.split, open);
     }
@@ -178,6 +180,7 @@ class ScratchParts {
   async discard(): Promise<void> {
     for (const { file } of this.#open.values()) await file.discard();
     this.#open.clear();
+    await this.#thread.close();
   }
 
   async #close(split: Split): Promise<void> {

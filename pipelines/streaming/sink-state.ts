@@ -1,7 +1,7 @@
 /**
- * What a sink has taken since its last publication: rows in open shards, counts, offsets. Publishing turns
- * it into shard files and one new manifest; a sink that dies before that leaves the old manifest, whose
- * offsets say where to read on.
+ * What a sink has taken and not published: rows in open shards, counts, offsets. Sealing sets a part of it
+ * apart while the next one fills; publishing turns a sealed part into shard files and one new manifest. A sink
+ * that dies before that leaves the old manifest, whose offsets say where to read on.
  */
 import { createHash } from 'node:crypto';
 import type { Message } from 'node-rdkafka';
@@ -11,6 +11,7 @@ import { storePaths } from '../../schemas/names.ts';
 import type { DeadLetter, StreamManifest, StreamRow } from '../../schemas/stream.ts';
 import type { Store } from '../store/store.ts';
 import type { ExtractedClip } from '../extraction/extractor.ts';
+import { ShardThread } from '../shards/shard-thread.ts';
 import type { SplitShares } from './choose-split.ts';
 import { deadLetterOf } from './dead-letter.ts';
 import { judgeRecord, setRow } from './judge-record.ts';
@@ -32,15 +33,31 @@ interface OpenShard {
   readonly places: RowPlace[];
 }
 
+/** What one publication will make known; nothing is added to it any more. */
+export interface SealedPart {
+  readonly rows: number;
+  /** Letters to be on their topic before the part is published. */
+  readonly letters: readonly DeadLetter[];
+  /** By partition: the first offset that is in no part so far. */
+  readonly offsets: ReadonlyMap<number, number>;
+  /** Of this part and all before it. */
+  readonly counts: StreamManifest['counts'];
+  readonly superseded: readonly { readonly place: RowPlace; readonly clipId: string }[];
+  readonly shards: ReadonlyMap<Split, OpenShard>;
+}
+
 export class SinkState {
   readonly #store: Store;
   readonly #shares: SplitShares;
   readonly #index: StreamIndex;
   readonly #writer: string;
+  readonly #thread = ShardThread.start();
+  /** Parts that are sealed and not published. */
+  readonly #sealed = new Set<SealedPart>();
   #manifest: StreamManifest;
   #open = new Map<Split, OpenShard>();
-  #offsets = new Map<number, number>();
-  #counts: StreamManifest['counts'];
+  readonly #offsets: Map<number, number>;
+  readonly #counts: StreamManifest['counts'];
   #superseded: { place: RowPlace; clipId: string }[] = [];
   #letters: DeadLetter[] = [];
   #bytes = 0;
@@ -58,6 +75,9 @@ export class SinkState {
     this.#index = index;
     this.#shares = shares;
     this.#writer = writer;
+    this.#offsets = new Map(
+      Object.entries(manifest.offsets).map(([partition, next]) => [Number(partition), next]),
+    );
     this.#counts = { ...manifest.counts };
   }
 
@@ -66,6 +86,7 @@ export class SinkState {
     return this.#manifest;
   }
 
+  /** In the open shards. */
   get rows(): number {
     return [...this.#open.values()].reduce((sum, shard) => sum + shard.rows.length, 0);
   }
@@ -75,14 +96,9 @@ export class SinkState {
     return this.#bytes;
   }
 
-  /** Milliseconds since 1970 of the oldest thing that is not published; undefined when all is. */
+  /** Milliseconds since 1970 of the oldest thing that is not sealed; undefined when all is. */
   get since(): number | undefined {
     return this.#since;
-  }
-
-  /** Letters to be on their topic before the next publication. */
-  get letters(): readonly DeadLetter[] {
-    return this.#letters;
   }
 
   /** Takes one record, whatever it holds. @throws ModalmixError when the disk fails */
@@ -96,64 +112,72 @@ export class SinkState {
 
   /** Nothing is between the last record and `offset` but markers of transactions. */
   reachEnd(partition: number, offset: number): void {
-    const before = this.#offsets.get(partition) ?? this.#manifest.offsets[String(partition)] ?? 0;
-    if (offset <= before) return;
+    if (offset <= (this.#offsets.get(partition) ?? 0)) return;
     this.#offsets.set(partition, offset);
     this.#since ??= Date.now();
   }
 
   /** By partition: the first offset that was not taken. */
   nextOffset(partition: number): number | undefined {
-    return this.#offsets.get(partition) ?? this.#manifest.offsets[String(partition)];
+    return this.#offsets.get(partition);
+  }
+
+  /** Sets apart what was taken so far. */
+  seal(): SealedPart {
+    const part: SealedPart = {
+      ...{ rows: this.rows, letters: this.#letters, superseded: this.#superseded, shards: this.#open },
+      offsets: new Map(this.#offsets),
+      counts: { ...this.#counts },
+    };
+    this.#sealed.add(part);
+    this.#open = new Map();
+    this.#superseded = [];
+    this.#letters = [];
+    this.#bytes = 0;
+    this.#since = undefined;
+    return part;
   }
 
   /**
-   * Shards first, then the manifest that names them with their offsets.
+   * Shards first, then the manifest that names them with their offsets. Parts are published one at a time, in
+   * the order in which they were sealed; after a failure none may follow.
    * @returns bytes written
    * @throws ModalmixError `config` when another sink has taken over
    */
-  async publish(): Promise<number> {
-    const shards = [...this.#manifest.shards];
-    let written = 0;
-    for (const split of SPLITS) {
-      const open = this.#open.get(split);
-      if (open === undefined) continue;
-      const published = await this.#publishShard(split, open);
-      shards.push(published);
-      written += published.entry.bytes;
-    }
+  async publish(part: SealedPart = this.seal()): Promise<number> {
+    const finishing = [...part.shards].map(([split, open]) => this.#publishShard(split, open));
+    // All have ended before a failure is told: whoever hears of it may delete their files.
+    await Promise.allSettled(finishing);
+    const published = await Promise.all(finishing);
+    const shards = SPLITS.flatMap((split) => published.filter(({ entry }) => entry.split === split));
+    const { counts } = part;
     const manifest: StreamManifest = {
       ...this.#manifest,
       generation: this.#manifest.generation + 1,
       writer: this.#writer,
       publishedAt: new Date().toISOString(),
-      offsets: {
-        ...this.#manifest.offsets,
-        ...Object.fromEntries([...this.#offsets].map(([partition, next]) => [String(partition), next])),
-      },
-      shards,
+      offsets: Object.fromEntries([...part.offsets].map(([partition, next]) => [String(partition), next])),
+      shards: [...this.#manifest.shards, ...shards],
       superseded: [
         ...this.#manifest.superseded,
-        ...this.#superseded.map(({ place, clipId }) => ({ shard: shardOf(place), row: place.row, clipId })),
+        ...part.superseded.map(({ place, clipId }) => ({ shard: shardOf(place), row: place.row, clipId })),
       ],
-      counts: this.#counts,
+      counts,
     };
     await publishStreamManifest(this.#store, manifest);
     this.#manifest = manifest;
-    this.#counts = { ...manifest.counts };
-    this.#open = new Map();
-    this.#offsets = new Map();
-    this.#superseded = [];
-    this.#letters = [];
-    this.#bytes = 0;
-    this.#since = undefined;
-    return written;
+    this.#sealed.delete(part);
+    return shards.reduce((sum, { entry }) => sum + entry.bytes, 0);
   }
 
-  /** Deletes the files of open shards; nothing of them was published. */
+  /** Deletes the files of shards that are not published. No publication may be under way. */
   async discard(): Promise<void> {
-    for (const { file } of this.#open.values()) await file.discard();
+    for (const shards of [this.#open, ...[...this.#sealed].map((part) => part.shards)]) {
+      for (const { file } of shards.values()) await file.discard();
+    }
     this.#open = new Map();
+    this.#sealed.clear();
+    await this.#thread.close();
   }
 
   async #judge(message: Message): Promise<Taken> {
@@ -176,7 +200,7 @@ export class SinkState {
   async #append(row: StreamRow, features: ExtractedClip, bytes: number): Promise<RowPlace> {
     let open = this.#open.get(row.split);
     if (open === undefined) {
-      const file = await StreamShard.create(this.#store, this.#manifest, row.split);
+      const file = await StreamShard.create(this.#store, this.#thread, this.#manifest, row.split);
       open = { file, rows: [], places: [] };
       this.#open.set(row.split, open);
     }
@@ -216,8 +240,7 @@ export class SinkState {
     const key = createHash('sha256').update(lines).digest('hex').slice(0, KEY_CHARACTERS);
     const path = storePaths.streamShard(name, extractionKey, split, key);
     const rowsPath = storePaths.streamShardRows(name, extractionKey, split, key);
-    await this.#store.put(rowsPath, lines);
-    const entry = await open.file.finish(path, key);
+    const [entry] = await Promise.all([open.file.finish(path, key), this.#store.put(rowsPath, lines)]);
     for (const place of open.places) place.shard = path;
     return { entry, rowsPath };
   }

@@ -17,7 +17,7 @@ import { keepRunning } from './keep-running.ts';
 import type { Log } from './log.ts';
 import type { PartitionLag, StreamMetrics } from './metrics.ts';
 import { openSinkState } from './open-sink.ts';
-import type { SinkState } from './sink-state.ts';
+import type { SealedPart, SinkState } from './sink-state.ts';
 import { topicsOf, type StreamTarget } from './stream-target.ts';
 import { ensureTopics } from './topics.ts';
 
@@ -50,13 +50,16 @@ export async function runSink(input: SinkInput): Promise<void> {
     const connection = await input.connect();
     await ensureTopics(connection, target.stream);
     const state = await openSinkState(input);
-    const session = await SinkSession.open(input, connection, state);
-    metrics.watchLag(() => session.lag());
     try {
-      await session.run();
+      const session = await SinkSession.open(input, connection, state);
+      metrics.watchLag(() => session.lag());
+      try {
+        await session.run();
+      } finally {
+        metrics.watchLag(() => []);
+        await session.close();
+      }
     } finally {
-      metrics.watchLag(() => []);
-      await session.close();
       await state.discard();
     }
   });
@@ -72,6 +75,9 @@ class SinkSession {
   readonly #partitions: number;
   readonly #ends: TopicPartitionOffset[] = [];
   #sentAtMs: number[] = [];
+  /** At most one; the next part fills meanwhile. */
+  #publishing: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
 
   private constructor(
     input: SinkInput,
@@ -117,17 +123,21 @@ class SinkSession {
       assertCurrent(this.#input, this.#connection);
       for (const message of await consume(this.#consumer, READ_BATCH)) {
         await this.#take(message);
-        if (this.#isFull()) await this.#publish();
+        if (this.#isFull()) await this.#publishNext();
       }
       // Told before the batch's own records are taken: counted any sooner, a publication in between would
       // cover records that are in no shard.
       for (const { partition, offset } of this.#ends.splice(0)) this.#state.reachEnd(partition, offset);
-      if (this.#isDue()) await this.#publish();
+      if (this.#isDue() && this.#publishing === undefined) await this.#publishNext();
+      this.#throwFailure();
     }
-    if (this.#state.since !== undefined) await this.#publish();
+    if (this.#state.since !== undefined) await this.#publishNext();
+    await this.#published();
   }
 
+  /** What is being published ends first: its files and its manifest are either there or not. */
   async close(): Promise<void> {
+    await this.#publishing;
     await disconnect(this.#consumer);
     await disconnect(this.#producer);
   }
@@ -158,21 +168,44 @@ class SinkSession {
     return since !== undefined && Date.now() - since >= this.#input.target.stream.sink.flushS * 1_000;
   }
 
-  async #publish(): Promise<void> {
+  /** Begins to publish what was taken, once the part before it is published. */
+  async #publishNext(): Promise<void> {
+    await this.#published();
+    const part = this.#state.seal();
+    const sentAtMs = this.#sentAtMs;
+    this.#sentAtMs = [];
+    this.#publishing = this.#publish(part, sentAtMs)
+      .catch((error: unknown) => {
+        this.#failure = { error };
+      })
+      .finally(() => {
+        this.#publishing = undefined;
+      });
+  }
+
+  /** @throws what the publication under way, or the one before it, failed with */
+  async #published(): Promise<void> {
+    await this.#publishing;
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async #publish(part: SealedPart, sentAtMs: readonly number[]): Promise<void> {
     const { metrics, log } = this.#input;
     const started = performance.now();
-    const rows = this.#state.rows;
     // A letter that is written twice is listed once; one that is never written would be lost.
-    await sendDeadLetters(this.#producer, topicsOf(this.#input.target), this.#state.letters);
-    const bytes = await this.#state.publish();
+    await sendDeadLetters(this.#producer, topicsOf(this.#input.target), part.letters);
+    const bytes = await this.#state.publish(part);
     metrics.work.observe((performance.now() - started) / 1_000);
     metrics.bytes.inc(bytes);
-    metrics.inFlight.set(0);
+    metrics.inFlight.set(this.#state.rows);
     const now = Date.now();
-    for (const sentAtMs of this.#sentAtMs) metrics.latency.observe(Math.max(0, now - sentAtMs) / 1_000);
-    this.#sentAtMs = [];
+    for (const ms of sentAtMs) metrics.latency.observe(Math.max(0, now - ms) / 1_000);
     const { generation, offsets, counts } = this.#state.manifest;
-    log.info({ generation, rows, bytes, counts }, 'published');
+    log.info({ generation, rows: part.rows, bytes, counts }, 'published');
     this.#consumer.commit(
       Object.entries(offsets).map(([partition, offset]) => ({
         topic: this.#topic,

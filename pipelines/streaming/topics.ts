@@ -95,6 +95,8 @@ async function waitForLeader(client: Producer, topic: string, partition: number)
       if (!(error instanceof ModalmixError) || error.kind !== 'transient' || Date.now() > deadline)
         throw error;
       await sleep(LEADER_POLL_MS);
+      // What the client was told while the topic was being made it would go on believing for minutes.
+      await partitionsOf(client, topic);
     }
   }
 }
