@@ -19,14 +19,14 @@ export interface StageContext {
 }
 
 /**
- * @param signalMinMs progress is told at most so often
+ * @param signalMinMs progress is told at most so often, and first after so long; default: at once, then each second
  * @param key what the workflow knows this activity by (`progressKeys`)
  * @throws ApplicationFailure whose type is the error's kind; CancelledFailure when cancelled
  */
 export async function runStage<T>(
   key: string,
   stage: (context: StageContext) => Promise<T>,
-  signalMinMs = SIGNAL_MIN_MS,
+  signalMinMs?: number,
 ): Promise<T> {
   const context = Context.current();
   const teller = new ProgressTeller(context, key, signalMinMs);
@@ -55,13 +55,14 @@ class ProgressTeller {
   readonly #key: string;
   readonly #minMs: number;
   readonly #startedMs = performance.now();
-  #toldMs = -Infinity;
+  #toldMs: number;
   #sending: Promise<void> | undefined;
 
-  constructor(context: Context, key: string, minMs: number) {
+  constructor(context: Context, key: string, minMs: number | undefined) {
     this.#context = context;
     this.#key = key;
-    this.#minMs = minMs;
+    this.#minMs = minMs ?? SIGNAL_MIN_MS;
+    this.#toldMs = minMs === undefined ? -Infinity : this.#startedMs;
   }
 
   tell(progress: ActivityProgress): void {

@@ -29,6 +29,7 @@ interface WorkerFlags extends CommonFlags {
   readonly queues: string;
   readonly slots?: string;
   readonly metrics?: string;
+  readonly readyFile?: string;
 }
 
 const TARGET = 'a config file, or a folder with one folder of clips a class';
@@ -208,7 +209,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   })
     .option('--queues <names>', 'of media, training, control', 'media,training,control')
     .option('--slots <counts>', 'work at a time, e.g. media=2,training=1')
-    .option('--metrics <host:port>', 'where Prometheus may read metrics');
+    .option('--metrics <host:port>', 'where Prometheus may read metrics')
+    .option('--ready-file <path>', 'a file that is there while the worker takes work, for a readiness probe');
 
   command(
     'doctor',

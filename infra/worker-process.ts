@@ -1,4 +1,5 @@
 /** A worker as a process: options from the command line, the server from the environment, SIGTERM to stop. */
+import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createExtractor } from '../pipelines/extraction/create-extractor.ts';
 import type { Extractor } from '../pipelines/extraction/extractor.ts';
@@ -14,13 +15,22 @@ export interface WorkerProcessOptions {
   readonly queues: readonly QueueName[];
   readonly slots: Readonly<Record<QueueName, number>>;
   readonly metricsAddress?: string;
+  /** A file that is there while all queues are being polled, for a readiness probe. */
+  readonly readyFile?: string;
 }
 
 /** Works until SIGTERM or SIGINT; a training then leaves a checkpoint first. */
 export async function workUntilStopped(options: WorkerProcessOptions): Promise<void> {
+  const { readyFile } = options;
+  const removeReadyFile = () => {
+    if (readyFile !== undefined) rmSync(readyFile, { force: true });
+  };
+  // A container that is started again in the same place may find the file of before.
+  removeReadyFile();
   let extractor: Promise<Extractor> | undefined;
   await untilSignalled(async (signal) => {
     const endpoint = await ensureTemporal();
+    signal.addEventListener('abort', removeReadyFile, { once: true });
     await runWorkers({
       ...options,
       connection: endpoint.connection,
@@ -33,10 +43,13 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
       },
       cacheFolder: cacheFolder(),
       stop: signal,
-      // Whoever started this process may wait for it.
-      onReady: () => process.send?.('ready'),
+      onReady: () => {
+        if (readyFile !== undefined) writeFileSync(readyFile, '');
+        // Whoever started this process may wait for it.
+        process.send?.('ready');
+      },
     });
-  });
+  }).finally(removeReadyFile);
 }
 
 /**
@@ -48,6 +61,7 @@ export function workerProcessOptions(
   queues: string | undefined,
   slots: string | undefined,
   metricsAddress: string | undefined,
+  readyFile?: string,
 ): WorkerProcessOptions {
   const named = (queues ?? Object.keys(TASK_QUEUES).join(',')).split(',').map((name) => queueName(name));
   const counts = (slots ?? '')
@@ -66,6 +80,7 @@ export function workerProcessOptions(
     queues: [...new Set(named)],
     slots: { ...DEFAULT_SLOTS, ...Object.fromEntries(counts) },
     ...(metricsAddress === undefined ? {} : { metricsAddress }),
+    ...(readyFile === undefined ? {} : { readyFile }),
   };
 }
 

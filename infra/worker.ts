@@ -40,7 +40,7 @@ export interface WorkerSettings {
 export const DEFAULT_SLOTS: Readonly<Record<QueueName, number>> = { media: 1, training: 1, control: 8 };
 
 /** How long a stopped worker waits for a training to reach its checkpoint. */
-const SHUTDOWN_FORCE_TIME = '10 minutes';
+export const SHUTDOWN_FORCE_S = 600;
 /** How often a cancellation is asked for, whatever the heartbeat timeout. */
 const HEARTBEAT_THROTTLE = '2 seconds';
 /** How long a dead worker's workflows wait for it before another one takes them over. */
@@ -64,7 +64,7 @@ export async function runWorkers(settings: WorkerSettings): Promise<void> {
           maxConcurrentActivityTaskExecutions: settings.slots[queue],
           maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
           stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-          shutdownForceTime: SHUTDOWN_FORCE_TIME,
+          shutdownForceTime: SHUTDOWN_FORCE_S * 1_000,
         });
       }),
     );

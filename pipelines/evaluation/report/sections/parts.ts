@@ -4,6 +4,9 @@ import { markup, type Html } from '../html.ts';
 import { METHOD_COLOURS } from '../method-colours.ts';
 import type { ReportData } from '../report-data.ts';
 
+/** A longer table scrolls inside its frame. */
+const WHOLE_TABLE_ROWS = 24;
+
 export function sectionHeading(id: string, title: string, lead: Html): Html {
   return markup`<h2 id="${id}-heading">${title}</h2>
     <p class="lead">${lead}</p>`;
@@ -94,7 +97,8 @@ export function dataTable(
   rows: readonly Html[],
   attributes?: Html,
 ): Html {
-  return markup`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
+  const shape = rows.length <= WHOLE_TABLE_ROWS ? 'scroll whole' : 'scroll';
+  return markup`<div class="${shape}" tabindex="0" role="region" aria-label="${caption}">
     <table${attributes}>
       <caption>
         ${caption}

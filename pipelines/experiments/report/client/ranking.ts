@@ -6,6 +6,9 @@ import type { ExperimentData } from '../experiment-data.ts';
 const KEY = 'ranking';
 /** Between the last rank and the first bar, and between bars, in shares of the axis. */
 const BAR_GAP = 0.035;
+/** Ranks that are named on the axis lie so far apart. */
+const RANK_STEPS = [1, 2, 5, 10, 20];
+const MOST_RANK_LABELS = 10;
 
 export function drawRanking({ ranking }: ExperimentData): void {
   if (ranking === undefined) return;
@@ -34,6 +37,7 @@ export function drawRanking({ ranking }: ExperimentData): void {
         ...valueAxis(theme),
         min: Math.floor(low * 10) / 10,
         max: high + gap * (groups.length + 1),
+        interval: RANK_STEPS.find((step) => methods.length / step <= MOST_RANK_LABELS) ?? 50,
         name: 'mean rank (1 is best)',
         nameLocation: 'middle',
         nameGap: 26,

@@ -1,0 +1,91 @@
+/** The whole job as the command runs it, and what of its wall time is Temporal's. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { prepared, storeRunConfig } from '../../cli/prepare-run.ts';
+import { runReference, startOrJoin } from '../../cli/run-workflows.ts';
+import { ensureSupervisor, stopSupervisor } from '../../infra/supervise.ts';
+import { embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
+import { ensureTemporal } from '../../infra/temporal/ensure-temporal.ts';
+import type { RunConfig } from '../../schemas/config.ts';
+import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../schemas/workflows.ts';
+import { readHistories, temporalShare, type ExecutionFacts, type HistoryFacts } from './history.ts';
+
+export interface ShareOfWall {
+  readonly wallS: number;
+  /** 0…1, see `temporalShare`. */
+  readonly share: number;
+  readonly activities: number;
+  readonly executions: readonly ExecutionFacts[];
+}
+
+export interface RealRun {
+  readonly rebuild: ShareOfWall;
+  readonly training: ShareOfWall;
+  readonly whole: ShareOfWall;
+  /** CPU seconds of the embedded server meanwhile; absent where the system does not tell. */
+  readonly serverCpuS?: number;
+}
+
+/** Runs it to its end with the embedded server and one worker, in the home folder that the environment names. */
+export async function measureRealRun(config: RunConfig): Promise<RealRun> {
+  const run = prepared(config);
+  await storeRunConfig(run);
+  const { connection: options } = await ensureTemporal();
+  await ensureSupervisor();
+  const connection = await Connection.connect(options);
+  try {
+    const client = new Client({ connection });
+    const { methods, seeds } = config.training;
+    const input: RebuildAndTrainInput = { ...runReference(run), methods, seeds };
+    const cpuBefore = await serverCpuS();
+    const workflowId = workflowIds.run(run.runId);
+    await startOrJoin(client, { type: WORKFLOWS.rebuildAndTrain, workflowId, input });
+    await client.workflow.getHandle(workflowId).result();
+    const cpuAfter = await serverCpuS();
+    const facts = async (id: string) => await readLatest(client, id);
+    const method = methods[0]!;
+    return {
+      rebuild: shareOf(await facts(workflowIds.rebuild(run.runId))),
+      training: shareOf(await facts(workflowIds.train(run.runId, method, seeds[0]!))),
+      whole: shareOf(await facts(workflowId)),
+      ...(cpuBefore === undefined || cpuAfter === undefined ? {} : { serverCpuS: cpuAfter - cpuBefore }),
+    };
+  } finally {
+    await connection.close();
+    await stopSupervisor();
+  }
+}
+
+async function readLatest(client: Client, workflowId: string): Promise<HistoryFacts> {
+  for (let attempt = 0; ; attempt += 1) {
+    const { raw } = await client.workflow.getHandle(workflowId).describe();
+    const info = raw.workflowExecutionInfo;
+    const first = info?.firstRunId ?? info?.execution?.runId;
+    if (typeof first === 'string' && first !== '') return await readHistories(client, workflowId, first);
+    if (attempt > 10) throw new Error(`${workflowId} has no execution`);
+    await sleep(100);
+  }
+}
+
+function shareOf(facts: HistoryFacts): ShareOfWall {
+  const { span, activities, executions } = facts;
+  return {
+    wallS: (span[1] - span[0]) / 1_000,
+    share: temporalShare(facts),
+    activities: activities.length,
+    executions,
+  };
+}
+
+/** Linux's clock ticks a second, whatever the machine. */
+const TICKS_PER_S = 100;
+
+async function serverCpuS(): Promise<number | undefined> {
+  const pid = embeddedTemporal.running()?.process.pid;
+  if (pid === undefined) return undefined;
+  const text = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => undefined);
+  // After the name, which may hold spaces: user and system time are the 12th and 13th fields.
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
+}
