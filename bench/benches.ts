@@ -3,6 +3,7 @@ import type { Bench } from './harness/bench.ts';
 
 /** Loaded when they are run: some bring TensorFlow with them. */
 export const BENCHES = {
+  extraction: async () => await import('./benches/extraction.ts'),
   umap: () => import('./benches/umap.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
 
