@@ -21,7 +21,7 @@ import { inTurns, secondsOf } from '../harness/in-turns.ts';
 import { requirePeerPython } from '../harness/peers.ts';
 import { PythonProcess } from '../harness/python-process.ts';
 
-const CLIPS = 240;
+const CLIPS = 120;
 const QUICK_CLIPS = 16;
 /** Clips that differ in picture and sound; the others are these with other bytes at the end of the file. */
 const DISTINCT_CLIPS = 24;
