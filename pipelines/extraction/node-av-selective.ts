@@ -117,7 +117,7 @@ export class SelectiveDecoder {
     if (new Set(this.#times).size !== this.#times.length) return false;
     const wanted = new Set(chosen);
     const decoder = new FrameDecoder(this.#stream, this.#pickedTaker(chosen), this.#segment, wanted);
-    let came = false;
+    let came: boolean;
     try {
       if (decoder.open() !== undefined) return false;
       let left = wanted.size;

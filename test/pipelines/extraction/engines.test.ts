@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExtractedClip, Extractor } from '../../../pipelines/extraction/extractor.ts';
@@ -187,4 +188,47 @@ describe('the pool', () => {
     }, 20);
     await expect(running).rejects.toMatchObject({ kind: 'cancelled' });
   });
+
+  test('takes a clip again whose process was killed, and gives it up when that happens twice', async () => {
+    const slow = { ...config, video: { ...config.video, frames: 19 } };
+    const undisturbed = await library.extract(clip('long.mp4'), slow);
+
+    const disturbed = library.extract(clip('long.mp4'), slow);
+    await killBusyChild();
+    expect((await disturbed).rgb).toEqual(undisturbed.rgb);
+
+    const doomed = library.extract(clip('long.mp4'), slow).catch((error: unknown) => error);
+    const first = await killBusyChild();
+    await killBusyChild(first);
+    expect(await doomed).toMatchObject({ code: 'crashed', message: expect.stringContaining('SIGKILL') });
+    expect((await library.extract(clip('a.mp4'), config)).missing).toEqual({});
+  });
 });
+
+/** Kills, in the middle of its clip, the extractor's process that computes. @returns its pid */
+async function killBusyChild(notThis?: number): Promise<number> {
+  const ticksOf = (pid: number) => {
+    const fields = readFileSync(`/proc/${String(pid)}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const children = () => {
+    const listed = readFileSync(`/proc/self/task/${String(process.pid)}/children`, 'utf8').trim().split(' ');
+    return listed.map(Number).filter((pid) => pid > 0 && pid !== notThis && isExtractor(pid));
+  };
+  const before = new Map(children().map((pid) => [pid, ticksOf(pid)]));
+  for (;;) {
+    await sleep(10);
+    const busy = children().find((pid) => ticksOf(pid) - (before.get(pid) ?? 0) >= TICKS_AT_WORK);
+    if (busy === undefined) continue;
+    process.kill(busy, 'SIGKILL');
+    return busy;
+  }
+}
+
+function isExtractor(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').includes('node-av-child');
+  } catch {
+    return false;
+  }
+}
