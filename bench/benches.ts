@@ -7,6 +7,7 @@ export const BENCHES = {
   'stream-latency': () => import('./benches/stream-latency.ts'),
   training: () => import('./benches/training.ts'),
   'training-32': () => import('./benches/training-32.ts'),
+  extraction: () => import('./benches/extraction.ts'),
   umap: () => import('./benches/umap.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
 

@@ -73,14 +73,21 @@ export type Decode = (request: DecodeRequest, signal?: AbortSignal) => Promise<D
 /**
  * The frame nearest each of 0, 1/fps, 2/fps … by timestamp (a tie goes to the later one): each frame's time
  * is moved to the middle between its predecessor and itself, where it begins to be the nearest, and then the
- * last frame begun is taken. Size by torchvision's `Resize`: shorter side exact, longer rounded down.
+ * last frame begun is taken.
  */
-export function videoFilter({ fps, shortSide }: VideoRequest): string {
-  const s = String(shortSide);
+export function videoFilter(video: VideoRequest): string {
   return [
     'settb=intb/2',
     "setpts='if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)'",
-    `fps=fps=${String(fps)}:start_time=0:round=up`,
+    `fps=fps=${String(video.fps)}:start_time=0:round=up`,
+    sizeFilter(video),
+  ].join(',');
+}
+
+/** Of frames that are picked already. Size by torchvision's `Resize`: shorter side exact, longer rounded down. */
+export function sizeFilter({ shortSide }: VideoRequest): string {
+  const s = String(shortSide);
+  return [
     [
       `scale=w='if(lte(iw,ih),${s},trunc(${s}*iw/ih))'`,
       `h='if(lte(iw,ih),trunc(${s}*ih/iw),${s})'`,

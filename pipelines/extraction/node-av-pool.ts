@@ -63,7 +63,11 @@ export async function createNodeAvExtractor(): Promise<Extractor> {
       if (child.isAlive()) idle.push(child);
       if (outcome !== 'crashed') return featuresOf(outcome);
       if (attempt === TRIES) {
-        throw new ClipUnusable('crashed', `FFmpeg crashed on it, ${String(TRIES)} times`);
+        const memory = child.endedBy === 'SIGKILL' ? '; perhaps memory ran out' : '';
+        throw new ClipUnusable(
+          'crashed',
+          `the process that decoded it ended ${String(TRIES)} times (${child.endedBy}${memory})`,
+        );
       }
     }
   };
@@ -108,6 +112,8 @@ function featuresOf(answer: FromExtractor): ExtractedClip {
 class ExtractorChild {
   readonly #process: ChildProcess;
   ended = false;
+  /** The signal, or the exit code, when it ended in the middle of a clip. */
+  endedBy = '';
 
   private constructor(child: ChildProcess) {
     this.#process = child;
@@ -154,7 +160,7 @@ class ExtractorChild {
     return started;
   }
 
-  /** @throws ModalmixError `cancelled`, or `transient` when it was killed; ClipUnusable `timeout` */
+  /** @throws ModalmixError `cancelled`; ClipUnusable `timeout` */
   async extract(task: ToExtractor, signal: AbortSignal | undefined): Promise<FromExtractor | 'crashed'> {
     const child = this.#process;
     const { clipTimeoutS } = task.config.limits;
@@ -176,11 +182,13 @@ class ExtractorChild {
         child.once('message', (answer: FromExtractor) => {
           resolve(answer);
         });
-        child.once('exit', (_code, killedBy) => {
+        child.once('exit', (code, killedBy) => {
           this.ended = true;
           if (stopped !== undefined) reject(stopped);
-          else if (killedBy === 'SIGKILL' || killedBy === 'SIGTERM') reject(endedFromOutside(killedBy));
-          else resolve('crashed');
+          else {
+            this.endedBy = killedBy ?? `exit code ${String(code)}`;
+            resolve('crashed');
+          }
         });
         signal?.addEventListener('abort', onAbort, { once: true });
         if (signal?.aborted === true) onAbort();
@@ -210,11 +218,4 @@ class ExtractorChild {
       channel?.unref();
     }
   }
-}
-
-function endedFromOutside(signal: string): ModalmixError {
-  return new ModalmixError('transient', `the extractor was ended from outside by ${signal}`, {
-    where: 'node-av',
-    fix: 'If memory ran out, extract fewer clips at a time.',
-  });
 }

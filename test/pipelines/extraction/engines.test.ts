@@ -1,7 +1,16 @@
 /** One suite for both engines: the same files give the same rows. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExtractedClip, Extractor } from '../../../pipelines/extraction/extractor.ts';
@@ -187,4 +196,46 @@ describe('the pool', () => {
     }, 20);
     await expect(running).rejects.toMatchObject({ kind: 'cancelled' });
   });
+
+  test('takes a clip again whose process was killed, and gives it up when that happens twice', async () => {
+    const slow = { ...config, video: { ...config.video, frames: 19 } };
+    const undisturbed = await library.extract(clip('long.mp4'), slow);
+
+    const disturbed = library.extract(clip('long.mp4'), slow);
+    await killBusyChild();
+    expect((await disturbed).rgb).toEqual(undisturbed.rgb);
+
+    const doomed = library.extract(clip('long.mp4'), slow).catch((error: unknown) => error);
+    const first = await killBusyChild();
+    await killBusyChild(first);
+    expect(await doomed).toMatchObject({
+      code: 'crashed',
+      message: expect.stringContaining('SIGKILL') as string,
+    });
+    expect((await library.extract(clip('long.mp4'), slow)).rgb).toEqual(undisturbed.rgb);
+  });
 });
+
+/** Kills the process that decodes `long.mp4`, while it has it open. @returns its pid */
+async function killBusyChild(notThis?: number): Promise<number> {
+  for (;;) {
+    const listed = readFileSync(`/proc/self/task/${String(process.pid)}/children`, 'utf8')
+      .trim()
+      .split(' ');
+    const busy = listed.map(Number).find((pid) => pid > 0 && pid !== notThis && hasOpen(pid, 'long.mp4'));
+    if (busy !== undefined) {
+      process.kill(busy, 'SIGKILL');
+      return busy;
+    }
+    await sleep(1);
+  }
+}
+
+function hasOpen(pid: number, name: string): boolean {
+  const folder = `/proc/${String(pid)}/fd`;
+  try {
+    return readdirSync(folder).some((fd) => readlinkSync(join(folder, fd)).endsWith(name));
+  } catch {
+    return false;
+  }
+}
