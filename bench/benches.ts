@@ -3,6 +3,7 @@ import type { Bench } from './harness/bench.ts';
 
 /** Loaded when they are run: some bring TensorFlow with them. */
 export const BENCHES = {
+  orchestration: () => import('./benches/orchestration.ts'),
   training: () => import('./benches/training.ts'),
   'training-32': () => import('./benches/training-32.ts'),
   umap: () => import('./benches/umap.ts'),
