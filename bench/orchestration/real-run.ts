@@ -2,14 +2,19 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import { prepared, storeRunConfig } from '../../cli/prepare-run.ts';
 import { runReference, startOrJoin } from '../../cli/run-workflows.ts';
 import { ensureSupervisor, stopSupervisor } from '../../infra/supervise.ts';
 import { embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 import { ensureTemporal } from '../../infra/temporal/ensure-temporal.ts';
+import { DEFAULT_NAMESPACE } from '../../infra/temporal/connection-settings.ts';
 import type { RunConfig } from '../../schemas/config.ts';
+import { TASK_QUEUES } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../schemas/workflows.ts';
 import { readHistories, temporalShare, type ExecutionFacts, type HistoryFacts } from './history.ts';
+
+const ACTIVITY = proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY;
 
 export interface ShareOfWall {
   readonly wallS: number;
@@ -36,6 +41,7 @@ export async function measureRealRun(config: RunConfig): Promise<RealRun> {
   const connection = await Connection.connect(options);
   try {
     const client = new Client({ connection });
+    await untilPolled(connection);
     const { methods, seeds } = config.training;
     const input: RebuildAndTrainInput = { ...runReference(run), methods, seeds };
     const cpuBefore = await serverCpuS();
@@ -54,6 +60,22 @@ export async function measureRealRun(config: RunConfig): Promise<RealRun> {
   } finally {
     await connection.close();
     await stopSupervisor();
+  }
+}
+
+/** A process that starts takes seconds, whatever orchestrates it: the run begins when there are workers. */
+async function untilPolled({ workflowService }: Connection): Promise<void> {
+  for (const name of Object.values(TASK_QUEUES)) {
+    for (let attempt = 0; ; attempt += 1) {
+      const { pollers } = await workflowService.describeTaskQueue({
+        namespace: DEFAULT_NAMESPACE,
+        taskQueue: { name },
+        taskQueueType: ACTIVITY,
+      });
+      if (pollers.length > 0) break;
+      if (attempt > 600) throw new Error(`nobody works for ${name}`);
+      await sleep(100);
+    }
   }
 }
 
