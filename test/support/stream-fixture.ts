@@ -66,11 +66,12 @@ export async function createStream(
   extractor: Extractor,
   stream: object = {},
   video: object = { fps: 2, frames: 2, shortSide: 32 },
+  storeUri = `file:${join(home, 'store')}`,
 ): Promise<StreamFixture> {
   const configFile = join(home, `${name}.yaml`);
   const config = {
     name,
-    store: `file:${join(home, 'store')}`,
+    store: storeUri,
     dataset: { format: 'folder', root: clips, classes: ['high', 'low'], testShare: 0.2 },
     extraction: {
       modalities: ['audio', 'rgb'],

@@ -1,6 +1,7 @@
-/** The sink's publications, freezing, fine-tuning and the registry in a bucket of a real S3 server, beside the same in a folder. */
+/** Streaming, freezing, fine-tuning and the registry in a bucket of a real S3 server, beside the same in a folder. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Message } from 'node-rdkafka';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
@@ -12,7 +13,9 @@ import { encodeFeatureRecord, extractionKeyOf } from '../../../pipelines/streami
 import { freezeSnapshot } from '../../../pipelines/streaming/freeze-snapshot.ts';
 import { SILENT_LOG } from '../../../pipelines/streaming/log.ts';
 import { openSinkState } from '../../../pipelines/streaming/open-sink.ts';
+import { clipEventsOf, sendClipEvents } from '../../../pipelines/streaming/send-clips.ts';
 import type { StreamTarget } from '../../../pipelines/streaming/stream-target.ts';
+import { ensureTopics } from '../../../pipelines/streaming/topics.ts';
 import { fineTuneSpec, trainingSpecs } from '../../../pipelines/training/training-spec.ts';
 import { trainModel } from '../../../pipelines/training/train-model.ts';
 import type { Clip } from '../../../schemas/clip.ts';
@@ -20,11 +23,14 @@ import { runConfigSchema } from '../../../schemas/config.ts';
 import { streamConfigSchema } from '../../../schemas/stream-config.ts';
 import type { TrainingSpec } from '../../../schemas/training.ts';
 import { startS3Server, type S3Server } from '../../support/s3-server.ts';
+import { createStream, endWorker, eventually, startTestBroker } from '../../support/stream-fixture.ts';
+import { makeTinyClips } from '../../support/tiny-clips.ts';
 import { clipOf, makeClip, newFolder, rebuild, smallExtraction } from '../shards/fixtures.ts';
 
 const CLASSES = ['even', 'odd'];
 const BASE_CLIPS = 10;
 const CLIPS = 16;
+const PATIENCE_MS = 120_000;
 const folder = newFolder();
 
 let server: S3Server;
@@ -150,4 +156,51 @@ test('a window in a bucket leaves the same shards, snapshot, weights and registr
   expect([...inBucket!.keys()].filter((path) => path.includes('/stream/')).length).toBeGreaterThan(4);
   expect([...inBucket!.keys()].filter((path) => path.endsWith('model.safetensors'))).toHaveLength(2);
   expect(inBucket).toEqual(inFolder);
+}, 300_000);
+
+test('clips sent over Kafka are sunk into a bucket once each, though the sink is killed', async () => {
+  const broker = await startTestBroker();
+  const sent = await makeTinyClips({ clipsPerClass: 8 });
+  try {
+    const stream = await createStream(
+      broker.home,
+      'bucket',
+      sent,
+      extractor,
+      {},
+      undefined,
+      's3://lab/stream',
+    );
+    const events = await clipEventsOf(sent, ['high', 'low']);
+    const connection = await stream.connection();
+    const topics = await ensureTopics(connection, stream.settings.target.stream);
+    const ingest = stream.start('ingest', 'ingest');
+    const struck = stream.start('sink', 'struck');
+    await sendClipEvents(connection, topics, events.slice(0, 9));
+    const published = async (rows: number) =>
+      await eventually(`${String(rows)} rows in the bucket`, PATIENCE_MS, async () => {
+        const found = await stream.manifest();
+        return found !== undefined && found.counts.rows >= rows ? found : undefined;
+      });
+    await published(1);
+    await endWorker(struck, 'SIGKILL');
+    await sendClipEvents(connection, topics, events.slice(9));
+    const sink = stream.start('sink', 'second');
+    await published(events.length);
+    const rows = await stream.liveRows();
+    await endWorker(sink, 'SIGTERM');
+    await endWorker(ingest, 'SIGTERM');
+    expect(rows.map(({ clipId }) => clipId).sort()).toEqual(events.map(({ clipId }) => clipId).sort());
+    const { uri, clipId } = events[0]!;
+    const clip = { clipId, path: fileURLToPath(uri), label: 0, split: 'train' } as const;
+    const { audio, rgb } = await extractor.extract(clip, stream.settings.target.extraction);
+    const row = rows.find((one) => one.clipId === clipId)!;
+    expect(row.features.audio?.data).toEqual(audio?.data);
+    expect(Buffer.from(row.features.rgb!.data).equals(Buffer.from(rgb!.data))).toBe(true);
+    const foreign = (await stream.store.list('datasets')).filter((path) => !path.includes('/bucket/stream/'));
+    expect(foreign).toEqual([]);
+  } finally {
+    await broker.stop();
+    await rm(sent, { recursive: true, force: true });
+  }
 }, 300_000);
