@@ -1,5 +1,5 @@
-/** The epochs' metrics as TensorBoard event files, for stores that are folders. */
-import { rm } from 'node:fs/promises';
+/** The epochs' metrics as TensorBoard event files: written where the store is a folder, sent after each epoch elsewhere. */
+import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { storePaths } from '../../schemas/names.ts';
@@ -8,7 +8,9 @@ import type { Store } from '../store/store.ts';
 import { tf } from './tensorflow.ts';
 
 export interface TensorboardLog {
-  write(metrics: EpochMetrics): void;
+  write(metrics: EpochMetrics): Promise<void>;
+  /** Nothing is written afterwards. */
+  close(): Promise<void>;
 }
 
 /** Starts the log anew with what is already known, so that a resumed training has no epoch twice. */
@@ -17,18 +19,33 @@ export async function openTensorboard(
   trainingId: string,
   known: readonly EpochMetrics[],
 ): Promise<TensorboardLog> {
-  if (!store.uri.startsWith('file:')) return { write: () => undefined };
-  const folder = join(fileURLToPath(store.uri), storePaths.tensorboard(trainingId));
-  await rm(folder, { recursive: true, force: true });
+  const path = storePaths.tensorboard(trainingId);
+  await store.delete(path);
+  // TensorFlow writes to folders only.
+  const isFolder = store.uri.startsWith('file:');
+  const folder = isFolder ? join(fileURLToPath(store.uri), path) : await store.scratchFolder();
   const writer = tf.node.summaryFileWriter(folder);
-  const log: TensorboardLog = {
-    write: (metrics) => {
-      for (const [name, value] of scalarsOf(metrics)) writer.scalar(name, value, metrics.epoch);
-      writer.flush();
+  const add = (metrics: EpochMetrics) => {
+    for (const [name, value] of scalarsOf(metrics)) writer.scalar(name, value, metrics.epoch);
+  };
+  const send = async () => {
+    writer.flush();
+    if (isFolder) return;
+    for (const file of await readdir(folder)) {
+      await store.put(`${path}/${file}`, await readFile(join(folder, file)));
+    }
+  };
+  for (const metrics of known) add(metrics);
+  if (known.length > 0) await send();
+  return {
+    write: async (metrics) => {
+      add(metrics);
+      await send();
+    },
+    close: async () => {
+      if (!isFolder) await rm(folder, { recursive: true, force: true });
     },
   };
-  for (const metrics of known) log.write(metrics);
-  return log;
 }
 
 function scalarsOf(metrics: EpochMetrics): [string, number][] {

@@ -117,43 +117,47 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
   const tensorboard = await openTensorboard(store, trainingId, state.metrics);
   const rate = new RateMeter(state.step);
 
-  await trainEpochs({
-    spec,
-    parts,
-    splits: {
-      train: readerOf(splits.train),
-      validation: readerOf(splits.validation),
-      test: readerOf(splits.test),
-    },
-    pool,
-    state,
-    onStep: async ({ loss }) => {
-      report({
-        done: state.step,
-        total,
-        ...rate.after(state.step, total),
-        loss,
-        epoch: state.epoch + 1,
-        epochs: training.epochs,
-      });
-      const due = state.step % training.checkpoint.everySteps === 0 && state.stepInEpoch < stepsPerEpoch;
-      if (due) await save();
-      // At an epoch's end the stop waits for the epoch's own checkpoint.
-      if (state.stepInEpoch < stepsPerEpoch) await stopIfAsked(due);
-    },
-    onEpoch: async (metrics) => {
-      const score = scoreOf(metrics);
-      if (state.best === undefined || score > state.best.score) {
-        state.best = { epoch: metrics.epoch, score };
-        // Before the checkpoint that says so: a kill between the two only writes it twice.
-        await store.put(storePaths.bestCheckpoint(trainingId), encode());
-      }
-      await save();
-      await putMetrics(store, trainingId, state.metrics);
-      tensorboard.write(metrics);
-      if (state.epoch < training.epochs) await stopIfAsked(true);
-    },
-  });
+  try {
+    await trainEpochs({
+      spec,
+      parts,
+      splits: {
+        train: readerOf(splits.train),
+        validation: readerOf(splits.validation),
+        test: readerOf(splits.test),
+      },
+      pool,
+      state,
+      onStep: async ({ loss }) => {
+        report({
+          done: state.step,
+          total,
+          ...rate.after(state.step, total),
+          loss,
+          epoch: state.epoch + 1,
+          epochs: training.epochs,
+        });
+        const due = state.step % training.checkpoint.everySteps === 0 && state.stepInEpoch < stepsPerEpoch;
+        if (due) await save();
+        // At an epoch's end the stop waits for the epoch's own checkpoint.
+        if (state.stepInEpoch < stepsPerEpoch) await stopIfAsked(due);
+      },
+      onEpoch: async (metrics) => {
+        const score = scoreOf(metrics);
+        if (state.best === undefined || score > state.best.score) {
+          state.best = { epoch: metrics.epoch, score };
+          // Before the checkpoint that says so: a kill between the two only writes it twice.
+          await store.put(storePaths.bestCheckpoint(trainingId), encode());
+        }
+        await save();
+        await putMetrics(store, trainingId, state.metrics);
+        await tensorboard.write(metrics);
+        if (state.epoch < training.epochs) await stopIfAsked(true);
+      },
+    });
+  } finally {
+    await tensorboard.close();
+  }
 }
 
 /** Validation accuracy, or the negative training loss where there is no validation split; higher is better. */

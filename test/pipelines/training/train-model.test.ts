@@ -109,7 +109,7 @@ describe('a training', () => {
 describe('a training that is stopped', () => {
   it.each([
     ['b-mm', 3, 2],
-    ['b-mm', 5, 32], // wide enough for the compiled encoder and its transforms
+    ['b-mm', 5, 8], // wide enough for the compiled encoder and its transforms
     ['b-mm', 8, 2],
     ['ogm-ge', 7, 2],
   ] as const)(
