@@ -45,7 +45,7 @@ async function measureLatency(
   const clips = await makeClips(join(scratch, 'clips'));
   const extractor = await createExtractor();
   const target = targetOf({ name: 'latency', flushS: FLUSH_S, extractorVersion: extractor.version });
-  const topics = await ensureTopics(connection, target.stream);
+  await ensureTopics(connection, target.stream);
   const sink = startSink(connection, target, scratch);
   const metrics = new StreamMetrics('ingest');
   const stopping = new AbortController();

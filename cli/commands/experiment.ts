@@ -1,6 +1,6 @@
 /** `modalmix experiment`: a matrix of trainings, from clips to one table and one page. */
 import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
-import { loadExperiment } from '../../pipelines/config/load-experiment.ts';
+import { loadExperiment } from '../../pipelines/experiments/load-experiment.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { groupsOf } from '../../pipelines/experiments/matrix.ts';
 import { openStore } from '../../pipelines/store/store.ts';

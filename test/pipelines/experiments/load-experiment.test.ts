@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseExperiment } from '../../../pipelines/config/load-experiment.ts';
+import { parseExperiment } from '../../../pipelines/experiments/load-experiment.ts';
 import { groupsOf } from '../../../pipelines/experiments/matrix.ts';
 import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
 import { METHODS } from '../../../schemas/methods.ts';
-import { loadExperiment } from '../../../pipelines/config/load-experiment.ts';
+import { loadExperiment } from '../../../pipelines/experiments/load-experiment.ts';
 import { fileURLToPath } from 'node:url';
 
 const BASE = `name: bench

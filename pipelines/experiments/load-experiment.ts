@@ -2,8 +2,8 @@
 import { dirname, resolve } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { experimentConfigSchema, type ExperimentConfig } from '../../schemas/experiment.ts';
-import { groupsOf } from '../experiments/matrix.ts';
-import { parseYaml, readConfigFile, resolveDataset, resolvePaths } from './load-config.ts';
+import { parseYaml, readConfigFile, resolveDataset, resolvePaths } from '../config/load-config.ts';
+import { groupsOf } from './matrix.ts';
 
 /**
  * @returns the config with every default filled in and every path absolute
