@@ -43,7 +43,7 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
   const name = createHash('sha256').update(JSON.stringify(sources)).digest('hex').slice(0, 16);
   await rm(join(folder, name), { recursive: true, force: true });
   await rename(temporary, join(folder, name));
-  const newest: Build = { entry: join(name, 'main.js'), sources };
+  const newest: Build = { project: PROJECT_FOLDER, entry: join(name, 'main.js'), sources };
   await writeFile(`${temporary}.json`, JSON.stringify(newest));
   await rename(`${temporary}.json`, join(folder, BUILD_FILE));
   await prune(folder);

@@ -4,26 +4,29 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** The checkout that this file is in. */
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 /** Inside `node_modules`, so that its code finds the packages. */
-export const BUILT_FOLDER = fileURLToPath(
-  new URL('../../node_modules/.cache/modalmix/command', import.meta.url),
-);
+export const BUILT_FOLDER = join(PROJECT, 'node_modules', '.cache', 'modalmix', 'command');
 /** JSON: the newest build. */
 export const BUILD_FILE = 'build.json';
 
 /**
  * @typedef {object} Build
+ * @property {string} project the checkout it was built in, where its code looks for files
  * @property {string} entry relative to the folder
  * @property {Record<string, [number, number]>} sources by absolute path: milliseconds of the last change, bytes
  */
 
 /**
  * @param {string} [folder] where `buildCommand` put it
- * @returns {string | undefined} path of the built entry; `undefined` when there is none or a source has changed
+ * @returns {string | undefined} path of the built entry; `undefined` when there is none, a source has changed, or
+ *   the checkout was copied or moved
  */
 export function builtCommand(folder = BUILT_FOLDER) {
   try {
-    const { entry, sources } = readBuild(folder);
+    const { project, entry, sources } = readBuild(folder);
+    if (project !== PROJECT) return undefined;
     for (const [path, [changed, bytes]] of Object.entries(sources)) {
       const now = stampOf(path);
       if (now[0] !== changed || now[1] !== bytes) return undefined;

@@ -46,7 +46,7 @@ test('looks for the files beside it where its sources are', () => {
   expect(texts.filter((text) => text.includes('import.meta.url'))).toEqual([]);
 });
 
-test('a source that was changed since makes it old', () => {
+test('a source that was changed since makes it old, and so does another place', () => {
   const build = readBuild(FOLDER);
   expect(Object.keys(build.sources)).toContain(join(PROJECT_FOLDER, 'cli', 'program.ts'));
   expect(Object.keys(build.sources).filter((path) => path.includes('node_modules'))).toEqual([]);
@@ -57,6 +57,9 @@ test('a source that was changed since makes it old', () => {
   const sources = { ...build.sources, [source]: [1000, 11] };
   writeFileSync(join(FOLDER, BUILD_FILE), JSON.stringify({ ...build, sources }));
   expect(builtCommand(FOLDER)).toBe(join(FOLDER, build.entry));
+  writeFileSync(join(FOLDER, BUILD_FILE), JSON.stringify({ ...build, sources, project: '/elsewhere/' }));
+  expect(builtCommand(FOLDER)).toBeUndefined();
+  writeFileSync(join(FOLDER, BUILD_FILE), JSON.stringify({ ...build, sources }));
   utimesSync(source, 2, 2);
   expect(builtCommand(FOLDER)).toBeUndefined();
   rmSync(source);
