@@ -20,6 +20,7 @@ import type { Figure } from '../harness/figure.ts';
 import { inTurns, secondsOf } from '../harness/in-turns.ts';
 import { requirePeerPython } from '../harness/peers.ts';
 import { PythonProcess } from '../harness/python-process.ts';
+import { renderClip } from '../harness/render-clip.ts';
 
 const CLIPS = 120;
 const QUICK_CLIPS = 16;
@@ -46,7 +47,7 @@ async function measure(context: BenchContext): Promise<Figure[]> {
   const clipFolder = join(scratch, 'clips');
   const clips = await makeClips(clipFolder, quick ? QUICK_CLIPS : CLIPS);
   const workers = availableParallelism();
-  const { python } = await requirePeerPython('media', { say });
+  const python = await requirePeerPython('media', say);
   const peer = await PythonProcess.start(python, 'extract.py', [String(workers)]);
   try {
     const nodeAv = await createNodeAvExtractor();
@@ -159,13 +160,11 @@ async function makeClips(folder: string, count: number): Promise<string[]> {
 }
 
 async function makeClip(path: string, n: number): Promise<void> {
-  await execa(ffmpegPath(), [
-    ...['-nostdin', '-v', 'error', '-y'],
-    ...['-f', 'lavfi', '-i', `testsrc2=size=480x360:rate=25:duration=3,hue=h=${15 * n}`],
-    ...['-f', 'lavfi', '-i', `sine=frequency=${200 + 40 * n}:sample_rate=44100:duration=3`],
-    ...['-c:v', 'libx264', '-preset', 'medium', '-crf', '23', '-g', '250', '-pix_fmt', 'yuv420p'],
-    ...['-c:a', 'aac', '-b:a', '96k', path],
-  ]);
+  await renderClip(path, {
+    picture: `testsrc2=size=480x360:rate=25:duration=3,hue=h=${15 * n}`,
+    sound: `sine=frequency=${200 + 40 * n}:sample_rate=44100:duration=3`,
+    encoding: ['-preset', 'medium', '-crf', '23', '-g', '250', '-b:a', '96k'],
+  });
 }
 
 /** A box that every MP4 reader skips: the file's hash is another, what is decoded is not. */

@@ -1,8 +1,8 @@
 /** Temporal under very many clips, and its share of a real run's wall time. */
 import { join } from 'node:path';
-import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import type { Figure } from '../harness/figure.ts';
+import { withHome } from '../harness/with-home.ts';
 import { measureOrchestration } from '../orchestration/measure.ts';
 
 const CLIPS = 100_000;
@@ -22,40 +22,31 @@ export const bench: Bench = {
 
 async function measure({ quick, scratch, say }: BenchContext): Promise<Figure[]> {
   const clips = quick ? QUICK_CLIPS : CLIPS;
-  const homeBefore = process.env[ENVIRONMENT.home];
-  process.env[ENVIRONMENT.home] = join(scratch, 'home');
-  try {
-    const { simulated, real } = await measureOrchestration({ clips, clipsPerShard: 64, scratch });
-    const { executions, shards, buildS, memory } = simulated;
-    say(`${String(shards)} shards in ${buildS.toFixed(1)} s, ${String(executions.length)} executions`);
-    const growth = Math.max(
-      memory.media.lateMiB - memory.media.earlyMiB,
-      memory.control.lateMiB - memory.control.earlyMiB,
-    );
-    const lower = (name: string, unit: string, value: number, limit: number): Figure => ({
-      ...{ name, unit, better: 'lower', ours: [value], goal: { limit } },
-    });
-    const of = `${clips.toLocaleString('en-US')} clips`;
-    return [
-      lower(
-        `Longest history, ${of}`,
-        'events',
-        Math.max(...executions.map((one) => one.events)),
-        MOST_EVENTS,
-      ),
-      lower(`Largest history, ${of}`, 'MB', Math.max(...executions.map((one) => one.bytes)) / 1e6, MOST_MB),
-      lower("Growth of a worker's memory, first to last third", 'MiB', growth, MOST_GROWTH_MIB),
-      lower("Temporal's share of a rebuild", '%', 100 * real.rebuild.share, MOST_SHARE_PERCENT),
-      lower("Temporal's share of a training", '%', 100 * real.training.share, MOST_SHARE_PERCENT),
-      {
-        name: 'Shards that one workflow gets through',
-        unit: '1/s',
-        better: 'higher',
-        ours: [shards / buildS],
-      },
-    ];
-  } finally {
-    if (homeBefore === undefined) Reflect.deleteProperty(process.env, ENVIRONMENT.home);
-    else process.env[ENVIRONMENT.home] = homeBefore;
-  }
+  const { simulated, real } = await withHome(
+    join(scratch, 'home'),
+    async () => await measureOrchestration({ clips, clipsPerShard: 64, scratch }),
+  );
+  const { executions, shards, buildS, memory } = simulated;
+  say(`${String(shards)} shards in ${buildS.toFixed(1)} s, ${String(executions.length)} executions`);
+  const growth = Math.max(
+    memory.media.lateMiB - memory.media.earlyMiB,
+    memory.control.lateMiB - memory.control.earlyMiB,
+  );
+  const lower = (name: string, unit: string, value: number, limit: number): Figure => ({
+    ...{ name, unit, better: 'lower', ours: [value], goal: { limit } },
+  });
+  const of = `${clips.toLocaleString('en-US')} clips`;
+  return [
+    lower(`Longest history, ${of}`, 'events', Math.max(...executions.map((one) => one.events)), MOST_EVENTS),
+    lower(`Largest history, ${of}`, 'MB', Math.max(...executions.map((one) => one.bytes)) / 1e6, MOST_MB),
+    lower("Growth of a worker's memory, first to last third", 'MiB', growth, MOST_GROWTH_MIB),
+    lower("Temporal's share of a rebuild", '%', 100 * real.rebuild.share, MOST_SHARE_PERCENT),
+    lower("Temporal's share of a training", '%', 100 * real.training.share, MOST_SHARE_PERCENT),
+    {
+      name: 'Shards that one workflow gets through',
+      unit: '1/s',
+      better: 'higher',
+      ours: [shards / buildS],
+    },
+  ];
 }

@@ -2,10 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
 import type { Histogram } from 'prom-client';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
-import { ffmpegPath } from '../../pipelines/process/ffmpeg-path.ts';
 import { connectProducer, disconnect } from '../../pipelines/streaming/clients.ts';
 import type { KafkaConnection } from '../../pipelines/streaming/connection.ts';
 import { deliver } from '../../pipelines/streaming/deliver.ts';
@@ -18,6 +16,7 @@ import { ensureTopics } from '../../pipelines/streaming/topics.ts';
 import type { ClipEvent } from '../../schemas/stream.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import type { Figure } from '../harness/figure.ts';
+import { renderClip } from '../harness/render-clip.ts';
 import { CLASS_NAMES, startSink, targetOf, withBroker } from './stream-parts.ts';
 
 const FLUSH_S = 1;
@@ -146,13 +145,11 @@ async function makeClips(folder: string): Promise<string> {
   for (const [label, name] of CLASS_NAMES.entries()) {
     await mkdir(join(folder, name), { recursive: true });
     for (let i = 0; i < FILES_PER_CLASS; i += 1) {
-      const picture = `testsrc2=size=480x360:rate=25:duration=3,noise=alls=10:all_seed=${i}`;
-      const sound = `sine=frequency=${300 + 900 * label + 50 * i}:sample_rate=44100:duration=3`;
-      await execa(ffmpegPath(), [
-        ...['-nostdin', '-loglevel', 'error', '-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', sound],
-        ...['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p', '-c:a', 'aac'],
-        join(folder, name, `${i}.mp4`),
-      ]);
+      await renderClip(join(folder, name, `${i}.mp4`), {
+        picture: `testsrc2=size=480x360:rate=25:duration=3,noise=alls=10:all_seed=${i}`,
+        sound: `sine=frequency=${300 + 900 * label + 50 * i}:sample_rate=44100:duration=3`,
+        encoding: ['-preset', 'veryfast'],
+      });
     }
   }
   return folder;

@@ -12,8 +12,8 @@ import { runSink } from '../../pipelines/streaming/sink.ts';
 import { extractionKeyOfTarget, type StreamTarget } from '../../pipelines/streaming/stream-target.ts';
 import { maxFeatureBytes } from '../../pipelines/streaming/topics.ts';
 import { extractionConfigSchema } from '../../schemas/config.ts';
-import { ENVIRONMENT } from '../../schemas/names.ts';
 import { streamConfigSchema } from '../../schemas/stream-config.ts';
+import { withHome } from '../harness/with-home.ts';
 
 const PARTITIONS = 4;
 const SHARES = { test: 0.2, validation: 0.1 };
@@ -24,16 +24,14 @@ export async function withBroker<T>(
   scratch: string,
   work: (connection: KafkaConnection) => Promise<T>,
 ): Promise<T> {
-  const before = process.env[ENVIRONMENT.home];
-  process.env[ENVIRONMENT.home] = join(scratch, 'home');
-  try {
-    await fetchJars();
-    return await work((await ensureKafka()).connection);
-  } finally {
-    await stopKafka();
-    if (before === undefined) Reflect.deleteProperty(process.env, ENVIRONMENT.home);
-    else process.env[ENVIRONMENT.home] = before;
-  }
+  return await withHome(join(scratch, 'home'), async () => {
+    try {
+      await fetchJars();
+      return await work((await ensureKafka()).connection);
+    } finally {
+      await stopKafka();
+    }
+  });
 }
 
 export interface TargetOptions {

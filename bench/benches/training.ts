@@ -9,6 +9,7 @@ import { runConfigSchema } from '../../schemas/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import { median, type Figure } from '../harness/figure.ts';
+import { inTurns } from '../harness/in-turns.ts';
 import { requireDebianTorch, SYSTEM_PYTHON } from '../harness/peers.ts';
 import { publishNoise } from './training-data.ts';
 
@@ -51,18 +52,15 @@ async function measure(context: BenchContext, batchSize: number, steps: number):
   const { storeUri, manifest } = await publishNoise(scratch, size * (WARM_UP + timed));
   const figures: Figure[] = [];
   for (const method of quick ? METHODS.slice(0, 1) : METHODS) {
-    const ours: Measured[] = [];
-    const peer: Measured[] = [];
-    for (let round = 0; round < rounds; round += 1) {
-      const contenders = [
-        async () => ours.push(await train(storeUri, manifest, method, size, round)),
-        async () => peer.push(await trainPeer(method, size, timed)),
-      ];
-      for (const contender of round % 2 === 0 ? contenders : contenders.reverse()) await contender();
-      say(
-        `${method}, round ${String(round + 1)}: ${ours.at(-1)!.ms.toFixed(0)} ms, PyTorch ${peer.at(-1)!.ms.toFixed(0)} ms`,
-      );
-    }
+    let round = 0;
+    const told = (who: string, measured: Measured): Measured => {
+      say(`${method}, ${who}: ${measured.ms.toFixed(0)} ms`);
+      return measured;
+    };
+    const { ours, peer } = await inTurns(rounds, {
+      ours: async () => told('ours', await train(storeUri, manifest, method, size, round++)),
+      peer: async () => told('PyTorch', await trainPeer(method, size, timed)),
+    });
     figures.push(
       figureOf(`${method}, a step`, 'ms', torch, ours, peer, ({ ms }) => ms, SPEED_GOAL),
       figureOf(`${method}, peak memory`, 'MiB', torch, ours, peer, ({ peakMiB }) => peakMiB, MEMORY_GOAL),

@@ -1,21 +1,24 @@
 /** Runs contenders in turns, so that a machine that gets slower or faster does so for all of them. */
 
 /**
- * @param contenders each does its work once and answers with its figure
- * @returns each contender's figures, one a round; every second round goes through them backwards
+ * @param contenders each does its work once and answers with what it measured
+ * @returns each contender's answers, one a round; every second round goes through them backwards
  */
-export async function inTurns<Name extends string>(
+export async function inTurns<Name extends string, Measured>(
   rounds: number,
-  contenders: Readonly<Record<Name, () => Promise<number>>>,
-): Promise<Record<Name, number[]>> {
+  contenders: Readonly<Record<Name, () => Promise<Measured>>>,
+): Promise<Record<Name, Measured[]>> {
   const names = Object.keys(contenders) as Name[];
-  const figures = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
+  const answers = Object.fromEntries(names.map((name) => [name, [] as Measured[]])) as Record<
+    Name,
+    Measured[]
+  >;
   for (let round = 0; round < rounds; round += 1) {
     for (const name of round % 2 === 0 ? names : [...names].reverse()) {
-      figures[name].push(await contenders[name]());
+      answers[name].push(await contenders[name]());
     }
   }
-  return figures;
+  return answers;
 }
 
 /** Seconds that `work` takes. */

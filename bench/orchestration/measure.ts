@@ -37,16 +37,6 @@ export async function measureOrchestration(options: OrchestrationOptions): Promi
   }
 }
 
-/** The real run alone. */
-export async function measureShares(scratch: string): Promise<RealRun> {
-  try {
-    return await measureRealRun(realConfig(scratch));
-  } finally {
-    await stopSupervisor();
-    await stopTemporal();
-  }
-}
-
 function realConfig(folder: string) {
   const { trainClips, testClips, epochs } = REAL;
   return runConfigSchema.parse({

@@ -2,18 +2,17 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import pLimit from 'p-limit';
 import { ensureTemporal, stopTemporal } from '../../infra/temporal/ensure-temporal.ts';
 import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
-import { ffmpegPath } from '../../pipelines/process/ffmpeg-path.ts';
 import { buildShard } from '../../pipelines/shards/build-shard.ts';
 import { planRebuild } from '../../pipelines/shards/plan-rebuild.ts';
 import { hashFile } from '../../pipelines/shards/source-hashes.ts';
 import { openStore } from '../../pipelines/store/store.ts';
 import { extractionConfigSchema } from '../../schemas/config.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { renderClip } from '../harness/render-clip.ts';
 import { simulateRebuild } from '../orchestration/simulated-rebuild.ts';
 import { ratesSchema, type Rates } from './rates.ts';
 
@@ -79,12 +78,11 @@ async function makeClips(folder: string): Promise<{ readonly bytes: number }> {
       const target = join(folder, i % 5 === 0 ? 'test' : 'train', i % 2 === 0 ? 'even' : 'odd');
       await mkdir(target, { recursive: true });
       const file = join(target, `${String(i)}.mp4`);
-      const picture = `testsrc2=size=480x360:rate=25:duration=3,hue=h=${String(3 * i)},noise=alls=8:all_seed=${String(i)}`;
-      const sound = `sine=frequency=${String(200 + i)}:sample_rate=44100:duration=3`;
-      await execa(ffmpegPath(), [
-        ...['-nostdin', '-v', 'error', '-f', 'lavfi', '-i', picture, '-f', 'lavfi', '-i', sound],
-        ...['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p', '-c:a', 'aac', file],
-      ]);
+      await renderClip(file, {
+        picture: `testsrc2=size=480x360:rate=25:duration=3,hue=h=${String(3 * i)},noise=alls=8:all_seed=${String(i)}`,
+        sound: `sine=frequency=${String(200 + i)}:sample_rate=44100:duration=3`,
+        encoding: ['-preset', 'veryfast'],
+      });
       return (await stat(file)).size;
     },
   );

@@ -57,7 +57,7 @@ export async function exportModel({
     method: spec.method,
     seed: spec.seed,
     epoch: file.epoch,
-    weights: { path: file.where, sha256: file.sha256 },
+    weights: { path: file.where, sha256: file.sha256() },
     dataset: spec.dataset,
     classNames: dataset.classNames,
     modalities: spec.modalities,
@@ -143,7 +143,7 @@ function filesOf(format: ExportFormat, graph: ModelGraph | undefined, parts: Par
       modalities: JSON.stringify(spec.modalities),
       encoder: JSON.stringify(spec.training.encoder),
       fusion: fusionOf(spec).name,
-      source_sha256: file.sha256,
+      source_sha256: file.sha256(),
     });
   }
   return format === 'savedmodel'

@@ -5,6 +5,8 @@
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { NamedFusion } from '../training/fusion/index.ts';
+import { ABSENT } from '../training/fusion/shared-head.ts';
+import { SHORTEST } from '../training/kernels/unit-length.ts';
 import type { Graph, Ref } from './graph.ts';
 import type { Weights } from './weights.ts';
 
@@ -121,21 +123,24 @@ function concatGraph(input: FusionInput): FusedRefs {
   };
 }
 
-/** Classifiers of the modalities' own, each made once. */
-function ownClassifiers({ graph, weights, modalities, feature }: FusionInput): (modality: Modality) => Ref {
+/** A linear layer over each modality's feature, each made once. @param name of its parameters */
+function linearOfEach(
+  { graph, weights, modalities, feature }: FusionInput,
+  at: string,
+  name: (modality: Modality) => string,
+): (modality: Modality) => Ref {
   const refs = new Map(
     modalities.map((modality) => [
       modality,
-      linearGraph(
-        graph,
-        weights,
-        `fusion/classifier/${modality}`,
-        feature(modality),
-        `fusion.classifier.${modality}`,
-      ),
+      linearGraph(graph, weights, `${at}/${modality}`, feature(modality), name(modality)),
     ]),
   );
   return (modality) => refs.get(modality)!;
+}
+
+/** Classifiers of the modalities' own. */
+function ownClassifiers(input: FusionInput): (modality: Modality) => Ref {
+  return linearOfEach(input, 'fusion/classifier', (modality) => `fusion.classifier.${modality}`);
 }
 
 function sumGraph(input: FusionInput): FusedRefs {
@@ -196,21 +201,10 @@ function filmGraph(input: FusionInput): FusedRefs {
 }
 
 function gatedGraph(input: FusionInput): FusedRefs {
-  const { graph, weights, modalities, feature, present } = input;
+  const { graph, weights, modalities, present } = input;
   const [first, ...others] = modalities as [Modality, ...Modality[]];
-  const hidden = new Map(
-    modalities.map((modality) => [
-      modality,
-      linearGraph(
-        graph,
-        weights,
-        `fusion/hidden/${modality}`,
-        feature(modality),
-        `fusion.hidden.${modality}`,
-      ),
-    ]),
-  );
-  const gating = hidden.get(first)!;
+  const hidden = linearOfEach(input, 'fusion/hidden', (modality) => `fusion.hidden.${modality}`);
+  const gating = hidden(first);
   const one = graph.scalar('fusion/one', 1);
   let fused = gating;
   if (others.length > 0) {
@@ -224,7 +218,7 @@ function gatedGraph(input: FusionInput): FusedRefs {
     const divisor = atLeastOne(graph, 'fusion/present', count);
     const contents = others.map((modality) => {
       const share = graph.divide(`fusion/share/${modality}`, present(modality), divisor);
-      return graph.multiply(`fusion/content/${modality}`, hidden.get(modality)!, share);
+      return graph.multiply(`fusion/content/${modality}`, hidden(modality), share);
     });
     const lacksFirst = graph.subtract('fusion/lacks-first', one, present(first));
     const opened = graph.multiply('fusion/opened', graph.sigmoid('fusion/sigmoid', gating), present(first));
@@ -235,12 +229,9 @@ function gatedGraph(input: FusionInput): FusedRefs {
   const classify = (at: string, x: Ref) => linearGraph(graph, weights, at, x, 'fusion.classifier');
   return {
     logits: classify('fusion/classifier', fused),
-    branch: (modality) => classify(`fusion/branch/${modality}`, hidden.get(modality)!),
+    branch: (modality) => classify(`fusion/branch/${modality}`, hidden(modality)),
   };
 }
-
-/** As `training/kernels/unit-length.ts`. */
-const SHORTEST = 1e-12;
 
 function cosineGraph(input: FusionInput): FusedRefs {
   const { graph, weights, modalities, feature, present, settings } = input;
@@ -279,17 +270,9 @@ function scaledColumns({ shape, values }: Matrix, scale: number): Matrix {
   return { shape, values: values.map((value, at) => value * factors[at % columns]!) };
 }
 
-/** As `training/fusion/shared-head.ts`. */
-const ABSENT = -1e9;
-
 function sharedHeadGraph(input: FusionInput): FusedRefs {
-  const { graph, weights, modalities, feature, present, settings } = input;
-  const branches = new Map(
-    modalities.map((modality) => [
-      modality,
-      linearGraph(graph, weights, `fusion/classifier/${modality}`, feature(modality), 'fusion.classifier'),
-    ]),
-  );
+  const { graph, modalities, present, settings } = input;
+  const branch = linearOfEach(input, 'fusion/classifier', () => 'fusion.classifier');
   const one = graph.scalar('fusion/one', 1);
   const absent = graph.scalar('fusion/absent', ABSENT);
   const certainties = modalities.map((modality) => {
@@ -297,7 +280,7 @@ function sharedHeadGraph(input: FusionInput): FusedRefs {
     const lacks = graph.subtract(`${at}/lacks`, one, present(modality));
     const penalty = graph.multiply(`${at}/penalty`, lacks, absent);
     if (settings['weighting'] === 'mean') return penalty;
-    const logits = branches.get(modality)!;
+    const logits = branch(modality);
     const information = graph.multiply(
       `${at}/information`,
       graph.softmax(`${at}/probabilities`, logits),
@@ -310,9 +293,9 @@ function sharedHeadGraph(input: FusionInput): FusedRefs {
   const terms = modalities.map((modality, at) =>
     graph.multiply(
       `fusion/${modality}/term`,
-      branches.get(modality)!,
+      branch(modality),
       graph.column(`fusion/${modality}/share`, shares, at),
     ),
   );
-  return { logits: graph.sum('fusion/logits', terms), branch: (modality) => branches.get(modality)! };
+  return { logits: graph.sum('fusion/logits', terms), branch };
 }

@@ -39,6 +39,13 @@ export class Graph {
   readonly nodes: GraphNode[] = [];
   readonly #names = new Set<string>();
 
+  /** In the order of their nodes. */
+  constants(): { readonly name: string; readonly constant: GraphConstant }[] {
+    return this.nodes.flatMap(({ name, attributes: { value } }) =>
+      value !== undefined && 'constant' in value ? [{ name, constant: value.constant }] : [],
+    );
+  }
+
   input(name: string, shape: readonly number[]): Ref {
     return this.#add(name, 'Placeholder', [], { dtype: FLOAT, shape: { shape } });
   }
@@ -121,7 +128,7 @@ export class Graph {
 
   /** Along axis 1. */
   concat(name: string, parts: readonly Ref[]): Ref {
-    const axis = this.#int(`${name}/axis`, 1);
+    const axis = this.#ints(`${name}/axis`, [1], []);
     return this.#add(name, 'ConcatV2', [...parts, axis], { T: FLOAT, Tidx: INT, N: { int: parts.length } });
   }
 
@@ -157,8 +164,7 @@ export class Graph {
 
   /** Rows and columns of [N, H, W, C] get `pad` more of `value` on each of the four sides. */
   pad(name: string, x: Ref, pad: number, value: number): Ref {
-    const constant = { ...INT, shape: [4, 2], values: Int32Array.of(0, 0, pad, pad, pad, pad, 0, 0) };
-    const paddings = this.#add(`${name}/paddings`, 'Const', [], { dtype: INT, value: { constant } });
+    const paddings = this.#ints(`${name}/paddings`, [0, 0, pad, pad, pad, pad, 0, 0], [4, 2]);
     const filler = this.scalar(`${name}/value`, value);
     return this.#add(name, 'PadV2', [x, paddings, filler], { T: FLOAT, Tpaddings: INT });
   }
@@ -193,13 +199,8 @@ export class Graph {
     return this.#add(name, op, [x, this.#ints(`${name}/axes`, axes)], attributes);
   }
 
-  #int(name: string, value: number): Ref {
-    const constant = { ...INT, shape: [], values: Int32Array.of(value) };
-    return this.#add(name, 'Const', [], { dtype: INT, value: { constant } });
-  }
-
-  #ints(name: string, values: readonly number[]): Ref {
-    const constant = { ...INT, shape: [values.length], values: Int32Array.from(values) };
+  #ints(name: string, values: readonly number[], shape: readonly number[] = [values.length]): Ref {
+    const constant = { ...INT, shape, values: Int32Array.from(values) };
     return this.#add(name, 'Const', [], { dtype: INT, value: { constant } });
   }
 

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { basename, dirname, join } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { EXPORT_MANIFEST } from '../../schemas/exported-model.ts';
+import { codeOf } from '../store/file-errors.ts';
 import type { OutputFile } from './output-file.ts';
 
 /** @throws ModalmixError `config` when something else is there */
@@ -35,7 +36,7 @@ async function entriesOf(folder: string): Promise<string[] | undefined> {
   try {
     return await readdir(folder);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code === 'ENOENT') return undefined;
     if (code !== 'ENOTDIR') throw error;
     throw new ModalmixError('config', 'it is a file', { where: folder, fix: 'Name a folder.' });

@@ -1,6 +1,6 @@
 /** A graph as a TensorFlow SavedModel: one file, the weights are constants in it. */
 import { ModalmixError } from '../../schemas/errors.ts';
-import { graphMessage, shapeMessage, type Spelling } from './graph-message.ts';
+import { dataType, graphMessage, shapeMessage, type Spelling } from './graph-message.ts';
 import type { ModelGraph } from './model-graph.ts';
 import { encodeSavedModel, LARGEST_MESSAGE_BYTES } from './tensorflow-proto.ts';
 import type { OutputFile } from './output-file.ts';
@@ -18,7 +18,7 @@ const spelling: Spelling = {
   int: (value) => value,
   bytes: (text) => Buffer.from(text),
   tensor: ({ type, shape, values }) => ({
-    dtype: type === 'float32' ? 'DT_FLOAT' : 'DT_INT32',
+    dtype: dataType(type),
     tensor_shape: shapeMessage(shape, spelling),
     tensor_content: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
   }),
@@ -62,8 +62,5 @@ export function savedModelFiles(model: ModelGraph, classes: number): OutputFile[
 }
 
 function constantBytes({ graph }: ModelGraph): number {
-  return graph.nodes.reduce((sum, { attributes }) => {
-    const { value } = attributes;
-    return sum + (value !== undefined && 'constant' in value ? value.constant.values.byteLength : 0);
-  }, 0);
+  return graph.constants().reduce((sum, { constant }) => sum + constant.values.byteLength, 0);
 }

@@ -18,10 +18,7 @@ const spelling: Spelling = {
 };
 
 export function tfjsFiles(model: ModelGraph, classes: number, generatedBy: string): OutputFile[] {
-  const constants = model.graph.nodes.flatMap(({ name, attributes }) => {
-    const { value } = attributes;
-    return value !== undefined && 'constant' in value ? [{ name, constant: value.constant }] : [];
-  });
+  const constants = model.graph.constants();
   const binary = Buffer.concat(constants.map(({ constant }) => bytesOf(constant)));
   const count = Math.max(1, Math.ceil(binary.length / SHARD_BYTES));
   const shards = Array.from({ length: count }, (_, at): OutputFile => ({

@@ -98,7 +98,7 @@ export async function writePlan(
     try {
       const append = async (bytes: Buffer) => {
         sha256.update(bytes);
-        await file.write(bytes);
+        await file.writeFile(bytes);
       };
       for (const line of lines) {
         const bytes = Buffer.from(`${JSON.stringify(line)}\n`);

@@ -1,7 +1,6 @@
 /** Decides what a dataset's version consists of, shard by shard, and what of it is there already. */
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import pLimit from 'p-limit';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -18,7 +17,7 @@ import {
   type PlanContent,
   type PlanLine,
 } from './plan-file.ts';
-import { findShard } from './shard-entries.ts';
+import { findShard, findShards } from './shard-entries.ts';
 import { combineHashes, NO_STAMP, SourceHashes } from './source-hashes.ts';
 
 export interface PlanRebuildInput {
@@ -50,8 +49,6 @@ export interface ShardPlan {
 }
 
 const HASHES_AT_A_TIME = 2 * availableParallelism();
-/** Requests to the store. */
-const LOOKS_AT_A_TIME = 32;
 const SAVE_EVERY_MS = 120_000;
 const PROGRESS_EVERY_MS = 500;
 /** How many plans back rows are looked for. */
@@ -85,12 +82,8 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
   ]).slice(0, 16);
   const featureKey = digest([featureConfig(extraction), extractorVersion]).slice(0, 16);
 
-  const limit = pLimit(LOOKS_AT_A_TIME);
-  const built = await limit.map(
-    lines,
-    async ({ split, key }) => (await findShard(store, name, split, key)) !== undefined,
-  );
-  const shardsToBuild = lines.flatMap((_, i) => (built[i] === true ? [] : [i]));
+  const entries = await findShards(store, name, lines);
+  const shardsToBuild = lines.flatMap((_, i) => (entries[i] === undefined ? [i] : []));
   const linesToBuild = shardsToBuild.flatMap((i) => lines[i] ?? []);
   const latestPath = storePaths.latestPlan(name, featureKey);
   const previous = await readLatest(store, latestPath);

@@ -1,15 +1,11 @@
 /** Makes a version of a dataset visible: everything before was preparation. */
-import pLimit from 'p-limit';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest, ShardEntry } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
 import { mergeShards, writeManifest } from './merge-shards.ts';
 import { openPlan } from './plan-file.ts';
-import { findShard } from './shard-entries.ts';
-
-/** Requests to the store. */
-const LOOKS_AT_A_TIME = 32;
+import { findShards } from './shard-entries.ts';
 
 export interface PublishManifestInput {
   readonly store: Store;
@@ -30,8 +26,9 @@ export async function publishManifest(input: PublishManifestInput): Promise<Data
   const { header } = plan;
   const places = [];
   for await (const place of plan.places()) places.push(place);
-  const shards = await pLimit(LOOKS_AT_A_TIME).map(places, async ({ split, key }, i): Promise<ShardEntry> => {
-    const entry = await findShard(store, name, split, key);
+  const found = await findShards(store, name, places);
+  const shards = places.map(({ split, key }, i): ShardEntry => {
+    const entry = found[i];
     if (entry !== undefined) return entry;
     throw new ModalmixError('input', `shard ${String(i)} of ${String(header.shards)} is not built`, {
       where: storePaths.shard(name, split, key),

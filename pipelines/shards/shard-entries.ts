@@ -1,8 +1,12 @@
 /** Entries of shards: what was built, and whether it is still there. */
+import pLimit from 'p-limit';
 import type { Split } from '../../schemas/clip.ts';
 import { shardEntrySchema, type ShardEntry } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
+
+/** Requests to the store. */
+const LOOKS_AT_A_TIME = 32;
 
 /**
  * The entry, when the shard is complete: its entry can be read, and its file is there with the entry's size.
@@ -24,4 +28,16 @@ export async function findShard(
   }
   if (entry.rows === 0) return entry;
   return (await store.size(entry.path)) === entry.bytes ? entry : undefined;
+}
+
+/** `findShard` of each place, in their order. */
+export async function findShards(
+  store: Store,
+  name: string,
+  places: readonly { readonly split: Split; readonly key: string }[],
+): Promise<(ShardEntry | undefined)[]> {
+  return await pLimit(LOOKS_AT_A_TIME).map(
+    places,
+    async ({ split, key }) => await findShard(store, name, split, key),
+  );
 }

@@ -4,6 +4,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
+import { codeOf } from '../store/file-errors.ts';
 import { BatchMemory, type BatchContent } from './batch-memory.ts';
 import { BatchWriter, type RowLine } from './batch-writer.ts';
 import { ShardTally } from './shard-tally.ts';
@@ -87,7 +88,7 @@ async function answer(request: ShardRequest): Promise<ShardAnswer> {
 
 function failureOf(error: unknown): ShardAnswer {
   const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const code = codeOf(error);
   return { kind: 'failed', message, ...(code === undefined ? {} : { code }) };
 }
 

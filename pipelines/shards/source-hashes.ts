@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { storePaths } from '../../schemas/names.ts';
+import { codeOf } from '../store/file-errors.ts';
 import type { Store } from '../store/store.ts';
 
 const cacheSchema = z.record(z.string(), z.tuple([z.number(), z.number(), z.string()]));
@@ -80,7 +81,7 @@ export class SourceHashes {
       this.#changed = true;
       return { sha256, stamp: [size, mtimeMs] };
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = codeOf(error);
       if (code === 'ENOENT' || code === 'ENOTDIR') {
         return { problem: { code: 'missing-file', reason: 'the file is not there any more' } };
       }

@@ -7,6 +7,7 @@ import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DeadLetterCode } from '../../schemas/stream.ts';
+import { codeOf } from '../store/file-errors.ts';
 
 /** The event cannot be used, and sending it again unchanged would end the same way. */
 export class EventRejected extends Error {
@@ -95,6 +96,6 @@ function outside(uri: string): EventRejected {
 
 /** Out of file handles, a disk that fails: not the event's fault. */
 function isTransient(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   return code === 'EMFILE' || code === 'ENFILE' || code === 'EIO' || code === 'ESTALE';
 }

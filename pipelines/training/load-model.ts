@@ -85,7 +85,7 @@ export interface WeightsFile {
   /** Path in the store. */
   readonly where: string;
   /** Of the file's bytes. */
-  readonly sha256: string;
+  readonly sha256: () => string;
 }
 
 /** @throws ModalmixError `input` when the training is not complete or the file is not whole */
@@ -102,7 +102,7 @@ export async function readWeights(
       fix: 'Train it first; a training that was stopped goes on where it was.',
     });
   }
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const sha256 = () => createHash('sha256').update(bytes).digest('hex');
   if (weights === 'best') {
     const { model, state } = decodeCheckpoint(bytes, trainingId, where);
     return { tensors: model, epoch: state.epoch, where, sha256 };

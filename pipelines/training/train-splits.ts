@@ -101,8 +101,8 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
       optimizer: parts.optimizer.state,
     });
   };
-  const save = async () => {
-    await saveCheckpoint(store, trainingId, encode(), state.step, training.checkpoint.keepLast);
+  const save = async (bytes = encode()) => {
+    await saveCheckpoint(store, trainingId, bytes, state.step, training.checkpoint.keepLast);
   };
   const stopIfAsked = async (saved: boolean) => {
     await breathe();
@@ -144,12 +144,12 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
       },
       onEpoch: async (metrics) => {
         const score = scoreOf(metrics);
-        if (state.best === undefined || score > state.best.score) {
-          state.best = { epoch: metrics.epoch, score };
-          // Before the checkpoint that says so: a kill between the two only writes it twice.
-          await store.put(storePaths.bestCheckpoint(trainingId), encode());
-        }
-        await save();
+        const isBest = state.best === undefined || score > state.best.score;
+        if (isBest) state.best = { epoch: metrics.epoch, score };
+        const bytes = encode();
+        // Before the checkpoint that says so: a kill between the two only writes it twice.
+        if (isBest) await store.put(storePaths.bestCheckpoint(trainingId), bytes);
+        await save(bytes);
         await putMetrics(store, trainingId, state.metrics);
         await tensorboard.write(metrics);
         if (state.epoch < training.epochs) await stopIfAsked(true);

@@ -1,5 +1,5 @@
 /** Stream workers that the supervisor keeps, with the real broker and real kills. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { dropStream, findKeptStream, keepStream } from '../../infra/kept-streams.ts';
 import { isAlive, type ProcessIdentity } from '../../infra/processes.ts';
 import { ensureSupervisor, runningSupervisor, stopSupervisor } from '../../infra/supervise.ts';
@@ -7,22 +7,16 @@ import { embeddedBroker } from '../../infra/kafka/embedded-broker.ts';
 import { createFfmpegExtractor } from '../../pipelines/extraction/ffmpeg-extractor.ts';
 import { clipEventsOf, sendClipEvents } from '../../pipelines/streaming/send-clips.ts';
 import { ensureTopics } from '../../pipelines/streaming/topics.ts';
-import { createStream, eventually, startTestBroker } from '../support/stream-fixture.ts';
+import { createStream, eventually, brokerOfFile } from '../support/stream-fixture.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
 
 const PATIENCE_MS = 300_000;
 const WAIT = { timeout: 120_000, interval: 100 };
 
-let broker: Awaited<ReturnType<typeof startTestBroker>>;
+const broker = brokerOfFile(PATIENCE_MS);
 
-beforeAll(async () => {
-  broker = await startTestBroker();
-}, PATIENCE_MS);
-
-afterAll(async () => {
-  await stopSupervisor();
-  await broker.stop();
-}, PATIENCE_MS);
+// Before the broker is.
+afterAll(stopSupervisor, PATIENCE_MS);
 
 test(
   'kept workers come back after their own death, the broker’s and the supervisor’s, lose nothing, and end when dropped',

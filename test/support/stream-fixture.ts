@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll } from 'vitest';
 import { stringify } from 'yaml';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
 import { fetchJars } from '../../infra/kafka/jars.ts';
@@ -36,6 +37,20 @@ export async function startTestBroker(): Promise<{ home: string; stop: () => Pro
     stop: async () => {
       await stopKafka();
       await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The broker of a test file, there from its first test to its last. */
+export function brokerOfFile(patienceMs: number): { readonly home: string } {
+  let broker: Awaited<ReturnType<typeof startTestBroker>>;
+  beforeAll(async () => {
+    broker = await startTestBroker();
+  }, patienceMs);
+  afterAll(async () => await broker.stop(), patienceMs);
+  return {
+    get home() {
+      return broker.home;
     },
   };
 }

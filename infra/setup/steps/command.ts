@@ -1,4 +1,4 @@
-/** The command as JavaScript: only a matter of speed, so it never keeps set-up from going on. */
+/** The command as JavaScript, which is only a matter of speed: without it its TypeScript is run. */
 import { buildCommand } from '../../command/build-command.ts';
 import { builtCommand } from '../../command/built-command.mjs';
 import type { SetupStep } from '../step.ts';

@@ -2,7 +2,7 @@
  * Runs an encoder's plan as one operator: forward and backward in the plan's order on bare handles, each released
  * after its last use, with our own kernels for what libtensorflow has none or slower ones for. For the CPU.
  */
-import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from '../kernels/batch-norm.ts';
+import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, batchNormAttributes } from '../kernels/batch-norm.ts';
 import { differentiable } from '../kernels/differentiable.ts';
 import {
   FLOAT,
@@ -10,6 +10,7 @@ import {
   handleOf,
   int32,
   release,
+  reshape,
   run,
   runOne,
   tensorOf,
@@ -324,14 +325,7 @@ function inferConvolutionNorm(
   const convolved = convolve(x, handleOf(filter), layer);
   const [y, ...unused] = run(
     'FusedBatchNormV3',
-    [
-      attribute.float32('T'),
-      attribute.float32('U'),
-      attribute.float('epsilon', BATCH_NORM_EPSILON),
-      attribute.string('data_format', 'NHWC'),
-      attribute.bool('is_training', false),
-      attribute.float('exponential_avg_factor', 1),
-    ],
+    batchNormAttributes(false, 1),
     [convolved, ...[scale, offset, runningMean, runningVariance].map(handleOf)],
     6,
   );
@@ -360,10 +354,9 @@ function spatialMeanGradient(dz: Handle, shape: readonly number[]): Handle {
   const [images, height, width, channels] = shape as [number, number, number, number];
   const pixels = float32([height * width], []);
   const share = runOne('RealDiv', FLOAT, [dz, pixels]);
-  const single = int32([images, 1, 1, channels]);
-  const pixel = runOne('Reshape', [...FLOAT, attribute.int32('Tshape')], [share, single]);
+  const pixel = reshape(share, [images, 1, 1, channels]);
   const whole = int32(shape);
   const spread = runOne('BroadcastTo', [...FLOAT, attribute.int32('Tidx')], [pixel, whole]);
-  release(pixels, share, single, pixel, whole);
+  release(pixels, share, pixel, whole);
   return spread;
 }

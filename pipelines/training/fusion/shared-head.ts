@@ -9,7 +9,7 @@ import { createLinear, type CreateFusion } from './fusion.ts';
 import type { NamedFusion } from './index.ts';
 
 /** In place of the certainty of a modality that is not there. */
-const ABSENT = -1e9;
+export const ABSENT = -1e9;
 
 export function sharedHead(weighting: 'entropy' | 'mean'): NamedFusion {
   const create: CreateFusion = (parameters, { modalities, featureSize, classes }) => {

@@ -2,7 +2,7 @@
  * Batch normalisation by TensorFlow's fused operators, over N, H and W of [N, H, W, C]
  * (Ioffe and Szegedy 2015, Algorithm 1). The running variance is the unbiased one, as PyTorch's.
  */
-import { attribute, execute, tf, type Tensor1D, type Tensor4D } from '../tensorflow.ts';
+import { attribute, execute, tf, type OpAttribute, type Tensor1D, type Tensor4D } from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
 
 /** PyTorch's defaults. */
@@ -25,7 +25,7 @@ export function batchNormInference(
     () =>
       execute(
         'FusedBatchNormV3',
-        attributes(false, 1),
+        batchNormAttributes(false, 1),
         [x, scale, offset, running.mean, running.variance],
         6,
       )[0] as Tensor4D,
@@ -51,18 +51,18 @@ export function batchNormTraining(
       const inputs = [x, scale, offset, running.mean, running.variance];
       const [value, mean, variance, ...reserved] = execute(
         'FusedBatchNormV3',
-        attributes(true, BATCH_NORM_MOMENTUM),
+        batchNormAttributes(true, BATCH_NORM_MOMENTUM),
         inputs,
         6,
       );
       onRunning({ mean: mean as Tensor1D, variance: variance as Tensor1D });
       return { value: value!, saved: [x, scale, ...reserved] };
     },
-    (dy, saved) => execute('FusedBatchNormGradV3', attributes(true), [dy, ...saved], 5).slice(0, 3),
+    (dy, saved) => execute('FusedBatchNormGradV3', batchNormAttributes(true), [dy, ...saved], 5).slice(0, 3),
   ) as Tensor4D;
 }
 
-function attributes(isTraining: boolean, averageFactor?: number) {
+export function batchNormAttributes(isTraining: boolean, averageFactor?: number): OpAttribute[] {
   return [
     attribute.float32('T'),
     attribute.float32('U'),

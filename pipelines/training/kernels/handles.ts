@@ -55,3 +55,11 @@ export function float32(values: readonly number[], shape = [values.length]): Han
 }
 
 export const FLOAT = [attribute.float32('T')];
+
+/** The same numbers in another shape. */
+export function reshape(x: Handle, shape: readonly number[]): Handle {
+  const wanted = int32(shape);
+  const reshaped = runOne('Reshape', [...FLOAT, attribute.int32('Tshape')], [x, wanted]);
+  release(wanted);
+  return reshaped;
+}

@@ -4,7 +4,7 @@
  */
 import { attribute, type OpAttribute } from '../tensorflow.ts';
 import { convolutionAttributes, sidesOf } from './convolution.ts';
-import { FLOAT, float32, int32, release, run, runOne, type Handle } from './handles.ts';
+import { FLOAT, float32, int32, release, reshape, runOne, type Handle } from './handles.ts';
 
 export interface ConvolutionShape {
   readonly size: number;
@@ -112,14 +112,6 @@ function windowedFilterGradient(dy: Handle, x: Handle, filter: Handle): Handle {
   return dw;
 }
 
-/** Of the same numbers. */
-function reshape(x: Handle, shape: readonly number[]): Handle {
-  const wanted = int32(shape);
-  const reshaped = runOne('Reshape', [...FLOAT, attribute.int32('Tshape')], [x, wanted]);
-  release(wanted);
-  return reshaped;
-}
-
 function winograd(x: Handle, filter: Handle): Handle {
   const v = runOne('ModalmixWinogradInput', [], [x]);
   const u = runOne('ModalmixWinogradFilter', [], [filter]);
@@ -212,7 +204,7 @@ function crop(dx: Handle, { shape }: Handle, pad: number): Handle {
 
 function add(x: Handle | undefined, addend: Handle | undefined): Handle | undefined {
   if (x === undefined || addend === undefined) return x;
-  const [sum] = run('AddV2', FLOAT, [x, addend]);
+  const sum = runOne('AddV2', FLOAT, [x, addend]);
   release(x, addend);
   return sum;
 }

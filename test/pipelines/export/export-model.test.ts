@@ -122,7 +122,7 @@ describe('an exported model', () => {
     const { tensors, metadata } = decodeSafetensors(readFileSync(file), file);
     const own = await readWeights(dataset.store, chosen.spec.trainingId, 'last');
     expect([...tensors.keys()].sort()).toEqual([...own.tensors.keys()].sort());
-    expect(manifest.weights.sha256).toBe(own.sha256);
+    expect(manifest.weights.sha256).toBe(own.sha256());
     expect(JSON.parse(metadata['class_names']!)).toEqual(['even', 'odd']);
     // [h, w, C, D] → [D, C, h, w], number by number
     const [ours, theirs] = [own.tensors.get('rgb.conv1.weight')!, tensors.get('rgb.conv1.weight')!];

@@ -1,6 +1,6 @@
 /** The embedded broker comes back elsewhere while workers run: they find it by themselves. */
 import { createServer } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { embeddedBroker } from '../../../infra/kafka/embedded-broker.ts';
 import { LOOPBACK } from '../../../infra/ports.ts';
 import { waitForEnd } from '../../../infra/processes.ts';
@@ -8,18 +8,12 @@ import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extr
 import { listDeadLetters } from '../../../pipelines/streaming/dead-letter.ts';
 import { clipEventsOf, sendClipEvents } from '../../../pipelines/streaming/send-clips.ts';
 import { ensureTopics } from '../../../pipelines/streaming/topics.ts';
-import { createStream, endWorker, eventually, startTestBroker } from '../../support/stream-fixture.ts';
+import { createStream, endWorker, eventually, brokerOfFile } from '../../support/stream-fixture.ts';
 import { makeTinyClips } from '../../support/tiny-clips.ts';
 
 const PATIENCE_MS = 300_000;
 
-let broker: Awaited<ReturnType<typeof startTestBroker>>;
-
-beforeAll(async () => {
-  broker = await startTestBroker();
-}, PATIENCE_MS);
-
-afterAll(async () => await broker.stop(), PATIENCE_MS);
+const broker = brokerOfFile(PATIENCE_MS);
 
 test(
   'a broker that was killed and whose port is taken comes back on another one, and running workers follow it',

@@ -1,7 +1,7 @@
 /** Workers under a backlog far beyond what they may hold: their memory stops growing long before it is done. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
 import { connectProducer, disconnect } from '../../../pipelines/streaming/clients.ts';
@@ -14,7 +14,7 @@ import {
   createStream,
   endWorker,
   eventually,
-  startTestBroker,
+  brokerOfFile,
   type StreamFixture,
 } from '../../support/stream-fixture.ts';
 import { makeTinyClips } from '../../support/tiny-clips.ts';
@@ -25,15 +25,12 @@ const MIB = 2 ** 20;
 /** What a garbage collector may leave lying, and far less than any of the backlogs below. */
 const SLACK_MIB = 96;
 
-let broker: Awaited<ReturnType<typeof startTestBroker>>;
+const broker = brokerOfFile(PATIENCE_MS);
 let extractor: Extractor;
 
 beforeAll(async () => {
-  broker = await startTestBroker();
   extractor = await createFfmpegExtractor();
 }, PATIENCE_MS);
-
-afterAll(async () => await broker.stop(), PATIENCE_MS);
 
 test(
   'an ingest worker’s memory is flat while events come more than ten times faster than it extracts',

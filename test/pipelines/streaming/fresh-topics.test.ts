@@ -1,24 +1,18 @@
 /** Records that are sent the moment a topic is made: none is lost and none comes twice. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ensureKafka } from '../../../infra/kafka/ensure-kafka.ts';
 import { connectProducer, disconnect, watermarks } from '../../../pipelines/streaming/clients.ts';
 import { deliver } from '../../../pipelines/streaming/deliver.ts';
 import { ensureTopics } from '../../../pipelines/streaming/topics.ts';
 import { streamConfigSchema } from '../../../schemas/stream-config.ts';
-import { startTestBroker } from '../../support/stream-fixture.ts';
+import { brokerOfFile } from '../../support/stream-fixture.ts';
 
 const PATIENCE_MS = 300_000;
 const TOPICS = 6;
 const PARTITIONS = 24;
 const RECORDS_A_PARTITION = 3;
 
-let broker: Awaited<ReturnType<typeof startTestBroker>>;
-
-beforeAll(async () => {
-  broker = await startTestBroker();
-}, PATIENCE_MS);
-
-afterAll(async () => await broker.stop(), PATIENCE_MS);
+brokerOfFile(PATIENCE_MS);
 
 test(
   'of records that are sent as soon as a topic is there, each acknowledged one is in it, once',

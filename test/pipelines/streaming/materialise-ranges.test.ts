@@ -5,7 +5,7 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { requireClassPath, requireJava } from '../../../infra/kafka/jars.ts';
 import { ensureKafka } from '../../../infra/kafka/ensure-kafka.ts';
 import { openShards } from '../../../pipelines/shards/shard-reader.ts';
@@ -20,7 +20,7 @@ import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { streamConfigSchema, type OffsetRange } from '../../../schemas/stream-config.ts';
 import { featureRow, sendFeatureRows } from '../../support/feature-rows.ts';
-import { eventually, startTestBroker } from '../../support/stream-fixture.ts';
+import { eventually, brokerOfFile } from '../../support/stream-fixture.ts';
 import { smallExtraction } from '../shards/fixtures.ts';
 import type { MaterialiseOrder } from './children/materialise.ts';
 
@@ -28,15 +28,12 @@ const PATIENCE_MS = 120_000;
 const CLIPS = 60;
 const SHARES = { test: 0.3, validation: 0.1 };
 
-let broker: Awaited<ReturnType<typeof startTestBroker>>;
+const broker = brokerOfFile(PATIENCE_MS);
 let connection: KafkaConnection;
 
 beforeAll(async () => {
-  broker = await startTestBroker();
   ({ connection } = await ensureKafka());
 }, PATIENCE_MS);
-
-afterAll(async () => await broker.stop(), PATIENCE_MS);
 
 const storeAt = (name: string) => openStore(`file:${join(broker.home, name)}`);
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import pLimit from 'p-limit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { embeddedBroker } from '../../../infra/kafka/embedded-broker.ts';
 import { ensureKafka } from '../../../infra/kafka/ensure-kafka.ts';
 import { waitForEnd } from '../../../infra/processes.ts';
@@ -22,7 +22,7 @@ import {
   createStream,
   endWorker,
   eventually,
-  startTestBroker,
+  brokerOfFile,
   type LiveRow,
   type StreamFixture,
 } from '../../support/stream-fixture.ts';
@@ -34,20 +34,16 @@ const CLASSES = ['high', 'low'];
 const PATIENCE_MS = 300_000;
 const TEST_TIMEOUT_MS = 900_000;
 
-let broker: Awaited<ReturnType<typeof startTestBroker>>;
+const broker = brokerOfFile(PATIENCE_MS);
 let clips: string;
 let extractor: Extractor;
 let events: ClipEvent[];
 
 beforeAll(async () => {
-  // First and alone, so that it is stopped whatever fails after it.
-  broker = await startTestBroker();
   clips = await makeTinyClips({ clipsPerClass: CLIPS_PER_CLASS });
   extractor = await createFfmpegExtractor();
   events = await clipEventsOf(clips, CLASSES);
 }, 2 * PATIENCE_MS);
-
-afterAll(async () => await broker.stop(), PATIENCE_MS);
 
 /** Of one clip, extracted here; the same for every test, since all have the same extraction config. */
 const direct = new Map<string, ReturnType<Extractor['extract']>>();
