@@ -212,7 +212,7 @@ async function finish(
     last,
     environment: {
       node: process.versions.node,
-      ...tensorflowFacts(),
+      ...(await tensorflowFacts()),
       threads: Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism()),
       // libuv gives KiB.
       peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
