@@ -8,9 +8,9 @@ import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { runConfigSchema } from '../../schemas/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
-import { median, type Figure } from '../harness/figure.ts';
+import { figuresAgainst, median, type Figure } from '../harness/figure.ts';
 import { inTurns } from '../harness/in-turns.ts';
-import { requireDebianTorch, SYSTEM_PYTHON } from '../harness/peers.ts';
+import { torchPeers, type TorchPeer } from '../harness/torch-peers.ts';
 import { publishNoise } from './training-data.ts';
 
 const METHODS = ['joint', 'mm', 'b-mm', 'ogm-ge'] as const;
@@ -37,7 +37,7 @@ export function trainingBench(batchSize: number, steps: number): Bench {
       'Two ResNet-18s (257×188×1 and 224×224×3), concatenated, SGD, float32, 2 threads; the median step of a ' +
       "training by `runTraining`, from shards, with augmentation; peak memory is the training process's up to its " +
       'last step, without the test and the checkpoint that follow. PyTorch: channels last, the same method, one batch ' +
-      'in memory that is used again.',
+      'in memory that is used again; the goal is against the better of its versions.',
     measure: (context) => measure(context, batchSize, steps),
   };
 }
@@ -45,10 +45,10 @@ export function trainingBench(batchSize: number, steps: number): Bench {
 export const bench = trainingBench(8, 6);
 
 async function measure(context: BenchContext, batchSize: number, steps: number): Promise<Figure[]> {
-  const { quick, rounds, scratch, say } = context;
+  const { quick, rounds, allPeers, scratch, say } = context;
   const size = quick ? 2 : batchSize;
   const timed = quick ? 1 : steps;
-  const torch = await requireDebianTorch(say);
+  const { peers, absent } = await torchPeers(allPeers, say);
   const { storeUri, manifest } = await publishNoise(scratch, size * (WARM_UP + timed));
   const figures: Figure[] = [];
   for (const method of quick ? METHODS.slice(0, 1) : METHODS) {
@@ -57,35 +57,34 @@ async function measure(context: BenchContext, batchSize: number, steps: number):
       say(`${method}, ${who}: ${measured.ms.toFixed(0)} ms`);
       return measured;
     };
-    const { ours, peer } = await inTurns(rounds, {
+    const measured = await inTurns<string, Measured>(rounds, {
       ours: async () => told('ours', await train(storeUri, manifest, method, size, round++)),
-      peer: async () => told('PyTorch', await trainPeer(method, size, timed)),
+      ...Object.fromEntries(
+        peers.map((peer) => [
+          peer.name,
+          async () => told(peer.name, await trainPeer(peer, method, size, timed)),
+        ]),
+      ),
     });
+    const ours = measured['ours']!;
+    const samplesOf = (of: (measured: Measured) => number) => [
+      ...peers.map(({ name }) => ({ name, samples: measured[name]!.map(of) })),
+      ...absent.map((peer) => ({ ...peer, samples: [] })),
+    ];
+    const figure = (what: string, unit: string, goal: { ratio: number }, of: (m: Measured) => number) =>
+      figuresAgainst(samplesOf(of), {
+        name: `${method}, ${what}`,
+        unit,
+        better: 'lower',
+        ours: ours.map(of),
+        goal,
+      });
     figures.push(
-      figureOf(`${method}, a step`, 'ms', torch, ours, peer, ({ ms }) => ms, SPEED_GOAL),
-      figureOf(`${method}, peak memory`, 'MiB', torch, ours, peer, ({ peakMiB }) => peakMiB, MEMORY_GOAL),
+      ...figure('a step', 'ms', SPEED_GOAL, ({ ms }) => ms),
+      ...figure('peak memory', 'MiB', MEMORY_GOAL, ({ peakMiB }) => peakMiB),
     );
   }
   return figures;
-}
-
-function figureOf(
-  name: string,
-  unit: string,
-  torch: string,
-  ours: readonly Measured[],
-  peer: readonly Measured[],
-  of: (measured: Measured) => number,
-  goal: { readonly ratio: number },
-): Figure {
-  return {
-    name,
-    unit,
-    better: 'lower',
-    ours: ours.map(of),
-    peer: { name: `PyTorch ${torch}`, samples: peer.map(of) },
-    goal,
-  };
 }
 
 /** One epoch; a step's time runs from one report of progress to the next, reading included. */
@@ -129,10 +128,15 @@ function childPeakMiB(): number {
   return Math.max(...peaks.filter(Number.isFinite));
 }
 
-async function trainPeer(method: Method, batchSize: number, steps: number): Promise<Measured> {
+async function trainPeer(
+  { python, options }: TorchPeer,
+  method: Method,
+  batchSize: number,
+  steps: number,
+): Promise<Measured> {
   const { stdout } = await execa(
-    SYSTEM_PYTHON,
-    [PEER, method, ...[batchSize, WARM_UP, steps, THREADS].map(String)],
+    python,
+    [PEER, method, ...[batchSize, WARM_UP, steps, THREADS].map(String), ...options],
     { stdin: 'ignore' },
   );
   const { ms, rssMiB } = peerSchema.parse(JSON.parse(stdout));
