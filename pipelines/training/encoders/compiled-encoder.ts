@@ -120,9 +120,12 @@ class TrainingPass {
 
   /** @returns the features [N, D] */
   forward(images: Handle): Handle {
+    const [first, second, ...rest] = this.#plan.layers;
+    const stem = isStem(first, second) ? [first] : [];
     let x = given(images);
-    for (const [index, layer] of this.#plan.layers.entries()) {
-      const y = this.#layer(layer, x, index > 0);
+    for (const layer of stem) x = this.#stem(layer, x);
+    for (const [index, layer] of (stem.length > 0 ? rest : this.#plan.layers).entries()) {
+      const y = this.#layer(layer, x, index + stem.length > 0);
       x.rest();
       x = y;
     }
@@ -205,6 +208,40 @@ class TrainingPass {
     }
   }
 
+  /** The first convolution with its normalisation, relu and pooling: no gradient for the images. */
+  #stem(layer: ConvolutionNormPlan, images: Activation): Activation {
+    const { filter, scale, offset, runningMean, runningVariance } = this.#parameters.get(layer)!;
+    const convolved = this.#hold(convolve(images.use(), handleOf(filter), layer, this.#dtype));
+    const [y, places, movedMean, movedVariance, mean, inverse] = run(
+      'ModalmixNormPool',
+      [this.#type, ...normSettings(true)],
+      [convolved, ...[scale, offset, runningMean, runningVariance].map(handleOf)],
+      6,
+    );
+    runningMean.assign(tensorOf(movedMean!));
+    runningVariance.assign(tensorOf(movedVariance!));
+    for (const handle of [places!, mean!, inverse!]) this.#hold(handle);
+    const pooled = this.#kept(y!);
+    this.#back.push((dy) => {
+      const [dconvolved, dscale, doffset] = run(
+        'ModalmixNormPoolGradient',
+        [this.#type],
+        [dy, places!, convolved, handleOf(scale), mean!, inverse!],
+        3,
+      );
+      release(dy);
+      pooled.drop();
+      this.#drop(convolved, places!, mean!, inverse!);
+      const { dw } = convolutionGradient(dconvolved!, images.use(), handleOf(filter), layer, {
+        inputGradient: false,
+      });
+      release(dconvolved);
+      this.#gradients.set(layer, [dw, dscale!, doffset!]);
+      return undefined;
+    });
+    return pooled;
+  }
+
   #convolutionNorm(layer: ConvolutionNormPlan, x: Activation, residual?: Handle): Trace {
     const { filter, scale, offset, runningMean, runningVariance } = this.#parameters.get(layer)!;
     const convolved = this.#hold(convolve(x.use(), handleOf(filter), layer, this.#dtype));
@@ -274,6 +311,11 @@ class TrainingPass {
   }
 }
 
+/** Whether the first two layers are the ones that a kernel does together. */
+function isStem(first?: LayerPlan, second?: LayerPlan): first is ConvolutionNormPlan {
+  return first?.kind === 'convolution-norm' && first.relu && second?.kind === 'max-pool';
+}
+
 /** Somebody else's. */
 function given(handle: Handle): Activation {
   const nothing = () => undefined;
@@ -298,6 +340,12 @@ function normAttributes(relu: boolean, dtype: number, addends: number): OpAttrib
   return [
     typed(dtype),
     attribute.int('addends', addends),
+    ...normSettings(relu),
+  ];
+}
+
+function normSettings(relu: boolean): OpAttribute[] {
+  return [
     attribute.bool('relu', relu),
     attribute.float('epsilon', BATCH_NORM_EPSILON),
     attribute.float('momentum', BATCH_NORM_MOMENTUM),

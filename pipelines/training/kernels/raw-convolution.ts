@@ -35,6 +35,8 @@ export interface ConvolutionGradient {
 
 /** Below, the transforms cost more than the multiplications that they save. */
 const WINOGRAD_MINIMUM_CHANNELS = 32;
+/** Output channels that our kernel for the first layer's filter takes at once. */
+const OUTER_COLUMNS = 16;
 
 /**
  * x [N, H, W, from] with filter [size, size, from, to] → [N, …, to]
@@ -87,6 +89,12 @@ export function convolutionGradient(
   }: { readonly addend?: Handle | undefined; readonly inputGradient?: boolean },
 ): ConvolutionGradient {
   if (isWinograd(shape) && inputGradient) return winogradGradient(dy, x, filter, addend);
+  if (!inputGradient && shape.to % OUTER_COLUMNS === 0) {
+    const { size, stride, pad } = shape;
+    const filterShape = [attribute.int('size', size), attribute.int('stride', stride), attribute.int('pad', pad)];
+    const dw = runOne('ModalmixFilterGradient', [...filterShape, typed(dy.dtype)], [x, dy]);
+    return { dx: undefined, dw };
+  }
   return withFloats(dy, dy, (floats) =>
     plainConvolutionGradient(floats, x, filter, shape, addend, inputGradient, dy.dtype),
   );

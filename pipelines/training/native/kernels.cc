@@ -14,8 +14,10 @@
 #include "tensorflow/c/tf_tensor.h"
 
 #include "batch-norm.h"
+#include "filter-gradient.h"
 #include "library-pages.h"
 #include "max-pool.h"
+#include "norm-pool.h"
 #include "optimizers.h"
 #include "random.h"
 #include "winograd.h"
@@ -24,6 +26,13 @@ namespace modalmix {
 namespace {
 
 using Dims = std::vector<int64_t>;
+
+template <typename T>
+constexpr TF_DataType TYPE_OF = TF_FLOAT;
+template <>
+constexpr TF_DataType TYPE_OF<Bfloat16> = TF_BFLOAT16;
+template <>
+constexpr TF_DataType TYPE_OF<uint8_t> = TF_UINT8;
 
 // One call of an operator.
 class Call {
@@ -60,8 +69,8 @@ class Call {
   T* output(int index, const Dims& dims) {
     size_t bytes = sizeof(T);
     for (int64_t dim : dims) bytes *= dim;
-    const TF_DataType type = sizeof(T) == sizeof(float) ? TF_FLOAT : TF_BFLOAT16;
-    TF_Tensor* tensor = TF_AllocateOutput(context_, index, type, dims.data(), dims.size(), bytes, status_);
+    TF_Tensor* tensor =
+        TF_AllocateOutput(context_, index, TYPE_OF<T>, dims.data(), dims.size(), bytes, status_);
     if (!ok()) return nullptr;
     tensors_.push_back(tensor);
     return static_cast<T*>(TF_TensorData(tensor));
@@ -89,11 +98,12 @@ class Call {
 // Attributes of an operator, read once.
 struct Settings {
   int64_t images = 0, height = 0, width = 0;
+  int64_t size = 0, stride = 0, pad = 0;
   bool relu = false;
   float epsilon = 0, momentum = 0;
 };
 
-enum : int { GEOMETRY = 1, NORM = 2, ADDENDS = 4 };
+enum : int { GEOMETRY = 1, NORM = 2, ADDENDS = 4, FILTER = 8 };
 
 template <int kinds>
 void* create(TF_OpKernelConstruction* context) {
@@ -103,6 +113,11 @@ void* create(TF_OpKernelConstruction* context) {
     TF_OpKernelConstruction_GetAttrInt64(context, "images", &settings->images, status);
     TF_OpKernelConstruction_GetAttrInt64(context, "height", &settings->height, status);
     TF_OpKernelConstruction_GetAttrInt64(context, "width", &settings->width, status);
+  }
+  if (kinds & FILTER) {
+    TF_OpKernelConstruction_GetAttrInt64(context, "size", &settings->size, status);
+    TF_OpKernelConstruction_GetAttrInt64(context, "stride", &settings->stride, status);
+    TF_OpKernelConstruction_GetAttrInt64(context, "pad", &settings->pad, status);
   }
   if (kinds & NORM) {
     TF_Bool relu = 0;
@@ -264,6 +279,49 @@ void pool_gradient(const Settings&, Call& call) {
 }
 
 template <typename T>
+void norm_pool(const Settings& s, Call& call) {
+  const Dims d = call.shape(0);
+  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
+  const PoolShape shape{d[0], d[1], d[2], d[3]};
+  const Dims pooled{d[0], shape.rows(), shape.columns(), d[3]}, channels{d[3]};
+  T* y = call.output<T>(0, pooled);
+  uint8_t* places = call.output<uint8_t>(1, pooled);
+  float* moved_mean = call.output(2, channels);
+  float* moved_variance = call.output(3, channels);
+  float* mean = call.output(4, channels);
+  float* inverse = call.output(5, channels);
+  const T* x = call.numbers<T>(0);
+  if (!call.ok()) return;
+  statistics(norm_shape(s, d), x, call.numbers(3), call.numbers(4), moved_mean, moved_variance, mean, inverse);
+  pool_normalised(shape, x, call.numbers(1), call.numbers(2), mean, inverse, y, places);
+}
+
+// Inputs dy, places, x, scale, mean, inverse.
+template <typename T>
+void norm_pool_gradient(const Settings&, Call& call) {
+  const Dims d = call.shape(2);
+  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
+  const Dims channels{d[3]};
+  T* dx = call.output<T>(0, d);
+  float* dscale = call.output(1, channels);
+  float* doffset = call.output(2, channels);
+  const auto* places = call.numbers<uint8_t>(1);
+  if (!call.ok()) return;
+  pool_normalised_gradient({d[0], d[1], d[2], d[3]}, call.numbers<T>(0), places, call.numbers<T>(2), call.numbers(3),
+                           call.numbers(4), call.numbers(5), dx, dscale, doffset);
+}
+
+template <typename T>
+void direct_filter_gradient(const Settings& s, Call& call) {
+  const Dims x = call.shape(0), dy = call.shape(1);
+  const bool fits = x.size() == 4 && dy.size() == 4 && dy[3] % OUTER_COLUMNS == 0;
+  if (!call.require(fits, "the number of output channels must be a multiple of 16")) return;
+  const FilterShape shape{x[0], x[1], x[2], x[3], s.size, s.stride, s.pad, dy[1], dy[2], dy[3]};
+  float* dw = call.output(0, {s.size, s.size, x[3], dy[3]});
+  if (call.ok()) filter_gradient(shape, call.numbers(0), call.numbers<T>(1), dw);
+}
+
+template <typename T>
 void all_windows(const Settings&, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && (sizeof(T) == sizeof(float) || d[3] % LANES == 0), EIGHTS)) return;
@@ -363,6 +421,7 @@ std::string register_operator(const Operator& op) {
   for (const char* output : op.outputs) TF_OpDefinitionBuilderAddOutput(definition, output);
   const auto attribute = [&](const char* spec) { TF_OpDefinitionBuilderAddAttr(definition, spec); };
   if (op.kinds & GEOMETRY) for (const char* spec : {"images: int", "height: int", "width: int"}) attribute(spec);
+  if (op.kinds & FILTER) for (const char* spec : {"size: int", "stride: int", "pad: int"}) attribute(spec);
   if (op.kinds & NORM) for (const char* spec : {"relu: bool", "epsilon: float", "momentum: float"}) attribute(spec);
   if (op.kinds & ADDENDS) attribute("addends: int >= 0");
   if (op.compute16 != nullptr) attribute("T: {float, bfloat16}");
@@ -409,6 +468,15 @@ std::string register_all() {
        {"dx: T", "dscale: float", "doffset: float", "dresidual: T"}, ADDENDS, create<0>, BOTH(residual_gradient)},
       {"ModalmixMaxPool", {"x: T"}, {"y: T"}, 0, create<0>, BOTH(pool)},
       {"ModalmixMaxPoolGradient", {"x: T", "y: T", "dy: T"}, {"dx: T"}, 0, create<0>, BOTH(pool_gradient)},
+      {"ModalmixNormPool",
+       {"x: T", "scale: float", "offset: float", "running_mean: float", "running_variance: float"},
+       {"y: T", "places: uint8", "moved_mean: float", "moved_variance: float", "mean: float", "inverse: float"},
+       NORM, create<NORM>, BOTH(norm_pool)},
+      {"ModalmixNormPoolGradient",
+       {"dy: T", "places: uint8", "x: T", "scale: float", "mean: float", "inverse: float"},
+       {"dx: T", "dscale: float", "doffset: float"}, 0, create<0>, BOTH(norm_pool_gradient)},
+      {"ModalmixFilterGradient", {"x: float", "dy: T"}, {"dw: float"}, FILTER, create<FILTER>,
+       BOTH(direct_filter_gradient)},
       {"ModalmixWindows", {"x: T"}, {"y: float"}, 0, create<0>, BOTH(all_windows)},
       {"ModalmixHalf", {"x: T"}, {"y: float"}, 0, create<0>, BOTH(half)},
       {"ModalmixHalfGradient", {"dy: float", "added: T"}, {"dx: T"}, 0, create<0>, BOTH(half_gradient)},
