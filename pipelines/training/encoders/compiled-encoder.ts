@@ -58,7 +58,8 @@ export function createCompiledEncoder(
   return {
     featureSize: plan.featureSize,
     encode: (images, training) => {
-      if (!training) return tf.tidy(() => tensorOf(infer(plan, parameters, dtype, handleOf(images))) as Tensor2D);
+      if (!training)
+        return tf.tidy(() => tensorOf(infer(plan, parameters, dtype, handleOf(images))) as Tensor2D);
       let pass: TrainingPass | undefined;
       return differentiable(
         weights,
@@ -337,11 +338,7 @@ function recomputed(handle: Handle, again: () => Handle): Activation {
 }
 
 function normAttributes(relu: boolean, dtype: number, addends: number): OpAttribute[] {
-  return [
-    typed(dtype),
-    attribute.int('addends', addends),
-    ...normSettings(relu),
-  ];
+  return [typed(dtype), attribute.int('addends', addends), ...normSettings(relu)];
 }
 
 function normSettings(relu: boolean): OpAttribute[] {

@@ -70,10 +70,11 @@ function gaussianByOperators(shape: readonly number[], stream: Stream): Tensor {
   ); // [groups, words, blocks]
   const word = (place: number) => tf.slice(words, [0, place, 0], [groups, 1, GROUPED_BLOCKS]);
   const pairs = [0, 2].flatMap((place) => {
-    const kept = executeOne('BitwiseAnd', [attribute.int32('T')], [
-      word(place),
-      tf.scalar(0x7fffffff, 'int32'),
-    ]);
+    const kept = executeOne(
+      'BitwiseAnd',
+      [attribute.int32('T')],
+      [word(place), tf.scalar(0x7fffffff, 'int32')],
+    );
     const share = tf.mul(tf.add(tf.cast(kept, 'float32'), 0.5), 2 ** -31); // (0, 1]
     const radius = tf.sqrt(tf.mul(tf.log(share), -2));
     const angle = tf.mul(tf.cast(word(place + 1), 'float32'), (2 * Math.PI) / 2 ** 32);

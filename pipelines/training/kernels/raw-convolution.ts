@@ -91,7 +91,11 @@ export function convolutionGradient(
   if (isWinograd(shape) && inputGradient) return winogradGradient(dy, x, filter, addend);
   if (!inputGradient && shape.to % OUTER_COLUMNS === 0) {
     const { size, stride, pad } = shape;
-    const filterShape = [attribute.int('size', size), attribute.int('stride', stride), attribute.int('pad', pad)];
+    const filterShape = [
+      attribute.int('size', size),
+      attribute.int('stride', stride),
+      attribute.int('pad', pad),
+    ];
     const dw = runOne('ModalmixFilterGradient', [...filterShape, typed(dy.dtype)], [x, dy]);
     return { dx: undefined, dw };
   }

@@ -119,7 +119,6 @@ describe.each(BFLOAT16)('%s with bfloat16', (_name, plan, shape) => {
 
   it('gives what the taped encoder gives that rounds at the same places', () => {
     const between = distances(compiled, taped);
-    console.log(between, distances(compiled, single), distances(taped, single));
     // A number near the middle between two is rounded either way, by what the order of sums makes of it.
     expect(between['features']).toBeLessThan(2e-3);
     expect(between['tested']).toBeLessThan(2e-3);

@@ -171,7 +171,8 @@ describe('gaussian', () => {
 describe('withNoise', () => {
   // More numbers than one thread's range, not in eights.
   const x = tf.randomNormal([3, 3, 129, 131], 0.3, 2, 'float32', 4);
-  const noisy = (fused: boolean, factor = 0.5) => withNoise(x, factor, 1e-8, randomGenerator(6, 'test'), fused);
+  const noisy = (fused: boolean, factor = 0.5) =>
+    withNoise(x, factor, 1e-8, randomGenerator(6, 'test'), fused);
 
   it('gives the same by our kernel and by TensorFlow’s operators', () => {
     expect(relativeError(noisy(true), noisy(false).dataSync())).toBeLessThan(3e-6);
