@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { runTraining } from '../../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
-import { runConfigSchema } from '../../schemas/config.ts';
+import { runConfigSchema, type Precision } from '../../schemas/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import { figuresAgainst, median, type Figure } from '../harness/figure.ts';
@@ -18,6 +18,7 @@ type Method = (typeof METHODS)[number];
 const WARM_UP = 2;
 const THREADS = 2;
 const SPEED_GOAL = { ratio: 1.6 };
+const BFLOAT16_SPEED_GOAL = { ratio: 1.25 };
 const MEMORY_GOAL = { ratio: 1 };
 const PEER = fileURLToPath(new URL('../peers/training_step.py', import.meta.url));
 
@@ -29,25 +30,41 @@ interface Measured {
   readonly peakMiB: number;
 }
 
-/** @param steps that are timed, after the warm-up */
-export function trainingBench(batchSize: number, steps: number): Bench {
+interface Case {
+  readonly batchSize: number;
+  /** That are timed, after the warm-up. */
+  readonly steps: number;
+  /** The peer's own where they take minutes each. */
+  readonly peerSteps?: number;
+  readonly precision?: Precision;
+}
+
+export function trainingBench(of: Case): Bench {
+  const { batchSize, precision = 'float32' } = of;
   return {
-    title: `Training step, batch ${String(batchSize)}`,
+    title: `Training step, batch ${String(batchSize)}${precision === 'float32' ? '' : `, ${precision}`}`,
     method:
-      'Two ResNet-18s (257×188×1 and 224×224×3), concatenated, SGD, float32, 2 threads; the median step of a ' +
+      `Two ResNet-18s (257×188×1 and 224×224×3), concatenated, SGD, ${precision}, 2 threads; the median step of a ` +
       "training by `runTraining`, from shards, with augmentation; peak memory is the training process's up to its " +
       'last step, without the test and the checkpoint that follow. PyTorch: channels last, the same method, one batch ' +
-      'in memory that is used again; the goal is against the better of its versions.',
-    measure: (context) => measure(context, batchSize, steps),
+      `in memory that is used again${precision === 'float32' ? '' : '; its own autocast'}. The goal is against the better ` +
+      'of its versions.',
+    measure: (context) => measure(context, of),
   };
 }
 
-export const bench = trainingBench(8, 6);
+export const bench = trainingBench({ batchSize: 8, steps: 6 });
 
-async function measure(context: BenchContext, batchSize: number, steps: number): Promise<Figure[]> {
+async function measure(
+  context: BenchContext,
+  { batchSize, steps, peerSteps, precision = 'float32' }: Case,
+): Promise<Figure[]> {
   const { quick, rounds, allPeers, scratch, say } = context;
   const size = quick ? 2 : batchSize;
   const timed = quick ? 1 : steps;
+  const peerTimed = quick ? 1 : (peerSteps ?? steps);
+  const peerWarmUp = peerSteps === undefined ? WARM_UP : 1;
+  const speedGoal = precision === 'float32' ? SPEED_GOAL : BFLOAT16_SPEED_GOAL;
   const { peers, absent } = await torchPeers(allPeers, say);
   const { storeUri, manifest } = await publishNoise(scratch, size * (WARM_UP + timed));
   const figures: Figure[] = [];
@@ -57,12 +74,14 @@ async function measure(context: BenchContext, batchSize: number, steps: number):
       say(`${method}, ${who}: ${measured.ms.toFixed(0)} ms`);
       return measured;
     };
+    const numbers = [size, peerWarmUp, peerTimed, THREADS];
     const measured = await inTurns<string, Measured>(rounds, {
-      ours: async () => told('ours', await train(storeUri, manifest, method, size, round++)),
+      ours: async () =>
+        told('ours', await train(storeUri, manifest, { method, batchSize: size, seed: round++, precision })),
       ...Object.fromEntries(
         peers.map((peer) => [
           peer.name,
-          async () => told(peer.name, await trainPeer(peer, method, size, timed)),
+          async () => told(peer.name, await trainPeer(peer, method, numbers, precision)),
         ]),
       ),
     });
@@ -80,7 +99,7 @@ async function measure(context: BenchContext, batchSize: number, steps: number):
         goal,
       });
     figures.push(
-      ...figure('a step', 'ms', SPEED_GOAL, ({ ms }) => ms),
+      ...figure('a step', 'ms', speedGoal, ({ ms }) => ms),
       ...figure('peak memory', 'MiB', MEMORY_GOAL, ({ peakMiB }) => peakMiB),
     );
   }
@@ -91,15 +110,19 @@ async function measure(context: BenchContext, batchSize: number, steps: number):
 async function train(
   storeUri: string,
   manifest: DatasetManifest,
-  method: Method,
-  batchSize: number,
-  seed: number,
+  of: {
+    readonly method: Method;
+    readonly batchSize: number;
+    readonly seed: number;
+    readonly precision: Precision;
+  },
 ): Promise<Measured> {
+  const { method, batchSize, seed, precision } = of;
   const config = runConfigSchema.parse({
     name: 'bench',
     dataset: { format: 'folder', root: 'clips' },
     extraction: { video: { frames: 1 } },
-    training: { methods: [method], seeds: [seed], epochs: 1, batchSize, threads: THREADS },
+    training: { methods: [method], seeds: [seed], epochs: 1, batchSize, precision, threads: THREADS },
   });
   const times: number[] = [];
   let before: number | undefined;
@@ -131,12 +154,12 @@ function childPeakMiB(): number {
 async function trainPeer(
   { python, options }: TorchPeer,
   method: Method,
-  batchSize: number,
-  steps: number,
+  numbers: readonly number[],
+  precision: Precision,
 ): Promise<Measured> {
   const { stdout } = await execa(
     python,
-    [PEER, method, ...[batchSize, WARM_UP, steps, THREADS].map(String), ...options],
+    [PEER, method, ...numbers.map(String), ...(precision === 'float32' ? [] : [precision]), ...options],
     { stdin: 'ignore' },
   );
   const { ms, rssMiB } = peerSchema.parse(JSON.parse(stdout));
