@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
 import { extractClip } from './extract-clip.ts';
 import { decodeMedia, ffmpegVersion } from './ffmpeg-decode.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
@@ -86,7 +87,7 @@ function libraryVersion(): string {
       `there is no FFmpeg library for ${process.platform} ${process.arch}`,
       {
         where: name,
-        fix: 'Set MODALMIX_EXTRACTOR=ffmpeg: the ffmpeg program does the same.',
+        fix: `Set ${ENVIRONMENT.extractor}=ffmpeg: the ffmpeg program does the same, more slowly.`,
         cause,
       },
     );
@@ -150,7 +151,7 @@ class ExtractorChild {
     } catch (cause) {
       throw new ModalmixError('dependency', "FFmpeg's library cannot be loaded", {
         where: 'node-av',
-        fix: 'Set MODALMIX_EXTRACTOR=ffmpeg: the ffmpeg program does the same.',
+        fix: `Set ${ENVIRONMENT.extractor}=ffmpeg: the ffmpeg program does the same, more slowly.`,
         cause,
       });
     } finally {
