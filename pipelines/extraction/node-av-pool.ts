@@ -10,12 +10,10 @@ import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
-import { extractClip } from './extract-clip.ts';
-import { decodeMedia, ffmpegVersion } from './ffmpeg-decode.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
 
 /** Raised when this code would give other values for the same clip. */
-const REVISION = 1;
+const REVISION = 2;
 const CHILD = fileURLToPath(new URL('node-av-child.ts', import.meta.url));
 const TRIES = 2;
 const START_TIMEOUT_MS = 60_000;
@@ -42,17 +40,13 @@ export type FromExtractor =
  * @throws ModalmixError `dependency` when FFmpeg's library cannot be loaded on this machine
  */
 export async function createNodeAvExtractor(): Promise<Extractor> {
-  const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}+ffmpeg-${await ffmpegVersion()}`;
+  const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}`;
   const idle: ExtractorChild[] = [await ExtractorChild.start()];
   const extract = async (
     clip: Clip,
     config: ExtractionConfig,
     signal?: AbortSignal,
   ): Promise<ExtractedClip> => {
-    // Sound after a seek differs between the engines: segments are the ffmpeg program's alone.
-    if (clip.startS !== undefined || clip.endS !== undefined) {
-      return await extractClip(decodeMedia, clip, config, signal);
-    }
     for (let attempt = 1; ; attempt += 1) {
       const child = idle.pop() ?? (await ExtractorChild.start());
       // One that died while nobody needed it.
