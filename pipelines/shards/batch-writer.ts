@@ -141,7 +141,7 @@ export class BatchWriter {
       this.#hash.update(chunk);
       length += chunk.length;
     }
-    for (let missing = length; missing > 0; ) {
+    for (let missing = length; missing > 0;) {
       const written = writevSync(this.#file.fd, left);
       missing -= written;
       if (missing > 0) left = withoutFirst(left, written);
@@ -156,7 +156,7 @@ function* piecesOf(chunks: readonly Uint8Array[]): Generator<Uint8Array[]> {
   let piece: Uint8Array[] = [];
   let room = PIECE_BYTES;
   for (const chunk of chunks) {
-    for (let start = 0; start < chunk.length; ) {
+    for (let start = 0; start < chunk.length;) {
       const part = chunk.subarray(start, start + room);
       piece.push(part);
       start += part.length;
