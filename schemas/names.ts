@@ -153,6 +153,8 @@ export const ENVIRONMENT = {
   shardsInFlight: 'MODALMIX_SHARDS_IN_FLIGHT',
   /** What extracts: ffmpeg (the default), node-av, or auto (node-av where it works). */
   extractor: 'MODALMIX_EXTRACTOR',
+  /** What TensorFlow is set up for and computes on: auto (the default: a GPU where there is one), cpu or gpu. */
+  engine: 'MODALMIX_ENGINE',
   ffmpeg: 'FFMPEG_PATH',
   ffprobe: 'FFPROBE_PATH',
 } as const;

@@ -23,6 +23,8 @@ const PARTS = [
   'Node',
   'npm packages',
   'TensorFlow',
+  'GPU',
+  'training kernels',
   'ffmpeg',
   'fonts',
   'Temporal CLI',
