@@ -19,7 +19,7 @@ import type { ReadTask } from './loader-thread.ts';
 import { publishNoise } from './training-data.ts';
 
 const CLIPS = 400;
-const QUICK_CLIPS = 32;
+const QUICK_CLIPS = 100;
 const FRAMES = 3;
 const MODALITIES = ['audio', 'rgb'] as const;
 const CROP_PX = 224;

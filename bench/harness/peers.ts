@@ -10,7 +10,12 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { cacheFolder } from '../../infra/folders.ts';
 import { withLock } from '../../infra/lock.ts';
 import { aptCommand, aptInstall, canAptInstall } from '../../infra/setup/programs.ts';
-import { findEnvironment, interpreterOf, makeEnvironment } from '../../infra/setup/python-environment.ts';
+import {
+  findEnvironment,
+  interpreterOf,
+  makeEnvironment,
+  type PythonEnvironment,
+} from '../../infra/setup/python-environment.ts';
 import type { SetupContext } from '../../infra/setup/step.ts';
 
 const PEERS_FOLDER = fileURLToPath(new URL('../peers', import.meta.url));
@@ -29,10 +34,7 @@ export async function requirePeerPython(
   say: (line: string) => void,
   base?: string,
 ): Promise<string> {
-  const environment = {
-    folder: join(cacheFolder(), `bench-venv-${name}`),
-    requirements: join(PEERS_FOLDER, `${name}.txt`),
-  };
+  const environment = environmentOf(name);
   await mkdir(cacheFolder(), { recursive: true });
   await withLock(join(cacheFolder(), `bench-venv-${name}.lock`), { waitMs: LOCK_TIMEOUT_MS }, async () => {
     if (findEnvironment(environment) !== undefined) return;
@@ -45,6 +47,19 @@ export async function requirePeerPython(
     });
   });
   return interpreterOf(environment);
+}
+
+/** The interpreter of an environment that was made before; undefined when it has to be made. */
+export function findPeerPython(name: string): string | undefined {
+  const environment = environmentOf(name);
+  return findEnvironment(environment) === undefined ? undefined : interpreterOf(environment);
+}
+
+function environmentOf(name: string): PythonEnvironment {
+  return {
+    folder: join(cacheFolder(), `bench-venv-${name}`),
+    requirements: join(PEERS_FOLDER, `${name}.txt`),
+  };
 }
 
 /**

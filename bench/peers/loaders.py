@@ -137,14 +137,17 @@ def measure(loader, workers, augments, samples, setting):
         num_workers=processes,
         collate_fn=Counting(augments),
         persistent_workers=processes > 0,
-        **({"prefetch_factor": 4} if processes > 0 else {}),
+        **({"prefetch_factor": 2} if processes > 0 else {}),
     )
-    seen = sum(make)  # the first epoch starts the processes and reads what is not in memory yet
-    started = time.perf_counter()
-    seen = 0
+    sum(make)  # the first epoch starts the processes and reads what is not in memory yet
+    seen, seconds = 0, 0.0
     while seen < samples:
-        seen += sum(make)
-    return seen / (time.perf_counter() - started)
+        batches = iter(make)
+        next(batches)  # an epoch's start is not counted
+        started = time.perf_counter()
+        seen += sum(batches)
+        seconds += time.perf_counter() - started
+    return seen / seconds
 
 
 def main():
