@@ -70,7 +70,7 @@ async function measure(
   for (const method of quick ? METHODS.slice(0, 1) : METHODS) {
     let round = 0;
     const told = (who: string, measured: Measured): Measured => {
-      say(`${method}, ${who}: ${measured.ms.toFixed(0)} ms`);
+      say(`${method}, ${who}: ${measured.ms.toFixed(0)} ms, ${measured.peakMiB.toFixed(0)} MiB`);
       return measured;
     };
     const { ours, peer } = await inTurns(rounds, {
