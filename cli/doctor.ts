@@ -72,6 +72,7 @@ export async function diagnose(): Promise<Diagnosis> {
     tensorflowPart(context),
     stepPart(trainingKernelsStep, context, 'optional'),
     stepPart(ffmpegStep, context, 'missing'),
+    extractionPart(),
     stepPart(fontsStep, context, 'optional'),
     stepPart(temporalCliStep, context, 'missing'),
     temporalServerPart(),
@@ -152,6 +153,24 @@ async function tensorflowPart(
       fix: 'npm run setup',
     };
     return { part: broken, engine: 'none', device: 'none' };
+  }
+}
+
+/** Starts it for real: a library that is there may not load. */
+async function extractionPart(): Promise<Part> {
+  const name = 'extraction engine';
+  const origin = process.env[ENVIRONMENT.extractor] === undefined ? {} : { origin: ENVIRONMENT.extractor };
+  const { createExtractor } = await import('../pipelines/extraction/create-extractor.ts');
+  let warning: string | undefined;
+  try {
+    const { version } = await createExtractor((text) => {
+      warning = text;
+    });
+    if (warning === undefined) return { name, state: 'ok', says: version, ...origin };
+    return { name, state: 'optional', says: `${version}; ${warning}`, fix: 'npm ci', ...origin };
+  } catch (error) {
+    const fix = `Unset ${ENVIRONMENT.extractor}, or mend what is named here.`;
+    return { name, state: 'missing', says: describeError(error), fix, ...origin };
   }
 }
 

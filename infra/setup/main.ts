@@ -13,6 +13,7 @@ import { kafkaStep } from './steps/kafka.ts';
 import { s3ServerStep } from './steps/s3-server.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
+import { shardKernelsStep } from './steps/shard-kernels.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 import { trainingKernelsStep } from './steps/training-kernels.ts';
@@ -21,6 +22,7 @@ import { trainingKernelsStep } from './steps/training-kernels.ts';
 export const RUN_STEPS: readonly SetupStep[] = [
   tensorflowStep,
   trainingKernelsStep,
+  shardKernelsStep,
   ffmpegStep,
   fontsStep,
   temporalCliStep,

@@ -26,6 +26,7 @@ const PARTS = [
   'GPU',
   'training kernels',
   'ffmpeg',
+  'extraction engine',
   'fonts',
   'Temporal CLI',
   'Temporal server',
