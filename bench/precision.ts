@@ -64,7 +64,7 @@ async function publishDigits(demo: RunConfig, folder: string, storeUri: string) 
   const digits = { ...dataset, root: join(folder, 'clips') };
   await generateDigits(digits);
   const index = await indexDataset(digits);
-  const extractor = await createExtractor();
+  const extractor = await createExtractor((text) => process.stderr.write(`${text}\n`));
   const target = { store: openStore(storeUri), name: 'digits' };
   const plan = await planRebuild({ ...target, index, extraction, extractorVersion: extractor.version });
   const { version } = plan;
