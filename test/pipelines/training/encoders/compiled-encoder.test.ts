@@ -165,10 +165,13 @@ describe('convolutions by Winograd’s transforms', () => {
   )('equal TensorFlow’s own: $shape, products: $products, $precision', ({ shape, products, precision }) => {
     const [images, height, width, from, to] = shape;
     const dtype = DTYPE_OF[precision];
-    const stored = <T extends Tensor>(x: T): T => (precision === 'bfloat16' ? roundToBfloat16(x) : x);
-    const x = stored(tf.randomNormal([images, height, width, from], 0, 1, 'float32', 1)) as Tensor4D;
-    const addend = stored(tf.randomNormal([images, height, width, from], 0, 1, 'float32', 2)) as Tensor4D;
-    const dy = stored(tf.randomNormal([images, height, width, to], 0, 1, 'float32', 3)) as Tensor4D;
+    const stored = (channels: number, seed: number): Tensor4D => {
+      const numbers: Tensor4D = tf.randomNormal([images, height, width, channels], 0, 1, 'float32', seed);
+      return precision === 'bfloat16' ? roundToBfloat16(numbers) : numbers;
+    };
+    const x = stored(from, 1);
+    const addend = stored(from, 2);
+    const dy = stored(to, 3);
     const filter: Tensor4D = tf.randomNormal([3, 3, from, to], 0, 0.05, 'float32', 4);
     const [dx, dw] = tf.grads((a, b) => tf.conv2d(a as Tensor4D, b as Tensor4D, 1, 'same'))([x, filter], dy);
     const narrow = (tensor: Tensor) => cast(handleOf(tensor), dtype);
