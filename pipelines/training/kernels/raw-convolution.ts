@@ -3,6 +3,7 @@
  * the others by oneDNN as `convolution.ts` does, whose reasons for padding and halving hold here too. Pictures may be
  * bfloat16; what is multiplied and added is float32.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { attribute, type OpAttribute } from '../tensorflow.ts';
 import { convolutionAttributes, sidesOf } from './convolution.ts';
 import {
@@ -31,6 +32,35 @@ export interface ConvolutionGradient {
   /** Absent where it was not asked for. */
   readonly dx: Handle | undefined;
   readonly dw: Handle;
+}
+
+/**
+ * Filters of so many numbers grow beyond the caches when they are transformed: there our own kernels, which never write
+ * them, are faster than TensorFlow's products, which are the faster ones otherwise.
+ */
+const OWN_PRODUCTS_MINIMUM = 512 * 512;
+/** Forward they are also faster where the filters are small beside the pictures. */
+const OWN_PRODUCTS_CHANNELS = 64;
+/** Our kernels use vectors of eight; on a processor with longer ones TensorFlow's know how to use these. */
+const LONG_VECTORS = hasLongVectors();
+
+type Products = 'own' | 'library';
+let chosen: Products | undefined;
+
+/** For tests: whose products are used, whatever the size; undefined: the faster ones again. */
+export function chooseProducts(products: Products | undefined): void {
+  chosen = products;
+}
+
+function hasLongVectors(): boolean {
+  return existsSync('/proc/cpuinfo') && /\bavx512f\b/u.test(readFileSync('/proc/cpuinfo', 'utf8'));
+}
+
+function ownProducts(filter: Handle, forward: boolean): boolean {
+  if (chosen !== undefined) return chosen === 'own';
+  const [, , from, to] = filter.shape as [number, number, number, number];
+  if (LONG_VECTORS) return false;
+  return from * to >= OWN_PRODUCTS_MINIMUM || (forward && Math.max(from, to) <= OWN_PRODUCTS_CHANNELS);
 }
 
 /** Below, the transforms cost more than the multiplications that they save. */
@@ -174,6 +204,11 @@ function windowedFilterGradient(dy: Handle, x: Handle, filter: Handle): Handle {
 
 function winograd(x: Handle, filter: Handle, dtype: number): Handle {
   const v = runOne('ModalmixWinogradInput', [typed(x.dtype)], [x]);
+  if (ownProducts(filter, true)) {
+    const y = runOne('ModalmixWinogradConvolution', [...geometry(x), typed(dtype)], [v, filter]);
+    release(v);
+    return y;
+  }
   const u = runOne('ModalmixWinogradFilter', [], [filter]);
   const m = runOne('BatchMatMulV2', product(false, false), [v, u]);
   release(v, u);
@@ -185,6 +220,15 @@ function winograd(x: Handle, filter: Handle, dtype: number): Handle {
 function winogradGradient(dy: Handle, x: Handle, filter: Handle, addend: Handle | undefined) {
   const v = runOne('ModalmixWinogradInput', [typed(x.dtype)], [x]);
   const z = runOne('ModalmixWinogradOutputGradient', [typed(dy.dtype)], [dy, v]);
+  const addends = addend === undefined ? [] : [addend];
+  const attributes = [...geometry(x), typed(dy.dtype), attribute.int('addends', addends.length)];
+  if (ownProducts(filter, false)) {
+    const dw = runOne('ModalmixWinogradFilterOfTiles', geometry(x), [v, z]);
+    release(v);
+    const dx = runOne('ModalmixWinogradConvolutionBack', attributes, [z, filter, ...addends]);
+    release(z, addend);
+    return { dx, dw };
+  }
   const du = runOne('BatchMatMulV2', product(true, false), [v, z]);
   release(v);
   const dw = runOne('ModalmixWinogradFilterGradient', [], [du]);
@@ -192,8 +236,6 @@ function winogradGradient(dy: Handle, x: Handle, filter: Handle, addend: Handle 
   const u = runOne('ModalmixWinogradFilter', [], [filter]);
   const dv = runOne('BatchMatMulV2', product(false, true), [z, u]);
   release(z, u);
-  const addends = addend === undefined ? [] : [addend];
-  const attributes = [...geometry(x), typed(dy.dtype), attribute.int('addends', addends.length)];
   const dx = runOne('ModalmixWinogradInputGradient', attributes, [dv, ...addends]);
   release(dv, addend);
   return { dx, dw };

@@ -20,7 +20,7 @@
 #include "norm-pool.h"
 #include "optimizers.h"
 #include "random.h"
-#include "winograd.h"
+#include "winograd-products.h"
 
 namespace modalmix {
 namespace {
@@ -200,6 +200,45 @@ void winograd_filter_gradient(const Settings&, Call& call) {
   if (!call.require(d.size() == 3 && d[2] % LANES == 0, EIGHTS)) return;
   float* g = call.output(0, {3, 3, d[1], d[2]});
   if (call.ok()) transform_filter_gradient(d[1] * d[2], call.numbers(0), g);
+}
+
+// As `winograd_output`, from what goes into the products: v and the filter.
+template <typename T>
+void winograd_convolution(const Settings& s, Call& call) {
+  const Dims v = call.shape(0), g = call.shape(1);
+  if (!call.require(v.size() == 3 && g.size() == 4 && g[2] == v[2] && g[2] % LANES == 0 && g[3] % LANES == 0, EIGHTS)) {
+    return;
+  }
+  Tiling t(s.images, s.height, s.width, v[2]);
+  t.tiles = v[1];
+  if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
+  T* y = call.output<T>(0, {t.images, t.height, t.width, g[3]});
+  if (call.ok()) convolve_tiles(t, g[3], call.numbers(0), call.numbers(1), y);
+}
+
+template <typename T>
+void winograd_convolution_back(const Settings& s, Call& call) {
+  const Dims z = call.shape(0), g = call.shape(1);
+  if (!call.require(z.size() == 3 && g.size() == 4 && g[3] == z[2] && g[2] % LANES == 0 && g[3] % LANES == 0, EIGHTS)) {
+    return;
+  }
+  Tiling t(s.images, s.height, s.width, z[2]);
+  t.tiles = z[1];
+  if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
+  T* dx = call.output<T>(0, {t.images, t.height, t.width, g[2]});
+  const T* addend = call.inputs() > 2 ? call.numbers<T>(2) : nullptr;
+  if (call.ok()) convolve_tiles_back(t, g[2], call.numbers(0), call.numbers(1), addend, dx);
+}
+
+void winograd_filter_of_tiles(const Settings& s, Call& call) {
+  const Dims v = call.shape(0), z = call.shape(1);
+  const bool fits = v.size() == 3 && z.size() == 3 && v[1] == z[1] && v[2] % LANES == 0 && z[2] % LANES == 0;
+  if (!call.require(fits, EIGHTS)) return;
+  Tiling t(s.images, s.height, s.width, v[2]);
+  t.tiles = v[1];
+  if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
+  float* g = call.output(0, {3, 3, v[2], z[2]});
+  if (call.ok()) filter_gradient_of_tiles(t, z[2], call.numbers(0), call.numbers(1), g);
 }
 
 NormShape norm_shape(const Settings& s, const Dims& d) {
@@ -453,6 +492,12 @@ std::string register_all() {
        create<GEOMETRY>, BOTH(winograd_input_gradient)},
       {"ModalmixWinogradFilter", {"g: float"}, {"u: float"}, 0, create<0>, compute<winograd_filter>},
       {"ModalmixWinogradFilterGradient", {"u: float"}, {"g: float"}, 0, create<0>, compute<winograd_filter_gradient>},
+      {"ModalmixWinogradConvolution", {"v: float", "g: float"}, {"y: T"}, GEOMETRY, create<GEOMETRY>,
+       BOTH(winograd_convolution)},
+      {"ModalmixWinogradConvolutionBack", {"z: float", "g: float", "added: addends * T"}, {"dx: T"},
+       GEOMETRY | ADDENDS, create<GEOMETRY>, BOTH(winograd_convolution_back)},
+      {"ModalmixWinogradFilterOfTiles", {"v: float", "z: float"}, {"g: float"}, GEOMETRY, create<GEOMETRY>,
+       compute<winograd_filter_of_tiles>},
       {"ModalmixNorm",
        {"x: T", "scale: float", "offset: float", "running_mean: float", "running_variance: float", "added: addends * T"},
        {"y: T", "moved_mean: float", "moved_variance: float", "mean: float", "inverse: float"},

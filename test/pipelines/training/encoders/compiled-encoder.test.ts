@@ -19,7 +19,13 @@ import {
   typed,
   type Handle,
 } from '../../../../pipelines/training/kernels/handles.ts';
+import { roundToBfloat16 } from '../../../../pipelines/training/kernels/bfloat16.ts';
 import { nativeKernels } from '../../../../pipelines/training/kernels/native.ts';
+import {
+  chooseProducts,
+  convolutionGradient,
+  convolve,
+} from '../../../../pipelines/training/kernels/raw-convolution.ts';
 import { Parameters } from '../../../../pipelines/training/parameters.ts';
 import { backend, tf, type Tensor, type Tensor4D } from '../../../../pipelines/training/tensorflow.ts';
 import type { Precision } from '../../../../schemas/config.ts';
@@ -140,6 +146,51 @@ describe.each(BFLOAT16)('%s with bfloat16', (_name, plan, shape) => {
     expect(again.map((values) => fingerprintOf([values]))).toEqual(
       compiled.gradients.map((values) => fingerprintOf([values])),
     );
+  });
+});
+
+describe('convolutions by Winograd’s transforms', () => {
+  // Sides that tiles do not divide; channels that blocks of 64, 32 and 16 do not; 512 in and out, as they come in blocks of 16.
+  const SHAPES = [
+    [3, 13, 9, 40, 72],
+    [2, 56, 31, 64, 64],
+    [2, 7, 6, 512, 512],
+  ] as const;
+  it.each(
+    SHAPES.flatMap((shape) =>
+      (['own', 'library'] as const).flatMap((products) =>
+        (['float32', 'bfloat16'] as const).map((precision) => ({ shape, products, precision })),
+      ),
+    ),
+  )('equal TensorFlow’s own: $shape, products: $products, $precision', ({ shape, products, precision }) => {
+    const [images, height, width, from, to] = shape;
+    const dtype = DTYPE_OF[precision];
+    const stored = (channels: number, seed: number): Tensor4D => {
+      const numbers: Tensor4D = tf.randomNormal([images, height, width, channels], 0, 1, 'float32', seed);
+      return precision === 'bfloat16' ? roundToBfloat16(numbers) : numbers;
+    };
+    const x = stored(from, 1);
+    const addend = stored(from, 2);
+    const dy = stored(to, 3);
+    const filter: Tensor4D = tf.randomNormal([3, 3, from, to], 0, 0.05, 'float32', 4);
+    const [dx, dw] = tf.grads((a, b) => tf.conv2d(a as Tensor4D, b as Tensor4D, 1, 'same'))([x, filter], dy);
+    const narrow = (tensor: Tensor) => cast(handleOf(tensor), dtype);
+    const values = (handle: Handle) => tensorOf(converted(handle, DTYPE_OF.float32)).dataSync<'float32'>();
+    chooseProducts(products);
+    try {
+      const plan = { size: 3, stride: 1, pad: 1, from, to };
+      const y = convolve(narrow(x), handleOf(filter), plan, dtype);
+      const back = convolutionGradient(narrow(dy), narrow(x), handleOf(filter), plan, {
+        addend: narrow(addend.add(0)),
+      });
+      // Half of the last of eight bits, or what single precision leaves.
+      const tolerance = precision === 'bfloat16' ? 2 ** -8 : 3e-5;
+      expect(relativeError(values(y), tf.conv2d(x, filter, 1, 'same').dataSync())).toBeLessThan(tolerance);
+      expect(relativeError(values(back.dx!), tf.add(dx!, addend).dataSync())).toBeLessThan(tolerance);
+      expect(relativeError(values(back.dw), dw!.dataSync())).toBeLessThan(5e-5);
+    } finally {
+      chooseProducts(undefined);
+    }
   });
 });
 
