@@ -1,20 +1,18 @@
-/**
- * Layout of a feature space in the plane by UMAP (McInnes et al., arXiv 1802.03426): fitted on training clips, test
- * clips placed into it. Neighbours are exact; otherwise it is umap-learn's algorithm, started on the principal axes.
- */
+/** Layout of a feature space in the plane by UMAP: fitted on training clips, test clips placed into it. */
+import { UMAP } from 'umap-js';
 import { breathe } from '../process/child-process.ts';
-import { fitCurve } from './umap/curve.ts';
-import { fuzzyUnion, memberships } from './umap/fuzzy-graph.ts';
-import { optimiseLayout } from './umap/layout.ts';
-import { nearestNeighbours, type Neighbours } from './umap/nearest-neighbours.ts';
+import { randomGenerator } from '../random/generator.ts';
+import { nearestNeighbours } from './umap/nearest-neighbours.ts';
 import { packPoints } from './umap/points.ts';
-import { startOnPrincipalAxes } from './umap/start.ts';
 
-/** umap-learn's: more where they cost little. */
-const EPOCHS = { few: 500, many: 200, manyFrom: 10_001 } as const;
-const PLACING_EPOCHS = { few: 100, many: 30, manyFrom: 10_001 } as const;
-const LEARNING_RATE = 1;
-const PLACING_RATE = 0.25;
+/** A multiple of three: umap-js gives placed points a third of these epochs and ends only on a whole number. */
+const EPOCHS = 300;
+/** Points placed between two breaths, at least. */
+const CHUNK = 64;
+/** At most: umap-js sorts its whole graph for each. */
+const MOST_CHUNKS = 16;
+/** Part of the work that the neighbours and the graph are, in epochs. */
+const START_EPOCHS = 100;
 /** With fewer, a layout says nothing. */
 export const MIN_POINTS = 4;
 
@@ -22,7 +20,6 @@ export interface ProjectionInput {
   /** [points][features] of the training clips; at least `MIN_POINTS`. */
   readonly train: readonly ArrayLike<number>[];
   readonly test: readonly ArrayLike<number>[];
-  /** Of a point, itself among them. */
   readonly neighbors: number;
   readonly minDist: number;
   readonly seed: number;
@@ -38,85 +35,103 @@ export interface Projection {
   readonly test: readonly (readonly [number, number])[];
 }
 
-/** The same input gives the same layout on the same kind of processor. */
+/**
+ * UMAP (McInnes et al., arXiv 1802.03426) by umap-js, which is given the exact nearest neighbours of the training
+ * clips; the same input gives the same layout on the same kind of processor.
+ */
 export async function projectFeatures(input: ProjectionInput): Promise<Projection> {
   const { seed, space, onProgress } = input;
-  const train = packPoints(input.train);
-  const test = packPoints(input.test);
-  const k = Math.max(2, Math.min(input.neighbors, train.count - 1));
-  const curve = fitCurve(input.minDist);
-  const purpose = `umap/${space}`;
-  /** Pieces of work, by the share of the whole that they take at most sizes. */
-  const during = (from: number, to: number) => async (share: number) => {
-    onProgress(from + (to - from) * share);
+  const train = input.train.map((row) => Array.from(row));
+  const test = input.test.map((row) => Array.from(row));
+  const neighbors = Math.min(input.neighbors, train.length - 1);
+  const generator = randomGenerator(seed, `umap/${space}`);
+  const umap = new UMAP({
+    nNeighbors: neighbors,
+    minDist: input.minDist,
+    nEpochs: EPOCHS,
+    distanceFn: distance,
+    random: () => generator.uniform(),
+  });
+  const chunks = chunksOf(test, train.length);
+  const steps = START_EPOCHS + EPOCHS + chunks.length * 10;
+  let done = 0;
+  const pause = async (weight: number): Promise<void> => {
+    done += weight;
     await breathe();
+    onProgress(Math.min(1, done / steps));
   };
 
-  const fitted = test.count === 0 ? 1 : 0.85;
-  const neighbours = await nearestNeighbours({ among: train, k, onBlock: during(0, 0.2) });
-  const places = startOnPrincipalAxes(train, seed, purpose);
-  const epochs = epochsOf(EPOCHS, train.count);
-  const onEpoch = during(0.2, fitted);
-  await optimiseLayout({
-    graph: fuzzyUnion(neighbours, memberships(neighbours, 1)),
-    moved: places,
-    others: places,
-    ...{ curve, epochs, learningRate: LEARNING_RATE, seed, purpose },
-    onEpoch: async (done) => {
-      await onEpoch(done / epochs);
+  let found = 0;
+  const { indices, distances } = await nearestNeighbours({
+    among: packPoints(train),
+    k: neighbors,
+    onBlock: async (share) => {
+      await pause(START_EPOCHS * (share - found));
+      found = share;
     },
   });
-  if (test.count === 0) return { train: pointsOf(places), test: [] };
-
-  const onPlaced = during(fitted + 0.05, 1);
-  const among = await nearestNeighbours({
-    ...{ among: train, queries: test, k },
-    onBlock: during(fitted, fitted + 0.05),
-  });
-  const strengths = memberships(among, 0);
-  const placed = weightedMeans(among, strengths, places);
-  const placingEpochs = epochsOf(PLACING_EPOCHS, test.count);
-  await optimiseLayout({
-    graph: {
-      from: among.indices.map((_, e) => Math.floor(e / k)),
-      to: among.indices,
-      weights: strengths,
-    },
-    moved: placed,
-    others: places,
-    ...{ curve, epochs: placingEpochs, learningRate: PLACING_RATE, seed, purpose: `${purpose}/placed` },
-    onEpoch: async (done) => {
-      await onPlaced(done / placingEpochs);
-    },
-  });
-  return { train: pointsOf(places), test: pointsOf(placed) };
-}
-
-function epochsOf(policy: typeof EPOCHS | typeof PLACING_EPOCHS, points: number): number {
-  return points >= policy.manyFrom ? policy.many : policy.few;
-}
-
-/** A new point starts amid its neighbours, or on the one it equals. */
-function weightedMeans(
-  { k, indices }: Neighbours,
-  strengths: Float64Array,
-  places: Float64Array,
-): Float64Array {
-  const placed = new Float64Array((indices.length / k) * 2);
-  for (let start = 0; start < indices.length; start += k) {
-    const own = strengths.subarray(start, start + k);
-    const sum = own.reduce((total, strength) => total + strength, 0);
-    const alone = sum === 0 || own[0] === 1;
-    own.forEach((strength, j) => {
-      const share = alone ? (j === 0 ? 1 : 0) : strength / sum;
-      const other = 2 * indices[start + j]!;
-      placed[(2 * start) / k]! += share * places[other]!;
-      placed[(2 * start) / k + 1]! += share * places[other + 1]!;
-    });
+  umap.setPrecomputedKNN(rowsOf(indices, neighbors), rowsOf(distances, neighbors));
+  umap.initializeFit(train);
+  for (let epoch = 0; epoch < EPOCHS; epoch += 1) {
+    umap.step();
+    await pause(1);
   }
-  return placed;
+  const layout = umap.getEmbedding().map(asPoint);
+  const placed: [number, number][] = [];
+  for (const chunk of chunks) {
+    umap.transform(chunk).forEach((point, i) => {
+      // Where all neighbours are equally far, umap-js divides by zero.
+      placed.push(point.every(Number.isFinite) ? asPoint(point) : nearest(chunk[i] ?? [], train, layout));
+    });
+    await pause(10);
+  }
+  return { train: layout, test: placed };
 }
 
-function pointsOf(places: Float64Array): [number, number][] {
-  return Array.from({ length: places.length / 2 }, (_, i) => [places[2 * i]!, places[2 * i + 1]!]);
+/** umap-js takes a chunk as long as the training set for the training set itself, and would move both. */
+function chunksOf(rows: readonly number[][], trainLength: number): number[][][] {
+  const size = Math.max(CHUNK, Math.ceil(rows.length / MOST_CHUNKS));
+  const chunks: number[][][] = [];
+  for (let start = 0; start < rows.length;) {
+    const length = Math.min(size, rows.length - start);
+    const end = start + (length === trainLength ? length - 1 : length);
+    chunks.push(rows.slice(start, end));
+    start = end;
+  }
+  return chunks;
+}
+
+function rowsOf(values: Int32Array | Float64Array, width: number): number[][] {
+  return Array.from({ length: values.length / width }, (_, row) => [
+    ...values.subarray(row * width, (row + 1) * width),
+  ]);
+}
+
+/** Euclidean; umap-js's own takes a power a feature. */
+function distance(x: readonly number[], y: readonly number[]): number {
+  let sum = 0;
+  for (let d = 0; d < x.length; d += 1) {
+    const difference = x[d]! - y[d]!;
+    sum += difference * difference;
+  }
+  return Math.sqrt(sum);
+}
+
+function nearest(
+  point: readonly number[],
+  train: readonly (readonly number[])[],
+  layout: readonly (readonly [number, number])[],
+): [number, number] {
+  let best = 0;
+  let bestDistance = Infinity;
+  train.forEach((row, n) => {
+    const away = distance(row, point);
+    if (away < bestDistance) [best, bestDistance] = [n, away];
+  });
+  const [x, y] = layout[best] ?? [0, 0];
+  return [x, y];
+}
+
+function asPoint(point: readonly number[]): [number, number] {
+  return [point[0] ?? 0, point[1] ?? 0];
 }

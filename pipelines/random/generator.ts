@@ -3,15 +3,13 @@
  * resumed run draws what an uninterrupted one would have drawn, without any state to save.
  */
 import { createHash } from 'node:crypto';
-import { philox4x32, philoxBlocks, type Key } from './philox.ts';
+import { philoxBlocks, type Key } from './philox.ts';
 
 export interface Generator {
   /** Uniform in [0, 1), 53 bits. */
   uniform(): number;
   /** Uniform integer in 0…n−1. */
   integer(n: number): number;
-  /** Fills `into` with uniform 32-bit words, much quicker than one number at a time. */
-  words(into: Uint32Array): void;
   /** Standard normal (Box–Muller). */
   normal(): number;
   /** Beta(a, b), a, b > 0. */
@@ -35,13 +33,17 @@ function keyOf(seed: number, purpose: string): Key {
   return [digest.readUInt32LE(0), digest.readUInt32LE(4)];
 }
 
+/** A power of two, at least a block. */
+const WORDS_AHEAD = 64;
+
 class PhiloxGenerator implements Generator {
   readonly #key: Key;
   readonly #epoch: number;
   readonly #step: number;
-  #block: readonly number[] = [];
+  readonly #words = new Uint32Array(WORDS_AHEAD);
   #blockIndex = 0;
-  #used = 4;
+  #made = 0;
+  #used = 0;
   #spareNormal: number | undefined;
 
   constructor(key: Key, epoch: number, step: number) {
@@ -51,12 +53,15 @@ class PhiloxGenerator implements Generator {
   }
 
   #word(): number {
-    if (this.#used === 4) {
-      this.#block = philox4x32([this.#blockIndex, 0, this.#epoch, this.#step], this.#key);
-      this.#blockIndex += 1;
+    if (this.#used === this.#made) {
+      // Many generators give only a few numbers: ever more at a time.
+      this.#made = Math.min(WORDS_AHEAD, Math.max(4, 2 * this.#made));
+      const words = this.#words.subarray(0, this.#made);
+      philoxBlocks(words, [this.#blockIndex, 0, this.#epoch, this.#step], this.#key);
+      this.#blockIndex += this.#made / 4;
       this.#used = 0;
     }
-    const word = this.#block[this.#used] ?? 0;
+    const word = this.#words[this.#used]!;
     this.#used += 1;
     return word;
   }
@@ -69,15 +74,6 @@ class PhiloxGenerator implements Generator {
 
   integer(n: number): number {
     return Math.floor(this.uniform() * n);
-  }
-
-  words(into: Uint32Array): void {
-    const blocks = Math.ceil(into.length / 4);
-    const words = into.length % 4 === 0 ? into : new Uint32Array(blocks * 4);
-    philoxBlocks(words, [this.#blockIndex, 0, this.#epoch, this.#step], this.#key);
-    if (words !== into) into.set(words.subarray(0, into.length));
-    this.#blockIndex += blocks;
-    this.#used = 4;
   }
 
   normal(): number {
