@@ -16,7 +16,7 @@ export async function extractShard(
       name: dataset.name,
       version: dataset.version,
       shardIndex,
-      extractor: await services.extractor(),
+      extractor: services.extractor,
       concurrency: services.clipsAtOnce,
       onProgress,
       signal,

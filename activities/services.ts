@@ -5,8 +5,11 @@ import type { KafkaConnection } from '../pipelines/streaming/connection.ts';
 
 export interface Services {
   readonly openStore: (uri: string) => Store;
-  /** One for all activities; made when it is first needed, since a worker that only trains needs no ffmpeg. */
-  readonly extractor: () => Promise<Extractor>;
+  /**
+   * Made when it is first needed, since a worker that only trains needs none, and kept. Of the engine that the
+   * version (`Extractor.version`) names, as `createExtractor` says.
+   */
+  readonly extractor: (version?: string) => Promise<Extractor>;
   /** Clips a shard's activity extracts at a time. */
   readonly clipsAtOnce: number;
   /** The brokers to work with; the embedded one is started when it does not run. */

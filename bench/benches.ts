@@ -8,6 +8,7 @@ export const BENCHES = {
   orchestration: () => import('./benches/orchestration.ts'),
   training: () => import('./benches/training.ts'),
   'training-32': () => import('./benches/training-32.ts'),
+  'training-bfloat16': () => import('./benches/training-bfloat16.ts'),
   extraction: () => import('./benches/extraction.ts'),
   umap: () => import('./benches/umap.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;

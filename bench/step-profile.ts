@@ -1,7 +1,7 @@
 /**
  * Where a training step's time goes, operator by operator:
  *
- *     TF_NUM_INTRAOP_THREADS=2 npx tsx bench/step-profile.ts [--batch 8] [--steps 4] [--taped] [--json]
+ *     TF_NUM_INTRAOP_THREADS=2 npx tsx bench/step-profile.ts [--batch 8] [--steps 4] [--taped] [--bfloat16] [--json]
  *
  * On noise in the sizes of the other benches, without reading data. Times are the processor's (user and system, all
  * threads), which other processes on the machine disturb less than the clock's.
@@ -15,7 +15,7 @@ import { nativeKernels } from '../pipelines/training/kernels/native.ts';
 import { createOptimizer } from '../pipelines/training/optimizers/index.ts';
 import { Parameters } from '../pipelines/training/parameters.ts';
 import { backend, tf, type Tensor4D } from '../pipelines/training/tensorflow.ts';
-import { trainingConfigSchema } from '../schemas/config.ts';
+import { trainingConfigSchema, type Precision } from '../schemas/config.ts';
 
 const WARM_UP = 2;
 const CLASSES = 6;
@@ -34,17 +34,23 @@ function main(): void {
       batch: { type: 'string', default: '8' },
       steps: { type: 'string', default: '4' },
       taped: { type: 'boolean', default: false },
+      bfloat16: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
   const steps = Number(values.steps);
   const compiled = nativeKernels() && !values.taped;
-  const step = createStep(Number(values.batch), compiled);
+  const precision = values.bfloat16 ? 'bfloat16' : 'float32';
+  const step = createStep(Number(values.batch), compiled, precision);
   for (let i = 1; i <= WARM_UP; i += 1) step(i);
   const spent = countOperators();
   const before = processorMs();
+  const startedMs = performance.now();
+  const systemBefore = process.cpuUsage().system;
   for (let i = 1; i <= steps; i += 1) step(WARM_UP + i);
   const total = processorMs() - before;
+  const wallMs = (performance.now() - startedMs) / steps;
+  const systemMs = (process.cpuUsage().system - systemBefore) / 1_000 / steps;
   const inside = [...spent.values()].reduce((sum, { ms }) => sum + ms, 0);
   const rows = [...spent]
     .map(([operator, { ms, calls }]) => ({
@@ -62,18 +68,23 @@ function main(): void {
     .sort((a, b) => b.ms - a.ms);
   const peakMiB = Math.round(process.resourceUsage().maxRSS / 1024);
   if (values.json)
-    print(JSON.stringify({ compiled, batch: Number(values.batch), stepMs: total / steps, peakMiB, rows }));
-  else printTable(rows, total / steps, peakMiB);
+    print(
+      JSON.stringify({
+        ...{ compiled, precision, batch: Number(values.batch) },
+        ...{ stepMs: total / steps, systemMs, wallMs, peakMiB, rows },
+      }),
+    );
+  else printTable(rows, total / steps, systemMs, wallMs, peakMiB);
 }
 
 /** Two encoders of width 64, one linear layer, SGD. */
-function createStep(batch: number, compiled: boolean): (step: number) => void {
+function createStep(batch: number, compiled: boolean, precision: Precision): (step: number) => void {
   const training = trainingConfigSchema.parse({});
   const parameters = new Parameters(0);
   const create = compiled ? createCompiledEncoder : createTapedEncoder;
   const [audio, rgb] = (['audio', 'rgb'] as const).map((modality) => {
     const plan = planEncoder(modality, training.encoder);
-    return create(plan, createPlanParameters(parameters, modality, plan));
+    return create(plan, createPlanParameters(parameters, modality, plan), precision);
   });
   const head = parameters.learn('head', [audio!.featureSize + rgb!.featureSize, CLASSES], (numbers) =>
     numbers.fill(0),
@@ -127,8 +138,17 @@ function processorMs(): number {
   return (user + system) / 1_000;
 }
 
-function printTable(rows: readonly Row[], stepMs: number, peakMiB: number): void {
-  print(`A step: ${stepMs.toFixed(0)} ms of processor time; peak ${String(peakMiB)} MiB\n`);
+function printTable(
+  rows: readonly Row[],
+  stepMs: number,
+  systemMs: number,
+  wallMs: number,
+  peakMiB: number,
+): void {
+  print(
+    `A step: ${stepMs.toFixed(0)} ms of processor time, ${systemMs.toFixed(0)} of them the system's; ` +
+      `${wallMs.toFixed(0)} ms on the clock; peak ${String(peakMiB)} MiB\n`,
+  );
   print('| operator | ms a step | calls | share |\n| --- | --- | --- | --- |');
   for (const { operator, ms, calls, share } of rows) {
     if (share < SHARE_SHOWN) continue;

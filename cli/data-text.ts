@@ -4,6 +4,8 @@ import { MODALITIES, type Modality } from '../schemas/modality.ts';
 
 /** Quarantined clips named; the report and the store have them all. */
 const QUARANTINED_SHOWN = 5;
+const SLOWER_ENGINE =
+  '  Extracted by the ffmpeg program, the slower engine; why: `modalmix doctor`, docs/running.md.';
 
 export interface DataCounts {
   /** Clips with at least one modality: the dataset's rows. */
@@ -47,5 +49,6 @@ export function dataText(manifest: DatasetManifest): string {
         ]
       : []),
     ...manifest.index.notes.map((note) => `  ${note}`),
+    ...(manifest.extractorVersion.startsWith('ffmpeg-') ? [SLOWER_ENGINE] : []),
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 /** `modalmix doctor`: every part, its version, where it came from, and what mends a missing one. */
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../infra/folders.ts';
@@ -14,12 +14,15 @@ import { kafkaClientStep } from '../infra/setup/steps/kafka-client.ts';
 import { kafkaStep } from '../infra/setup/steps/kafka.ts';
 import { opensslStep } from '../infra/setup/steps/openssl.ts';
 import { temporalCliStep } from '../infra/setup/steps/temporal-cli.ts';
-import { builtEngine, nvidiaGpus, tensorflowStep } from '../infra/setup/steps/tensorflow.ts';
+import { builtEngine, tensorflowStep } from '../infra/setup/steps/tensorflow.ts';
 import { testPythonStep } from '../infra/setup/steps/test-python.ts';
+import { trainingKernelsStep } from '../infra/setup/steps/training-kernels.ts';
 import { connectionIsNamed } from '../infra/kafka/is-named.ts';
 import { runningSupervisor } from '../infra/supervise.ts';
 import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
 import { addressOf, answers, embeddedTemporal, pageOf } from '../infra/temporal/embedded-server.ts';
+import { describeGpu, nvidiaGpus } from '../pipelines/process/nvidia-gpus.ts';
+import { engineOfEnvironment } from '../schemas/engine.ts';
 import { EXIT_CODES, describeError } from '../schemas/errors.ts';
 import { ENVIRONMENT } from '../schemas/names.ts';
 
@@ -40,7 +43,7 @@ export interface Diagnosis {
   /** Whether the main job can run. */
   readonly ready: boolean;
   readonly engine: 'cpu' | 'gpu' | 'none';
-  /** Names of the GPUs or the number of cores TensorFlow computes on. */
+  /** Names of the GPUs (with memory and driver) or the number of cores TensorFlow computes on. */
   readonly device: string;
   readonly parts: readonly Part[];
 }
@@ -48,6 +51,8 @@ export interface Diagnosis {
 const GIB = 1024 ** 3;
 const NEEDED_DISK_BYTES = 2 * GIB;
 const NEEDED_MEMORY_BYTES = 3 * GIB;
+/** Instructions that training is faster with, as `/proc/cpuinfo` calls them. */
+const FEATURES = ['avx2', 'fma', 'avx512f', 'avx512_bf16', 'amx_bf16'] as const;
 const MARKS: Readonly<Record<PartState, string>> = { ok: '✓', missing: '✗', optional: '–' };
 
 /**
@@ -61,10 +66,13 @@ export async function doctor(options: { readonly json: boolean }): Promise<numbe
 }
 
 export async function diagnose(): Promise<Diagnosis> {
-  const context: SetupContext = { engine: builtEngine()?.engine ?? 'auto', say: () => undefined };
+  const engine = builtEngine()?.engine ?? 'auto';
+  const context: SetupContext = { engine, gpuElsewhere: true, say: () => undefined };
   const [tensorflow, ...others] = await Promise.all([
     tensorflowPart(context),
+    stepPart(trainingKernelsStep, context, 'optional'),
     stepPart(ffmpegStep, context, 'missing'),
+    extractionPart(),
     stepPart(fontsStep, context, 'optional'),
     stepPart(temporalCliStep, context, 'missing'),
     temporalServerPart(),
@@ -80,6 +88,7 @@ export async function diagnose(): Promise<Diagnosis> {
     { name: 'Node', state: 'ok', says: process.versions.node, origin: process.execPath } as const,
     packagesPart(),
     tensorflow.part,
+    await gpuPart(tensorflow.engine),
     ...others,
     memoryPart(),
   ];
@@ -131,7 +140,7 @@ async function tensorflowPart(
   try {
     const { tensorflow, tfjs, engine } = await probeTensorflow();
     const cores = `${availableParallelism()} cores`;
-    const device = engine === 'gpu' ? (await nvidiaGpus()).join(', ') : cores;
+    const device = engine === 'gpu' ? (await nvidiaGpus()).map(describeGpu).join('; ') : cores;
     const fallback = builtEngine()?.fallback;
     const why = fallback === undefined ? '' : `; ${fallback}`;
     const says = `${tensorflow} on ${engine.toUpperCase()}: ${device}${why} (tfjs-node ${tfjs})`;
@@ -144,6 +153,48 @@ async function tensorflowPart(
       fix: 'npm run setup',
     };
     return { part: broken, engine: 'none', device: 'none' };
+  }
+}
+
+/** Starts it for real: a library that is there may not load. */
+async function extractionPart(): Promise<Part> {
+  const name = 'extraction engine';
+  const origin = process.env[ENVIRONMENT.extractor] === undefined ? {} : { origin: ENVIRONMENT.extractor };
+  const { createExtractor } = await import('../pipelines/extraction/create-extractor.ts');
+  let warning: string | undefined;
+  try {
+    const { version } = await createExtractor((text) => {
+      warning = text;
+    });
+    if (warning === undefined) return { name, state: 'ok', says: version, ...origin };
+    return { name, state: 'optional', says: `${version}; ${warning}`, fix: 'npm ci', ...origin };
+  } catch (error) {
+    const fix = `Unset ${ENVIRONMENT.extractor}, or mend what is named here.`;
+    return { name, state: 'missing', says: describeError(error), fix, ...origin };
+  }
+}
+
+/** What there is, what is asked for, and what TensorFlow came up on. */
+async function gpuPart(engine: Diagnosis['engine']): Promise<Part> {
+  const name = 'GPU';
+  try {
+    const asked = engineOfEnvironment(process.env);
+    const gpus = await nvidiaGpus();
+    const says = gpus.length === 0 ? 'no NVIDIA GPU' : gpus.map(describeGpu).join('\n');
+    if (engine === 'gpu' || asked === 'cpu' || (asked === 'auto' && gpus.length === 0))
+      return { name, state: 'ok', says };
+    if (asked === 'gpu') {
+      const fix =
+        gpus.length === 0
+          ? `Install NVIDIA's driver until "nvidia-smi" shows the GPU, or unset ${ENVIRONMENT.engine}.`
+          : 'npm run setup -- --engine=gpu';
+      return { name, state: 'missing', says: `${says}, and ${ENVIRONMENT.engine}=gpu asks for it`, fix };
+    }
+    const unused: Part = { name, state: 'optional', says: `${says}\nTensorFlow does not use it` };
+    return { ...unused, fix: 'npm run setup -- --engine=gpu' };
+  } catch (error) {
+    const fix = `Correct ${ENVIRONMENT.engine}.`;
+    return { name, state: 'missing', says: describeError(error), fix };
   }
 }
 
@@ -209,9 +260,20 @@ async function diskPart(): Promise<Part> {
 
 function memoryPart(): Part {
   const memory = totalmem();
-  const says = `${(memory / GIB).toFixed(1)} GiB memory, ${availableParallelism()} cores`;
+  const cores = `${availableParallelism()} cores`;
+  const says = `${cpus()[0]?.model.trim() ?? process.arch}, ${cores}${features()}, ${(memory / GIB).toFixed(1)} GiB memory`;
   if (memory >= NEEDED_MEMORY_BYTES) return { name: 'machine', state: 'ok', says };
   return { name: 'machine', state: 'optional', says, fix: 'Lower training.batchSize: memory is scarce.' };
+}
+
+/** In words; nothing where the system does not tell. */
+function features(): string {
+  if (!existsSync('/proc/cpuinfo')) return '';
+  const line = /^flags\s*:(.*)$/mu.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1];
+  if (line === undefined) return '';
+  const flags = new Set(line.trim().split(' '));
+  const there = FEATURES.filter((flag) => flags.has(flag));
+  return ` (${there.length === 0 ? 'none of' : 'with'} ${(there.length === 0 ? FEATURES : there).join(', ')})`;
 }
 
 /** A home that is not made yet will be made in the nearest folder that is there. */

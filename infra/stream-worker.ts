@@ -34,7 +34,9 @@ export interface StreamWorkerOptions {
 export async function runStreamWorker(options: StreamWorkerOptions): Promise<void> {
   const { role, signal, log } = options;
   const config = await loadConfig(options.configFile);
-  const extractor = await createExtractor();
+  const extractor = await createExtractor((text) => {
+    log.warn(text);
+  });
   const { target, allowedRoots, shares } = await streamSettings(config, extractor.version);
   const workerId = options.workerId ?? `${hostname()}-${String(process.pid)}-${String(Date.now())}`;
   const metrics = new StreamMetrics(role, { dataset: target.name });

@@ -1,8 +1,7 @@
 /** A worker as a process: options from the command line, the server from the environment, SIGTERM to stop. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createExtractor } from '../pipelines/extraction/create-extractor.ts';
-import type { Extractor } from '../pipelines/extraction/extractor.ts';
+import { extractorSource } from '../pipelines/extraction/create-extractor.ts';
 import { openStore } from '../pipelines/store/store.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
 import { TASK_QUEUES } from '../schemas/names.ts';
@@ -27,7 +26,6 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
   };
   // A container that is started again in the same place may find the file of before.
   removeReadyFile();
-  let extractor: Promise<Extractor> | undefined;
   await untilSignalled(async (signal) => {
     const endpoint = await ensureTemporal();
     signal.addEventListener('abort', removeReadyFile, { once: true });
@@ -37,7 +35,7 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
       namespace: endpoint.namespace,
       services: {
         openStore,
-        extractor: async () => await (extractor ??= createExtractor()),
+        extractor: extractorSource((text) => process.stderr.write(`warning: ${text}\n`)),
         clipsAtOnce: clipsAtOnce(options.slots.media),
         kafka: async () => (await (await import('./kafka/ensure-kafka.ts')).ensureKafka()).connection,
       },

@@ -159,6 +159,13 @@ export const trainingDataSchema = z
   );
 export type TrainingData = z.infer<typeof trainingDataSchema>;
 
+/**
+ * What encoders store what their layers hand on, and its gradients, as; weights, sums, statistics, fusion and loss are
+ * float32 either way.
+ */
+export const precisionSchema = z.enum(['float32', 'bfloat16']);
+export type Precision = z.infer<typeof precisionSchema>;
+
 export const trainingConfigSchema = z.strictObject({
   /** Trained one after the other; the report compares them. */
   methods: z.array(methodSchema).min(1).default(['b-mm']),
@@ -196,6 +203,7 @@ export const trainingConfigSchema = z.strictObject({
       z.strictObject({ name: z.literal('cosine'), warmupEpochs: z.int().min(0).default(0) }),
     ])
     .prefault({ name: 'step' }),
+  precision: precisionSchema.default('float32'),
   /** Square crop side in pixels: random resized crop and flip in training, centre crop in testing. */
   cropPx: count.default(224),
   augment: z

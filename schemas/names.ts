@@ -151,8 +151,10 @@ export const ENVIRONMENT = {
   heartbeatTimeoutS: 'MODALMIX_HEARTBEAT_TIMEOUT',
   /** Shards that a rebuild has in flight at once; default: 32. */
   shardsInFlight: 'MODALMIX_SHARDS_IN_FLIGHT',
-  /** What extracts: ffmpeg (the default), node-av, or auto (node-av where it works). */
+  /** What extracts: auto (the default: node-av where it works, else ffmpeg), node-av or ffmpeg. */
   extractor: 'MODALMIX_EXTRACTOR',
+  /** What TensorFlow is set up for and computes on: auto (the default: a GPU where there is one), cpu or gpu. */
+  engine: 'MODALMIX_ENGINE',
   ffmpeg: 'FFMPEG_PATH',
   ffprobe: 'FFPROBE_PATH',
 } as const;

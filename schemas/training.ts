@@ -146,6 +146,8 @@ export const trainingResultSchema = z.strictObject({
     tfjs: z.string(),
     tensorflow: z.string(),
     engine: z.enum(['cpu', 'gpu']),
+    /** Name of the GPU or the processor; absent in older results. */
+    device: z.string().optional(),
     threads: z.int(),
     /** Largest resident memory of the process that ended the training; absent in older results. */
     peakMemoryMiB: z.number().optional(),

@@ -42,7 +42,7 @@ async function measureLatency(
   connection: KafkaConnection,
 ): Promise<Figure[]> {
   const clips = await makeClips(join(scratch, 'clips'));
-  const extractor = await createExtractor();
+  const extractor = await createExtractor((text) => process.stderr.write(`${text}\n`));
   const target = targetOf({ name: 'latency', flushS: FLUSH_S, extractorVersion: extractor.version });
   await ensureTopics(connection, target.stream);
   const sink = startSink(connection, target, scratch);

@@ -1,4 +1,4 @@
 /** `training.ts` with a batch of 32. */
 import { trainingBench } from './training.ts';
 
-export const bench = trainingBench(32, 3);
+export const bench = trainingBench({ batchSize: 32, steps: 3 });

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { runTraining } from '../../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
-import { runConfigSchema } from '../../schemas/config.ts';
+import { runConfigSchema, type Precision } from '../../schemas/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import { median, type Figure } from '../harness/figure.ts';
@@ -18,6 +18,7 @@ type Method = (typeof METHODS)[number];
 const WARM_UP = 2;
 const THREADS = 2;
 const SPEED_GOAL = { ratio: 1.6 };
+const BFLOAT16_SPEED_GOAL = { ratio: 1.25 };
 const MEMORY_GOAL = { ratio: 1 };
 const PEER = fileURLToPath(new URL('../peers/training_step.py', import.meta.url));
 
@@ -29,25 +30,40 @@ interface Measured {
   readonly peakMiB: number;
 }
 
-/** @param steps that are timed, after the warm-up */
-export function trainingBench(batchSize: number, steps: number): Bench {
+interface Case {
+  readonly batchSize: number;
+  /** That are timed, after the warm-up. */
+  readonly steps: number;
+  /** The peer's own where they take minutes each. */
+  readonly peerSteps?: number;
+  readonly precision?: Precision;
+}
+
+export function trainingBench(of: Case): Bench {
+  const { batchSize, precision = 'float32' } = of;
   return {
-    title: `Training step, batch ${String(batchSize)}`,
+    title: `Training step, batch ${String(batchSize)}${precision === 'float32' ? '' : `, ${precision}`}`,
     method:
-      'Two ResNet-18s (257×188×1 and 224×224×3), concatenated, SGD, float32, 2 threads; the median step of a ' +
+      `Two ResNet-18s (257×188×1 and 224×224×3), concatenated, SGD, ${precision}, 2 threads; the median step of a ` +
       "training by `runTraining`, from shards, with augmentation; peak memory is the training process's up to its " +
       'last step, without the test and the checkpoint that follow. PyTorch: channels last, the same method, one batch ' +
-      'in memory that is used again.',
-    measure: (context) => measure(context, batchSize, steps),
+      `in memory that is used again${precision === 'float32' ? '' : '; its own autocast'}.`,
+    measure: (context) => measure(context, of),
   };
 }
 
-export const bench = trainingBench(8, 6);
+export const bench = trainingBench({ batchSize: 8, steps: 6 });
 
-async function measure(context: BenchContext, batchSize: number, steps: number): Promise<Figure[]> {
+async function measure(
+  context: BenchContext,
+  { batchSize, steps, peerSteps, precision = 'float32' }: Case,
+): Promise<Figure[]> {
   const { quick, rounds, scratch, say } = context;
   const size = quick ? 2 : batchSize;
   const timed = quick ? 1 : steps;
+  const peerTimed = quick ? 1 : (peerSteps ?? steps);
+  const peerWarmUp = peerSteps === undefined ? WARM_UP : 1;
+  const speedGoal = precision === 'float32' ? SPEED_GOAL : BFLOAT16_SPEED_GOAL;
   const torch = await requireDebianTorch(say);
   const { storeUri, manifest } = await publishNoise(scratch, size * (WARM_UP + timed));
   const figures: Figure[] = [];
@@ -58,11 +74,13 @@ async function measure(context: BenchContext, batchSize: number, steps: number):
       return measured;
     };
     const { ours, peer } = await inTurns(rounds, {
-      ours: async () => told('ours', await train(storeUri, manifest, method, size, round++)),
-      peer: async () => told('PyTorch', await trainPeer(method, size, timed)),
+      ours: async () =>
+        told('ours', await train(storeUri, manifest, { method, batchSize: size, seed: round++, precision })),
+      peer: async () =>
+        told('PyTorch', await trainPeer(method, [size, peerWarmUp, peerTimed, THREADS], precision)),
     });
     figures.push(
-      figureOf(`${method}, a step`, 'ms', torch, ours, peer, ({ ms }) => ms, SPEED_GOAL),
+      figureOf(`${method}, a step`, 'ms', torch, ours, peer, ({ ms }) => ms, speedGoal),
       figureOf(`${method}, peak memory`, 'MiB', torch, ours, peer, ({ peakMiB }) => peakMiB, MEMORY_GOAL),
     );
   }
@@ -92,15 +110,19 @@ function figureOf(
 async function train(
   storeUri: string,
   manifest: DatasetManifest,
-  method: Method,
-  batchSize: number,
-  seed: number,
+  of: {
+    readonly method: Method;
+    readonly batchSize: number;
+    readonly seed: number;
+    readonly precision: Precision;
+  },
 ): Promise<Measured> {
+  const { method, batchSize, seed, precision } = of;
   const config = runConfigSchema.parse({
     name: 'bench',
     dataset: { format: 'folder', root: 'clips' },
     extraction: { video: { frames: 1 } },
-    training: { methods: [method], seeds: [seed], epochs: 1, batchSize, threads: THREADS },
+    training: { methods: [method], seeds: [seed], epochs: 1, batchSize, precision, threads: THREADS },
   });
   const times: number[] = [];
   let before: number | undefined;
@@ -129,10 +151,14 @@ function childPeakMiB(): number {
   return Math.max(...peaks.filter(Number.isFinite));
 }
 
-async function trainPeer(method: Method, batchSize: number, steps: number): Promise<Measured> {
+async function trainPeer(
+  method: Method,
+  numbers: readonly number[],
+  precision: Precision,
+): Promise<Measured> {
   const { stdout } = await execa(
     SYSTEM_PYTHON,
-    [PEER, method, ...[batchSize, WARM_UP, steps, THREADS].map(String)],
+    [PEER, method, ...numbers.map(String), ...(precision === 'float32' ? [] : [precision])],
     { stdin: 'ignore' },
   );
   const { ms, rssMiB } = peerSchema.parse(JSON.parse(stdout));

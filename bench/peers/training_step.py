@@ -1,4 +1,4 @@
-"""The training step of two ResNet-18s in PyTorch, channels last: python training_step.py METHOD BATCH WARM_UP STEPS THREADS
+"""The training step of two ResNet-18s in PyTorch, channels last: python training_step.py METHOD BATCH WARM_UP STEPS THREADS [bfloat16]
 
 Prints {"torch", "ms" of each step after the warm-up, "rssMiB" at its peak}. The batch is made once: the peer reads no data.
 """
@@ -47,6 +47,7 @@ def resnet18(channels):
 
 def main():
     method, batch, warm_up, steps, threads = sys.argv[1], *map(int, sys.argv[2:6])
+    mixed = sys.argv[6:] == ["bfloat16"]
     torch.manual_seed(0)
     torch.set_num_threads(threads)
     encoders = {"audio": resnet18(1), "rgb": resnet18(3)}
@@ -65,6 +66,15 @@ def main():
 
     def step():
         optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            loss, features = forward()
+        loss.backward()
+        if method == "ogm-ge":
+            modulate({name: z.float() for name, z in features.items()})
+        optimizer.step()
+        return loss.item()
+
+    def forward():
         features = {name: encoder(images[name]) for name, encoder in encoders.items()}
         if method in ("mm", "b-mm"):
             pairs = torch.randperm(batch)
@@ -77,11 +87,7 @@ def main():
             loss = -(target * functional.log_softmax(logits, 1)).sum(1).mean()
         else:
             loss = functional.cross_entropy(head(torch.cat(list(features.values()), 1)), labels)
-        loss.backward()
-        if method == "ogm-ge":
-            modulate(features)
-        optimizer.step()
-        return loss.item()
+        return loss, features
 
     def modulate(features):
         """As the authors' code (Peng et al., CVPR 2022) does, with generalisation enhancement."""

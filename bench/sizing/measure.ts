@@ -92,7 +92,7 @@ async function makeClips(folder: string): Promise<{ readonly bytes: number }> {
 /** The product's plan and shards, without Temporal. */
 async function extract(engine: (typeof ENGINES)[number]) {
   process.env[ENVIRONMENT.extractor] = engine;
-  const extractor = await createExtractor();
+  const extractor = await createExtractor((text) => process.stderr.write(`${text}\n`));
   const store = openStore(`file:${join(scratch, `store-${engine}`)}`);
   const index = await indexDataset({
     ...{ format: 'folder', root: join(scratch, 'clips'), validationShare: 0, testShare: 0.2 },

@@ -149,7 +149,7 @@ async function drained(prepared: PreparedRun): Promise<void> {
   const { streamSettings } = await import('../../pipelines/streaming/stream-settings.ts');
   const { createExtractor } = await import('../../pipelines/extraction/create-extractor.ts');
   const { readStreamStatus } = await import('../../pipelines/streaming/lag.ts');
-  const { target } = await streamSettings(prepared.config, (await createExtractor()).version);
+  const { target } = await streamSettings(prepared.config, (await createExtractor(() => undefined)).version);
   for (;;) {
     const { connection } = await ensureKafka();
     const { ingest, sink } = await readStreamStatus(connection, target, prepared.store);

@@ -68,7 +68,7 @@ export async function status(configFile: string, screen: Screen): Promise<void> 
   const { streamSettings } = await import('../../pipelines/streaming/stream-settings.ts');
   const { createExtractor } = await import('../../pipelines/extraction/create-extractor.ts');
   const { readStreamStatus } = await import('../../pipelines/streaming/lag.ts');
-  const { target } = await streamSettings(config, (await createExtractor()).version);
+  const { target } = await streamSettings(config, (await createExtractor(screen.say.bind(screen))).version);
   const { ingest, sink, manifest } = await readStreamStatus(connection, target, openStore(config.store));
   screen.say(lagTable([...ingest, ...sink]));
   if (manifest === undefined) screen.say('\nNo sink has begun yet.');

@@ -1,8 +1,9 @@
 /** Set-up once the npm packages are there: `bootstrap.mjs` calls it. */
 import { parseArgs } from 'node:util';
+import { engineOfEnvironment, parseEngine, type Engine } from '../../schemas/engine.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { runSteps } from './run-steps.ts';
-import { ENGINES, type Engine, type SetupStep } from './step.ts';
+import type { SetupContext, SetupStep } from './step.ts';
 import { chromiumStep } from './steps/chromium.ts';
 import { commandStep } from './steps/command.ts';
 import { ffmpegStep } from './steps/ffmpeg.ts';
@@ -12,6 +13,7 @@ import { kafkaStep } from './steps/kafka.ts';
 import { s3ServerStep } from './steps/s3-server.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
+import { shardKernelsStep } from './steps/shard-kernels.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 import { trainingKernelsStep } from './steps/training-kernels.ts';
@@ -20,6 +22,7 @@ import { trainingKernelsStep } from './steps/training-kernels.ts';
 export const RUN_STEPS: readonly SetupStep[] = [
   tensorflowStep,
   trainingKernelsStep,
+  shardKernelsStep,
   ffmpegStep,
   fontsStep,
   temporalCliStep,
@@ -38,7 +41,8 @@ const STEPS = {
 type Purpose = keyof typeof STEPS;
 
 /**
- * @param argv `--for=run|stream|test`, `--engine=auto|cpu|gpu`
+ * @param argv `--for=run|stream|test`, `--engine=auto|cpu|gpu` (without it: what `MODALMIX_ENGINE` says), and
+ *   `--gpu-elsewhere`: the GPU that is built for need not be in this machine
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -46,8 +50,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${line}\n`);
   };
   try {
-    const { purpose, engine } = parseOptions(argv);
-    await runSteps(STEPS[purpose], { engine, say });
+    const { purpose, ...wanted } = parseOptions(argv);
+    await runSteps(STEPS[purpose], { ...wanted, say });
     return EXIT_CODES.ok;
   } catch (error) {
     process.stderr.write(`\nSet-up stopped: ${describeError(error)}\n`);
@@ -55,17 +59,17 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-function parseOptions(argv: readonly string[]): { purpose: Purpose; engine: Engine } {
+function parseOptions(argv: readonly string[]): { purpose: Purpose } & Omit<SetupContext, 'say'> {
   const { values } = parseArgs({
     args: [...argv],
-    options: { for: { type: 'string', default: 'run' }, engine: { type: 'string', default: 'auto' } },
+    options: {
+      for: { type: 'string', default: 'run' },
+      engine: { type: 'string' },
+      'gpu-elsewhere': { type: 'boolean', default: false },
+    },
   });
-  const engine = ENGINES.find((name) => name === values.engine);
-  if (engine === undefined) {
-    throw new ModalmixError('config', `"${values.engine}" is none of ${ENGINES.join(', ')}`, {
-      where: '--engine',
-    });
-  }
+  const engine: Engine =
+    values.engine === undefined ? engineOfEnvironment(process.env) : parseEngine(values.engine, '--engine');
   const purposes = Object.keys(STEPS) as Purpose[];
   const purpose = purposes.find((name) => name === values.for);
   if (purpose === undefined) {
@@ -73,5 +77,5 @@ function parseOptions(argv: readonly string[]): { purpose: Purpose; engine: Engi
       where: '--for',
     });
   }
-  return { purpose, engine };
+  return { purpose, engine, gpuElsewhere: values['gpu-elsewhere'] };
 }

@@ -3,21 +3,31 @@ import { execa } from 'execa';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
 import { nodeWithTypeScript } from '../supervise.ts';
 
-const factsSchema = z.object({ tfjs: z.string(), tensorflow: z.string(), engine: z.enum(['cpu', 'gpu']) });
+const factsSchema = z.object({
+  tfjs: z.string(),
+  tensorflow: z.string(),
+  engine: z.enum(['cpu', 'gpu']),
+  device: z.string(),
+});
 export type TensorflowFacts = z.infer<typeof factsSchema>;
 
 const CHILD = fileURLToPath(new URL('print-tensorflow-facts.ts', import.meta.url));
 const LINES_SHOWN = 6;
 
-/** @throws ModalmixError `dependency` with the loader's own words when it cannot be loaded */
+/**
+ * Whatever engine is asked for: it tells which one there is.
+ *
+ * @throws ModalmixError `dependency` with the loader's own words when it cannot be loaded
+ */
 export async function probeTensorflow(): Promise<TensorflowFacts> {
   const { program, args } = nodeWithTypeScript();
   const { failed, stdout, stderr, shortMessage } = await execa(program, [...args, CHILD], {
     reject: false,
     stdin: 'ignore',
-    env: { TF_CPP_MIN_LOG_LEVEL: '2' },
+    env: { TF_CPP_MIN_LOG_LEVEL: '2', [ENVIRONMENT.engine]: '' },
   });
   const facts = failed ? undefined : factsSchema.parse(JSON.parse(stdout));
   if (facts !== undefined) return facts;

@@ -1,11 +1,10 @@
 /** What every step of set-up looks like: it can tell whether its part is in place, and put it there. */
-
-/** Which engine TensorFlow shall use; `auto`: the GPU when there is one. */
-export const ENGINES = ['auto', 'cpu', 'gpu'] as const;
-export type Engine = (typeof ENGINES)[number];
+import type { Engine } from '../../schemas/engine.ts';
 
 export interface SetupContext {
   readonly engine: Engine;
+  /** Builds for a GPU that this machine has not: an image for others. */
+  readonly gpuElsewhere?: boolean;
   /** A line for the person who waits. */
   readonly say: (line: string) => void;
 }

@@ -60,6 +60,7 @@ const GPU_PACKAGE: TensorflowPackage = {
   engine: 'gpu',
   platforms: [
     'manylinux_2_27_x86_64',
+    'manylinux_2_25_x86_64',
     'manylinux_2_17_x86_64',
     'manylinux2014_x86_64',
     'manylinux_2_12_x86_64',
@@ -77,8 +78,8 @@ const GPU_PACKAGE: TensorflowPackage = {
     ),
     wheel(
       'nvidia-cuda-cupti-cu12',
-      '12.8.90',
-      'ea0cb07ebda26bb9b29ba82cda34849e73c166c18162d3913575b0c9db9a6182',
+      '12.9.79',
+      '096bcf334f13e1984ba36685ad4c1d6347db214de03dbb6eebb237b41d9d934f',
     ),
     wheel(
       'nvidia-cuda-nvcc-cu12',

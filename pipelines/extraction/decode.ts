@@ -18,6 +18,11 @@ export const MAX_DECODED_PIXELS = 100_000_000;
 export const MAX_ASPECT = 16;
 /** Read beyond the wanted duration, so that the cut is ours and exact. */
 export const AUDIO_MARGIN_S = 0.1;
+/**
+ * How far before a segment decoding begins. The first packet after a seek is decoded wrongly: AAC's overlaps with its
+ * predecessor, MP3's takes bits from several before it, Opus converges within 80 ms.
+ */
+const RUN_UP_US = 500_000;
 
 export interface VideoRequest {
   readonly fps: number;
@@ -30,19 +35,25 @@ export interface AudioRequest {
   readonly durationS: number;
 }
 
-export interface DecodeRequest {
+/** Of a file, in seconds from its beginning; absent: to the file's own beginning or end. */
+export interface Part {
+  readonly startS?: number;
+  readonly endS?: number;
+}
+
+export interface DecodeRequest extends Part {
   /** Local files. */
   readonly inputs: readonly string[];
   /** Input (index) from which the frames come, and how they are sampled. */
   readonly video?: VideoRequest & { readonly input: number };
   readonly audio?: AudioRequest & { readonly input: number };
-  readonly startS?: number;
-  readonly endS?: number;
   readonly timeoutMs: number;
 }
 
 /** What ffmpeg found in one input. */
 export interface InputFacts {
+  /** The demuxer's names, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
+  readonly format: string;
   readonly hasVideo: boolean;
   /** Codec's name, e.g. `aac`; undefined without an audio stream. */
   readonly audioCodec: string | undefined;
@@ -62,6 +73,20 @@ export interface Decoded {
   readonly complaint: string;
 }
 
+/** Containers (libavformat's names) that are sought in by time, wherever keyframes are: read from their beginning. */
+export const SOUGHT_BLINDLY: readonly string[] = ['mpegts', 'mpeg'];
+
+/** Where a clip begins in its file, and how long before that decoding begins. */
+export interface SegmentStart {
+  readonly startUs: number;
+  readonly runUpUs: number;
+}
+
+export function segmentStart({ startS }: Part): SegmentStart {
+  const startUs = Math.round((startS ?? 0) * 1e6);
+  return { startUs, runUpUs: Math.min(startUs, RUN_UP_US) };
+}
+
 /**
  * Decodes once, and stops as soon as all that was asked for is there.
  *
@@ -73,10 +98,11 @@ export type Decode = (request: DecodeRequest, signal?: AbortSignal) => Promise<D
 /**
  * The frame nearest each of 0, 1/fps, 2/fps … by timestamp (a tie goes to the later one): each frame's time
  * is moved to the middle between its predecessor and itself, where it begins to be the nearest, and then the
- * last frame begun is taken.
+ * last frame begun is taken. Time 0 is the part's start.
  */
-export function videoFilter(video: VideoRequest): string {
+export function videoFilter(video: VideoRequest, part: Part): string {
   return [
+    ...trims('trim', part),
     'settb=intb/2',
     "setpts='if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)'",
     `fps=fps=${String(video.fps)}:start_time=0:round=up`,
@@ -97,7 +123,28 @@ export function sizeFilter({ shortSide }: VideoRequest): string {
   ].join(',');
 }
 
+/** Frames and samples before the start and from the end on are left out. */
+function trims(filter: 'trim' | 'atrim', { startS, endS }: Part): string[] {
+  if (startS === undefined && endS === undefined) return [];
+  const { startUs } = segmentStart({ ...(startS === undefined ? {} : { startS }) });
+  const start = startS === undefined ? [] : ['start=0'];
+  const end = endS === undefined ? [] : [`duration=${String(Math.round(endS * 1e6) - startUs)}us`];
+  return [`${filter}=${[...start, ...end].join(':')}`];
+}
+
+/**
+ * Times counted in samples, so that a cut falls on the same sample however coarse the container's clock is (Matroska and FLV:
+ * milliseconds): each frame begins where its predecessor ended, unless its time says otherwise by more than 0.1 s.
+ */
+const COUNT_SAMPLES =
+  "asetpts='st(1,if(isnan(PREV_INPTS)+gt(abs(PTS-ld(0)),SR/10),PTS,ld(0)));st(0,ld(1)+NB_SAMPLES);ld(1)'";
+
 /** Mean of the channels (ffmpeg's default for float samples would be 3 dB louder), then the rate. */
-export function audioFilter({ sampleRateHz }: AudioRequest): string {
+export function audioFilter({ sampleRateHz }: AudioRequest, part: Part): string {
+  const cut = trims('atrim', part);
+  return [...(cut.length === 0 ? [] : [COUNT_SAMPLES, ...cut]), resample(sampleRateHz)].join(',');
+}
+
+function resample(sampleRateHz: number): string {
   return `aresample=${String(sampleRateHz)}:rematrix_maxval=1,aformat=sample_fmts=flt:channel_layouts=mono`;
 }

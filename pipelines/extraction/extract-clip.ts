@@ -160,15 +160,14 @@ function samplesOf(
 }
 
 /**
- * AAC comes in packets of 1,024 samples, and older ffmpegs hand out the last one whole: what lies beyond the
- * container's duration is not the clip's.
+ * AAC comes in packets of 1,024 samples (and MP3, which MP4 may hold too, of 1,152), and older ffmpegs hand out the last
+ * one whole: what lies beyond the container's duration is not the clip's.
  */
 function withoutCodecTail(decoded: Decoded, clip: Clip, sampleRateHz: number): Float32Array {
-  const facts = decoded.inputs.at(-1);
-  if (facts?.audioCodec !== 'aac' || facts.durationS === undefined || clip.endS !== undefined) {
-    return decoded.samples;
-  }
-  const expected = Math.round((facts.durationS - (clip.startS ?? 0)) * sampleRateHz);
+  const { audioCodec, format = '', durationS } = decoded.inputs.at(-1) ?? {};
+  const hasTail = audioCodec === 'aac' || (audioCodec !== undefined && format.startsWith('mov,'));
+  if (!hasTail || durationS === undefined) return decoded.samples;
+  const expected = Math.round((durationS - (clip.startS ?? 0)) * sampleRateHz);
   const surplus = decoded.samples.length - expected;
   return expected > 0 && surplus > 0 && surplus < LONGEST_CODEC_TAIL_S * sampleRateHz
     ? decoded.samples.subarray(0, expected)

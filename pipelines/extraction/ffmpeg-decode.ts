@@ -18,10 +18,13 @@ import {
   CONTAINERS,
   MAX_ASPECT,
   MAX_DECODED_PIXELS,
+  segmentStart,
+  SOUGHT_BLINDLY,
   videoFilter,
   type Decoded,
   type DecodeRequest,
   type InputFacts,
+  type SegmentStart,
   type VideoRequest,
 } from './decode.ts';
 import { ClipUnusable } from './extractor.ts';
@@ -35,14 +38,22 @@ export async function decodeMedia(request: DecodeRequest, signal?: AbortSignal):
   const scratch = await mkdtemp(join(tmpdir(), 'modalmix-extract-'));
   try {
     const inputs = await linkSources(request.inputs, scratch);
-    return await decodeLinked({ ...request, inputs, scratch }, signal);
+    const seek = segmentStart(request);
+    const linked = { ...request, inputs, scratch, seek };
+    const deadline = Date.now() + request.timeoutMs;
+    const decoded = await decodeLinked(linked, signal);
+    const isBlind = decoded.inputs.some((facts) => SOUGHT_BLINDLY.includes(facts?.format ?? ''));
+    if (seek.runUpUs === seek.startUs || !isBlind) return decoded;
+    const fromBeginning = { ...seek, runUpUs: seek.startUs };
+    const timeoutMs = Math.max(1, deadline - Date.now());
+    return await decodeLinked({ ...linked, seek: fromBeginning, timeoutMs }, signal);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
 /** With inputs under names of ours, and an empty folder for this call's files. */
-type LinkedRequest = DecodeRequest & { readonly scratch: string };
+type LinkedRequest = DecodeRequest & { readonly scratch: string; readonly seek: SegmentStart };
 
 /** Theirs may begin with `-`, hold newlines, or look like an option; nothing of them reaches ffmpeg's parser or log. */
 async function linkSources(sources: readonly string[], scratch: string): Promise<string[]> {
@@ -93,9 +104,13 @@ function buildCommand(
   audioFile: string,
 ): ffmpeg.FfmpegCommand {
   const command = ffmpeg({ stdoutLines: 1 });
+  const { startUs, runUpUs } = request.seek;
+  const microseconds = (us: number) => (us / 1e6).toFixed(6);
+  // The clock's zero is the segment's start; the filters trim what is decoded before it.
   const segment = [
-    ...(request.startS === undefined ? [] : ['-ss', String(request.startS)]),
-    ...(request.endS === undefined ? [] : ['-t', String(request.endS - (request.startS ?? 0))]),
+    // Not to 0: an FLV that was probed does not find back to its beginning.
+    ...(startUs === runUpUs ? [] : ['-noaccurate_seek', '-ss', microseconds(startUs - runUpUs)]),
+    ...(runUpUs === 0 ? [] : ['-itsoffset', `-${microseconds(runUpUs)}`]),
   ];
   for (const input of request.inputs) {
     // More than one argument: fluent-ffmpeg then takes each as it is and splits none at spaces.
@@ -111,7 +126,7 @@ function buildCommand(
     command
       .output(sink)
       .outputOptions(
-        ...['-map', `${String(request.video.input)}:V:0`, '-vf', videoFilter(request.video)],
+        ...['-map', `${String(request.video.input)}:V:0`, '-vf', videoFilter(request.video, request)],
         ...['-frames:v', String(request.video.frames), '-c:v', 'ppm', '-f', 'image2pipe'],
       );
   }
@@ -121,7 +136,7 @@ function buildCommand(
     command
       .output(audioFile)
       .outputOptions(
-        ...['-map', `${String(request.audio.input)}:a:0`, '-af', audioFilter(request.audio)],
+        ...['-map', `${String(request.audio.input)}:a:0`, '-af', audioFilter(request.audio, request)],
         ...['-t', String(seconds), '-fs', String(bytes), '-c:a', 'pcm_f32le', '-f', 'f32le'],
       );
   }
@@ -288,10 +303,15 @@ function parseInputs(log: readonly string[], count: number): (InputFacts | undef
   let current = -1;
   for (const line of log) {
     if (/^(?:Stream mapping:|Output #)/u.test(line)) break;
-    const opened = /^Input #(\d+), /u.exec(line)?.[1];
-    if (opened !== undefined) {
-      current = Number(opened);
-      inputs[current] = { hasVideo: false, audioCodec: undefined, durationS: undefined };
+    const opened = /^Input #(\d+), (.+), from /u.exec(line);
+    if (opened !== null) {
+      current = Number(opened[1]);
+      inputs[current] = {
+        format: opened[2] ?? '',
+        hasVideo: false,
+        audioCodec: undefined,
+        durationS: undefined,
+      };
     }
     const facts = inputs[current];
     if (facts === undefined) continue;

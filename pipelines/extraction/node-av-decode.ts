@@ -6,6 +6,7 @@ import {
   AV_DISPOSITION_ATTACHED_PIC,
   AVDISCARD_ALL,
   AVERROR_EAGAIN,
+  AVFMT_SEEK_TO_PTS,
   AVMEDIA_TYPE_AUDIO,
   AVMEDIA_TYPE_VIDEO,
   AVSEEK_FLAG_BACKWARD,
@@ -21,19 +22,22 @@ import {
   audioFilter,
   CONTAINERS,
   MAX_ASPECT,
+  segmentStart,
+  SOUGHT_BLINDLY,
   videoFilter,
   type AudioRequest,
   type Decoded,
   type DecodeRequest,
   type InputFacts,
+  type Part,
   type VideoRequest,
 } from './decode.ts';
 import { FrameDecoder, NO_TIMESTAMP, type Segment, type Taker } from './node-av-frames.ts';
 import { canChooseAhead, SelectiveDecoder, type PictureTaker } from './node-av-selective.ts';
 import type { Picture } from './ppm.ts';
 
-/** How far before a segment reading begins: decoders need a run-up, and some containers seek by decoding time. */
-const SEEK_RUN_UP_US = 500_000n;
+/** How much further back the ffmpeg program seeks where a container seeks by decoding time: 3 frames of 23 fps. */
+const REORDERING_US = 130_434n;
 
 /** `Decode`, blocking; limits on time are the caller's. */
 export function decodeInProcess(request: DecodeRequest): Decoded {
@@ -52,8 +56,8 @@ export function decodeInProcess(request: DecodeRequest): Decoded {
       }
       inputs.push(input.facts());
       const problemOfReading = input.read(
-        request.video?.input === index ? pictureTaker(request.video, pictures) : undefined,
-        request.audio?.input === index ? sampleTaker(request.audio, chunks) : undefined,
+        request.video?.input === index ? pictureTaker(request.video, request, pictures) : undefined,
+        request.audio?.input === index ? sampleTaker(request.audio, request, chunks) : undefined,
       );
       if (problemOfReading !== undefined) complaint = problemOfReading;
     } finally {
@@ -63,10 +67,10 @@ export function decodeInProcess(request: DecodeRequest): Decoded {
   return { pictures, samples: join(chunks), inputs, complete: !inputs.includes(undefined), complaint };
 }
 
-function pictureTaker(video: VideoRequest, pictures: Picture[]): PictureTaker {
+function pictureTaker(video: VideoRequest, part: Part, pictures: Picture[]): PictureTaker {
   return {
     video,
-    filters: videoFilter(video),
+    filters: videoFilter(video, part),
     forget: () => {
       pictures.length = 0;
     },
@@ -81,10 +85,10 @@ function pictureTaker(video: VideoRequest, pictures: Picture[]): PictureTaker {
   };
 }
 
-function sampleTaker(audio: AudioRequest, chunks: Float32Array[]): Taker {
+function sampleTaker(audio: AudioRequest, part: Part, chunks: Float32Array[]): Taker {
   let wanted = Math.round((audio.durationS + AUDIO_MARGIN_S) * audio.sampleRateHz);
   return {
-    filters: audioFilter(audio),
+    filters: audioFilter(audio, part),
     take: (frame) => {
       const bytes = frame.toBuffer();
       const count = Math.min(wanted, frame.nbSamples);
@@ -153,6 +157,7 @@ class Input {
     const { duration } = this.#format;
     const codec = this.#audio === undefined ? undefined : Codec.findDecoder(this.#audio.codecpar.codecId);
     return {
+      format: this.#format.iformat?.name ?? '',
       hasVideo: this.#video !== undefined,
       audioCodec: this.#audio === undefined ? undefined : (codec?.name ?? 'unknown'),
       // To 10 ms, as the ffmpeg program prints it.
@@ -200,17 +205,20 @@ class Input {
   /** Goes to the segment's start, if it has one. */
   #seek(): Segment {
     const { startS, endS } = this.#request;
+    const { startUs, runUpUs } = segmentStart(this.#request);
+    const { iformat } = this.#format;
     const fileStartUs = this.#format.startTime === NO_TIMESTAMP ? 0n : this.#format.startTime;
-    const startUs = BigInt(Math.round((startS ?? 0) * 1e6));
-    if (startS !== undefined) {
-      const target = fileStartUs + startUs - SEEK_RUN_UP_US;
+    if (startUs > runUpUs && !SOUGHT_BLINDLY.includes(iformat?.name ?? '')) {
+      const byDecodingTime =
+        iformat?.hasFlags(AVFMT_SEEK_TO_PTS as never) !== true &&
+        this.#format.streams.some(({ codecpar }) => codecpar.videoDelay > 0);
+      const target = fileStartUs + BigInt(startUs - runUpUs) - (byDecodingTime ? REORDERING_US : 0n);
       this.#format.seekFrameSync(-1, target, AVSEEK_FLAG_BACKWARD);
     }
-    const bounds = [
-      ...(startS === undefined ? [] : ['start=0']),
-      ...(endS === undefined ? [] : [`duration=${String(Math.round((endS - (startS ?? 0)) * 1e6))}us`]),
-    ];
-    return { zeroUs: fileStartUs + startUs, trim: bounds.join(':') };
+    return {
+      zeroUs: fileStartUs + BigInt(startUs),
+      isWhole: startS === undefined && endS === undefined,
+    };
   }
 
   close(): void {

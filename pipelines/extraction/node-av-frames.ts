@@ -2,6 +2,7 @@
 import {
   AV_FRAME_DATA_DISPLAYMATRIX,
   AVERROR_EAGAIN,
+  AVERROR_EOF,
   avChannelLayoutDescribe,
   avGetPixFmtName,
   avGetSampleFmtName,
@@ -29,8 +30,7 @@ export interface Taker {
 export interface Segment {
   /** What counts as time 0, on the file's clock. */
   readonly zeroUs: bigint;
-  /** Options of `trim`; empty: the whole file. */
-  readonly trim: string;
+  readonly isWhole: boolean;
 }
 
 /** Times of the frames that may pass. */
@@ -40,7 +40,6 @@ export type Gate = ReadonlySet<bigint>;
 export class FrameDecoder {
   readonly #stream: Stream;
   readonly #taker: Taker;
-  readonly #segment: Segment;
   readonly #context = new CodecContext();
   readonly #decoded = new Frame();
   readonly #filtered = new Frame();
@@ -62,7 +61,6 @@ export class FrameDecoder {
   constructor(stream: Stream, taker: Taker, segment: Segment, gate?: Gate) {
     this.#stream = stream;
     this.#taker = taker;
-    this.#segment = segment;
     this.#gate = gate;
     this.#shift = shiftOf(stream, segment);
     this.#decoded.alloc();
@@ -126,11 +124,17 @@ export class FrameDecoder {
         return;
       }
     }
-    const time = frame.bestEffortTimestamp === NO_TIMESTAMP ? frame.pts : frame.bestEffortTimestamp;
+    const { pts, bestEffortTimestamp } = frame;
+    const time =
+      bestEffortTimestamp === NO_TIMESTAMP || (!frame.isVideo() && pts !== NO_TIMESTAMP)
+        ? pts
+        : bestEffortTimestamp;
     if (time !== NO_TIMESTAMP) {
-      this.isUneven ||= time !== frame.pts || (this.#lastTime !== undefined && time <= this.#lastTime);
+      this.isUneven ||= time !== pts || (this.#lastTime !== undefined && time <= this.#lastTime);
       this.#lastTime = time;
-      frame.pts = time - this.#shift;
+      frame.pts = frame.isVideo()
+        ? time - this.#shift
+        : this.#inSamples(time - this.#shift, frame.sampleRate);
     }
     if (this.#gate?.has(frame.pts) === false) return;
     this.passed += 1;
@@ -141,26 +145,24 @@ export class FrameDecoder {
     this.#drain();
   }
 
+  #inSamples(time: bigint, sampleRate: number): bigint {
+    const { num, den } = this.#stream.timeBase;
+    return divideRounded(time * BigInt(num) * BigInt(sampleRate), BigInt(den));
+  }
+
   #build(frame: Frame): void {
     const graph = new FilterGraph();
     this.#graph = graph;
     graph.alloc();
     graph.nbThreads = 1;
     const { num, den } = this.#stream.timeBase;
-    const base = `time_base=${String(num)}/${String(den)}`;
     const isVideo = frame.isVideo();
-    const trim = this.#segment.trim === '' ? [] : [`${isVideo ? 'trim' : 'atrim'}=${this.#segment.trim}`];
+    const base = `time_base=${isVideo ? `${String(num)}/${String(den)}` : `1/${String(frame.sampleRate)}`}`;
     const source = isVideo
       ? `buffer@in=${base}:${pictureArguments(frame)}`
       : `abuffer@in=${base}:${soundArguments(frame)}`;
     const turn = isVideo ? rotationFilters(frame) : [];
-    const parts = [
-      source,
-      ...trim,
-      ...turn,
-      this.#taker.filters,
-      `${isVideo ? 'buffersink' : 'abuffersink'}@out`,
-    ];
+    const parts = [source, ...turn, this.#taker.filters, `${isVideo ? 'buffersink' : 'abuffersink'}@out`];
     let status = graph.parsePtr(parts.join(','));
     if (status >= 0) status = graph.configSync();
     this.#source = graph.getFilter(isVideo ? 'buffer@in' : 'abuffer@in') ?? undefined;
@@ -171,7 +173,11 @@ export class FrameDecoder {
   }
 
   #drain(): void {
-    while (!this.done && this.#sink !== undefined && this.#sink.buffersinkGetFrameSync(this.#filtered) >= 0) {
+    while (!this.done && this.#sink !== undefined) {
+      const status = this.#sink.buffersinkGetFrameSync(this.#filtered);
+      // At a segment's end nothing more can come, though the file goes on.
+      if (status === AVERROR_EOF) this.done = true;
+      if (status < 0) return;
       this.done = this.#taker.take(this.#filtered);
       this.#filtered.unref();
     }

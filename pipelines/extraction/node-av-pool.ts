@@ -9,12 +9,11 @@ import { fileURLToPath } from 'node:url';
 import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
-import { extractClip } from './extract-clip.ts';
-import { decodeMedia, ffmpegVersion } from './ffmpeg-decode.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
 
 /** Raised when this code would give other values for the same clip. */
-const REVISION = 1;
+const REVISION = 2;
 const CHILD = fileURLToPath(new URL('node-av-child.ts', import.meta.url));
 const TRIES = 2;
 const START_TIMEOUT_MS = 60_000;
@@ -41,17 +40,13 @@ export type FromExtractor =
  * @throws ModalmixError `dependency` when FFmpeg's library cannot be loaded on this machine
  */
 export async function createNodeAvExtractor(): Promise<Extractor> {
-  const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}+ffmpeg-${await ffmpegVersion()}`;
+  const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}`;
   const idle: ExtractorChild[] = [await ExtractorChild.start()];
   const extract = async (
     clip: Clip,
     config: ExtractionConfig,
     signal?: AbortSignal,
   ): Promise<ExtractedClip> => {
-    // Sound after a seek differs between the engines: segments are the ffmpeg program's alone.
-    if (clip.startS !== undefined || clip.endS !== undefined) {
-      return await extractClip(decodeMedia, clip, config, signal);
-    }
     for (let attempt = 1; ; attempt += 1) {
       const child = idle.pop() ?? (await ExtractorChild.start());
       // One that died while nobody needed it.
@@ -86,7 +81,7 @@ function libraryVersion(): string {
       `there is no FFmpeg library for ${process.platform} ${process.arch}`,
       {
         where: name,
-        fix: 'Set MODALMIX_EXTRACTOR=ffmpeg: the ffmpeg program does the same.',
+        fix: `Set ${ENVIRONMENT.extractor}=ffmpeg: the ffmpeg program does the same, more slowly.`,
         cause,
       },
     );
@@ -150,7 +145,7 @@ class ExtractorChild {
     } catch (cause) {
       throw new ModalmixError('dependency', "FFmpeg's library cannot be loaded", {
         where: 'node-av',
-        fix: 'Set MODALMIX_EXTRACTOR=ffmpeg: the ffmpeg program does the same.',
+        fix: `Set ${ENVIRONMENT.extractor}=ffmpeg: the ffmpeg program does the same, more slowly.`,
         cause,
       });
     } finally {

@@ -20,7 +20,7 @@ export function canChooseAhead(
   video: VideoRequest,
   segment: Segment,
 ): boolean {
-  return CODECS.includes(codecName ?? '') && Number.isInteger(video.fps) && segment.trim === '';
+  return CODECS.includes(codecName ?? '') && Number.isInteger(video.fps) && segment.isWhole;
 }
 
 export interface PictureTaker extends Taker {

@@ -12,7 +12,7 @@ import type {
   PredictionFacts,
 } from '../../schemas/prediction.ts';
 import { softmaxRows } from '../evaluation/metrics/softmax.ts';
-import { createExtractorLike } from '../extraction/create-extractor.ts';
+import { createExtractor } from '../extraction/create-extractor.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor } from '../extraction/extractor.ts';
 import { breathe } from '../process/child-process.ts';
 import { extractedRows } from '../shards/extracted-rows.ts';
@@ -42,7 +42,7 @@ export async function predictClips(input: PredictClipsInput): Promise<void> {
   const { store, chosen, files } = input;
   const { spec, weights } = chosen;
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
-  const extractor = await createExtractorLike(manifest.extractorVersion);
+  const extractor = await createExtractor(() => undefined, manifest.extractorVersion);
   const model = await loadModel({ store, spec, manifest, weights });
   try {
     input.onFacts({

@@ -3,7 +3,7 @@
  * resumed run draws what an uninterrupted one would have drawn, without any state to save.
  */
 import { createHash } from 'node:crypto';
-import { philoxBlocks, type Key } from './philox.ts';
+import { philoxBlocks, type Counter, type Key } from './philox.ts';
 
 export interface Generator {
   /** Uniform in [0, 1), 53 bits. */
@@ -16,6 +16,14 @@ export interface Generator {
   beta(a: number, b: number): number;
   /** A permutation of 0…n−1 (Fisher–Yates). */
   permutation(n: number): Uint32Array;
+  /** Where large arrays draw from: each call names another stream, apart from what the generator itself draws. */
+  stream(): Stream;
+}
+
+/** Blocks of Philox: the first word of `counter` counts them, from 0. */
+export interface Stream {
+  readonly key: Key;
+  readonly counter: Counter;
 }
 
 /**
@@ -45,6 +53,7 @@ class PhiloxGenerator implements Generator {
   #made = 0;
   #used = 0;
   #spareNormal: number | undefined;
+  #streams = 0;
 
   constructor(key: Key, epoch: number, step: number) {
     this.#key = key;
@@ -106,6 +115,11 @@ class PhiloxGenerator implements Generator {
       order[j] = kept;
     }
     return order;
+  }
+
+  stream(): Stream {
+    this.#streams += 1;
+    return { key: this.#key, counter: [0, this.#streams, this.#epoch, this.#step] };
   }
 
   /** Gamma(shape, 1) after Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables" (2000). */

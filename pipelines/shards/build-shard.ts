@@ -1,12 +1,12 @@
 /** Builds one shard of a plan: rows from older shards where they are there, the rest extracted. */
 import { rm, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Clip } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { QuarantineEntry, ShardEntry } from '../../schemas/manifest.ts';
-import { storePaths } from '../../schemas/names.ts';
+import { ENVIRONMENT, storePaths } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import { shardSchema } from '../../schemas/shard.ts';
 import { ClipUnusable, type Extractor } from '../extraction/extractor.ts';
@@ -26,7 +26,8 @@ export interface BuildShardInput {
   readonly version: string;
   /** 0…shards−1. */
   readonly shardIndex: number;
-  readonly extractor: Extractor;
+  /** Or how to come by the one whose version the plan names. */
+  readonly extractor: Extractor | ((version: string) => Promise<Extractor>);
   /** Clips extracted at a time; default: the machine's cores. */
   readonly concurrency?: number;
   /** Clips of this shard done so far, at most twice a second, and the last one. */
@@ -52,12 +53,18 @@ export async function buildShard(input: BuildShardInput): Promise<ShardEntry> {
   const line = await plan.readLine(shardIndex);
   const existing = await findShard(store, name, line.split, line.key);
   if (existing !== undefined) return existing;
-  checkExtractor(plan.header, input.extractor);
+  const extractor = await extractorOf(plan.header, input.extractor);
 
   const scratch = await store.scratchFolder();
   const rows = new ReusableRows(store, name, plan.header.extraction.modalities);
   try {
-    const entry = await writeRows(input, plan.header, line, rows, join(scratch, 'shard.arrow'));
+    const entry = await writeRows(
+      { ...input, extractor },
+      plan.header,
+      line,
+      rows,
+      join(scratch, 'shard.arrow'),
+    );
     await store.put(storePaths.shardEntry(name, line.split, line.key), `${JSON.stringify(entry)}\n`);
     return entry;
   } finally {
@@ -66,23 +73,33 @@ export async function buildShard(input: BuildShardInput): Promise<ShardEntry> {
   }
 }
 
-function checkExtractor(header: PlanHeader, extractor: Extractor): void {
-  if (extractor.version === header.extractorVersion) return;
+/** The engine is chosen once, when the plan is made: rows of two engines must not meet in one dataset. */
+async function extractorOf(
+  { extractorVersion }: PlanHeader,
+  given: BuildShardInput['extractor'],
+): Promise<Extractor> {
+  const extractor = typeof given === 'function' ? await given(extractorVersion) : given;
+  if (extractor.version === extractorVersion) return extractor;
   throw new ModalmixError(
     'dependency',
-    `this worker extracts with ${extractor.version}, and the plan was made for ${header.extractorVersion}`,
+    `this worker extracts with ${extractor.version}, and the plan was made for ${extractorVersion}`,
     {
-      where: 'ffmpeg',
-      fix: 'Give all media workers the same ffmpeg, or run the rebuild again to plan for this one.',
+      where: `the extraction engine of ${hostname()}`,
+      fix: [
+        'Give all media workers the same engine, in the same version (`modalmix doctor` tells it there),',
+        `or set ${ENVIRONMENT.extractor} on all of them to the one that they share, and run the rebuild again.`,
+      ].join(' '),
     },
   );
 }
+
+type Extracting = BuildShardInput & { readonly extractor: Extractor };
 
 /** A clip's features, or why there are none. */
 type Outcome = { readonly row: ShardRow } | { readonly quarantined: QuarantineEntry };
 
 async function writeRows(
-  input: BuildShardInput,
+  input: Extracting,
   header: PlanHeader,
   line: PlanLine,
   reusable: ReusableRows,
@@ -150,7 +167,7 @@ async function writeRows(
 }
 
 async function obtainRow(
-  input: BuildShardInput,
+  input: Extracting,
   header: PlanHeader,
   line: PlanLine,
   planned: PlanClip,

@@ -1,5 +1,6 @@
 /** Sums over a modality's values, from which mean and deviation per channel follow. */
 import type { ChannelSums, Normalisation } from '../../schemas/manifest.ts';
+import { shardKernels } from './native.ts';
 
 /** A constant channel has no deviation; this keeps a division by it finite. */
 const LEAST_DEVIATION = 1e-6;
@@ -7,8 +8,23 @@ const LEAST_DEVIATION = 1e-6;
 /** Squares of this many bytes add up to less than 2³². */
 const EXACT_POINTS = 65_536;
 
+const MOST_NATIVE_CHANNELS = 3;
+
 /** @param data channel-last, `channels` values a point */
 export function sumChannels(data: Float32Array | Uint8Array, channels: number): ChannelSums {
+  const native = channels <= MOST_NATIVE_CHANNELS ? shardKernels() : undefined;
+  if (native === undefined) return sumChannelsPlainly(data, channels);
+  const sums = new Float64Array(2 * channels);
+  native.sumChannels(data, channels, sums);
+  return {
+    count: data.length / channels,
+    sum: [...sums.subarray(0, channels)],
+    sumOfSquares: [...sums.subarray(channels)],
+  };
+}
+
+/** The same numbers to the last bit, without anything compiled. */
+export function sumChannelsPlainly(data: Float32Array | Uint8Array, channels: number): ChannelSums {
   const count = data.length / channels;
   if (data instanceof Uint8Array && channels === 3) return { count, ...sumThreeByteChannels(data) };
   const sum = new Array<number>(channels).fill(0);

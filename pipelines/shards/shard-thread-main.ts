@@ -7,6 +7,7 @@ import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
 import { codeOf } from '../store/file-errors.ts';
 import { BatchMemory, type BatchContent } from './batch-memory.ts';
 import { BatchWriter, type RowLine } from './batch-writer.ts';
+import { shardKernels } from './native.ts';
 import { ShardTally } from './shard-tally.ts';
 import type { FinishedShard, Numbered, ShardAnswer, ShardRequest } from './shard-thread-protocol.ts';
 
@@ -23,22 +24,19 @@ class ThreadFile {
   }
 
   static async create(path: string, schema: ShardSchemaInput): Promise<ThreadFile> {
-    return new ThreadFile(await BatchWriter.create(path, shardSchema(schema)), schema);
+    return new ThreadFile(await BatchWriter.create(path, shardSchema(schema), 'piecewise'), schema);
   }
 
   async write(lines: readonly RowLine[], batch: BatchContent): Promise<BatchContent> {
     const memory = BatchMemory.of(batch);
-    const writing = this.#writer.write(lines, memory);
-    // Told below; the sums are computed while the system copies the bytes.
-    writing.catch(() => undefined);
+    await this.#writer.write(lines, memory);
     let row = 0;
     for (const features of memory.rows()) {
       const line = lines[row];
       if (line !== undefined) this.#tally.add(line.label, features);
       row += 1;
     }
-    await writing;
-    this.#syncSoon();
+    if (shardKernels() === undefined) this.#syncSoon();
     return memory.release();
   }
 

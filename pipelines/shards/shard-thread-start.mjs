@@ -1,5 +1,5 @@
 // @ts-check
-/** Lets a thread load TypeScript: unlike a process, it is not helped by `--import tsx`. */
-import { tsImport } from 'tsx/esm/api';
+/** The thread's entry: see `ShardThread`. */
+import { loadThread } from '../process/load-thread.mjs';
 
-await tsImport('./shard-thread-main.ts', import.meta.url);
+await loadThread(new URL('shard-thread-main.ts', import.meta.url).href);

@@ -14,7 +14,7 @@ import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { localCacheFromEnvironment, type LocalCache, type Version } from './local-cache.ts';
 import { asStoreError, attemptsOf, isMissing, isPassing, isMixed, isTaken } from './s3-errors.ts';
-import type { Store } from './store.ts';
+import type { PutFileOptions, Store } from './store.ts';
 
 const MIB = 2 ** 20;
 /** From here on in parts, of at least this size; S3 takes 10,000 parts at most. */
@@ -174,11 +174,11 @@ export class S3Store implements Store {
     });
   }
 
-  async putFile(path: string, localFile: string): Promise<void> {
+  async putFile(path: string, localFile: string, { readAgain = true }: PutFileOptions = {}): Promise<void> {
     const Key = this.#key(path);
     const { size } = await stat(localFile);
     const etag = await this.#upload(Key, createReadStream(localFile, { highWaterMark: MIB }), size);
-    if (etag === undefined) await rm(localFile, { force: true });
+    if (etag === undefined || !readAgain) await rm(localFile, { force: true });
     else await this.#localCache().adopt(this.#version(Key, etag, size), localFile);
   }
 

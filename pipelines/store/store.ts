@@ -29,12 +29,17 @@ export interface Store {
   /** As `put`, but only where nothing is stored yet: of several writers of one path exactly one gets true. */
   create(path: string, bytes: string | Uint8Array): Promise<boolean>;
   /** Moves a finished local file into the store; the file is gone afterwards. */
-  putFile(path: string, localFile: string): Promise<void>;
+  putFile(path: string, localFile: string, options?: PutFileOptions): Promise<void>;
   delete(path: string): Promise<void>;
   /** A local file with the blob's bytes, for readers that need one (Arrow, ffmpeg). Do not write to it. */
   localFile(path: string): Promise<string>;
   /** A new, empty local folder on the store's own disk where it has one; the caller deletes it. */
   scratchFolder(): Promise<string>;
+}
+
+export interface PutFileOptions {
+  /** Default: true; a store elsewhere then keeps the file as its local copy, for `localFile`. */
+  readonly readAgain?: boolean;
 }
 
 /**

@@ -3,14 +3,17 @@
  * and running statistics (`model/…`), the optimiser's memory (`optimizer/…`), and the rest as JSON in the
  * metadata, with a hash over everything. Random numbers need no state (see `random/generator.ts`).
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
+import { copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { ModalmixError, describeError } from '../../schemas/errors.ts';
 import { modalitySchema } from '../../schemas/modality.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { epochMetricsSchema } from '../../schemas/training.ts';
+import { asFileError } from '../store/file-errors.ts';
 import type { Store } from '../store/store.ts';
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
+import { decodeSafetensors, writeSafetensors, type StoredTensor, type TensorSource } from './safetensors.ts';
 import { tf, type Variable } from './tensorflow.ts';
 
 const perModality = z.partialRecord(modalitySchema, z.number());
@@ -67,16 +70,25 @@ export interface LiveTensors {
 
 const FORMAT = 'modalmix-checkpoint-1';
 
-export function encodeCheckpoint(trainingId: string, state: TrainingState, live: LiveTensors): Buffer {
-  const tensors = new Map<string, StoredTensor>();
-  for (const part of ['model', 'optimizer'] as const) {
-    for (const [name, tensor] of readVariables(live[part])) tensors.set(`${part}/${name}`, tensor);
-  }
+/**
+ * Writes the checkpoint to a new local file, a tensor at a time: there is never a second copy of them all in memory.
+ *
+ * @param file on a disk that may be full: see `asFileError`
+ */
+export function writeCheckpoint(
+  file: string,
+  trainingId: string,
+  state: TrainingState,
+  live: LiveTensors,
+): void {
   const json = JSON.stringify(state);
-  return encodeSafetensors({
-    tensors,
-    metadata: { format: FORMAT, trainingId, state: json, sha256: hashOf(trainingId, json, tensors) },
-  });
+  const tensors = new Map(
+    (['model', 'optimizer'] as const).flatMap((part) =>
+      [...live[part]].map(([name, variable]) => [`${part}/${name}`, sourceOf(variable)] as const),
+    ),
+  );
+  const metadata = (sha256: string) => ({ format: FORMAT, trainingId, state: json, sha256 });
+  writeSafetensors(file, tensors, metadata, startOfHash(trainingId, json));
 }
 
 export interface Checkpoint {
@@ -108,15 +120,36 @@ export function decodeCheckpoint(bytes: Buffer, trainingId: string, where: strin
   };
 }
 
-/** Writes a checkpoint, then deletes all but the newest `keepLast`. */
-export async function saveCheckpoint(
+/**
+ * Brings what `write` writes into the store under every path given, each of them whole or not at all, in their order.
+ *
+ * @param write takes the path of a local file that does not exist yet, and returns when it is complete
+ * @throws ModalmixError `transient` when the disk is full, as the store does
+ */
+export async function publishFile(
   store: Store,
-  trainingId: string,
-  bytes: Buffer,
-  step: number,
-  keepLast: number,
+  paths: readonly string[],
+  write: (file: string) => void | Promise<void>,
 ): Promise<void> {
-  await store.put(storePaths.checkpoint(trainingId, step), bytes);
+  const folder = await store.scratchFolder();
+  const file = join(folder, 'file');
+  try {
+    await write(file);
+    for (const [place, path] of paths.entries()) {
+      const isLast = place === paths.length - 1;
+      const copy = join(folder, String(place));
+      if (!isLast) await copyFile(file, copy);
+      await store.putFile(path, isLast ? file : copy, { readAgain: false });
+    }
+  } catch (error) {
+    throw asFileError(error, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Deletes all checkpoints but the newest `keepLast`. */
+export async function dropOldCheckpoints(store: Store, trainingId: string, keepLast: number): Promise<void> {
   const paths = await checkpointPaths(store, trainingId);
   for (const path of paths.slice(keepLast)) await store.delete(path);
 }
@@ -146,6 +179,11 @@ export async function newestCheckpoint(
 async function checkpointPaths(store: Store, trainingId: string): Promise<string[]> {
   const paths = await store.list(storePaths.checkpoints(trainingId));
   return paths.filter((path) => /\/step-\d+\.safetensors$/u.test(path)).reverse();
+}
+
+/** Each variable's numbers, read from TensorFlow when they are asked for. */
+export function sourceOf(variable: Variable): TensorSource {
+  return { shape: variable.shape, read: () => variable.dataSync<'float32'>() };
 }
 
 export function readVariables(variables: ReadonlyMap<string, Variable>): Map<string, StoredTensor> {
@@ -180,11 +218,15 @@ export function writeVariables(
 }
 
 function hashOf(trainingId: string, json: string, tensors: ReadonlyMap<string, StoredTensor>): string {
-  const hash = createHash('sha256').update(`${trainingId}\0${json}\0`);
+  const hash = startOfHash(trainingId, json);
   for (const name of [...tensors.keys()].sort()) {
     const { values } = tensors.get(name)!;
     hash.update(`${name}\0`);
     hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
   return hash.digest('hex');
+}
+
+function startOfHash(trainingId: string, json: string): Hash {
+  return createHash('sha256').update(`${trainingId}\0${json}\0`);
 }

@@ -15,6 +15,7 @@ export function createModel(spec: TrainingSpec, classes: number): MultimodalMode
   return new MultimodalModel({
     modalities,
     encoder: training.encoder,
+    precision: training.precision,
     fusion: fusionOf(spec),
     classes,
     seed,

@@ -1,4 +1,5 @@
 /** The multimodal classifier: an encoder for each modality, a fusion, a classifier. */
+import type { Precision } from '../../schemas/config.ts';
 import type { EncoderConfig } from '../../schemas/encoder-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { Batch } from './batches.ts';
@@ -13,6 +14,8 @@ import { tf, type Tensor2D, type Tensor4D } from './tensorflow.ts';
 export interface ModelOptions {
   readonly modalities: readonly Modality[];
   readonly encoder: EncoderConfig;
+  /** Of the encoders; absent: float32. */
+  readonly precision?: Precision;
   readonly fusion: ModelFusion;
   readonly classes: number;
   /** Of the initial weights. */
@@ -48,7 +51,10 @@ export class MultimodalModel {
     this.classes = classes;
     this.parameters = new Parameters(options.seed);
     this.#encoders = new Map(
-      modalities.map((modality) => [modality, createEncoder(this.parameters, modality, options.encoder)]),
+      modalities.map((modality) => [
+        modality,
+        createEncoder(this.parameters, modality, options.encoder, options.precision),
+      ]),
     );
     this.featureSize = this.#encoders.get(modalities[0]!)!.featureSize;
     const sizes = { modalities, classes, featureSize: this.featureSize };

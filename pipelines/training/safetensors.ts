@@ -3,6 +3,8 @@
  * of JSON padded with spaces to a multiple of 8, then the numbers, little-endian, each tensor at its offsets.
  * Only F32 is written and read; tensors of other types may be in a file, when they are not asked for.
  */
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
 
@@ -18,6 +20,7 @@ export interface SafetensorsFile {
 
 const ALIGNMENT = 8;
 const METADATA = '__metadata__';
+const SHA256_CHARACTERS = 64;
 
 const entrySchema = z.object({
   dtype: z.string(),
@@ -25,27 +28,101 @@ const entrySchema = z.object({
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
 });
 
-/** The tensors of even length come first, so that they start at multiples of 8 bytes. */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Buffer {
-  const header: Record<string, unknown> = { [METADATA]: metadata };
+  const { places, start, size } = layOut(tensors, metadata);
+  const file = Buffer.alloc(start + size);
+  headerOf(places, metadata, start).copy(file);
+  for (const { name, offset } of places) file.set(bytesOf(tensors.get(name)!.values), start + offset);
+  return file;
+}
+
+/** A tensor that is read when its turn comes. */
+export interface TensorSource {
+  readonly shape: readonly number[];
+  readonly read: () => Float32Array;
+}
+
+/**
+ * Writes what `encodeSafetensors` gives to a new local file, with one tensor at a time in memory.
+ *
+ * @param metadata when it holds the tensors' hash it is a function of that, and as long whatever the hash
+ * @param hash takes each tensor's `<name>\0` and bytes, in the order of the names
+ */
+export function writeSafetensors(
+  file: string,
+  tensors: ReadonlyMap<string, TensorSource>,
+  metadata: (sha256: string) => Readonly<Record<string, string>>,
+  hash: Hash = createHash('sha256'),
+): void {
+  const { places, start } = layOut(tensors, metadata('0'.repeat(SHA256_CHARACTERS)));
+  const descriptor = openSync(file, 'wx');
+  try {
+    for (const { name, offset } of [...places].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const bytes = bytesOf(tensors.get(name)!.read());
+      hash.update(`${name}\0`).update(bytes);
+      writeAll(descriptor, bytes, start + offset);
+    }
+    writeAll(descriptor, headerOf(places, metadata(hash.digest('hex')), start), 0);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+interface Place {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** From where the numbers start, in bytes. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** The tensors of even length come first, so that they start at multiples of 8 bytes. */
+function layOut(
+  tensors: ReadonlyMap<string, Pick<StoredTensor, 'shape'>>,
+  metadata: Readonly<Record<string, string>>,
+) {
+  const lengthOf = (shape: readonly number[]) => shape.reduce((product, axis) => product * axis, 1);
+  const places: Place[] = [];
   let size = 0;
   // The format allows no gaps, so a tensor with an odd count of floats would shift all that follow it.
-  const ordered = [...tensors].sort(([, a], [, b]) => (a.values.length % 2) - (b.values.length % 2));
-  for (const [name, { shape, values }] of ordered) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [size, size + values.byteLength] };
-    size += values.byteLength;
+  const ordered = [...tensors].sort(([, a], [, b]) => (lengthOf(a.shape) % 2) - (lengthOf(b.shape) % 2));
+  for (const [name, { shape }] of ordered) {
+    const bytes = lengthOf(shape) * Float32Array.BYTES_PER_ELEMENT;
+    places.push({ name, shape, offset: size, bytes });
+    size += bytes;
   }
-  const json = Buffer.from(JSON.stringify(header));
-  const headerSize = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
-  const file = Buffer.alloc(ALIGNMENT + headerSize + size, ' ');
-  file.writeBigUInt64LE(BigInt(headerSize));
-  json.copy(file, ALIGNMENT);
-  let at = ALIGNMENT + headerSize;
-  for (const [, { values }] of ordered) {
-    file.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
-    at += values.byteLength;
+  const json = Buffer.byteLength(headerJson(places, metadata));
+  return { places, start: ALIGNMENT + Math.ceil(json / ALIGNMENT) * ALIGNMENT, size };
+}
+
+function headerJson(places: readonly Place[], metadata: Readonly<Record<string, string>>): string {
+  const header: Record<string, unknown> = { [METADATA]: metadata };
+  for (const { name, shape, offset, bytes } of places) {
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + bytes] };
   }
-  return file;
+  return JSON.stringify(header);
+}
+
+/** The file's first `start` bytes. */
+function headerOf(
+  places: readonly Place[],
+  metadata: Readonly<Record<string, string>>,
+  start: number,
+): Buffer {
+  const bytes = Buffer.alloc(start, ' ');
+  bytes.writeBigUInt64LE(BigInt(start - ALIGNMENT));
+  bytes.write(headerJson(places, metadata), ALIGNMENT);
+  return bytes;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+  }
 }
 
 /**

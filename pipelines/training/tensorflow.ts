@@ -2,10 +2,15 @@
  * The one place that loads TensorFlow. Import it only in processes that compute: it takes a second, and a
  * running kernel blocks the thread. Thread counts come from the environment (`tensorflow-child.ts`).
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { cpus } from 'node:os';
 import util from 'node:util';
 import type * as TensorflowNode from '@tensorflow/tfjs-node';
+import { engineOfEnvironment } from '../../schemas/engine.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
+import { describeGpu, nvidiaGpus } from '../process/nvidia-gpus.ts';
 
 export type Tensor = TensorflowNode.Tensor;
 export type Tensor1D = TensorflowNode.Tensor1D;
@@ -29,14 +34,31 @@ function load(): typeof TensorflowNode {
   // By itself TensorFlow uses oneDNN's kernels only on processors with instructions for neural networks; they
   // are the faster ones without these too.
   process.env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
+  const asked = engineOfEnvironment(process.env);
+  if (asked === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
+  else prepareForGpu();
   const module = requireTensorflow();
   if (module.getBackend() !== 'tensorflow') {
     throw new ModalmixError('dependency', `TensorFlow's backend is "${module.getBackend()}"`, {
       fix: 'Run "modalmix doctor"; "npm run setup" puts the native library in place.',
     });
   }
+  if (asked === 'gpu' && !(module.backend() as unknown as NodeBackend).isUsingGpuDevice) {
+    throw new ModalmixError('dependency', 'a GPU is asked for, but TensorFlow has found none', {
+      where: `environment variable ${ENVIRONMENT.engine}`,
+      fix: 'Run "modalmix doctor"; or leave the variable out to compute on the CPU.',
+    });
+  }
   module.enableProdMode();
   return module;
+}
+
+/** Read by TensorFlow when it finds a GPU; what the user has set stays. */
+function prepareForGpu(): void {
+  // By itself the first process takes the whole GPU's memory, and an evaluation beside a training finds none.
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  // A resumed training ends with an undisturbed one's weights only if kernels add up in the same order each time.
+  if (existsSync('/dev/nvidiactl') || existsSync('/dev/dxg')) process.env['TF_DETERMINISTIC_OPS'] ??= '1';
 }
 
 function requireTensorflow(): typeof TensorflowNode {
@@ -136,11 +158,29 @@ export function executeOne(name: string, attributes: OpAttribute[], inputs: Tens
   return execute(name, attributes, inputs, 1)[0]!;
 }
 
+export interface TensorflowFacts {
+  readonly tfjs: string;
+  readonly tensorflow: string;
+  readonly engine: 'cpu' | 'gpu';
+  /** Name of the GPU, or of the processor. */
+  readonly device: string;
+}
+
 /** Versions and device, for results and `modalmix doctor`. */
-export function tensorflowFacts(): { tfjs: string; tensorflow: string; engine: 'cpu' | 'gpu' } {
+export async function tensorflowFacts(): Promise<TensorflowFacts> {
+  const engine = backend.isUsingGpuDevice ? 'gpu' : 'cpu';
   return {
     tfjs: tf.version['tfjs-node'],
     tensorflow: backend.binding.TF_Version,
-    engine: backend.isUsingGpuDevice ? 'gpu' : 'cpu',
+    engine,
+    device: engine === 'gpu' ? await gpuName() : (cpus()[0]?.model.trim() ?? process.arch),
   };
+}
+
+/** TensorFlow takes the first that it may use. */
+async function gpuName(): Promise<string> {
+  const [first] = (process.env['CUDA_VISIBLE_DEVICES'] ?? '').split(',');
+  const gpus = await nvidiaGpus();
+  const gpu = gpus[/^\d+$/u.test(first ?? '') ? Number(first) : 0];
+  return gpu === undefined ? 'NVIDIA GPU' : describeGpu(gpu);
 }

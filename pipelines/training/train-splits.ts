@@ -1,5 +1,4 @@
 /** Trains on opened splits: the loop, and around it checkpoints, resuming, metrics, progress and stopping. */
-import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -8,13 +7,15 @@ import { storePaths } from '../../schemas/names.ts';
 import type { EpochMetrics, TrainingResult } from '../../schemas/training.ts';
 import { breathe } from '../process/child-process.ts';
 import type { ShardSet } from '../shards/shard-reader.ts';
+import { hashFile } from '../shards/source-hashes.ts';
 import type { Store } from '../store/store.ts';
 import { BatchReader, trainingBatches } from './batches.ts';
 import {
-  encodeCheckpoint,
+  dropOldCheckpoints,
   newestCheckpoint,
-  readVariables,
-  saveCheckpoint,
+  publishFile,
+  sourceOf,
+  writeCheckpoint,
   writeVariables,
   type TrainingState,
 } from './checkpoint.ts';
@@ -25,7 +26,7 @@ import { METHOD_OF } from './methods/index.ts';
 import { closeNeeded, openNeeded } from './needed-trainings.ts';
 import { createOptimizer } from './optimizers/index.ts';
 import { RateMeter } from './rate.ts';
-import { encodeSafetensors } from './safetensors.ts';
+import { writeSafetensors } from './safetensors.ts';
 import { writeStartingWeights } from './starting-weights.ts';
 import type { StepParts } from './step.ts';
 import { openTensorboard } from './tensorboard.ts';
@@ -94,15 +95,17 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
     0,
   ).length;
   const total = stepsPerEpoch * training.epochs;
-  const encode = () => {
+  /** Under the step's name, after being published under `first`. */
+  const save = async (...first: string[]) => {
     state.method = parts.method.state?.save() ?? null;
-    return encodeCheckpoint(trainingId, state, {
-      model: parts.model.parameters.all(),
-      optimizer: parts.optimizer.state,
+    const paths = [...first, storePaths.checkpoint(trainingId, state.step)];
+    await publishFile(store, paths, (file) => {
+      writeCheckpoint(file, trainingId, state, {
+        model: parts.model.parameters.all(),
+        optimizer: parts.optimizer.state,
+      });
     });
-  };
-  const save = async (bytes = encode()) => {
-    await saveCheckpoint(store, trainingId, bytes, state.step, training.checkpoint.keepLast);
+    await dropOldCheckpoints(store, trainingId, training.checkpoint.keepLast);
   };
   const stopIfAsked = async (saved: boolean) => {
     await breathe();
@@ -146,10 +149,8 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
         const score = scoreOf(metrics);
         const isBest = state.best === undefined || score > state.best.score;
         if (isBest) state.best = { epoch: metrics.epoch, score };
-        const bytes = encode();
         // Before the checkpoint that says so: a kill between the two only writes it twice.
-        if (isBest) await store.put(storePaths.bestCheckpoint(trainingId), bytes);
-        await save(bytes);
+        await save(...(isBest ? [storePaths.bestCheckpoint(trainingId)] : []));
         await putMetrics(store, trainingId, state.metrics);
         await tensorboard.write(metrics);
         if (state.epoch < training.epochs) await stopIfAsked(true);
@@ -177,11 +178,15 @@ async function finish(
   state: TrainingState,
 ): Promise<TrainingResult> {
   const { trainingId } = spec;
-  const weights = encodeSafetensors({
-    tensors: readVariables(model.parameters.all()),
-    metadata: { format: 'modalmix-model-1', trainingId, epoch: String(state.epoch) },
+  const variables = [...model.parameters.all()].map(
+    ([name, variable]) => [name, sourceOf(variable)] as const,
+  );
+  const metadata = { format: 'modalmix-model-1', trainingId, epoch: String(state.epoch) };
+  let sha256 = '';
+  await publishFile(store, [storePaths.model(trainingId)], async (file) => {
+    writeSafetensors(file, new Map(variables), () => metadata);
+    sha256 = await hashFile(file);
   });
-  await store.put(storePaths.model(trainingId), weights);
   const last = state.metrics.at(-1)!;
   const best = state.best!;
   const result: TrainingResult = {
@@ -196,7 +201,7 @@ async function finish(
     parameters: model.parameters.count(),
     model: {
       path: storePaths.model(trainingId),
-      sha256: createHash('sha256').update(weights).digest('hex'),
+      sha256,
     },
     best: {
       path: storePaths.bestCheckpoint(trainingId),
@@ -207,7 +212,7 @@ async function finish(
     last,
     environment: {
       node: process.versions.node,
-      ...tensorflowFacts(),
+      ...(await tensorflowFacts()),
       threads: Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism()),
       // libuv gives KiB.
       peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),

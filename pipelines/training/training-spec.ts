@@ -87,8 +87,12 @@ function identified(config: Pick<RunConfig, 'name'>, rest: Omit<TrainingSpec, 't
   return { ...rest, trainingId: `${config.name}-${rest.method}-s${String(rest.seed)}-${hash}` };
 }
 
-/** Pretrained weights count by what is in them, wherever they lie. */
-function withoutFiles(training: TrainingConfig): unknown {
+/**
+ * Pretrained weights count by what is in them, wherever they lie. Single precision is left out: trainings from before
+ * there was another keep their ids.
+ */
+function withoutFiles({ precision, ...rest }: TrainingConfig): unknown {
+  const training = precision === 'float32' ? rest : { ...rest, precision };
   const { encoder } = training;
   if (encoder.kind === 'cnn' || encoder.pretrained === undefined) return training;
   const pretrained = Object.entries(encoder.pretrained).map(

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
 import { fetchJars } from '../../infra/kafka/jars.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
-import { createFfmpegExtractor } from '../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import { streamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { ensureTopics } from '../../pipelines/streaming/topics.ts';
 import { summarySchema } from '../../schemas/summary.ts';
@@ -37,7 +37,7 @@ it('trains on what is on the topic, with no clip file there; the same offsets ar
     stream: { topicPrefix: 'streamed', topics: { partitions: 2 }, allowedRoots: [project.folder] },
   });
   const { connection } = await ensureKafka();
-  const extractor = await createFfmpegExtractor();
+  const extractor = await createExtractor(console.warn);
   const { target } = await streamSettings(await loadConfig(config), extractor.version);
   await ensureTopics(connection, target.stream);
   const rows = Array.from({ length: CLIPS + 1 }, (_, index) => featureRow(target, index));

@@ -13,7 +13,7 @@ import { streamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
-import { createFfmpegExtractor } from '../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import { readTrainingSpec } from '../../pipelines/models/open-model.ts';
 import { listMoves, listVersions, readCurrent } from '../../pipelines/models/registry.ts';
 import { findOutcome, listWindows } from '../../pipelines/models/windows.ts';
@@ -167,7 +167,7 @@ describe('a model kept trained by a stream', () => {
   }, 900_000);
 
   it('has each clip in shards exactly once, as it was sent, with the features that its file gives', async () => {
-    const extractor = await createFfmpegExtractor();
+    const extractor = await createExtractor(console.warn);
     const config = await loadConfig(configFile);
     const { target } = await streamSettings(config, extractor.version);
     const { connection } = await ensureKafka();

@@ -4,7 +4,7 @@ import { dropStream, findKeptStream, keepStream } from '../../infra/kept-streams
 import { isAlive, type ProcessIdentity } from '../../infra/processes.ts';
 import { ensureSupervisor, runningSupervisor, stopSupervisor } from '../../infra/supervise.ts';
 import { embeddedBroker } from '../../infra/kafka/embedded-broker.ts';
-import { createFfmpegExtractor } from '../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import { clipEventsOf, sendClipEvents } from '../../pipelines/streaming/send-clips.ts';
 import { ensureTopics } from '../../pipelines/streaming/topics.ts';
 import { createStream, eventually, brokerOfFile } from '../support/stream-fixture.ts';
@@ -23,7 +23,7 @@ test(
   { timeout: 3 * PATIENCE_MS },
   async () => {
     const clips = await makeTinyClips({ clipsPerClass: 6 });
-    const stream = await createStream(broker.home, 'kept', clips, await createFfmpegExtractor());
+    const stream = await createStream(broker.home, 'kept', clips, await createExtractor(console.warn));
     const events = await clipEventsOf(clips, ['high', 'low']);
     const topics = await ensureTopics(await stream.connection(), stream.settings.target.stream);
     const send = async (from: number, to: number) =>

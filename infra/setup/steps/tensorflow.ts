@@ -7,15 +7,17 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { execa } from 'execa';
 import { z } from 'zod';
+import { describeGpu, nvidiaGpus } from '../../../pipelines/process/nvidia-gpus.ts';
+import { ENGINES, type Engine } from '../../../schemas/engine.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { findProgram } from '../../find-program.ts';
 import { cacheFolder } from '../../folders.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
+import { NO_GPU, chooseEngine } from '../choose-engine.ts';
 import { probeTensorflow } from '../probe-tensorflow.ts';
-import { ENGINES, type Finding, type SetupContext, type SetupStep } from '../step.ts';
+import type { Finding, SetupContext, SetupStep } from '../step.ts';
 import {
   CUDA_LIBRARIES,
   TENSORFLOW_FILES,
@@ -36,7 +38,9 @@ const stampSchema = z.object({
   addonSha256: z.string(),
   /** What was asked for: a later `auto` keeps to it. */
   asked: z.enum(ENGINES),
-  /** Why the CPU was taken although a GPU was wanted. */
+  /** Whether the GPU that was asked for may be in another machine. */
+  elsewhere: z.boolean().optional(),
+  /** Why the CPU was taken although there is a GPU. */
   fallback: z.string().optional(),
 });
 type Stamp = z.infer<typeof stampSchema>;
@@ -47,14 +51,6 @@ export const tensorflowStep: SetupStep = {
   check: async (context) => check(context),
   perform,
 };
-
-/** Names of the NVIDIA GPUs that the driver sees. */
-export async function nvidiaGpus(): Promise<string[]> {
-  if (findProgram('nvidia-smi') === undefined) return [];
-  const query = ['--query-gpu=name', '--format=csv,noheader'];
-  const { failed, stdout } = await execa('nvidia-smi', query, { reject: false, stdin: 'ignore' });
-  return failed ? [] : stdout.split('\n').filter((line) => line.trim() !== '');
-}
 
 /** The engine that set-up built for, and why not the GPU; undefined before it was built. */
 export function builtEngine(): Pick<Stamp, 'engine' | 'fallback'> | undefined {
@@ -72,29 +68,38 @@ async function check(context: SetupContext): Promise<Finding> {
   for (const name of LIBRARIES) {
     if (!existsSync(join(libraries, name))) return absent(`${name} is gone`);
   }
-  const wanted = await wantedEngine(context);
-  const fellBack = stamp.fallback !== undefined && context.engine === 'auto';
-  if (wanted.engine !== stamp.engine && !fellBack)
-    return absent(`it is built for the ${stamp.engine}, not for the ${wanted.engine}`);
-  const why = stamp.fallback ?? wanted.fallback;
+  const { asked, elsewhere } = askedFor(context);
+  const gpus = await nvidiaGpus();
+  let wanted: 'cpu' | 'gpu';
+  try {
+    wanted = chooseEngine(asked, { gpus: gpus.length, elsewhere });
+  } catch (error) {
+    return absent(error instanceof Error ? error.message : String(error));
+  }
+  const fellBack = stamp.fallback !== undefined && asked === 'auto' && gpus.length > 0;
+  if (wanted !== stamp.engine && !fellBack)
+    return absent(`it is built for the ${stamp.engine}, not for the ${wanted}`);
   return {
     inPlace: true,
     version: stamp.tensorflow,
     origin: stamp.library,
-    detail: why === undefined ? stamp.engine : `${stamp.engine}: ${why}`,
+    detail: [stamp.engine, ...remarkOn(stamp, asked, gpus.length)].join(': '),
   };
 }
 
 async function perform(context: SetupContext): Promise<void> {
-  const wanted = await wantedEngine(context);
-  if (wanted.fallback !== undefined) context.say(`WARNING: ${wanted.fallback}; TensorFlow will use the CPU`);
-  if (wanted.engine === 'cpu') {
-    await build(tensorflowPackage('cpu'), wanted.fallback, context);
+  const { asked, elsewhere } = askedFor(context);
+  const gpus = await nvidiaGpus();
+  if (chooseEngine(asked, { gpus: gpus.length, elsewhere }) === 'cpu') {
+    if (asked === 'auto') context.say(`NOTE: ${NO_GPU}; TensorFlow will use the CPU`);
+    await build(tensorflowPackage('cpu'), undefined, context);
     return;
   }
+  for (const gpu of gpus) context.say(`for ${describeGpu(gpu)}`);
   try {
     await build(tensorflowPackage('gpu'), undefined, context);
   } catch (error) {
+    if (asked === 'gpu') throw error;
     const why = `the GPU cannot be used: ${error instanceof Error ? error.message : String(error)}`;
     context.say(`WARNING: ${why}`);
     context.say('WARNING: TensorFlow will use the CPU; "npm run setup -- --engine=gpu" tries again');
@@ -102,14 +107,18 @@ async function perform(context: SetupContext): Promise<void> {
   }
 }
 
-async function wantedEngine(context: SetupContext): Promise<{ engine: 'cpu' | 'gpu'; fallback?: string }> {
-  const kept = context.engine === 'auto' ? readStateFile(places().stamp, stampSchema)?.asked : undefined;
-  const asked = kept ?? context.engine;
-  if (asked === 'cpu') return { engine: 'cpu' };
-  const gpus = await nvidiaGpus();
-  if (gpus.length > 0) return { engine: 'gpu' };
-  if (asked === 'auto') return { engine: 'cpu' };
-  return { engine: 'cpu', fallback: 'a GPU was asked for, but nvidia-smi shows none' };
+/** What was asked for now, or else when it was built. */
+function askedFor({ engine, gpuElsewhere = false }: SetupContext): { asked: Engine; elsewhere: boolean } {
+  if (engine !== 'auto') return { asked: engine, elsewhere: gpuElsewhere };
+  const stamp = readStateFile(places().stamp, stampSchema);
+  return { asked: stamp?.asked ?? 'auto', elsewhere: gpuElsewhere || stamp?.elsewhere === true };
+}
+
+/** Why it is not the GPU of this machine that is used; nothing when it is, or when nobody asked. */
+function remarkOn(stamp: Stamp, asked: Engine, gpus: number): string[] {
+  if (stamp.fallback !== undefined) return [stamp.fallback];
+  if (stamp.engine === 'gpu') return gpus === 0 ? [NO_GPU] : [];
+  return asked === 'auto' ? [NO_GPU] : [];
 }
 
 async function build(
@@ -117,14 +126,17 @@ async function build(
   fallback: string | undefined,
   context: SetupContext,
 ): Promise<void> {
+  const { asked, elsewhere } = askedFor(context);
   const library = await ensureLibrary(wheels, context);
   await link(library);
   await compile(wheels, library, context);
   const facts = await probeTensorflow();
-  if (facts.tensorflow !== TENSORFLOW_VERSION || facts.engine !== wheels.engine) {
+  // Without a GPU the CUDA build comes up on the CPU, which shows that it is linked with all that it needs.
+  const expected = elsewhere && (await nvidiaGpus()).length === 0 ? 'cpu' : wheels.engine;
+  if (facts.tensorflow !== TENSORFLOW_VERSION || facts.engine !== expected) {
     throw new ModalmixError(
       'dependency',
-      `TensorFlow ${facts.tensorflow} came up on the ${facts.engine}, expected ${TENSORFLOW_VERSION} on the ${wheels.engine}`,
+      `TensorFlow ${facts.tensorflow} came up on the ${facts.engine}, expected ${TENSORFLOW_VERSION} on the ${expected}`,
       { where: places().addon, fix: 'Check the driver with "nvidia-smi", then run "npm run setup" again.' },
     );
   }
@@ -132,7 +144,8 @@ async function build(
     tensorflow: TENSORFLOW_VERSION,
     engine: wheels.engine,
     library,
-    asked: context.engine,
+    asked,
+    ...(elsewhere ? { elsewhere } : {}),
     addonSha256: sha256(places().addon),
     ...(fallback === undefined ? {} : { fallback }),
   };

@@ -19,8 +19,10 @@ export async function gatherProvenance(engine: string, command: string): Promise
 }
 
 /** TensorFlow's version and device in words, as training noted them. */
-export function describeEngine({ tensorflow, engine, threads }: TrainingResult['environment']): string {
-  return `TensorFlow ${tensorflow} on the ${engine}, ${String(threads)} threads`;
+export function describeEngine(environment: TrainingResult['environment']): string {
+  const { tensorflow, engine, device, threads } = environment;
+  const name = device === undefined ? '' : ` (${device})`;
+  return `TensorFlow ${tensorflow} on the ${engine}${name}, ${String(threads)} threads`;
 }
 
 async function codeVersion(): Promise<string> {

@@ -1,10 +1,16 @@
 /**
  * Runs an encoder's plan as one operator: forward and backward in the plan's order on bare handles, each released
  * after its last use, with our own kernels for what libtensorflow has none or slower ones for. For the CPU.
+ *
+ * With bfloat16, what layers hand on and its gradients are stored so; everything in between, statistics and weights are
+ * float32.
  */
-import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, batchNormAttributes } from '../kernels/batch-norm.ts';
+import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM } from '../kernels/batch-norm.ts';
 import { differentiable } from '../kernels/differentiable.ts';
 import {
+  cast,
+  converted,
+  DTYPE_OF,
   FLOAT,
   float32,
   handleOf,
@@ -14,9 +20,11 @@ import {
   run,
   runOne,
   tensorOf,
+  typed,
   type Handle,
 } from '../kernels/handles.ts';
 import { convolutionGradient, convolve } from '../kernels/raw-convolution.ts';
+import type { Precision } from '../../../schemas/config.ts';
 import { attribute, tf, type OpAttribute, type Tensor, type Tensor2D } from '../tensorflow.ts';
 import type { Encoder } from './encoder.ts';
 import type { ConvolutionNormParameters, PlanParameters } from './plan-parameters.ts';
@@ -36,7 +44,12 @@ export function isCompilable(plan: EncoderPlan): boolean {
 }
 
 /** @param plan see `isCompilable` */
-export function createCompiledEncoder(plan: EncoderPlan, parameters: PlanParameters): Encoder {
+export function createCompiledEncoder(
+  plan: EncoderPlan,
+  parameters: PlanParameters,
+  precision: Precision = 'float32',
+): Encoder {
+  const dtype = DTYPE_OF[precision];
   const layers = convolutionNorms(plan);
   const weights = layers.flatMap((layer) => {
     const { filter, scale, offset } = parameters.get(layer)!;
@@ -45,12 +58,13 @@ export function createCompiledEncoder(plan: EncoderPlan, parameters: PlanParamet
   return {
     featureSize: plan.featureSize,
     encode: (images, training) => {
-      if (!training) return tf.tidy(() => tensorOf(infer(plan, parameters, handleOf(images))) as Tensor2D);
+      if (!training)
+        return tf.tidy(() => tensorOf(infer(plan, parameters, dtype, handleOf(images))) as Tensor2D);
       let pass: TrainingPass | undefined;
       return differentiable(
         weights,
         () => {
-          pass = new TrainingPass(plan, parameters);
+          pass = new TrainingPass(plan, parameters, dtype);
           const value = tensorOf(pass.forward(handleOf(images)));
           return { value, saved: [images, ...pass.held.map(tensorOf)] };
         },
@@ -90,6 +104,8 @@ class TrainingPass {
   readonly held: Handle[] = [];
   readonly #plan: EncoderPlan;
   readonly #parameters: PlanParameters;
+  /** Of what layers hand on. */
+  readonly #dtype: number;
   /** What undoes each layer, from its output's gradient to its input's. */
   readonly #back: ((dy: Handle) => Handle | undefined)[] = [];
   readonly #gradients = new Map<ConvolutionNormPlan, readonly [Handle, Handle, Handle]>();
@@ -97,16 +113,20 @@ class TrainingPass {
   #shape: readonly number[] = [];
   readonly #keepers = new Map<number, Tensor>();
 
-  constructor(plan: EncoderPlan, parameters: PlanParameters) {
+  constructor(plan: EncoderPlan, parameters: PlanParameters, dtype: number) {
     this.#plan = plan;
     this.#parameters = parameters;
+    this.#dtype = dtype;
   }
 
   /** @returns the features [N, D] */
   forward(images: Handle): Handle {
+    const [first, second, ...rest] = this.#plan.layers;
+    const stem = isStem(first, second) ? [first] : [];
     let x = given(images);
-    for (const [index, layer] of this.#plan.layers.entries()) {
-      const y = this.#layer(layer, x, index > 0);
+    for (const layer of stem) x = this.#stem(layer, x);
+    for (const [index, layer] of (stem.length > 0 ? rest : this.#plan.layers).entries()) {
+      const y = this.#layer(layer, x, index + stem.length > 0);
       x.rest();
       x = y;
     }
@@ -122,12 +142,16 @@ class TrainingPass {
    */
   backward(dz: Handle, saved: readonly Tensor[]): Tensor[] {
     for (const [place, { id }] of this.held.entries()) this.#keepers.set(id, saved[place]!);
-    let gradient: Handle | undefined = spatialMeanGradient(dz, this.#shape);
+    let gradient: Handle | undefined = spatialMeanGradient(dz, this.#shape, this.#dtype);
     for (const back of this.#back.toReversed()) {
       const dy: Handle = gradient!;
       gradient = back(dy);
     }
     return convolutionNorms(this.#plan).flatMap((layer) => this.#gradients.get(layer)!.map(tensorOf));
+  }
+
+  get #type(): OpAttribute {
+    return typed(this.#dtype);
   }
 
   #hold(handle: Handle): Handle {
@@ -159,9 +183,9 @@ class TrainingPass {
         return trace.y;
       }
       case 'max-pool': {
-        const y = this.#kept(runOne('ModalmixMaxPool', [], [x.use()]));
+        const y = this.#kept(runOne('ModalmixMaxPool', [this.#type], [x.use()]));
         this.#back.push((dy) => {
-          const dx = runOne('ModalmixMaxPoolGradient', [], [x.use(), y.use(), dy]);
+          const dx = runOne('ModalmixMaxPoolGradient', [this.#type], [x.use(), y.use(), dy]);
           release(dy);
           y.drop();
           return dx;
@@ -185,14 +209,48 @@ class TrainingPass {
     }
   }
 
+  /** The first convolution with its normalisation, relu and pooling: no gradient for the images. */
+  #stem(layer: ConvolutionNormPlan, images: Activation): Activation {
+    const { filter, scale, offset, runningMean, runningVariance } = this.#parameters.get(layer)!;
+    const convolved = this.#hold(convolve(images.use(), handleOf(filter), layer, this.#dtype));
+    const [y, places, movedMean, movedVariance, mean, inverse] = run(
+      'ModalmixNormPool',
+      [this.#type, ...normSettings(true)],
+      [convolved, ...[scale, offset, runningMean, runningVariance].map(handleOf)],
+      6,
+    );
+    runningMean.assign(tensorOf(movedMean!));
+    runningVariance.assign(tensorOf(movedVariance!));
+    for (const handle of [places!, mean!, inverse!]) this.#hold(handle);
+    const pooled = this.#kept(y!);
+    this.#back.push((dy) => {
+      const [dconvolved, dscale, doffset] = run(
+        'ModalmixNormPoolGradient',
+        [this.#type],
+        [dy, places!, convolved, handleOf(scale), mean!, inverse!],
+        3,
+      );
+      release(dy);
+      pooled.drop();
+      this.#drop(convolved, places!, mean!, inverse!);
+      const { dw } = convolutionGradient(dconvolved!, images.use(), handleOf(filter), layer, {
+        inputGradient: false,
+      });
+      release(dconvolved);
+      this.#gradients.set(layer, [dw, dscale!, doffset!]);
+      return undefined;
+    });
+    return pooled;
+  }
+
   #convolutionNorm(layer: ConvolutionNormPlan, x: Activation, residual?: Handle): Trace {
     const { filter, scale, offset, runningMean, runningVariance } = this.#parameters.get(layer)!;
-    const convolved = this.#hold(convolve(x.use(), handleOf(filter), layer));
+    const convolved = this.#hold(convolve(x.use(), handleOf(filter), layer, this.#dtype));
     const relu = layer.relu || residual !== undefined;
     const addends = residual === undefined ? [] : [residual];
     const [y, movedMean, movedVariance, mean, inverse] = run(
       'ModalmixNorm',
-      [...normAttributes(relu), attribute.int('addends', addends.length)],
+      normAttributes(relu, this.#dtype, addends.length),
       [convolved, ...[scale, offset, runningMean, runningVariance].map(handleOf), ...addends],
       5,
     );
@@ -201,7 +259,7 @@ class TrainingPass {
     this.#hold(mean!);
     this.#hold(inverse!);
     const again = () =>
-      runOne('ModalmixNormAgain', normAttributes(relu), [
+      runOne('ModalmixNormAgain', normAttributes(relu, this.#dtype, 0), [
         convolved,
         ...[scale, offset].map(handleOf),
         mean!,
@@ -240,7 +298,7 @@ class TrainingPass {
     const outputs = relu ? [y.use()] : [];
     const [dconvolved, dscale, doffset, dresidual] = run(
       residual ? 'ModalmixNormResidualGradient' : 'ModalmixNormGradient',
-      [attribute.int('addends', outputs.length)],
+      [this.#type, attribute.int('addends', outputs.length)],
       [dy, convolved, handleOf(scale), mean, inverse, ...outputs],
       residual ? 4 : 3,
     );
@@ -252,6 +310,11 @@ class TrainingPass {
     this.#gradients.set(layer, [dw, dscale!, doffset!]);
     return { dx, dresidual };
   }
+}
+
+/** Whether the first two layers are the ones that a kernel does together. */
+function isStem(first?: LayerPlan, second?: LayerPlan): first is ConvolutionNormPlan {
+  return first?.kind === 'convolution-norm' && first.relu && second?.kind === 'max-pool';
 }
 
 /** Somebody else's. */
@@ -274,7 +337,11 @@ function recomputed(handle: Handle, again: () => Handle): Activation {
   return { shape: handle.shape, use: () => (present ??= again()), rest: forget, drop: forget };
 }
 
-function normAttributes(relu: boolean): OpAttribute[] {
+function normAttributes(relu: boolean, dtype: number, addends: number): OpAttribute[] {
+  return [typed(dtype), attribute.int('addends', addends), ...normSettings(relu)];
+}
+
+function normSettings(relu: boolean): OpAttribute[] {
   return [
     attribute.bool('relu', relu),
     attribute.float('epsilon', BATCH_NORM_EPSILON),
@@ -283,10 +350,10 @@ function normAttributes(relu: boolean): OpAttribute[] {
 }
 
 /** By the running statistics; nothing is held but what the next layer needs. */
-function infer(plan: EncoderPlan, parameters: PlanParameters, images: Handle): Handle {
+function infer(plan: EncoderPlan, parameters: PlanParameters, dtype: number, images: Handle): Handle {
   let x = images;
   for (const layer of plan.layers) {
-    const y = inferLayer(layer, parameters, x);
+    const y = inferLayer(layer, parameters, dtype, x);
     if (x !== images) release(x);
     x = y;
   }
@@ -295,24 +362,25 @@ function infer(plan: EncoderPlan, parameters: PlanParameters, images: Handle): H
   return feature;
 }
 
-function inferLayer(layer: LayerPlan, parameters: PlanParameters, x: Handle): Handle {
+function inferLayer(layer: LayerPlan, parameters: PlanParameters, dtype: number, x: Handle): Handle {
+  const inferNorm = (norm: ConvolutionNormPlan, input: Handle, residual?: Handle) =>
+    inferConvolutionNorm(norm, parameters.get(norm)!, dtype, input, residual);
   switch (layer.kind) {
     case 'convolution-norm':
-      return inferConvolutionNorm(layer, parameters.get(layer)!, x);
+      return inferNorm(layer, x);
     case 'max-pool':
-      return runOne('ModalmixMaxPool', [], [x]);
+      return runOne('ModalmixMaxPool', [typed(dtype)], [x]);
     case 'residual': {
       const { branch, shortcut } = layer;
+      const side = shortcut === undefined ? x : inferNorm(shortcut, x);
       let y = x;
-      for (const each of branch) {
-        const next = inferConvolutionNorm(each, parameters.get(each)!, y);
+      for (const [place, each] of branch.entries()) {
+        const next = inferNorm(each, y, place === branch.length - 1 ? side : undefined);
         if (y !== x) release(y);
         y = next;
       }
-      const side = shortcut === undefined ? x : inferConvolutionNorm(shortcut, parameters.get(shortcut)!, x);
-      const sum = runOne('AddV2', FLOAT, [y, side]);
-      release(y, side === x ? undefined : side);
-      return inferRelu(sum);
+      if (side !== x) release(side);
+      return y;
     }
   }
 }
@@ -320,43 +388,42 @@ function inferLayer(layer: LayerPlan, parameters: PlanParameters, x: Handle): Ha
 function inferConvolutionNorm(
   layer: ConvolutionNormPlan,
   { filter, scale, offset, runningMean, runningVariance }: ConvolutionNormParameters,
+  dtype: number,
   x: Handle,
+  residual: Handle | undefined,
 ): Handle {
-  const convolved = convolve(x, handleOf(filter), layer);
-  const [y, ...unused] = run(
-    'FusedBatchNormV3',
-    batchNormAttributes(false, 1),
-    [convolved, ...[scale, offset, runningMean, runningVariance].map(handleOf)],
-    6,
+  const convolved = convolve(x, handleOf(filter), layer, dtype);
+  const epsilon = float32([BATCH_NORM_EPSILON], []);
+  const variance = runOne('AddV2', FLOAT, [handleOf(runningVariance), epsilon]);
+  const inverse = runOne('Rsqrt', FLOAT, [variance]);
+  const addends = residual === undefined ? [] : [residual];
+  const y = runOne(
+    'ModalmixNormAgain',
+    normAttributes(layer.relu || residual !== undefined, dtype, addends.length),
+    [convolved, ...[scale, offset, runningMean].map(handleOf), inverse, ...addends],
   );
-  release(convolved, ...unused);
-  return layer.relu ? inferRelu(y!) : y!;
-}
-
-/** Takes `x` over. */
-function inferRelu(x: Handle): Handle {
-  const y = runOne('Relu', FLOAT, [x]);
-  release(x);
+  release(convolved, epsilon, variance, inverse);
   return y;
 }
 
-/** [N, H, W, D] → [N, D] */
+/** [N, H, W, D] → [N, D], float32 */
 function spatialMean(x: Handle): Handle {
   const axes = int32([1, 2]);
+  const floats = cast(x, DTYPE_OF.float32);
   const attributes = [...FLOAT, attribute.int32('Tidx'), attribute.bool('keep_dims', false)];
-  const mean = runOne('Mean', attributes, [x, axes]);
-  release(axes);
+  const mean = runOne('Mean', attributes, [floats, axes]);
+  release(axes, floats === x ? undefined : floats);
   return mean;
 }
 
 /** [N, D] → [N, H, W, D] */
-function spatialMeanGradient(dz: Handle, shape: readonly number[]): Handle {
+function spatialMeanGradient(dz: Handle, shape: readonly number[], dtype: number): Handle {
   const [images, height, width, channels] = shape as [number, number, number, number];
   const pixels = float32([height * width], []);
-  const share = runOne('RealDiv', FLOAT, [dz, pixels]);
+  const share = converted(runOne('RealDiv', FLOAT, [dz, pixels]), dtype);
   const pixel = reshape(share, [images, 1, 1, channels]);
   const whole = int32(shape);
-  const spread = runOne('BroadcastTo', [...FLOAT, attribute.int32('Tidx')], [pixel, whole]);
+  const spread = runOne('BroadcastTo', [typed(dtype), attribute.int32('Tidx')], [pixel, whole]);
   release(pixels, share, pixel, whole);
   return spread;
 }

@@ -1,5 +1,5 @@
 /** The encoders there are, by config and modality. */
-import type { ExtractionConfig } from '../../../schemas/config.ts';
+import type { ExtractionConfig, Precision } from '../../../schemas/config.ts';
 import type { EncoderConfig } from '../../../schemas/encoder-config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Parameters } from '../parameters.ts';
@@ -21,12 +21,17 @@ export function planEncoder(modality: Modality, encoder: EncoderConfig): Encoder
 }
 
 /** Creates the parameters under `<modality>.` and returns the encoder over them. */
-export function createEncoder(parameters: Parameters, modality: Modality, encoder: EncoderConfig): Encoder {
+export function createEncoder(
+  parameters: Parameters,
+  modality: Modality,
+  encoder: EncoderConfig,
+  precision: Precision = 'float32',
+): Encoder {
   const plan = planEncoder(modality, encoder);
   const created = createPlanParameters(parameters, modality, plan);
   return nativeKernels() && isCompilable(plan)
-    ? createCompiledEncoder(plan, created)
-    : createTapedEncoder(plan, created);
+    ? createCompiledEncoder(plan, created, precision)
+    : createTapedEncoder(plan, created, precision);
 }
 
 /** Images a clip has in a modality: frames, flow fields between them, or the one spectrogram. */

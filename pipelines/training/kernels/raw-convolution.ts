@@ -1,10 +1,23 @@
 /**
  * Convolutions on bare handles, with their gradients: 3×3 ones of stride 1 by Winograd's transforms (`../native/`),
- * the others by oneDNN as `convolution.ts` does, whose reasons for padding and halving hold here too.
+ * the others by oneDNN as `convolution.ts` does, whose reasons for padding and halving hold here too. Pictures may be
+ * bfloat16; what is multiplied and added is float32.
  */
 import { attribute, type OpAttribute } from '../tensorflow.ts';
 import { convolutionAttributes, sidesOf } from './convolution.ts';
-import { FLOAT, float32, int32, release, reshape, runOne, type Handle } from './handles.ts';
+import {
+  cast,
+  converted,
+  DTYPE_OF,
+  FLOAT,
+  float32,
+  int32,
+  release,
+  reshape,
+  runOne,
+  typed,
+  type Handle,
+} from './handles.ts';
 
 export interface ConvolutionShape {
   readonly size: number;
@@ -22,26 +35,47 @@ export interface ConvolutionGradient {
 
 /** Below, the transforms cost more than the multiplications that they save. */
 const WINOGRAD_MINIMUM_CHANNELS = 32;
+/** Output channels that our kernel for the first layer's filter takes at once. */
+const OUTER_COLUMNS = 16;
 
-/** x [N, H, W, from] with filter [size, size, from, to] → [N, …, to] */
-export function convolve(x: Handle, filter: Handle, shape: ConvolutionShape): Handle {
-  if (isWinograd(shape)) return winograd(x, filter);
+/**
+ * x [N, H, W, from] with filter [size, size, from, to] → [N, …, to]
+ *
+ * @param dtype of the output
+ */
+export function convolve(x: Handle, filter: Handle, shape: ConvolutionShape, dtype: number): Handle {
+  return isWinograd(shape)
+    ? winograd(x, filter, dtype)
+    : converted(plainConvolution(x, filter, shape), dtype);
+}
+
+/** @returns float32 */
+function plainConvolution(x: Handle, filter: Handle, shape: ConvolutionShape): Handle {
   const { stride, size } = shape;
   if (isHalving(shape)) {
-    const half = runOne('ModalmixHalf', [], [x]);
+    const half = runOne('ModalmixHalf', [typed(x.dtype)], [x]);
     const y = runOne('Conv2D', convolutionAttributes(1, 'VALID'), [half, filter]);
     release(half);
     return y;
   }
-  if (isSame(shape)) return runOne('Conv2D', convolutionAttributes(1, 'SAME'), [x, filter]);
-  const padded = padImages(x, size, stride, shape.pad);
-  const y = runOne('Conv2D', convolutionAttributes(stride, 'VALID'), [padded, filter]);
-  if (padded !== x) release(padded);
-  return y;
+  const attributes = isSame(shape)
+    ? convolutionAttributes(1, 'SAME')
+    : convolutionAttributes(stride, 'VALID');
+  return withFloats(isSame(shape) ? x : padImages(x, size, stride, shape.pad), x, (input) =>
+    runOne('Conv2D', attributes, [input, filter]),
+  );
+}
+
+/** body(x as float32); takes x over, unless it is `kept`. */
+function withFloats<Result>(x: Handle, kept: Handle | undefined, body: (x: Handle) => Result): Result {
+  const floats = x === kept ? cast(x, DTYPE_OF.float32) : converted(x, DTYPE_OF.float32);
+  const result = body(floats);
+  if (floats !== kept) release(floats);
+  return result;
 }
 
 /**
- * @param addend in x's shape: added to dx, and released
+ * @param addend in x's shape and dy's type: added to dx, and released
  * @param inputGradient false: no dx
  */
 export function convolutionGradient(
@@ -55,33 +89,59 @@ export function convolutionGradient(
   }: { readonly addend?: Handle | undefined; readonly inputGradient?: boolean },
 ): ConvolutionGradient {
   if (isWinograd(shape) && inputGradient) return winogradGradient(dy, x, filter, addend);
+  if (!inputGradient && shape.to % OUTER_COLUMNS === 0) {
+    const { size, stride, pad } = shape;
+    const filterShape = [
+      attribute.int('size', size),
+      attribute.int('stride', stride),
+      attribute.int('pad', pad),
+    ];
+    const dw = runOne('ModalmixFilterGradient', [...filterShape, typed(dy.dtype)], [x, dy]);
+    return { dx: undefined, dw };
+  }
+  return withFloats(dy, dy, (floats) =>
+    plainConvolutionGradient(floats, x, filter, shape, addend, inputGradient, dy.dtype),
+  );
+}
+
+/** @param dtype of dx and `addend`; dy is float32 */
+function plainConvolutionGradient(
+  dy: Handle,
+  x: Handle,
+  filter: Handle,
+  shape: ConvolutionShape,
+  addend: Handle | undefined,
+  inputGradient: boolean,
+  dtype: number,
+): ConvolutionGradient {
   const { stride, size, pad } = shape;
   if (isHalving(shape)) {
-    const half = runOne('ModalmixHalf', [], [x]);
+    const half = runOne('ModalmixHalf', [typed(x.dtype)], [x]);
     const { dx, dw } = plainGradient(dy, half, filter, convolutionAttributes(1, 'VALID'), inputGradient);
     release(half);
     if (dx === undefined) return { dx, dw };
     const to = addend ?? zerosLike(x);
-    const whole = runOne('ModalmixHalfGradient', [], [dx, to]);
+    const whole = runOne('ModalmixHalfGradient', [typed(to.dtype)], [dx, to]);
     release(dx, to);
     return { dx: whole, dw };
   }
   if (isSame(shape)) {
-    const { dx, dw } = plainGradient(dy, x, filter, convolutionAttributes(1, 'SAME'), inputGradient);
-    return { dx: add(dx, addend), dw };
+    const { dx, dw } = withFloats(x, x, (input) =>
+      plainGradient(dy, input, filter, convolutionAttributes(1, 'SAME'), inputGradient),
+    );
+    return { dx: add(dx, addend, dtype), dw };
   }
   const attributes = convolutionAttributes(stride, 'VALID');
   if (isStrided3x3(shape) && inputGradient) {
     const dw = windowedFilterGradient(dy, x, filter);
-    return {
-      dx: add(crop(inputGradientOf(dy, paddedShape(x, shape), filter, attributes), x, pad), addend),
-      dw,
-    };
+    const dx = crop(inputGradientOf(dy, paddedShape(x, shape), filter, attributes), x, pad);
+    return { dx: add(dx, addend, dtype), dw };
   }
   const padded = padImages(x, size, stride, pad);
-  const { dx, dw } = plainGradient(dy, padded, filter, attributes, inputGradient);
-  if (padded !== x) release(padded);
-  return { dx: add(dx === undefined || padded === x ? dx : crop(dx, x, pad), addend), dw };
+  const { dx, dw } = withFloats(padded, x, (input) =>
+    plainGradient(dy, input, filter, attributes, inputGradient),
+  );
+  return { dx: add(dx === undefined || padded === x ? dx : crop(dx, x, pad), addend, dtype), dw };
 }
 
 function isWinograd({ size, stride, pad, from, to }: ConvolutionShape): boolean {
@@ -102,7 +162,7 @@ function isStrided3x3({ size, stride, pad }: ConvolutionShape): boolean {
 
 /** As one matrix product: oneDNN's kernel takes twice its time. */
 function windowedFilterGradient(dy: Handle, x: Handle, filter: Handle): Handle {
-  const windows = runOne('ModalmixWindows', [], [x]); // [pixels of dy, 9 · from]
+  const windows = runOne('ModalmixWindows', [typed(x.dtype)], [x]); // [pixels of dy, 9 · from]
   const flat = reshape(dy, [windows.shape[0]!, dy.shape[3]!]);
   const attributes = [attribute.bool('transpose_a', true), attribute.bool('transpose_b', false)];
   const product = runOne('MatMul', [...FLOAT, ...attributes], [windows, flat]);
@@ -112,19 +172,19 @@ function windowedFilterGradient(dy: Handle, x: Handle, filter: Handle): Handle {
   return dw;
 }
 
-function winograd(x: Handle, filter: Handle): Handle {
-  const v = runOne('ModalmixWinogradInput', [], [x]);
+function winograd(x: Handle, filter: Handle, dtype: number): Handle {
+  const v = runOne('ModalmixWinogradInput', [typed(x.dtype)], [x]);
   const u = runOne('ModalmixWinogradFilter', [], [filter]);
   const m = runOne('BatchMatMulV2', product(false, false), [v, u]);
   release(v, u);
-  const y = runOne('ModalmixWinogradOutput', geometry(x), [m]);
+  const y = runOne('ModalmixWinogradOutput', [...geometry(x), typed(dtype)], [m]);
   release(m);
   return y;
 }
 
 function winogradGradient(dy: Handle, x: Handle, filter: Handle, addend: Handle | undefined) {
-  const v = runOne('ModalmixWinogradInput', [], [x]);
-  const z = runOne('ModalmixWinogradOutputGradient', [], [dy, v]);
+  const v = runOne('ModalmixWinogradInput', [typed(x.dtype)], [x]);
+  const z = runOne('ModalmixWinogradOutputGradient', [typed(dy.dtype)], [dy, v]);
   const du = runOne('BatchMatMulV2', product(true, false), [v, z]);
   release(v);
   const dw = runOne('ModalmixWinogradFilterGradient', [], [du]);
@@ -133,7 +193,7 @@ function winogradGradient(dy: Handle, x: Handle, filter: Handle, addend: Handle 
   const dv = runOne('BatchMatMulV2', product(false, true), [z, u]);
   release(z, u);
   const addends = addend === undefined ? [] : [addend];
-  const attributes = [...geometry(x), attribute.int('addends', addends.length)];
+  const attributes = [...geometry(x), typed(dy.dtype), attribute.int('addends', addends.length)];
   const dx = runOne('ModalmixWinogradInputGradient', attributes, [dv, ...addends]);
   release(dv, addend);
   return { dx, dw };
@@ -187,8 +247,8 @@ function padImages(x: Handle, size: number, stride: number, pad: number): Handle
   const [, height, width] = x.shape;
   const sides = [...sidesOf(height!, size, stride, pad), ...sidesOf(width!, size, stride, pad)];
   const paddings = int32([0, 0, ...sides, 0, 0], [4, 2]);
-  const zero = float32([0], []);
-  const padded = runOne('PadV2', [...FLOAT, attribute.int32('Tpaddings')], [x, paddings, zero]);
+  const zero = converted(float32([0], []), x.dtype);
+  const padded = runOne('PadV2', [typed(x.dtype), attribute.int32('Tpaddings')], [x, paddings, zero]);
   release(paddings, zero);
   return padded;
 }
@@ -202,13 +262,16 @@ function crop(dx: Handle, { shape }: Handle, pad: number): Handle {
   return cropped;
 }
 
-function add(x: Handle | undefined, addend: Handle | undefined): Handle | undefined {
-  if (x === undefined || addend === undefined) return x;
-  const sum = runOne('AddV2', FLOAT, [x, addend]);
-  release(x, addend);
-  return sum;
+/** x, which is float32, and `addend`, which is of the type `dtype` as the sum; takes both over. */
+function add(x: Handle | undefined, addend: Handle | undefined, dtype: number): Handle | undefined {
+  if (x === undefined) return undefined;
+  if (addend === undefined) return converted(x, dtype);
+  const floats = converted(addend, DTYPE_OF.float32);
+  const sum = runOne('AddV2', FLOAT, [x, floats]);
+  release(x, floats);
+  return converted(sum, dtype);
 }
 
 function zerosLike(x: Handle): Handle {
-  return runOne('ZerosLike', FLOAT, [x]);
+  return runOne('ZerosLike', [typed(x.dtype)], [x]);
 }

@@ -8,10 +8,12 @@
 import type { Modality } from '../../../schemas/modality.ts';
 import { modulationCoefficients } from '../ogm.ts';
 import type { Gradients } from '../parameters.ts';
-import { tf, type Tensor } from '../tensorflow.ts';
-import { gaussian } from '../kernels/gaussian.ts';
+import { tf } from '../tensorflow.ts';
+import { withNoise } from '../kernels/gaussian.ts';
 import { createJoint } from './joint.ts';
-import type { CreateMethod, StepContext } from './method.ts';
+import type { CreateMethod } from './method.ts';
+
+const DEVIATION_MINIMUM = 1e-8;
 
 export const createOgmGe: CreateMethod = (training, modalities) => {
   const { alpha, startEpoch, endEpoch, ge } = training.ogm;
@@ -27,8 +29,13 @@ export const createOgmGe: CreateMethod = (training, modalities) => {
       for (const [name, gradient] of gradients) {
         const modality = encoderOf(name, modalities);
         if (modality === undefined || gradient.rank !== 4) continue;
-        const scaled = tf.mul(gradient, coefficients[modality] ?? 1);
-        adjusted.set(name, ge ? tf.add(scaled, enhancement(name, gradient, context)) : scaled);
+        const coefficient = coefficients[modality] ?? 1;
+        adjusted.set(
+          name,
+          ge
+            ? withNoise(gradient, coefficient, DEVIATION_MINIMUM, context.random(`enhancement/${name}`))
+            : tf.mul(gradient, coefficient),
+        );
       }
       return { gradients: adjusted, coefficients };
     },
@@ -37,12 +44,4 @@ export const createOgmGe: CreateMethod = (training, modalities) => {
 
 function encoderOf(name: string, modalities: readonly Modality[]): Modality | undefined {
   return modalities.find((modality) => name.startsWith(`${modality}.`));
-}
-
-/** N(0, (std(g) + 1e-8)²) in g's shape; std with Bessel's correction. */
-function enhancement(name: string, gradient: Tensor, context: StepContext): Tensor {
-  const { variance } = tf.moments(gradient);
-  const deviation = tf.sqrt(tf.mul(variance, gradient.size / Math.max(1, gradient.size - 1)));
-  const noise = gaussian(gradient.shape, context.random(`enhancement/${name}`));
-  return tf.mul(noise, tf.add(deviation, 1e-8));
 }

@@ -1,5 +1,5 @@
 // Batch normalisation of [L, C] by the batch's own statistics, with what stands around it in a network, in as few
-// passes over memory as it can be done: y = relu(scale · x̂ + offset + residual), residual and relu where wanted.
+// passes over memory as it can be done; pictures are T, float or bfloat16: y = relu(scale · x̂ + offset + residual), residual and relu where wanted.
 #pragma once
 
 #include <cmath>
@@ -49,8 +49,9 @@ struct NormShape {
 };
 
 // y from statistics that are known: the same bits each time.
-static void normalise_by(const NormShape& shape, const float* x, const float* scale, const float* offset,
-                         const float* mean, const float* inverse, const float* residual, float* y) {
+template <typename T>
+static void normalise_by(const NormShape& shape, const T* x, const float* scale, const float* offset,
+                         const float* mean, const float* inverse, const T* residual, T* y) {
   const int64_t channels = shape.channels;
   std::vector<float> factor(channels), shift(channels);
   for (int64_t c = 0; c < channels; c += 1) {
@@ -71,9 +72,9 @@ static void normalise_by(const NormShape& shape, const float* x, const float* sc
 }
 
 // mean and inverse (1 / deviation) are what the gradient needs; moved_… the running statistics, moved.
-static void normalise(const NormShape& shape, const float* x, const float* scale, const float* offset,
-                      const float* running_mean, const float* running_variance, const float* residual, float* y,
-                      float* moved_mean, float* moved_variance, float* mean, float* inverse) {
+template <typename T>
+static void statistics(const NormShape& shape, const T* x, const float* running_mean, const float* running_variance,
+                       float* moved_mean, float* moved_variance, float* mean, float* inverse) {
   const int64_t rows = shape.rows, channels = shape.channels;
   // Relative to the first row, so that a large mean takes nothing from a small variance.
   const std::vector<double> sums =
@@ -85,20 +86,28 @@ static void normalise(const NormShape& shape, const float* x, const float* scale
   for (int64_t c = 0; c < channels; c += 1) {
     const double from_first = sums[c] / rows;
     const double variance = std::max(0.0, sums[channels + c] / rows - from_first * from_first);
-    const double average = x[c] + from_first;
+    const double average = value_of(x[c]) + from_first;
     mean[c] = average;
     inverse[c] = 1 / std::sqrt(variance + shape.epsilon);
     const double unbiased = rows > 1 ? variance * rows / (rows - 1) : variance;
     moved_mean[c] = (1 - shape.momentum) * running_mean[c] + shape.momentum * average;
     moved_variance[c] = (1 - shape.momentum) * running_variance[c] + shape.momentum * unbiased;
   }
+}
+
+template <typename T>
+static void normalise(const NormShape& shape, const T* x, const float* scale, const float* offset,
+                      const float* running_mean, const float* running_variance, const T* residual, T* y,
+                      float* moved_mean, float* moved_variance, float* mean, float* inverse) {
+  statistics(shape, x, running_mean, running_variance, moved_mean, moved_variance, mean, inverse);
   normalise_by(shape, x, scale, offset, mean, inverse, residual, y);
 }
 
 // Gradients of `normalise`; dresidual where there was a residual, y where there was a relu (else null).
-static void normalise_gradient(const NormShape& shape, const float* dy, const float* x, const float* y,
-                               const float* scale, const float* mean, const float* inverse, float* dx,
-                               float* dscale, float* doffset, float* dresidual) {
+template <typename T>
+static void normalise_gradient(const NormShape& shape, const T* dy, const T* x, const T* y, const float* scale,
+                               const float* mean, const float* inverse, T* dx, float* dscale, float* doffset,
+                               T* dresidual) {
   const int64_t rows = shape.rows, channels = shape.channels;
   const auto through_relu = [&](int64_t at) {
     const Vector g = load(dy + at);

@@ -1,5 +1,6 @@
 // Training kernels for the CPU as TensorFlow operators, registered when the library is loaded. Each is a plain
-// function in one of the headers; here they get their names, inputs and outputs. Channels come in eights.
+// function in one of the headers; here they get their names, inputs and outputs. Channels come in eights. T,
+// what pictures are stored as, is float or bfloat16.
 
 #include <node_api.h>
 
@@ -13,15 +14,25 @@
 #include "tensorflow/c/tf_tensor.h"
 
 #include "batch-norm.h"
+#include "filter-gradient.h"
 #include "library-pages.h"
 #include "max-pool.h"
+#include "norm-pool.h"
 #include "optimizers.h"
+#include "random.h"
 #include "winograd.h"
 
 namespace modalmix {
 namespace {
 
 using Dims = std::vector<int64_t>;
+
+template <typename T>
+constexpr TF_DataType TYPE_OF = TF_FLOAT;
+template <>
+constexpr TF_DataType TYPE_OF<Bfloat16> = TF_BFLOAT16;
+template <>
+constexpr TF_DataType TYPE_OF<uint8_t> = TF_UINT8;
 
 // One call of an operator.
 class Call {
@@ -40,9 +51,10 @@ class Call {
     return tensor;
   }
 
-  const float* numbers(int index) {
+  template <typename T = float>
+  const T* numbers(int index) {
     TF_Tensor* tensor = input(index);
-    return tensor == nullptr ? nullptr : static_cast<const float*>(TF_TensorData(tensor));
+    return tensor == nullptr ? nullptr : static_cast<const T*>(TF_TensorData(tensor));
   }
 
   Dims shape(int index) {
@@ -53,13 +65,15 @@ class Call {
     return dims;
   }
 
-  float* output(int index, const Dims& dims) {
-    size_t bytes = sizeof(float);
+  template <typename T = float>
+  T* output(int index, const Dims& dims) {
+    size_t bytes = sizeof(T);
     for (int64_t dim : dims) bytes *= dim;
-    TF_Tensor* tensor = TF_AllocateOutput(context_, index, TF_FLOAT, dims.data(), dims.size(), bytes, status_);
+    TF_Tensor* tensor =
+        TF_AllocateOutput(context_, index, TYPE_OF<T>, dims.data(), dims.size(), bytes, status_);
     if (!ok()) return nullptr;
     tensors_.push_back(tensor);
-    return static_cast<float*>(TF_TensorData(tensor));
+    return static_cast<T*>(TF_TensorData(tensor));
   }
 
   int inputs() const { return TF_NumInputs(context_); }
@@ -84,11 +98,12 @@ class Call {
 // Attributes of an operator, read once.
 struct Settings {
   int64_t images = 0, height = 0, width = 0;
+  int64_t size = 0, stride = 0, pad = 0;
   bool relu = false;
   float epsilon = 0, momentum = 0;
 };
 
-enum : int { GEOMETRY = 1, NORM = 2, ADDENDS = 4 };
+enum : int { GEOMETRY = 1, NORM = 2, ADDENDS = 4, FILTER = 8 };
 
 template <int kinds>
 void* create(TF_OpKernelConstruction* context) {
@@ -98,6 +113,11 @@ void* create(TF_OpKernelConstruction* context) {
     TF_OpKernelConstruction_GetAttrInt64(context, "images", &settings->images, status);
     TF_OpKernelConstruction_GetAttrInt64(context, "height", &settings->height, status);
     TF_OpKernelConstruction_GetAttrInt64(context, "width", &settings->width, status);
+  }
+  if (kinds & FILTER) {
+    TF_OpKernelConstruction_GetAttrInt64(context, "size", &settings->size, status);
+    TF_OpKernelConstruction_GetAttrInt64(context, "stride", &settings->stride, status);
+    TF_OpKernelConstruction_GetAttrInt64(context, "pad", &settings->pad, status);
   }
   if (kinds & NORM) {
     TF_Bool relu = 0;
@@ -122,24 +142,27 @@ void compute(void* settings, TF_OpKernelContext* context) {
 
 constexpr const char* EIGHTS = "the number of channels must be a multiple of 8";
 
+template <typename T>
 void winograd_input(const Settings&, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
   const Tiling t(d[0], d[1], d[2], d[3]);
   float* v = call.output(0, {POSITIONS, t.tiles, t.channels});
-  if (call.ok()) transform_input(t, call.numbers(0), v);
+  if (call.ok()) transform_input(t, call.numbers<T>(0), v);
 }
 
+template <typename T>
 void winograd_output(const Settings& s, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 3 && d[2] % LANES == 0, EIGHTS)) return;
   Tiling t(s.images, s.height, s.width, d[2]);
   t.tiles = d[1];
   if (!call.require(d[0] == POSITIONS && t.tiles >= t.used(), "the tiles are not those of the picture")) return;
-  float* y = call.output(0, {t.images, t.height, t.width, t.channels});
+  T* y = call.output<T>(0, {t.images, t.height, t.width, t.channels});
   if (call.ok()) transform_output(t, call.numbers(0), y);
 }
 
+template <typename T>
 void winograd_output_gradient(const Settings&, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
@@ -150,17 +173,18 @@ void winograd_output_gradient(const Settings&, Call& call) {
   t.tiles = other[1];
   if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
   float* z = call.output(0, {POSITIONS, t.tiles, t.channels});
-  if (call.ok()) transform_output_gradient(t, call.numbers(0), z);
+  if (call.ok()) transform_output_gradient(t, call.numbers<T>(0), z);
 }
 
+template <typename T>
 void winograd_input_gradient(const Settings& s, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 3 && d[2] % LANES == 0, EIGHTS)) return;
   Tiling t(s.images, s.height, s.width, d[2]);
   t.tiles = d[1];
   if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
-  float* dx = call.output(0, {t.images, t.height, t.width, t.channels});
-  const float* addend = call.inputs() > 1 ? call.numbers(1) : nullptr;
+  T* dx = call.output<T>(0, {t.images, t.height, t.width, t.channels});
+  const T* addend = call.inputs() > 1 ? call.numbers<T>(1) : nullptr;
   if (call.ok()) transform_input_gradient(t, call.numbers(0), addend, dx);
 }
 
@@ -182,83 +206,145 @@ NormShape norm_shape(const Settings& s, const Dims& d) {
   return {d[0] * d[1] * d[2], d[3], s.relu, s.epsilon, s.momentum};
 }
 
+template <typename T>
 void norm(const Settings& s, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
   const Dims channels{d[3]};
-  float* y = call.output(0, d);
+  T* y = call.output<T>(0, d);
   float* moved_mean = call.output(1, channels);
   float* moved_variance = call.output(2, channels);
   float* mean = call.output(3, channels);
   float* inverse = call.output(4, channels);
-  const float* residual = call.inputs() > 5 ? call.numbers(5) : nullptr;
+  const T* residual = call.inputs() > 5 ? call.numbers<T>(5) : nullptr;
   if (!call.ok()) return;
-  normalise(norm_shape(s, d), call.numbers(0), call.numbers(1), call.numbers(2), call.numbers(3), call.numbers(4),
+  normalise(norm_shape(s, d), call.numbers<T>(0), call.numbers(1), call.numbers(2), call.numbers(3), call.numbers(4),
             residual, y, moved_mean, moved_variance, mean, inverse);
 }
 
-// Inputs x, scale, offset, mean, inverse: the value of a norm without a residual once more.
+// Inputs x, scale, offset, mean, inverse and perhaps a residual: a norm by statistics that are known.
+template <typename T>
 void norm_again(const Settings& s, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
-  float* y = call.output(0, d);
+  T* y = call.output<T>(0, d);
+  const T* residual = call.inputs() > 5 ? call.numbers<T>(5) : nullptr;
   if (!call.ok()) return;
-  normalise_by(norm_shape(s, d), call.numbers(0), call.numbers(1), call.numbers(2), call.numbers(3), call.numbers(4),
-               nullptr, y);
+  normalise_by(norm_shape(s, d), call.numbers<T>(0), call.numbers(1), call.numbers(2), call.numbers(3),
+               call.numbers(4), residual, y);
 }
 
 // Inputs dy, x, scale, mean, inverse and, after a relu, y. With a residual its gradient is the fourth output.
-template <bool residual>
+template <typename T, bool residual>
 void norm_gradient(const Settings& s, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
   const Dims channels{d[3]};
-  float* dx = call.output(0, d);
+  T* dx = call.output<T>(0, d);
   float* dscale = call.output(1, channels);
   float* doffset = call.output(2, channels);
-  float* dresidual = residual ? call.output(3, d) : nullptr;
-  const float* y = call.inputs() > 5 ? call.numbers(5) : nullptr;
+  T* dresidual = residual ? call.output<T>(3, d) : nullptr;
+  const T* y = call.inputs() > 5 ? call.numbers<T>(5) : nullptr;
   if (!call.ok()) return;
-  normalise_gradient(norm_shape(s, d), call.numbers(0), call.numbers(1), y, call.numbers(2), call.numbers(3),
+  normalise_gradient(norm_shape(s, d), call.numbers<T>(0), call.numbers<T>(1), y, call.numbers(2), call.numbers(3),
                      call.numbers(4), dx, dscale, doffset, dresidual);
 }
 
+template <typename T>
+void plain_gradient(const Settings& s, Call& call) {
+  norm_gradient<T, false>(s, call);
+}
+
+template <typename T>
+void residual_gradient(const Settings& s, Call& call) {
+  norm_gradient<T, true>(s, call);
+}
+
+template <typename T>
 void pool(const Settings&, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
   const PoolShape shape{d[0], d[1], d[2], d[3]};
-  float* y = call.output(0, {d[0], shape.rows(), shape.columns(), d[3]});
-  if (call.ok()) max_pool(shape, call.numbers(0), y);
+  T* y = call.output<T>(0, {d[0], shape.rows(), shape.columns(), d[3]});
+  if (call.ok()) max_pool(shape, call.numbers<T>(0), y);
 }
 
+template <typename T>
 void pool_gradient(const Settings&, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
-  float* dx = call.output(0, d);
-  if (call.ok()) max_pool_gradient({d[0], d[1], d[2], d[3]}, call.numbers(0), call.numbers(1), call.numbers(2), dx);
+  T* dx = call.output<T>(0, d);
+  if (!call.ok()) return;
+  max_pool_gradient({d[0], d[1], d[2], d[3]}, call.numbers<T>(0), call.numbers<T>(1), call.numbers<T>(2), dx);
 }
 
+template <typename T>
+void norm_pool(const Settings& s, Call& call) {
+  const Dims d = call.shape(0);
+  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
+  const PoolShape shape{d[0], d[1], d[2], d[3]};
+  const Dims pooled{d[0], shape.rows(), shape.columns(), d[3]}, channels{d[3]};
+  T* y = call.output<T>(0, pooled);
+  uint8_t* places = call.output<uint8_t>(1, pooled);
+  float* moved_mean = call.output(2, channels);
+  float* moved_variance = call.output(3, channels);
+  float* mean = call.output(4, channels);
+  float* inverse = call.output(5, channels);
+  const T* x = call.numbers<T>(0);
+  if (!call.ok()) return;
+  statistics(norm_shape(s, d), x, call.numbers(3), call.numbers(4), moved_mean, moved_variance, mean, inverse);
+  pool_normalised(shape, x, call.numbers(1), call.numbers(2), mean, inverse, y, places);
+}
+
+// Inputs dy, places, x, scale, mean, inverse.
+template <typename T>
+void norm_pool_gradient(const Settings&, Call& call) {
+  const Dims d = call.shape(2);
+  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
+  const Dims channels{d[3]};
+  T* dx = call.output<T>(0, d);
+  float* dscale = call.output(1, channels);
+  float* doffset = call.output(2, channels);
+  const auto* places = call.numbers<uint8_t>(1);
+  if (!call.ok()) return;
+  pool_normalised_gradient({d[0], d[1], d[2], d[3]}, call.numbers<T>(0), places, call.numbers<T>(2), call.numbers(3),
+                           call.numbers(4), call.numbers(5), dx, dscale, doffset);
+}
+
+template <typename T>
+void direct_filter_gradient(const Settings& s, Call& call) {
+  const Dims x = call.shape(0), dy = call.shape(1);
+  const bool fits = x.size() == 4 && dy.size() == 4 && dy[3] % OUTER_COLUMNS == 0;
+  if (!call.require(fits, "the number of output channels must be a multiple of 16")) return;
+  const FilterShape shape{x[0], x[1], x[2], x[3], s.size, s.stride, s.pad, dy[1], dy[2], dy[3]};
+  float* dw = call.output(0, {s.size, s.size, x[3], dy[3]});
+  if (call.ok()) filter_gradient(shape, call.numbers(0), call.numbers<T>(1), dw);
+}
+
+template <typename T>
 void all_windows(const Settings&, Call& call) {
   const Dims d = call.shape(0);
-  if (!call.require(d.size() == 4, "pictures are needed")) return;
+  if (!call.require(d.size() == 4 && (sizeof(T) == sizeof(float) || d[3] % LANES == 0), EIGHTS)) return;
   const PoolShape shape{d[0], d[1], d[2], d[3]};
   float* y = call.output(0, {d[0] * shape.rows() * shape.columns(), 9 * d[3]});
-  if (call.ok()) windows(shape, call.numbers(0), y);
+  if (call.ok()) windows(shape, call.numbers<T>(0), y);
 }
 
+template <typename T>
 void half(const Settings&, Call& call) {
   const Dims d = call.shape(0);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
   const PoolShape shape{d[0], d[1], d[2], d[3]};
   float* y = call.output(0, {d[0], shape.rows(), shape.columns(), d[3]});
-  if (call.ok()) halve(shape, call.numbers(0), y);
+  if (call.ok()) halve(shape, call.numbers<T>(0), y);
 }
 
+template <typename T>
 void half_gradient(const Settings&, Call& call) {
   const Dims d = call.shape(1);
   if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
-  float* dx = call.output(0, d);
-  if (call.ok()) halve_gradient({d[0], d[1], d[2], d[3]}, call.numbers(0), call.numbers(1), dx);
+  T* dx = call.output<T>(0, d);
+  if (call.ok()) halve_gradient({d[0], d[1], d[2], d[3]}, call.numbers(0), call.numbers<T>(1), dx);
 }
 
 int64_t size_of(const Dims& dims) {
@@ -287,12 +373,42 @@ void adam(const Settings&, Call& call) {
             call.numbers(2), call.numbers(3), w, m, v);
 }
 
+// key and counter, as the bits of six numbers
+Stream stream_of(Call& call, int index) {
+  Stream stream{};
+  const float* bits = call.numbers(index);
+  if (bits == nullptr || !call.require(size_of(call.shape(index)) == 6, "a stream has six words")) return stream;
+  std::memcpy(stream.key, bits, sizeof stream.key);
+  std::memcpy(stream.counter, bits + 2, sizeof stream.counter);
+  return stream;
+}
+
+void normal_numbers(const Settings&, Call& call) {
+  const Stream stream = stream_of(call, 1);
+  const Dims whole = call.shape(0);
+  const auto* wanted = reinterpret_cast<const int32_t*>(call.numbers(0));
+  if (!call.ok()) return;
+  const Dims d(wanted, wanted + size_of(whole));
+  float* out = call.output(0, d);
+  if (call.ok()) gaussian(stream, size_of(d), out);
+}
+
+void noisy(const Settings&, Call& call) {
+  const Dims d = call.shape(0);
+  const Stream stream = stream_of(call, 1);
+  const float* s = call.numbers(2);
+  float* out = call.output(0, d);
+  if (call.ok()) add_noise(stream, size_of(d), s[0], s[1], call.numbers(0), out);
+}
+
 struct Operator {
   const char* name;
   std::vector<const char*> inputs, outputs;
   int kinds;
   void* (*create)(TF_OpKernelConstruction*);
   void (*compute)(void*, TF_OpKernelContext*);
+  // Where pictures may be bfloat16 too.
+  void (*compute16)(void*, TF_OpKernelContext*) = nullptr;
 };
 
 void unknown_shape(TF_ShapeInferenceContext* context, TF_Status* status) {
@@ -305,55 +421,74 @@ std::string register_operator(const Operator& op) {
   for (const char* output : op.outputs) TF_OpDefinitionBuilderAddOutput(definition, output);
   const auto attribute = [&](const char* spec) { TF_OpDefinitionBuilderAddAttr(definition, spec); };
   if (op.kinds & GEOMETRY) for (const char* spec : {"images: int", "height: int", "width: int"}) attribute(spec);
+  if (op.kinds & FILTER) for (const char* spec : {"size: int", "stride: int", "pad: int"}) attribute(spec);
   if (op.kinds & NORM) for (const char* spec : {"relu: bool", "epsilon: float", "momentum: float"}) attribute(spec);
   if (op.kinds & ADDENDS) attribute("addends: int >= 0");
+  if (op.compute16 != nullptr) attribute("T: {float, bfloat16}");
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, unknown_shape);
   TF_Status* status = TF_NewStatus();
   TF_RegisterOpDefinition(definition, status);
-  if (TF_GetCode(status) == TF_OK) {
-    TF_KernelBuilder* kernel = TF_NewKernelBuilder(op.name, "CPU", op.create, op.compute, destroy);
+  const auto add_kernel = [&](TF_DataType type, void (*compute)(void*, TF_OpKernelContext*)) {
+    if (TF_GetCode(status) != TF_OK || compute == nullptr) return;
+    TF_KernelBuilder* kernel = TF_NewKernelBuilder(op.name, "CPU", op.create, compute, destroy);
+    if (op.compute16 != nullptr) TF_KernelBuilder_TypeConstraint(kernel, "T", type, status);
     TF_RegisterKernelBuilder(op.name, kernel, status);
-  }
+  };
+  add_kernel(TF_FLOAT, op.compute);
+  add_kernel(TF_BFLOAT16, op.compute16);
   const std::string problem = TF_GetCode(status) == TF_OK ? "" : std::string(op.name) + ": " + TF_Message(status);
   TF_DeleteStatus(status);
   return problem;
 }
 
+#define BOTH(body) compute<body<float>>, compute<body<Bfloat16>>
+
 std::string register_all() {
   const std::vector<Operator> operators = {
-      {"ModalmixWinogradInput", {"x: float"}, {"v: float"}, 0, create<0>, compute<winograd_input>},
-      {"ModalmixWinogradOutput", {"m: float"}, {"y: float"}, GEOMETRY, create<GEOMETRY>, compute<winograd_output>},
-      {"ModalmixWinogradOutputGradient", {"dy: float", "v: float"}, {"z: float"}, 0, create<0>,
-       compute<winograd_output_gradient>},
-      {"ModalmixWinogradInputGradient", {"m: float", "added: addends * float"}, {"dx: float"}, GEOMETRY | ADDENDS,
-       create<GEOMETRY>, compute<winograd_input_gradient>},
+      {"ModalmixWinogradInput", {"x: T"}, {"v: float"}, 0, create<0>, BOTH(winograd_input)},
+      {"ModalmixWinogradOutput", {"m: float"}, {"y: T"}, GEOMETRY, create<GEOMETRY>, BOTH(winograd_output)},
+      {"ModalmixWinogradOutputGradient", {"dy: T", "v: float"}, {"z: float"}, 0, create<0>,
+       BOTH(winograd_output_gradient)},
+      {"ModalmixWinogradInputGradient", {"m: float", "added: addends * T"}, {"dx: T"}, GEOMETRY | ADDENDS,
+       create<GEOMETRY>, BOTH(winograd_input_gradient)},
       {"ModalmixWinogradFilter", {"g: float"}, {"u: float"}, 0, create<0>, compute<winograd_filter>},
       {"ModalmixWinogradFilterGradient", {"u: float"}, {"g: float"}, 0, create<0>, compute<winograd_filter_gradient>},
       {"ModalmixNorm",
-       {"x: float", "scale: float", "offset: float", "running_mean: float", "running_variance: float",
-        "added: addends * float"},
-       {"y: float", "moved_mean: float", "moved_variance: float", "mean: float", "inverse: float"},
-       NORM | ADDENDS, create<NORM>, compute<norm>},
-      {"ModalmixNormAgain", {"x: float", "scale: float", "offset: float", "mean: float", "inverse: float"}, {"y: float"},
-       NORM, create<NORM>, compute<norm_again>},
+       {"x: T", "scale: float", "offset: float", "running_mean: float", "running_variance: float", "added: addends * T"},
+       {"y: T", "moved_mean: float", "moved_variance: float", "mean: float", "inverse: float"},
+       NORM | ADDENDS, create<NORM>, BOTH(norm)},
+      {"ModalmixNormAgain",
+       {"x: T", "scale: float", "offset: float", "mean: float", "inverse: float", "added: addends * T"},
+       {"y: T"}, NORM | ADDENDS, create<NORM>, BOTH(norm_again)},
       {"ModalmixNormGradient",
-       {"dy: float", "x: float", "scale: float", "mean: float", "inverse: float", "y: addends * float"},
-       {"dx: float", "dscale: float", "doffset: float"}, ADDENDS, create<0>, compute<norm_gradient<false>>},
+       {"dy: T", "x: T", "scale: float", "mean: float", "inverse: float", "y: addends * T"},
+       {"dx: T", "dscale: float", "doffset: float"}, ADDENDS, create<0>, BOTH(plain_gradient)},
       {"ModalmixNormResidualGradient",
-       {"dy: float", "x: float", "scale: float", "mean: float", "inverse: float", "y: addends * float"},
-       {"dx: float", "dscale: float", "doffset: float", "dresidual: float"}, ADDENDS, create<0>,
-       compute<norm_gradient<true>>},
-      {"ModalmixMaxPool", {"x: float"}, {"y: float"}, 0, create<0>, compute<pool>},
-      {"ModalmixMaxPoolGradient", {"x: float", "y: float", "dy: float"}, {"dx: float"}, 0, create<0>,
-       compute<pool_gradient>},
-      {"ModalmixWindows", {"x: float"}, {"y: float"}, 0, create<0>, compute<all_windows>},
-      {"ModalmixHalf", {"x: float"}, {"y: float"}, 0, create<0>, compute<half>},
-      {"ModalmixHalfGradient", {"dy: float", "added: float"}, {"dx: float"}, 0, create<0>, compute<half_gradient>},
+       {"dy: T", "x: T", "scale: float", "mean: float", "inverse: float", "y: addends * T"},
+       {"dx: T", "dscale: float", "doffset: float", "dresidual: T"}, ADDENDS, create<0>, BOTH(residual_gradient)},
+      {"ModalmixMaxPool", {"x: T"}, {"y: T"}, 0, create<0>, BOTH(pool)},
+      {"ModalmixMaxPoolGradient", {"x: T", "y: T", "dy: T"}, {"dx: T"}, 0, create<0>, BOTH(pool_gradient)},
+      {"ModalmixNormPool",
+       {"x: T", "scale: float", "offset: float", "running_mean: float", "running_variance: float"},
+       {"y: T", "places: uint8", "moved_mean: float", "moved_variance: float", "mean: float", "inverse: float"},
+       NORM, create<NORM>, BOTH(norm_pool)},
+      {"ModalmixNormPoolGradient",
+       {"dy: T", "places: uint8", "x: T", "scale: float", "mean: float", "inverse: float"},
+       {"dx: T", "dscale: float", "doffset: float"}, 0, create<0>, BOTH(norm_pool_gradient)},
+      {"ModalmixFilterGradient", {"x: float", "dy: T"}, {"dw: float"}, FILTER, create<FILTER>,
+       BOTH(direct_filter_gradient)},
+      {"ModalmixWindows", {"x: T"}, {"y: float"}, 0, create<0>, BOTH(all_windows)},
+      {"ModalmixHalf", {"x: T"}, {"y: float"}, 0, create<0>, BOTH(half)},
+      {"ModalmixHalfGradient", {"dy: float", "added: T"}, {"dx: T"}, 0, create<0>, BOTH(half_gradient)},
       {"ModalmixMomentum", {"weight: float", "velocity: float", "gradient: float", "settings: float"},
        {"new_weight: float", "new_velocity: float"}, 0, create<0>, compute<momentum>},
       {"ModalmixAdam", {"weight: float", "first: float", "second: float", "gradient: float", "settings: float"},
        {"new_weight: float", "new_first: float", "new_second: float"}, 0, create<0>, compute<adam>},
+      {"ModalmixGaussian", {"shape: int32", "stream: int32"}, {"z: float"}, 0, create<0>, compute<normal_numbers>},
+      {"ModalmixAddNoise", {"x: float", "stream: int32", "settings: float"}, {"y: float"}, 0, create<0>,
+       compute<noisy>},
   };
+#undef BOTH
   for (const Operator& op : operators) {
     const std::string problem = register_operator(op);
     if (!problem.empty()) return problem;

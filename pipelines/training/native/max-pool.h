@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "float-picture.h"
 #include "parallel.h"
 #include "vector.h"
 
@@ -27,13 +28,14 @@ static INLINE void each_place(const PoolShape& s, int64_t row, int64_t column, c
   }
 }
 
-static void max_pool(const PoolShape& s, const float* x, float* y) {
+template <typename T>
+static void max_pool(const PoolShape& s, const T* x, T* y) {
   parallel_ranges(s.images * s.rows(), 64, [&](int64_t from, int64_t to) {
     for (int64_t line = from; line < to; line += 1) {
       const int64_t image = line / s.rows(), row = line % s.rows();
       for (int64_t column = 0; column < s.columns(); column += 1) {
         for (int64_t c = 0; c < s.channels; c += LANES) {
-          const float* picture = x + s.in(image) + c;
+          const T* picture = x + s.in(image) + c;
           Vector best = splat(-std::numeric_limits<float>::infinity());
           each_place(s, row, column, [&](int64_t at) {
             const Vector v = load(picture + at);
@@ -47,9 +49,11 @@ static void max_pool(const PoolShape& s, const float* x, float* y) {
 }
 
 // The gradient goes to the first place that holds the maximum.
-static void max_pool_gradient(const PoolShape& s, const float* x, const float* y, const float* dy, float* dx) {
+template <typename T>
+static void max_pool_gradient(const PoolShape& s, const T* x, const T* y, const T* dy, T* dx) {
   Pool::instance().run(s.images, [&](int64_t image) {
-    std::memset(dx + s.in(image), 0, (s.in(1)) * sizeof(float));
+    FloatPicture<T> sums(dx + s.in(image), s.in(1));
+    std::memset(sums.numbers(), 0, s.in(1) * sizeof(float));
     for (int64_t row = 0; row < s.rows(); row += 1) {
       for (int64_t column = 0; column < s.columns(); column += 1) {
         for (int64_t c = 0; c < s.channels; c += LANES) {
@@ -59,7 +63,7 @@ static void max_pool_gradient(const PoolShape& s, const float* x, const float* y
           each_place(s, row, column, [&](int64_t place) {
             const Mask won = (Mask)(load(x + s.in(image) + c + place) == best) & open;
             open &= ~won;
-            float* to = dx + s.in(image) + c + place;
+            float* to = sums.numbers() + c + place;
             store(to, load(to) + keep(won, g));
           });
         }
@@ -69,18 +73,18 @@ static void max_pool_gradient(const PoolShape& s, const float* x, const float* y
 }
 
 // The nine pixels of each window, zeros where there is none: x [N, H, W, C] → y [N·⌈H/2⌉·⌈W/2⌉, 9·C]
-static void windows(const PoolShape& s, const float* x, float* y) {
-  const size_t pixel = s.channels * sizeof(float);
+template <typename T>
+static void windows(const PoolShape& s, const T* x, float* y) {
   parallel_ranges(s.images * s.rows(), 64, [&](int64_t from, int64_t to) {
     for (int64_t line = from; line < to; line += 1) {
-      const float* picture = x + s.in(line / s.rows());
+      const T* picture = x + s.in(line / s.rows());
       for (int64_t column = 0; column < s.columns(); column += 1) {
         float* window = y + (line * s.columns() + column) * 9 * s.channels;
         for (int64_t place = 0; place < 9; place += 1) {
           const int64_t row = 2 * (line % s.rows()) - 1 + place / 3, at = 2 * column - 1 + place % 3;
           const bool inside = row >= 0 && row < s.height && at >= 0 && at < s.width;
-          if (inside) std::memcpy(window + place * s.channels, picture + (row * s.width + at) * s.channels, pixel);
-          else std::memset(window + place * s.channels, 0, pixel);
+          if (inside) copy(window + place * s.channels, picture + (row * s.width + at) * s.channels, s.channels);
+          else std::memset(window + place * s.channels, 0, s.channels * sizeof(float));
         }
       }
     }
@@ -88,29 +92,30 @@ static void windows(const PoolShape& s, const float* x, float* y) {
 }
 
 // Every second row and column: x [N, H, W, C] → y [N, ⌈H/2⌉, ⌈W/2⌉, C]
-static void halve(const PoolShape& s, const float* x, float* y) {
+template <typename T>
+static void halve(const PoolShape& s, const T* x, float* y) {
   parallel_ranges(s.images * s.rows(), 64, [&](int64_t from, int64_t to) {
     for (int64_t line = from; line < to; line += 1) {
-      const float* pixels = x + s.in(line / s.rows()) + 2 * (line % s.rows()) * s.width * s.channels;
+      const T* pixels = x + s.in(line / s.rows()) + 2 * (line % s.rows()) * s.width * s.channels;
       for (int64_t column = 0; column < s.columns(); column += 1) {
-        std::memcpy(y + (line * s.columns() + column) * s.channels, pixels + 2 * column * s.channels,
-                    s.channels * sizeof(float));
+        copy(y + (line * s.columns() + column) * s.channels, pixels + 2 * column * s.channels, s.channels);
       }
     }
   });
 }
 
 // dy [N, ⌈H/2⌉, ⌈W/2⌉, C], added to `addend` → dx [N, H, W, C]
-static void halve_gradient(const PoolShape& s, const float* dy, const float* addend, float* dx) {
+template <typename T>
+static void halve_gradient(const PoolShape& s, const float* dy, const T* addend, T* dx) {
   parallel_ranges(s.images * s.height, 64, [&](int64_t from, int64_t to) {
     const int64_t length = s.width * s.channels;
     for (int64_t line = from; line < to; line += 1) {
-      std::memcpy(dx + line * length, addend + line * length, length * sizeof(float));
+      std::memcpy(dx + line * length, addend + line * length, length * sizeof(T));
       const int64_t image = line / s.height, row = line % s.height;
       if (row % 2 == 1) continue;
       const float* g = dy + s.out(image) + row / 2 * s.columns() * s.channels;
       for (int64_t column = 0; column < s.columns(); column += 1) {
-        float* to_pixel = dx + line * length + 2 * column * s.channels;
+        T* to_pixel = dx + line * length + 2 * column * s.channels;
         for (int64_t c = 0; c < s.channels; c += LANES) {
           store(to_pixel + c, load(to_pixel + c) + load(g + column * s.channels + c));
         }

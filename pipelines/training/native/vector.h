@@ -1,8 +1,12 @@
-// Eight floats at once, by the compiler's own vectors.
+// Eight floats at once, by the compiler's own vectors; in memory they may be bfloat16.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace modalmix {
 
@@ -21,9 +25,64 @@ static INLINE Vector load(const float* from) {
 
 static INLINE void store(float* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
+// The upper half of a float.
+struct Bfloat16 {
+  uint16_t bits;
+};
+
+static INLINE Vector load(const Bfloat16* from) {
+  typedef uint16_t Halves __attribute__((vector_size(16)));
+  typedef uint32_t Wide __attribute__((vector_size(32)));
+  Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  return (Vector)(__builtin_convertvector(halves, Wide) << 16);
+}
+
+typedef uint32_t Words __attribute__((vector_size(32)));
+
+// The upper halves, rounded to the nearest, ties to even; what is no number stays none.
+static INLINE Words upper_halves(Vector v) {
+  const Words bits = (Words)v, none = (Words)(v != v);
+  const Words rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  return (rounded & ~none) | (((bits >> 16) | 0x40) & none);
+}
+
+static INLINE void store(Bfloat16* to, Vector v) {
+#if defined(__AVX2__)
+  const __m256i words = (__m256i)upper_halves(v);
+  const __m128i halves = _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+#else
+  typedef uint16_t Halves __attribute__((vector_size(16)));
+  const Halves halves = __builtin_convertvector(upper_halves(v), Halves);
+#endif
+  std::memcpy(to, &halves, 16);
+}
+
+// What is left of v when it is stored as T.
+template <typename T>
+static INLINE Vector rounded(Vector v) {
+  return sizeof(T) == sizeof(float) ? v : (Vector)(upper_halves(v) << 16);
+}
+
+static INLINE float value_of(float x) { return x; }
+
+static INLINE float value_of(Bfloat16 x) {
+  const uint32_t bits = uint32_t(x.bits) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 static INLINE Vector splat(float value) { return Vector{} + value; }
 
 // value where the mask is set, else 0
 static INLINE Vector keep(Mask mask, Vector value) { return (Vector)((Mask)value & mask); }
+
+// `count` comes in eights where the type changes.
+static inline void copy(float* to, const float* from, int64_t count) { std::memcpy(to, from, count * sizeof(float)); }
+
+static inline void copy(float* to, const Bfloat16* from, int64_t count) {
+  for (int64_t i = 0; i < count; i += LANES) store(to + i, load(from + i));
+}
 
 }  // namespace modalmix

@@ -9,6 +9,7 @@
 //   Z = A dy Aᵀ    dd = B (Z·Uᵀ) Bᵀ, tiles added where they overlap    dg = Gᵀ (Vᵀ·Z) G
 #pragma once
 
+#include "float-picture.h"
 #include "parallel.h"
 #include "vector.h"
 
@@ -147,7 +148,8 @@ static void each_tile_row(const Tiling& t, const Body& body) {
 }
 
 // x [N, H, W, C] → V [36, T, C]
-static void transform_input(const Tiling& t, const float* x, float* v) {
+template <typename T>
+static void transform_input(const Tiling& t, const T* x, float* v) {
   zero_unused(t, v);
   each_tile_row(t, [&](int64_t image, int64_t row) {
     const int64_t top = row * TILE - 1;
@@ -159,7 +161,7 @@ static void transform_input(const Tiling& t, const float* x, float* v) {
         for (int64_t i = 0; i < PATCH; i += 1) {
           const int64_t y = top + i;
           const bool inside = y >= 0 && y < t.height;
-          const float* line = x + ((image * t.height + y) * t.width + left) * t.channels + c;
+          const T* line = x + ((image * t.height + y) * t.width + left) * t.channels + c;
           for (int64_t j = 0; j < PATCH; j += 1) {
             const bool within = inside && left + j >= 0 && left + j < t.width;
             d[i * PATCH + j] = within ? load(line + j * t.channels) : Vector{};
@@ -173,13 +175,14 @@ static void transform_input(const Tiling& t, const float* x, float* v) {
 }
 
 // M [36, T, D] → y [N, H, W, D]
-static void transform_output(const Tiling& t, const float* m, float* y) {
+template <typename T>
+static void transform_output(const Tiling& t, const float* m, T* y) {
   each_tile_row(t, [&](int64_t image, int64_t row) {
     const int64_t height = std::min(TILE, t.height - row * TILE);
     for (int64_t column = 0; column < t.columns; column += 1) {
       const int64_t width = std::min(TILE, t.width - column * TILE);
       const float* from = m + ((image * t.rows + row) * t.columns + column) * t.channels;
-      float* to = y + ((image * t.height + row * TILE) * t.width + column * TILE) * t.channels;
+      T* to = y + ((image * t.height + row * TILE) * t.width + column * TILE) * t.channels;
       from_each_block(t.channels, from, t.plane(), [&](int64_t c, const Vector* d) {
         Vector h[TILE * PATCH], out[TILE * TILE];
         for (int64_t j = 0; j < PATCH; j += 1) times_at(d + j, PATCH, h + j, PATCH);
@@ -195,14 +198,15 @@ static void transform_output(const Tiling& t, const float* m, float* y) {
 }
 
 // dy [N, H, W, D] → Z [36, T, D]
-static void transform_output_gradient(const Tiling& t, const float* dy, float* z) {
+template <typename T>
+static void transform_output_gradient(const Tiling& t, const T* dy, float* z) {
   zero_unused(t, z);
   each_tile_row(t, [&](int64_t image, int64_t row) {
     const int64_t height = std::min(TILE, t.height - row * TILE);
     for (int64_t column = 0; column < t.columns; column += 1) {
       const int64_t width = std::min(TILE, t.width - column * TILE);
       float* to = z + ((image * t.rows + row) * t.columns + column) * t.channels;
-      const float* from = dy + ((image * t.height + row * TILE) * t.width + column * TILE) * t.channels;
+      const T* from = dy + ((image * t.height + row * TILE) * t.width + column * TILE) * t.channels;
       each_block(t.channels, to, t.plane(), [&](int64_t c, Vector* out) {
         Vector d[TILE * TILE], h[PATCH * TILE];
         for (int64_t i = 0; i < TILE; i += 1) {
@@ -219,12 +223,14 @@ static void transform_output_gradient(const Tiling& t, const float* dy, float* z
 }
 
 // dV [36, T, C] → dx [N, H, W, C], added to what `addend` holds where there is one
-static void transform_input_gradient(const Tiling& t, const float* m, const float* addend, float* dx) {
+template <typename T>
+static void transform_input_gradient(const Tiling& t, const float* m, const T* addend, T* dx) {
   const int64_t picture = t.height * t.width * t.channels;
   Pool::instance().run(t.images, [&](int64_t image) {
-    float* to = dx + image * picture;
+    FloatPicture<T> sums(dx + image * picture, picture);
+    float* to = sums.numbers();
     if (addend == nullptr) std::memset(to, 0, picture * sizeof(float));
-    else std::memcpy(to, addend + image * picture, picture * sizeof(float));
+    else copy(to, addend + image * picture, picture);
     for (int64_t row = 0; row < t.rows; row += 1) {
       const int64_t top = row * TILE - 1;
       for (int64_t column = 0; column < t.columns; column += 1) {

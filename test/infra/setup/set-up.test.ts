@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RUN_STEPS, STREAM_STEPS, TEST_STEPS, main } from '../../../infra/setup/main.ts';
+import { chooseEngine } from '../../../infra/setup/choose-engine.ts';
 import { runSteps } from '../../../infra/setup/run-steps.ts';
 import type { SetupContext, SetupStep } from '../../../infra/setup/step.ts';
 import { builtEngine } from '../../../infra/setup/steps/tensorflow.ts';
@@ -70,6 +71,17 @@ describe('set-up', () => {
       `its SHA-256 is ${SHA256_OF_HELLO}, expected ${expected}`,
     );
     expect(existsSync(file)).toBe(false);
+  });
+
+  test('takes the GPU where there is one, and stops when one is asked for that is not there', () => {
+    const none = { gpus: 0, elsewhere: false };
+    const two = { gpus: 2, elsewhere: false };
+    expect([chooseEngine('auto', none), chooseEngine('auto', two)]).toEqual(['cpu', 'gpu']);
+    expect([chooseEngine('cpu', two), chooseEngine('gpu', two)]).toEqual(['cpu', 'gpu']);
+    expect(() => chooseEngine('gpu', none)).toThrow(
+      'a GPU is asked for, but this machine shows no NVIDIA GPU',
+    );
+    expect(chooseEngine('gpu', { gpus: 0, elsewhere: true })).toBe('gpu');
   });
 
   test('built TensorFlow for the CPU or the GPU', () => {

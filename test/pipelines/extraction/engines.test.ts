@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExtractedClip, Extractor } from '../../../pipelines/extraction/extractor.ts';
 import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
 import { createNodeAvExtractor } from '../../../pipelines/extraction/node-av-pool.ts';
+import { logSpectrogram } from '../../../pipelines/extraction/spectrogram.ts';
 import type { Clip } from '../../../schemas/clip.ts';
 import { extractionConfigSchema } from '../../../schemas/config.ts';
 
@@ -125,37 +126,54 @@ const FILES: readonly (readonly [what: string, name: string, make: readonly stri
     'm.ts',
     [...picture(), ...tone(), '-c:v', 'mpeg2video', '-c:a', 'mp2'],
   ],
+  ['mpeg-ts with one keyframe', 'o.ts', [...picture(), ...tone(), ...X264, '-bf', '3', '-c:a', 'aac']],
   ['full-range 4:4:4', 'n.mkv', [...picture(), ...X264, '-pix_fmt', 'yuvj444p']],
 ];
 
+/** Counted by FFmpeg 5 from the codec's delay of 7 ms before the first sample, by later ones from the sample. */
+const OTHER_ZERO = ['d.webm'];
+
 describe('both engines', () => {
-  test.each(FILES)('give the same frames and sound: %s', async (_what, name, make) => {
+  const bothOf = async (what: Clip) =>
+    await Promise.all([program.extract(what, config), library.extract(what, config)]);
+
+  test.each(FILES)('give the same frames and sound, of a part too: %s', async (_what, name, make) => {
     ffmpeg(...make, at(name));
-    const [one, other] = await Promise.all(
-      [program, library].map((engine) => engine.extract(clip(name), config)),
-    );
-    expect(other?.missing).toEqual(one?.missing);
-    expect(other?.rgb?.shape).toEqual(one?.rgb?.shape);
-    expect(Buffer.compare(other?.rgb?.data ?? Buffer.alloc(0), one?.rgb?.data ?? Buffer.alloc(0))).toBe(0);
-    expect(soundDifference(one!, other!)).toBeLessThan(SOUND_TOLERANCE);
+    for (const part of [{}, { startS: 0.64, endS: 2.9 }]) {
+      const [one, other] = await bothOf(clip(name, part));
+      expect(other.missing).toEqual(one.missing);
+      expect(other.rgb?.shape).toEqual(one.rgb?.shape);
+      expect(Buffer.compare(other.rgb?.data ?? Buffer.alloc(0), one.rgb?.data ?? Buffer.alloc(0))).toBe(0);
+      if ('startS' in part && OTHER_ZERO.includes(name)) continue;
+      expect(soundDifference(one, other)).toBeLessThan(SOUND_TOLERANCE);
+    }
+  });
+
+  test('cut a part out of AAC and MP3 as if the whole file had been decoded', async () => {
+    const rateHz = 44_100;
+    const exact = { ...config, audio: { ...config.audio, sampleRateHz: rateHz, durationS: 1 } };
+    for (const [name, codec] of [
+      ['whole.m4a', 'aac'],
+      ['whole.mp3', 'libmp3lame'],
+    ] as const) {
+      ffmpeg(...tone(rateHz), '-ac', '1', '-c:a', codec, at(name));
+      ffmpeg('-i', at(name), '-c:a', 'pcm_f32le', '-f', 'f32le', at('whole.f32'));
+      const whole = new Float32Array(new Uint8Array(readFileSync(at('whole.f32'))).buffer);
+      const cut = whole.subarray(1.5 * rateHz, 2.5 * rateHz);
+      const audio = logSpectrogram(cut, exact.audio);
+      for (const engine of [program, library]) {
+        const part = await engine.extract(clip(name, { startS: 1.5, endS: 2.5 }), exact);
+        expect(soundDifference({ audio, missing: {} }, part), name).toBeLessThan(SOUND_TOLERANCE);
+      }
+    }
   });
 
   test('turn a rotated clip alike', async () => {
     ffmpeg(...picture(), ...X264, at('upright.mp4'));
     ffmpeg('-i', at('upright.mp4'), '-c', 'copy', '-metadata:s:v', 'rotate=90', at('turned.mp4'));
-    const [one, other] = await Promise.all(
-      [program, library].map((engine) => engine.extract(clip('turned.mp4'), config)),
-    );
-    expect(one?.rgb?.shape.slice(0, 3)).toEqual([3, 84, 64]);
-    expect(other?.rgb).toEqual(one?.rgb);
-  });
-
-  test('cut a segment alike', async () => {
-    ffmpeg(...picture('98x74', '25', 8), ...tone(44_100, 8), ...X264, '-c:a', 'pcm_s16le', at('segment.mkv'));
-    const part = clip('segment.mkv', { startS: 2.5, endS: 5 });
-    const [one, other] = await Promise.all([program, library].map((engine) => engine.extract(part, config)));
-    expect(other?.rgb).toEqual(one?.rgb);
-    expect(soundDifference(one!, other!)).toBeLessThan(SOUND_TOLERANCE);
+    const [one, other] = await bothOf(clip('turned.mp4'));
+    expect(one.rgb?.shape.slice(0, 3)).toEqual([3, 84, 64]);
+    expect(other.rgb).toEqual(one.rgb);
   });
 
   test('refuse what is no media, and use a cut-off file as far as it goes', async () => {

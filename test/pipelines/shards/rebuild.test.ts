@@ -165,13 +165,22 @@ describe('a rebuild', () => {
     });
   });
 
-  test('refuses an extractor other than the one the plan was made for', async () => {
+  test('asks for the extractor that the plan was made for, and refuses another', async () => {
     const store = newStore();
     const input = { store, name: 'test', index: indexOf(clips), extraction: smallExtraction() };
     const plan = await planRebuild({ ...input, extractorVersion: 'another/1' });
+    const asked: string[] = [];
+    const extractor = async (version: string) => {
+      asked.push(version);
+      return await Promise.resolve(real);
+    };
     await expect(
-      buildShard({ store, name: 'test', version: plan.version, shardIndex: 0, extractor: real }),
-    ).rejects.toMatchObject({ kind: 'dependency' });
+      buildShard({ store, name: 'test', version: plan.version, shardIndex: 0, extractor }),
+    ).rejects.toMatchObject({
+      kind: 'dependency',
+      message: expect.stringContaining('another/1') as string,
+    });
+    expect(asked).toEqual(['another/1']);
   });
 
   test('stops when asked, and can be taken up again', async () => {

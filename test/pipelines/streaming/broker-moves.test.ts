@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { embeddedBroker } from '../../../infra/kafka/embedded-broker.ts';
 import { LOOPBACK } from '../../../infra/ports.ts';
 import { waitForEnd } from '../../../infra/processes.ts';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../../../pipelines/extraction/create-extractor.ts';
 import { listDeadLetters } from '../../../pipelines/streaming/dead-letter.ts';
 import { clipEventsOf, sendClipEvents } from '../../../pipelines/streaming/send-clips.ts';
 import { ensureTopics } from '../../../pipelines/streaming/topics.ts';
@@ -20,7 +20,7 @@ test(
   { timeout: 2 * PATIENCE_MS },
   async () => {
     const clips = await makeTinyClips({ clipsPerClass: 6 });
-    const stream = await createStream(broker.home, 'moved', clips, await createFfmpegExtractor());
+    const stream = await createStream(broker.home, 'moved', clips, await createExtractor(console.warn));
     const events = await clipEventsOf(clips, ['high', 'low']);
     const before = await stream.connection();
     const topics = await ensureTopics(before, stream.settings.target.stream);

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../../../pipelines/extraction/create-extractor.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
 import { connectProducer, disconnect } from '../../../pipelines/streaming/clients.ts';
 import { deliver } from '../../../pipelines/streaming/deliver.ts';
@@ -29,7 +29,7 @@ const broker = brokerOfFile(PATIENCE_MS);
 let extractor: Extractor;
 
 beforeAll(async () => {
-  extractor = await createFfmpegExtractor();
+  extractor = await createExtractor(console.warn);
 }, PATIENCE_MS);
 
 test(

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Message } from 'node-rdkafka';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../../../pipelines/extraction/create-extractor.ts';
 import { versionOf } from '../../../pipelines/models/open-model.ts';
 import { listMoves, moveCurrent, readCurrent, registerVersion } from '../../../pipelines/models/registry.ts';
 import { openStore, type Store } from '../../../pipelines/store/store.ts';
@@ -41,7 +41,7 @@ beforeAll(async () => {
   server = await startS3Server();
   await server.makeBucket('lab');
   Object.assign(process.env, server.env);
-  extractor = await createFfmpegExtractor();
+  extractor = await createExtractor(console.warn);
   clips = Array.from({ length: CLIPS }, (_, i) => {
     const { group: _group, ...clip } = clipOf(
       makeClip(join(folder, `${String(i)}.mp4`), i),

@@ -1,7 +1,7 @@
 /** Brokers that ask for a name, a password or a certificate: the real ones, with each way in. */
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../../../pipelines/extraction/create-extractor.ts';
 import {
   connectConsumer,
   connectProducer,
@@ -131,7 +131,7 @@ test(
   async () => {
     for (const [name, value] of Object.entries(overTls('SCRAM-SHA-512'))) vi.stubEnv(name, value);
     const clips = await makeTinyClips({ clipsPerClass: 4 });
-    const stream = await createStream(broker.home, 'secured', clips, await createFfmpegExtractor());
+    const stream = await createStream(broker.home, 'secured', clips, await createExtractor(console.warn));
     const connection = await stream.connection();
     expect(connection.brokers).toEqual([broker.brokers.saslTls]);
     const topics = await ensureTopics(connection, stream.settings.target.stream);

@@ -9,7 +9,7 @@ import { embeddedBroker } from '../../../infra/kafka/embedded-broker.ts';
 import { ensureKafka } from '../../../infra/kafka/ensure-kafka.ts';
 import { waitForEnd } from '../../../infra/processes.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createExtractor } from '../../../pipelines/extraction/create-extractor.ts';
 import { randomGenerator } from '../../../pipelines/random/generator.ts';
 import { connectProducer, disconnect } from '../../../pipelines/streaming/clients.ts';
 import { listDeadLetters, replayDeadLetters } from '../../../pipelines/streaming/dead-letter.ts';
@@ -41,7 +41,7 @@ let events: ClipEvent[];
 
 beforeAll(async () => {
   clips = await makeTinyClips({ clipsPerClass: CLIPS_PER_CLASS });
-  extractor = await createFfmpegExtractor();
+  extractor = await createExtractor(console.warn);
   events = await clipEventsOf(clips, CLASSES);
 }, 2 * PATIENCE_MS);
 

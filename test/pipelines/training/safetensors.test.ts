@@ -1,9 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeSafetensors, encodeSafetensors } from '../../../pipelines/training/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  writeSafetensors,
+  type TensorSource,
+} from '../../../pipelines/training/safetensors.ts';
 import { testPython } from '../../reference/python.ts';
 
 const FILE = {
@@ -29,6 +35,27 @@ describe('safetensors', () => {
     expect(size % 8).toBe(0);
     const header = JSON.parse(bytes.subarray(8, 8 + size).toString()) as Record<string, unknown>;
     expect(header['matrix']).toEqual({ dtype: 'F32', shape: [2, 2], data_offsets: [0, 16] });
+  });
+
+  it('are the same bytes when written a tensor at a time, whose hash may stand in the header', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'modalmix-'));
+    const path = join(folder, 'x.safetensors');
+    const sources = [...FILE.tensors].map(([name, { shape, values }]) => [
+      name,
+      { shape, read: () => values },
+    ]);
+    const hash = createHash('sha256');
+    for (const name of ['empty', 'matrix', 'odd', 'scalar']) {
+      hash.update(`${name}\0`).update(new Uint8Array(FILE.tensors.get(name)!.values.buffer));
+    }
+    const sha256 = hash.digest('hex');
+    writeSafetensors(path, new Map(sources as [string, TensorSource][]), (found) => ({
+      ...FILE.metadata,
+      sha256: found,
+    }));
+    const written = readFileSync(path);
+    rmSync(folder, { recursive: true });
+    expect(written).toEqual(encodeSafetensors({ ...FILE, metadata: { ...FILE.metadata, sha256 } }));
   });
 
   it('are understood by a reader of NumPy’s', () => {

@@ -2,15 +2,21 @@ import { existsSync, readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { METHODS } from '../../../schemas/config.ts';
+import { METHODS, type Precision } from '../../../schemas/config.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
 import { epochMetricsSchema, type TrainingSpec } from '../../../schemas/training.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
-import { evaluationBatches, loadModel } from '../../../pipelines/training/load-model.ts';
+import {
+  evaluationBatches,
+  loadModel,
+  readWeights,
+  type EvaluationBatch,
+} from '../../../pipelines/training/load-model.ts';
 import { runTraining } from '../../../pipelines/training/run-training.ts';
 import { backend, tf } from '../../../pipelines/training/tensorflow.ts';
 import { trainModel } from '../../../pipelines/training/train-model.ts';
+import { relativeError } from './golden/read-golden.ts';
 import { publishTinyDataset, tinySpec, type TinyDataset } from './tiny-dataset.ts';
 import { copyOfDataset, trainSteps } from './tiny-training.ts';
 
@@ -65,6 +71,31 @@ describe('a training', () => {
       tinySpec(dataset, 'joint', { fusion, epochs: 6, encoder: { width: 4 } }),
     );
     expect(result.last.train.fused).toBeGreaterThan(0.85);
+  });
+
+  it('with bfloat16 learns what the clips show, keeps float32 weights and is judged with bfloat16', async () => {
+    const store = await copyOfDataset(dataset);
+    const spec = tinySpec(dataset, 'joint', { precision: 'bfloat16', epochs: 6, encoder: { width: 8 } });
+    const result = await trainSteps(store, spec);
+    expect(result.last.train.fused).toBeGreaterThan(0.85);
+    const weights = await readWeights(store, spec.trainingId, 'last');
+    const filter = weights.tensors.get('audio.layer1.0.conv1.weight')!;
+    const numbers = new Uint32Array(Float32Array.from(filter.values).buffer);
+    expect(numbers.some((bits) => (bits & 0xffff) !== 0)).toBe(true);
+    const logitsOf = async (precision: Precision) => {
+      const judged = { ...spec, training: { ...spec.training, precision } };
+      const input = { store, spec: judged, manifest: dataset.manifest };
+      const model = await loadModel({ ...input, weights: 'last' });
+      const batches = evaluationBatches({ ...input, split: 'test', batchSize: 4 });
+      const { value: batch } = await batches.next();
+      const { logits } = model.forward(batch as EvaluationBatch);
+      await batches.return();
+      model.dispose();
+      return logits;
+    };
+    const apart = relativeError(await logitsOf('bfloat16'), await logitsOf('float32'));
+    expect(apart).toBeGreaterThan(1e-4);
+    expect(apart).toBeLessThan(0.05);
   });
 
   it('that is done is returned untouched', async () => {

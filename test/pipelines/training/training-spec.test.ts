@@ -40,6 +40,12 @@ describe('the specs of a run', () => {
     expect(id({ kind: 'cnn' })).not.toBe(id({}));
   });
 
+  it('have another id with bfloat16, and the old one with the precision that there always was', () => {
+    const id = (training: object) => trainingSpecs(configOf(training), DATASET)[0]!.trainingId;
+    expect(id({ precision: 'float32' })).toBe(id({}));
+    expect(id({ precision: 'bfloat16' })).not.toBe(id({}));
+  });
+
   it('do not depend on the order in which the config was written', () => {
     const id = (mixup: object) => trainingSpecs(configOf(mixup), DATASET)[0]!.trainingId;
     expect(id({ batchSize: 8, epochs: 2 })).toBe(id({ epochs: 2, batchSize: 8 }));

@@ -7,12 +7,35 @@ import {
 } from '../../../../pipelines/training/encoders/compiled-encoder.ts';
 import { createEncoder, planEncoder } from '../../../../pipelines/training/encoders/index.ts';
 import { createPlanParameters } from '../../../../pipelines/training/encoders/plan-parameters.ts';
+import type { EncoderPlan } from '../../../../pipelines/training/encoders/plan.ts';
 import { createTapedEncoder } from '../../../../pipelines/training/encoders/taped-encoder.ts';
+import {
+  cast,
+  converted,
+  DTYPE_OF,
+  handleOf,
+  runOne,
+  tensorOf,
+  typed,
+  type Handle,
+} from '../../../../pipelines/training/kernels/handles.ts';
 import { nativeKernels } from '../../../../pipelines/training/kernels/native.ts';
 import { Parameters } from '../../../../pipelines/training/parameters.ts';
 import { backend, tf, type Tensor, type Tensor4D } from '../../../../pipelines/training/tensorflow.ts';
+import type { Precision } from '../../../../schemas/config.ts';
 import type { EncoderConfig } from '../../../../schemas/encoder-config.ts';
 import { relativeError } from '../golden/read-golden.ts';
+
+const RESNET = planEncoder('rgb', { depth: 18, width: 32 });
+/** Deeper ones differ by what a relu near 0 decides. */
+const BFLOAT16: readonly [string, EncoderPlan, readonly [number, number, number, number]][] = [
+  [
+    'the beginning of a ResNet-18',
+    { ...RESNET, layers: RESNET.layers.slice(0, 5), featureSize: 64 },
+    [4, 75, 58, 3],
+  ],
+  ['the small CNN', planEncoder('rgb', { kind: 'cnn', width: 8 }), [4, 61, 64, 3]],
+];
 
 // Sides that the 4×4 tiles do not divide; widths on both sides of the least that the transforms are used for.
 const CASES: readonly [string, EncoderConfig, readonly [number, number, number, number], number][] = [
@@ -33,11 +56,107 @@ function valuesOf(tensors: ReadonlyMap<string, Tensor>): Map<string, Float32Arra
 }
 
 /** Comparing millions of numbers one by one takes a test framework a minute. */
-function fingerprint({ features, gradients }: Pass): string {
+function fingerprintOf(arrays: readonly Float32Array[]): string {
   const hash = createHash('sha256');
-  for (const values of [features, ...gradients.values()]) hash.update(new Uint8Array(values.buffer));
+  for (const values of arrays) hash.update(new Uint8Array(values.buffer));
   return hash.digest('hex');
 }
+
+function fingerprint({ features, gradients }: Pass): string {
+  return fingerprintOf([features, ...gradients.values()]);
+}
+
+/** Of all numbers together: √(Σ difference² / Σ expected²). */
+function relativeDistance(actual: readonly Float32Array[], expected: readonly Float32Array[]): number {
+  let difference = 0;
+  let whole = 0;
+  for (const [place, values] of expected.entries()) {
+    for (const [i, value] of values.entries()) {
+      difference += (actual[place]![i]! - value) ** 2;
+      whole += value ** 2;
+    }
+  }
+  return Math.sqrt(difference / whole);
+}
+
+// Registers the operators.
+nativeKernels();
+
+describe.each(BFLOAT16)('%s with bfloat16', (_name, plan, shape) => {
+  const images: Tensor4D = tf.randomUniform([...shape], -1, 1, 'float32', 7);
+  const direction = tf.randomNormal([shape[0], plan.featureSize], 0, 1, 'float32', 8);
+
+  const passOf = (create: typeof createCompiledEncoder, precision: Precision) => {
+    const parameters = new Parameters(3);
+    const encoder = create(plan, createPlanParameters(parameters, 'rgb', plan), precision);
+    return tf.tidy(() => {
+      let features = new Float32Array();
+      const { gradients } = parameters.gradients(() => {
+        const z = encoder.encode(images, true);
+        features = z.dataSync<'float32'>().slice();
+        return tf.sum(tf.mul(z, direction));
+      });
+      const pass = {
+        features: [features],
+        gradients: [...valuesOf(gradients).values()],
+        tested: [encoder.encode(images, false).dataSync<'float32'>().slice()],
+        statistics: [...valuesOf(parameters.buffers).values()],
+      };
+      parameters.dispose();
+      return pass;
+    });
+  };
+  const distances = (a: ReturnType<typeof passOf>, b: ReturnType<typeof passOf>) =>
+    Object.fromEntries(
+      (['features', 'gradients', 'tested', 'statistics'] as const).map((of) => [
+        of,
+        relativeDistance(a[of], b[of]),
+      ]),
+    );
+  const single = passOf(createTapedEncoder, 'float32');
+  const taped = passOf(createTapedEncoder, 'bfloat16');
+  const compiled = passOf(createCompiledEncoder, 'bfloat16');
+
+  it('gives what the taped encoder gives that rounds at the same places', () => {
+    const between = distances(compiled, taped);
+    // A number near the middle between two is rounded either way, by what the order of sums makes of it.
+    expect(between['features']).toBeLessThan(2e-3);
+    expect(between['tested']).toBeLessThan(2e-3);
+    expect(between['statistics']).toBeLessThan(2e-3);
+    expect(between['gradients']).toBeLessThan(5e-2);
+  });
+
+  it('stays as near to single precision as its eight bits allow, and no nearer', () => {
+    const rounding = distances(compiled, single);
+    for (const of of ['features', 'tested', 'statistics']) {
+      expect(rounding[of], of).toBeGreaterThan(5e-5);
+      expect(rounding[of], of).toBeLessThan(2e-2);
+    }
+    expect(rounding['gradients']).toBeLessThan(2e-1);
+  });
+
+  it('is the same each time', () => {
+    const again = passOf(createCompiledEncoder, 'bfloat16').gradients;
+    expect(again.map((values) => fingerprintOf([values]))).toEqual(
+      compiled.gradients.map((values) => fingerprintOf([values])),
+    );
+  });
+});
+
+describe('what is stored as bfloat16', () => {
+  it('is rounded as TensorFlow rounds it, halves to even, infinities and what is no number included', () => {
+    const special = [1 + 2 ** -8, 1 + 3 * 2 ** -8, -1 - 2 ** -8, 3.4e38, -3.4e38, Infinity, NaN, 0];
+    const numbers = [...special, ...tf.randomNormal([5 * 8 - 8], 0, 1, 'float32', 5).dataSync()];
+    const x = handleOf(tf.tensor4d(numbers, [1, 5, 1, 8]));
+    const valuesOfHandle = (handle: Handle) =>
+      tensorOf(converted(handle, DTYPE_OF.float32)).dataSync<'float32'>();
+    // The kernel adds the pixels to every second line of what there is, here zeros, and stores the sum.
+    const zeros = cast(handleOf(tf.zeros([1, 9, 1, 8])), DTYPE_OF.bfloat16);
+    const ours = valuesOfHandle(runOne('ModalmixHalfGradient', [typed(DTYPE_OF.bfloat16)], [x, zeros]));
+    const theirs = valuesOfHandle(cast(x, DTYPE_OF.bfloat16));
+    expect([...ours.filter((_, i) => Math.floor(i / 8) % 2 === 0)]).toEqual([...theirs]);
+  });
+});
 
 describe.each(CASES)('%s, compiled', (_name, config, shape, tolerance) => {
   const plan = planEncoder('rgb', config);

@@ -6,11 +6,13 @@ import {
   type BatchNormStatistics,
 } from '../../../../pipelines/training/kernels/batch-norm.ts';
 import { convolution } from '../../../../pipelines/training/kernels/convolution.ts';
-import { gaussian } from '../../../../pipelines/training/kernels/gaussian.ts';
+import { gaussian, withNoise } from '../../../../pipelines/training/kernels/gaussian.ts';
 import { maxPool } from '../../../../pipelines/training/kernels/max-pool.ts';
 import { relu } from '../../../../pipelines/training/kernels/relu.ts';
 import { tf, type Tensor, type Tensor1D, type Tensor4D } from '../../../../pipelines/training/tensorflow.ts';
 import { randomGenerator } from '../../../../pipelines/random/generator.ts';
+import { philox4x32 } from '../../../../pipelines/random/philox.ts';
+import { nativeKernels } from '../../../../pipelines/training/kernels/native.ts';
 import { readGolden, relativeError } from '../golden/read-golden.ts';
 
 const golden = readGolden('kernels');
@@ -138,5 +140,49 @@ describe('gaussian', () => {
     expect(Math.abs(variance.dataSync()[0]! - 1)).toBeLessThan(0.05);
     expect(relativeError(draw(1), draw(1).dataSync())).toBe(0);
     expect(relativeError(draw(2), draw(1).dataSync())).toBeGreaterThan(0.1);
+  });
+
+  // 1,003 numbers end within a group and within eight.
+  it.each([true, false])('is Box and Muller’s transform of the generator’s own words; fused: %s', (fused) => {
+    expect(nativeKernels()).toBe(true);
+    const random = () => randomGenerator(5, 'test', 2, 3);
+    const actual = gaussian([17, 59], random(), fused).dataSync();
+    const { key, counter } = random().stream();
+    const expected = Array.from(actual, (_, at) => {
+      const [group, place] = [Math.floor(at / 32), Math.floor((at % 32) / 8)];
+      const block = philox4x32([8 * group + (at % 8), counter[1], counter[2], counter[3]], key);
+      const [first, second] = place < 2 ? block : block.slice(2);
+      const radius = Math.sqrt(-2 * Math.log(((first! & 0x7fffffff) + 0.5) / 2 ** 31));
+      const angle = (2 * Math.PI * second!) / 2 ** 32;
+      return radius * (place % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
+    });
+    expect(actual).toHaveLength(1_003);
+    const worst = Math.max(...expected.map((value, at) => Math.abs(value - actual[at]!)));
+    expect(worst).toBeLessThan(3e-6);
+  });
+
+  it('takes another stream with each call', () => {
+    const random = randomGenerator(5, 'test');
+    const first = gaussian([100], random).dataSync();
+    expect(relativeError(gaussian([100], random), first)).toBeGreaterThan(0.1);
+  });
+});
+
+describe('withNoise', () => {
+  // More numbers than one thread's range, not in eights.
+  const x = tf.randomNormal([3, 3, 129, 131], 0.3, 2, 'float32', 4);
+  const noisy = (fused: boolean, factor = 0.5) =>
+    withNoise(x, factor, 1e-8, randomGenerator(6, 'test'), fused);
+
+  it('gives the same by our kernel and by TensorFlow’s operators', () => {
+    expect(relativeError(noisy(true), noisy(false).dataSync())).toBeLessThan(3e-6);
+    expect(noisy(true).dataSync()).toEqual(noisy(true).dataSync());
+  });
+
+  it('scales, and adds noise of the tensor’s own deviation', () => {
+    const noise = tf.sub(noisy(true), tf.mul(x, 0.5));
+    const { mean, variance } = tf.moments(noise);
+    expect(Math.abs(mean.dataSync()[0]!)).toBeLessThan(0.03);
+    expect(variance.dataSync()[0]! / tf.moments(x).variance.dataSync()[0]!).toBeCloseTo(1, 1);
   });
 });

@@ -1,0 +1,153 @@
+// What a shard's rows are summed with, and how its file gets to the disk early; `../native.ts` loads this.
+// The sums are those of `../channel-sums.ts` to the last bit: whole numbers of bytes, and floats in their order.
+#include <node_api.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__linux__)
+#include <fcntl.h>
+#endif
+
+namespace {
+
+constexpr size_t kMostChannels = 3;
+
+struct Sums {
+  double sum[kMostChannels] = {};
+  double squares[kMostChannels] = {};
+};
+
+// No wider than a register: compilers keep wider ones on the stack.
+typedef uint8_t Bytes __attribute__((vector_size(8)));
+typedef uint16_t Words __attribute__((vector_size(16)));
+typedef uint32_t Longs __attribute__((vector_size(32)));
+
+constexpr size_t kLanes = 8;
+// A whole number of points of one, two or three channels: a lane holds the same channel each time.
+constexpr size_t kGroup = 3;
+constexpr size_t kBlock = kGroup * kLanes;
+// 257 · 255 < 2^16 and 65,792 · 255² < 2^32.
+constexpr size_t kMostInWord = 257;
+constexpr size_t kMostInLong = 256 * kMostInWord;
+
+// Whole numbers below 2^53: no order of adding them makes a difference.
+Sums sum_bytes(const uint8_t* data, size_t length, size_t channels) {
+  Sums sums;
+  size_t at = 0;
+  while (length - at >= kBlock) {
+    Longs sum[kGroup] = {}, squares[kGroup] = {};
+    const size_t blocks = std::min((length - at) / kBlock, kMostInLong);
+    for (size_t done = 0; done < blocks;) {
+      Words words[kGroup] = {};
+      const size_t some = std::min(blocks - done, kMostInWord);
+      for (size_t i = 0; i < some; i += 1, at += kBlock) {
+        for (size_t k = 0; k < kGroup; k += 1) {
+          Bytes bytes;
+          std::memcpy(&bytes, data + at + k * kLanes, sizeof bytes);
+          const Words values = __builtin_convertvector(bytes, Words);
+          words[k] += values;
+          squares[k] += __builtin_convertvector(values * values, Longs);
+        }
+      }
+      for (size_t k = 0; k < kGroup; k += 1) sum[k] += __builtin_convertvector(words[k], Longs);
+      done += some;
+    }
+    for (size_t k = 0; k < kGroup; k += 1) {
+      for (size_t lane = 0; lane < kLanes; lane += 1) {
+        const size_t channel = (k * kLanes + lane) % channels;
+        sums.sum[channel] += sum[k][lane];
+        sums.squares[channel] += squares[k][lane];
+      }
+    }
+  }
+  for (; at < length; at += 1) {
+    const double value = data[at];
+    sums.sum[at % channels] += value;
+    sums.squares[at % channels] += value * value;
+  }
+  return sums;
+}
+
+// A square of a float is exact as a double; the sums round, so they keep the order of the values.
+Sums sum_floats(const float* data, size_t length, size_t channels) {
+  Sums sums;
+  if (channels == 1) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < length; i += 1) {
+      const double value = data[i];
+      sum += value;
+      squares += value * value;
+    }
+    sums.sum[0] = sum;
+    sums.squares[0] = squares;
+    return sums;
+  }
+  for (size_t i = 0; i < length; i += 1) {
+    const double value = data[i];
+    sums.sum[i % channels] += value;
+    sums.squares[i % channels] += value * value;
+  }
+  return sums;
+}
+
+napi_value fail(napi_env env, const char* problem) {
+  napi_throw_type_error(env, nullptr, problem);
+  return nullptr;
+}
+
+// sumChannels(data: Float32Array | Uint8Array, channels: 1 | 2 | 3, into: Float64Array): sums, then sums of squares.
+napi_value sum_channels(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value arguments[3];
+  napi_typedarray_type type, into_type;
+  size_t length, into_length;
+  void *data, *into;
+  uint32_t channels;
+  if (napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) != napi_ok || count != 3 ||
+      napi_get_typedarray_info(env, arguments[0], &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      napi_get_value_uint32(env, arguments[1], &channels) != napi_ok ||
+      napi_get_typedarray_info(env, arguments[2], &into_type, &into_length, &into, nullptr, nullptr) != napi_ok ||
+      channels < 1 || channels > kMostChannels || into_type != napi_float64_array || into_length != 2 * channels) {
+    return fail(env, "sumChannels takes values, 1 to 3 channels and room for two numbers a channel");
+  }
+  Sums sums;
+  if (type == napi_uint8_array) sums = sum_bytes(static_cast<uint8_t*>(data), length, channels);
+  else if (type == napi_float32_array) sums = sum_floats(static_cast<float*>(data), length, channels);
+  else return fail(env, "sumChannels takes bytes or floats");
+  std::memcpy(into, sums.sum, channels * sizeof(double));
+  std::memcpy(static_cast<double*>(into) + channels, sums.squares, channels * sizeof(double));
+  return nullptr;
+}
+
+// startWriteback(file: number, first: number, bytes: number): the system may begin to write this to the disk.
+napi_value start_writeback(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value arguments[3];
+  int32_t file;
+  int64_t first, bytes;
+  if (napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) != napi_ok || count != 3 ||
+      napi_get_value_int32(env, arguments[0], &file) != napi_ok ||
+      napi_get_value_int64(env, arguments[1], &first) != napi_ok ||
+      napi_get_value_int64(env, arguments[2], &bytes) != napi_ok) {
+    return fail(env, "startWriteback takes three numbers");
+  }
+#if defined(__linux__)
+  // A matter of speed only: what fails here shows when the file is synchronised.
+  (void)sync_file_range(file, first, bytes, SYNC_FILE_RANGE_WRITE);
+#endif
+  return nullptr;
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  napi_value function;
+  napi_create_function(env, "sumChannels", NAPI_AUTO_LENGTH, sum_channels, nullptr, &function);
+  napi_set_named_property(env, exports, "sumChannels", function);
+  napi_create_function(env, "startWriteback", NAPI_AUTO_LENGTH, start_writeback, nullptr, &function);
+  napi_set_named_property(env, exports, "startWriteback", function);
+  return exports;
+}
