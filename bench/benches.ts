@@ -11,6 +11,7 @@ export const BENCHES = {
   'training-bfloat16': () => import('./benches/training-bfloat16.ts'),
   extraction: () => import('./benches/extraction.ts'),
   umap: () => import('./benches/umap.ts'),
+  report: () => import('./benches/report.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
 
 export type BenchName = keyof typeof BENCHES;
