@@ -38,7 +38,10 @@ export function isFailedStart({ lastExit, reached, serverUp }: WorkerEnd): boole
   return reached === undefined || serverUp;
 }
 
-/** The last lines of a log that were written after `fromByte`. */
+/** Lines that say nothing to a person: where in the code it was, and the program's version. */
+const NOISE = /^\s+at |^Node\.js v\d|^\s*\^+\s*$|^\s*$/u;
+
+/** The last telling lines of a log that were written after `fromByte`. */
 export function lastLines(path: string, fromByte: number): string[] {
   const end = statSync(path).size;
   const start = Math.max(fromByte, end - TAIL_BYTES);
@@ -52,7 +55,7 @@ export function lastLines(path: string, fromByte: number): string[] {
   return bytes
     .toString('utf8')
     .split('\n')
-    .filter((line) => line.trim() !== '' && !/^Node\.js v\d/u.test(line))
+    .filter((line) => !NOISE.test(line))
     .slice(-LINES_SHOWN)
     .map((line) => line.slice(0, LINE_CHARACTERS));
 }
