@@ -12,6 +12,7 @@ export const BENCHES = {
   loader: () => import('./benches/loader.ts'),
   extraction: () => import('./benches/extraction.ts'),
   umap: () => import('./benches/umap.ts'),
+  report: () => import('./benches/report.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
 
 export type BenchName = keyof typeof BENCHES;
