@@ -19,6 +19,7 @@ interface Options {
   readonly names: readonly BenchName[];
   readonly rounds: number;
   readonly quick: boolean;
+  readonly allPeers: boolean;
   readonly json: boolean;
   readonly list: boolean;
   readonly render: boolean;
@@ -55,14 +56,14 @@ async function main(): Promise<number> {
 
 async function runBench(name: BenchName, options: Options, machine: Machine): Promise<BenchResult> {
   const { bench } = await BENCHES[name]();
-  const { quick, rounds } = options;
+  const { quick, rounds, allPeers } = options;
   say(`${name}: ${bench.title}`);
   const scratch = await mkdtemp(join(tmpdir(), `modalmix-bench-${name}-`));
   try {
     const inner = (line: string) => {
       say(`  ${line}`);
     };
-    const figures = await bench.measure({ quick, rounds, scratch, say: inner });
+    const figures = await bench.measure({ quick, rounds, allPeers, scratch, say: inner });
     const date = new Date().toISOString().slice(0, 10);
     const { title, method } = bench;
     return { bench: name, title, method, date, rounds, machine, figures: [...figures] };
@@ -89,6 +90,7 @@ function parseOptions(argv: readonly string[]): Options {
     options: {
       list: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      'all-peers': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       render: { type: 'boolean', default: false },
       rounds: { type: 'string' },
@@ -105,7 +107,8 @@ function parseOptions(argv: readonly string[]): Options {
     throw new ModalmixError('config', 'it has to be a whole number above 0', { where: '--rounds' });
   }
   const named = positionals.filter(isBenchName);
-  return { ...values, rounds, names: named.length > 0 ? named : BENCH_NAMES };
+  const allPeers = values['all-peers'];
+  return { ...values, allPeers, rounds, names: named.length > 0 ? named : BENCH_NAMES };
 }
 
 function isBenchName(name: string): name is BenchName {

@@ -8,9 +8,9 @@ import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { runConfigSchema, type Precision } from '../../schemas/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
-import { median, type Figure } from '../harness/figure.ts';
+import { figuresAgainst, median, type Figure } from '../harness/figure.ts';
 import { inTurns } from '../harness/in-turns.ts';
-import { requireDebianTorch, SYSTEM_PYTHON } from '../harness/peers.ts';
+import { torchPeers, type TorchPeer } from '../harness/torch-peers.ts';
 import { publishNoise } from './training-data.ts';
 
 const METHODS = ['joint', 'mm', 'b-mm', 'ogm-ge'] as const;
@@ -47,7 +47,8 @@ export function trainingBench(of: Case): Bench {
       `Two ResNet-18s (257×188×1 and 224×224×3), concatenated, SGD, ${precision}, 2 threads; the median step of a ` +
       "training by `runTraining`, from shards, with augmentation; peak memory is the training process's up to its " +
       'last step, without the test and the checkpoint that follow. PyTorch: channels last, the same method, one batch ' +
-      `in memory that is used again${precision === 'float32' ? '' : '; its own autocast'}.`,
+      `in memory that is used again${precision === 'float32' ? '' : '; its own autocast'}. The goal is against the better ` +
+      'of its versions.',
     measure: (context) => measure(context, of),
   };
 }
@@ -58,13 +59,13 @@ async function measure(
   context: BenchContext,
   { batchSize, steps, peerSteps, precision = 'float32' }: Case,
 ): Promise<Figure[]> {
-  const { quick, rounds, scratch, say } = context;
+  const { quick, rounds, allPeers, scratch, say } = context;
   const size = quick ? 2 : batchSize;
   const timed = quick ? 1 : steps;
   const peerTimed = quick ? 1 : (peerSteps ?? steps);
   const peerWarmUp = peerSteps === undefined ? WARM_UP : 1;
   const speedGoal = precision === 'float32' ? SPEED_GOAL : BFLOAT16_SPEED_GOAL;
-  const torch = await requireDebianTorch(say);
+  const { peers, absent } = await torchPeers(allPeers, say);
   const { storeUri, manifest } = await publishNoise(scratch, size * (WARM_UP + timed));
   const figures: Figure[] = [];
   for (const method of quick ? METHODS.slice(0, 1) : METHODS) {
@@ -73,37 +74,36 @@ async function measure(
       say(`${method}, ${who}: ${measured.ms.toFixed(0)} ms`);
       return measured;
     };
-    const { ours, peer } = await inTurns(rounds, {
+    const numbers = [size, peerWarmUp, peerTimed, THREADS];
+    const measured = await inTurns<string, Measured>(rounds, {
       ours: async () =>
         told('ours', await train(storeUri, manifest, { method, batchSize: size, seed: round++, precision })),
-      peer: async () =>
-        told('PyTorch', await trainPeer(method, [size, peerWarmUp, peerTimed, THREADS], precision)),
+      ...Object.fromEntries(
+        peers.map((peer) => [
+          peer.name,
+          async () => told(peer.name, await trainPeer(peer, method, numbers, precision)),
+        ]),
+      ),
     });
+    const ours = measured['ours']!;
+    const samplesOf = (of: (measured: Measured) => number) => [
+      ...peers.map(({ name }) => ({ name, samples: measured[name]!.map(of) })),
+      ...absent.map((peer) => ({ ...peer, samples: [] })),
+    ];
+    const figure = (what: string, unit: string, goal: { ratio: number }, of: (m: Measured) => number) =>
+      figuresAgainst(samplesOf(of), {
+        name: `${method}, ${what}`,
+        unit,
+        better: 'lower',
+        ours: ours.map(of),
+        goal,
+      });
     figures.push(
-      figureOf(`${method}, a step`, 'ms', torch, ours, peer, ({ ms }) => ms, speedGoal),
-      figureOf(`${method}, peak memory`, 'MiB', torch, ours, peer, ({ peakMiB }) => peakMiB, MEMORY_GOAL),
+      ...figure('a step', 'ms', speedGoal, ({ ms }) => ms),
+      ...figure('peak memory', 'MiB', MEMORY_GOAL, ({ peakMiB }) => peakMiB),
     );
   }
   return figures;
-}
-
-function figureOf(
-  name: string,
-  unit: string,
-  torch: string,
-  ours: readonly Measured[],
-  peer: readonly Measured[],
-  of: (measured: Measured) => number,
-  goal: { readonly ratio: number },
-): Figure {
-  return {
-    name,
-    unit,
-    better: 'lower',
-    ours: ours.map(of),
-    peer: { name: `PyTorch ${torch}`, samples: peer.map(of) },
-    goal,
-  };
 }
 
 /** One epoch; a step's time runs from one report of progress to the next, reading included. */
@@ -152,13 +152,14 @@ function childPeakMiB(): number {
 }
 
 async function trainPeer(
+  { python, options }: TorchPeer,
   method: Method,
   numbers: readonly number[],
   precision: Precision,
 ): Promise<Measured> {
   const { stdout } = await execa(
-    SYSTEM_PYTHON,
-    [PEER, method, ...numbers.map(String), ...(precision === 'float32' ? [] : [precision])],
+    python,
+    [PEER, method, ...numbers.map(String), ...(precision === 'float32' ? [] : [precision]), ...options],
     { stdin: 'ignore' },
   );
   const { ms, rssMiB } = peerSchema.parse(JSON.parse(stdout));

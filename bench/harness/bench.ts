@@ -6,6 +6,8 @@ export interface BenchContext {
   readonly quick: boolean;
   /** Runs a contender; each figure is the median of so many. */
   readonly rounds: number;
+  /** Peers too whose set-up fetches gigabytes. */
+  readonly allPeers: boolean;
   /** An empty folder, removed afterwards. */
   readonly scratch: string;
   /** A line for the person who waits. */

@@ -48,6 +48,22 @@ export function ratioToPeer({ ours, peer, better }: Figure): number | undefined 
   return median(ours.map((own, round) => times(own, peer.samples[round]!)));
 }
 
+/**
+ * The same figure against several peers, one each; the goal is with the best of them.
+ *
+ * @throws RangeError without a peer
+ */
+export function figuresAgainst(
+  peers: readonly NonNullable<Figure['peer']>[],
+  { goal, ...figure }: Omit<Figure, 'peer'>,
+): Figure[] {
+  if (peers.length === 0) throw new RangeError('there is no peer');
+  const figures = peers.map((peer): Figure => ({ ...figure, peer }));
+  const ratios = figures.map((one) => ratioToPeer(one) ?? Infinity);
+  const best = ratios.indexOf(Math.min(...ratios));
+  return figures.map((one, place) => (place === best && goal !== undefined ? { ...one, goal } : one));
+}
+
 export function verdictOf(figure: Figure): Verdict {
   const { goal, better } = figure;
   if (goal === undefined) return 'no goal';

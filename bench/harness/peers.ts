@@ -10,7 +10,12 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { cacheFolder } from '../../infra/folders.ts';
 import { withLock } from '../../infra/lock.ts';
 import { aptCommand, aptInstall, canAptInstall } from '../../infra/setup/programs.ts';
-import { findEnvironment, interpreterOf, makeEnvironment } from '../../infra/setup/python-environment.ts';
+import {
+  findEnvironment,
+  interpreterOf,
+  makeEnvironment,
+  type PythonEnvironment,
+} from '../../infra/setup/python-environment.ts';
 import type { SetupContext } from '../../infra/setup/step.ts';
 
 const PEERS_FOLDER = fileURLToPath(new URL('../peers', import.meta.url));
@@ -24,10 +29,7 @@ const LOCK_TIMEOUT_MS = 30 * 60_000;
  * @throws ModalmixError `dependency` when it cannot be made
  */
 export async function requirePeerPython(name: string, say: (line: string) => void): Promise<string> {
-  const environment = {
-    folder: join(cacheFolder(), `bench-venv-${name}`),
-    requirements: join(PEERS_FOLDER, `${name}.txt`),
-  };
+  const environment = environmentOf(name);
   await mkdir(cacheFolder(), { recursive: true });
   await withLock(join(cacheFolder(), `bench-venv-${name}.lock`), { waitMs: LOCK_TIMEOUT_MS }, async () => {
     if (findEnvironment(environment) !== undefined) return;
@@ -39,6 +41,19 @@ export async function requirePeerPython(name: string, say: (line: string) => voi
     });
   });
   return interpreterOf(environment);
+}
+
+/** The interpreter of an environment that was made before; undefined when it has to be made. */
+export function findPeerPython(name: string): string | undefined {
+  const environment = environmentOf(name);
+  return findEnvironment(environment) === undefined ? undefined : interpreterOf(environment);
+}
+
+function environmentOf(name: string): PythonEnvironment {
+  return {
+    folder: join(cacheFolder(), `bench-venv-${name}`),
+    requirements: join(PEERS_FOLDER, `${name}.txt`),
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The bench's arithmetic and its pages: what a reader of the table relies on. */
 import { describe, expect, it } from 'vitest';
-import { median, ratioToPeer, verdictOf, type Figure } from '../../bench/harness/figure.ts';
+import { figuresAgainst, median, ratioToPeer, verdictOf, type Figure } from '../../bench/harness/figure.ts';
 import { inTurns } from '../../bench/harness/in-turns.ts';
 import { machineName } from '../../bench/harness/machine.ts';
 import { plotResults } from '../../bench/harness/plot.ts';
@@ -43,6 +43,32 @@ describe('a figure', () => {
     expect(verdictOf({ ...speed, better: 'lower', goal: { limit: 79 } })).toBe('missed');
     expect(verdictOf({ ...speed, better: 'lower', goal: { limit: 80 } })).toBe('reached');
     expect(verdictOf({ ...speed, better: 'higher', goal: { limit: 81 } })).toBe('missed');
+  });
+});
+
+describe('a figure against several peers', () => {
+  const { peer: _peer, ...figure } = speed;
+
+  it('has its goal against the best of them, and only there', () => {
+    const figures = figuresAgainst(
+      [
+        { name: 'slow', samples: [10, 10, 10] },
+        { name: 'fast', samples: [40, 40, 40] },
+        { name: 'absent', samples: [], problem: 'not fetched' },
+      ],
+      figure,
+    );
+    expect(figures.map(({ peer, goal }) => [peer?.name, goal])).toEqual([
+      ['slow', undefined],
+      ['fast', { ratio: 4 }],
+      ['absent', undefined],
+    ]);
+    expect(figures.map(verdictOf)).toEqual(['no goal', 'missed', 'no goal']);
+  });
+
+  it('is not called reached when none of them could be run', () => {
+    const figures = figuresAgainst([{ name: 'absent', samples: [], problem: 'not fetched' }], figure);
+    expect(figures.map(verdictOf)).toEqual(['not measured']);
   });
 });
 
