@@ -25,6 +25,7 @@ const PARTS = [
   'TensorFlow',
   'GPU',
   'training kernels',
+  'WebGPU',
   'ffmpeg',
   'extraction engine',
   'fonts',
