@@ -9,8 +9,10 @@ export const BENCHES = {
   training: () => import('./benches/training.ts'),
   'training-32': () => import('./benches/training-32.ts'),
   'training-bfloat16': () => import('./benches/training-bfloat16.ts'),
+  loader: () => import('./benches/loader.ts'),
   extraction: () => import('./benches/extraction.ts'),
   umap: () => import('./benches/umap.ts'),
+  report: () => import('./benches/report.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
 
 export type BenchName = keyof typeof BENCHES;

@@ -17,6 +17,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** Called when the server does not answer. */
   readonly revive: () => Promise<void>;
+  /** Why there is no worker and will be none. */
+  readonly workerFailure: () => ModalmixError | undefined;
 }
 
 /** Watching was stopped; the run goes on. */
@@ -27,7 +29,7 @@ export class Detached extends Error {
 /**
  * @returns the workflows' outputs, in order
  * @throws Detached when `signal` is aborted
- * @throws ModalmixError the workflow's own error; `cancelled` when it was cancelled
+ * @throws ModalmixError the workflow's own error; `cancelled` when it was cancelled; what `workerFailure` says
  */
 export async function follow(
   client: Client,
@@ -41,6 +43,8 @@ export async function follow(
     if (detached()) throw new Detached();
     try {
       const open = await openWorkflows(client, workflowIds);
+      const failure = open.length === 0 ? undefined : options.workerFailure();
+      if (failure !== undefined) throw failure;
       options.onProgress(await progressOf(client, workflowIds));
       if (open.length === 0) break;
       await sleep(options.pollMs, undefined, { signal });

@@ -98,6 +98,7 @@ export async function followToEnd(
       pollMs: POLL_MS,
       signal: detach.signal,
       revive: session.revive,
+      workerFailure: session.workerFailure,
       onProgress: (progress) => {
         screen.progress(progress);
       },

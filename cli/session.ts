@@ -2,7 +2,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { ModalmixError } from '../schemas/errors.ts';
 import { TASK_QUEUES } from '../schemas/names.ts';
-import { ensureSupervisor } from '../infra/supervise.ts';
+import { ensureSupervisor, workerFailure } from '../infra/supervise.ts';
 import { ensureTemporal } from '../infra/temporal/ensure-temporal.ts';
 import type { Screen } from './screens/screen.ts';
 
@@ -12,6 +12,8 @@ export interface Session {
   readonly embedded: boolean;
   /** Starts what of server and workers has ended. */
   readonly revive: () => Promise<void>;
+  /** Why nobody works here and nobody will; undefined where it may only take a while. */
+  readonly workerFailure: () => ModalmixError | undefined;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,8 @@ export async function connect(screen: Screen): Promise<Session> {
         screen.say(error instanceof Error ? error.message : String(error));
       }
     },
+    // Elsewhere others may work.
+    workerFailure: () => (endpoint.embedded ? workerFailure() : undefined),
     close: async () => {
       await connection.close();
     },

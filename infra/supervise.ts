@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ModalmixError } from '../schemas/errors.ts';
 import { ENVIRONMENT } from '../schemas/names.ts';
+import { workerFailureSchema } from './failed-starts.ts';
 import { PROJECT_FOLDER, modalmixHome } from './folders.ts';
 import { withLock } from './lock.ts';
 import { endProcess, isAlive, processIdentitySchema } from './processes.ts';
@@ -32,6 +33,8 @@ export const supervisorStateSchema = z.object({
   workerStarts: z.int().nonnegative(),
   /** How the worker ended last, when it did. */
   lastExit: z.string().optional(),
+  /** The worker cannot start; no more is tried until a command comes that starts the supervisor anew. */
+  workerFailure: workerFailureSchema.optional(),
 });
 export type SupervisorState = z.infer<typeof supervisorStateSchema>;
 
@@ -94,6 +97,22 @@ export function runningSupervisor(): SupervisorState | undefined {
   return state !== undefined && isAlive(state.process) ? state : undefined;
 }
 
+/** Why the supervisor has given up on its worker, when it has. */
+export function workerFailure(): ModalmixError | undefined {
+  const failure = runningSupervisor()?.workerFailure;
+  if (failure === undefined) return undefined;
+  const { starts, lastExit, lines } = failure;
+  const words = lines.map((line) => `\n  | ${line}`).join('');
+  return new ModalmixError(
+    'dependency',
+    `the worker cannot start: it ended ${String(starts)} times in a row before it took work (${lastExit}).${words}`,
+    {
+      where: supervisorFiles.workerLog(),
+      fix: 'Run "npm run setup", then "modalmix doctor"; runs go on when the next command has started a worker.',
+    },
+  );
+}
+
 /** The program and its first arguments that run a TypeScript module, wherever the working folder is. */
 export function nodeWithTypeScript(): { program: string; args: string[] } {
   const tsx = createRequire(import.meta.url).resolve('tsx');
@@ -120,6 +139,8 @@ export function fingerprint(): string {
 
 function isCurrent(state: SupervisorState, print: string | undefined): boolean {
   if (print === undefined) return true;
+  // What kept its worker from starting may have been mended.
+  if (state.workerFailure !== undefined) return false;
   // A shell without AWS settings shall not take them from a worker that has some.
   const access = storeAccess();
   return state.fingerprint === print && (access === '' || access === state.storeAccess);

@@ -1,13 +1,21 @@
 /**
  * The supervisor: keeps the embedded Temporal server, one worker process and the workers of kept streams alive,
- * each restarted with a growing pause when it dies. Ends on SIGTERM or SIGINT, and by itself when nothing has run for a while.
+ * each restarted with a growing pause when it dies; a worker that cannot start is given up. Ends on SIGTERM or SIGINT, and by itself when nothing has run for a while.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { describeError } from '../schemas/errors.ts';
+import {
+  MOST_FAILED_STARTS,
+  isFailedStart,
+  lastLines,
+  type WorkerFailure,
+  type WorkerMessage,
+} from './failed-starts.ts';
 import { PROJECT_FOLDER } from './folders.ts';
 import { withLock } from './lock.ts';
 import { withLog } from './log-file.ts';
@@ -102,11 +110,20 @@ async function keepServer(): Promise<void> {
 
 async function keepWorker(): Promise<void> {
   let pause = FIRST_PAUSE_MS;
+  let failed = 0;
   while (!isStopping()) {
     const startedAt = Date.now();
-    const lastExit = await runWorker();
+    const { lastExit, reached, fromByte } = await runWorker();
     publish({ worker: undefined, lastExit });
     if (isStopping()) return;
+    const end = { lastExit, reached, serverUp: await isServerUp() };
+    failed = isFailedStart(end) ? failed + 1 : 0;
+    if (failed >= MOST_FAILED_STARTS) {
+      const lines = lastLines(supervisorFiles.workerLog(), fromByte);
+      publish({ workerFailure: { starts: failed, lastExit, lines } });
+      log.error({ lastExit, lines }, 'the worker cannot start; it is given up');
+      return;
+    }
     log.warn({ lastExit, log: supervisorFiles.workerLog() }, 'the worker ended; it is started again');
     if (Date.now() - startedAt > HEALTHY_MS) pause = FIRST_PAUSE_MS;
     await pauseFor(pause);
@@ -114,14 +131,31 @@ async function keepWorker(): Promise<void> {
   }
 }
 
-/** @returns how the worker ended */
-async function runWorker(): Promise<string> {
+/** Of a server that is not the embedded one nobody here knows. */
+async function isServerUp(): Promise<boolean> {
+  return endpointFromEnvironment() === undefined && (await embeddedTemporal.isUp());
+}
+
+interface EndedWorker {
+  readonly lastExit: string;
+  readonly reached: WorkerMessage | undefined;
+  /** Where in its log its own lines begin. */
+  readonly fromByte: number;
+}
+
+async function runWorker(): Promise<EndedWorker> {
   const { program, args } = nodeWithTypeScript();
-  const worker = withLog(supervisorFiles.workerLog(), (log) =>
-    spawn(program, [...args, join(PROJECT_FOLDER, 'infra', 'worker-main.ts')], {
-      stdio: ['ignore', log, log],
-    }),
-  );
+  let fromByte = 0;
+  const worker = withLog(supervisorFiles.workerLog(), (log) => {
+    fromByte = fstatSync(log).size;
+    return spawn(program, [...args, join(PROJECT_FOLDER, 'infra', 'worker-main.ts')], {
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+  });
+  let reached: WorkerMessage | undefined;
+  worker.on('message', (message: WorkerMessage) => {
+    reached = message;
+  });
   const ended = outcomeOf(worker);
   const identity = worker.pid === undefined ? undefined : identifyProcess(worker.pid);
   publish({ worker: identity, workerStarts: state.workerStarts + 1 });
@@ -131,7 +165,8 @@ async function runWorker(): Promise<string> {
   stopping.signal.addEventListener('abort', onStop, { once: true });
   if (isStopping()) onStop();
   try {
-    return await ended;
+    const lastExit = await ended;
+    return { lastExit, reached, fromByte };
   } finally {
     stopping.signal.removeEventListener('abort', onStop);
   }
@@ -187,6 +222,7 @@ function publish(change: {
   readonly workerStarts?: number;
   readonly lastExit?: string;
   readonly streamWorkers?: ProcessIdentity[];
+  readonly workerFailure?: WorkerFailure;
 }): void {
   const { worker, ...rest } = { ...state, ...change };
   state = worker === undefined ? rest : { ...rest, worker };

@@ -44,7 +44,7 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
       onReady: () => {
         if (readyFile !== undefined) writeFileSync(readyFile, '');
         // Whoever started this process may wait for it.
-        process.send?.('ready');
+        if (process.connected) process.send?.('ready');
       },
     });
   }).finally(removeReadyFile);

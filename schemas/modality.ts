@@ -1,8 +1,6 @@
 import { z } from 'zod';
+import { MODALITIES } from './modality-names.ts';
 
-/** The modalities a clip can have, in the order in which bit fields and tables name them. */
-export const MODALITIES = ['audio', 'rgb', 'flow'] as const;
-
-export type Modality = (typeof MODALITIES)[number];
+export { MODALITIES, type Modality } from './modality-names.ts';
 
 export const modalitySchema = z.enum(MODALITIES);

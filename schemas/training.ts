@@ -59,6 +59,8 @@ export const epochMetricsSchema = z.strictObject({
   /** Wall seconds and clips a second: machine facts, not part of what must repeat. */
   seconds: z.number(),
   clipsPerS: z.number(),
+  /** Of those seconds, the share in which steps waited for their batches; absent in metrics of older versions. */
+  dataWaitShare: z.number().optional(),
 });
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
 

@@ -86,10 +86,21 @@ async function measure(context: BenchContext): Promise<Figure[]> {
     });
     const bareDecode = '`ffmpeg -i clip -f null -`';
     return [
-      rate('Rebuild, node-av', rates.nodeAv, 'OpenCV, ffmpeg → wav, librosa', rates.python, 4),
-      rate('Rebuild, node-av', rates.nodeAv, 'the same, wav files there already', rates.pythonWithoutWav),
-      rate('Rebuild, node-av', rates.nodeAv, bareDecode, rates.null, 2.5),
-      rate('Rebuild, node-av', rates.nodeAv, `${bareDecode} with \`-threads 1\``, rates.nullOneThread, 2.5),
+      rate('Rebuild, node-av (the default)', rates.nodeAv, 'OpenCV, ffmpeg → wav, librosa', rates.python, 4),
+      rate(
+        'Rebuild, node-av (the default)',
+        rates.nodeAv,
+        'the same, wav files there already',
+        rates.pythonWithoutWav,
+      ),
+      rate('Rebuild, node-av (the default)', rates.nodeAv, bareDecode, rates.null, 2.5),
+      rate(
+        'Rebuild, node-av (the default)',
+        rates.nodeAv,
+        `${bareDecode} with \`-threads 1\``,
+        rates.nullOneThread,
+        2.5,
+      ),
       rate('Rebuild, ffmpeg', rates.ffmpeg, 'OpenCV, ffmpeg → wav, librosa', rates.python),
       rate('Rebuild, ffmpeg', rates.ffmpeg, bareDecode, rates.null),
     ];

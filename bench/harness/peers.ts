@@ -25,10 +25,15 @@ const LOCK_TIMEOUT_MS = 30 * 60_000;
 
 /**
  * @param name of `bench/peers/<name>.txt`: every package that is needed, `name==version --hash=sha256:…`
+ * @param base the interpreter that it is made of; absent: the first that is found
  * @returns the environment's interpreter
  * @throws ModalmixError `dependency` when it cannot be made
  */
-export async function requirePeerPython(name: string, say: (line: string) => void): Promise<string> {
+export async function requirePeerPython(
+  name: string,
+  say: (line: string) => void,
+  base?: string,
+): Promise<string> {
   const environment = environmentOf(name);
   await mkdir(cacheFolder(), { recursive: true });
   await withLock(join(cacheFolder(), `bench-venv-${name}.lock`), { waitMs: LOCK_TIMEOUT_MS }, async () => {
@@ -37,6 +42,7 @@ export async function requirePeerPython(name: string, say: (line: string) => voi
     const context: SetupContext = { engine: 'auto', say };
     await makeEnvironment(environment, context, {
       pip: ['--require-hashes', '--only-binary=:all:'],
+      ...(base === undefined ? {} : { base }),
       fix: 'Python 3.11 or newer with venv is needed, and a reachable package index.',
     });
   });
@@ -54,6 +60,18 @@ function environmentOf(name: string): PythonEnvironment {
     folder: join(cacheFolder(), `bench-venv-${name}`),
     requirements: join(PEERS_FOLDER, `${name}.txt`),
   };
+}
+
+/**
+ * As `requirePeerPython`, for packages that are used by Debian's Python, beside its own.
+ *
+ * @returns the folder to put first among those where modules are looked for
+ */
+export async function requirePeerPackages(name: string, say: (line: string) => void): Promise<string> {
+  const python = await requirePeerPython(name, say, SYSTEM_PYTHON);
+  const print = 'import sysconfig; print(sysconfig.get_path("purelib"))';
+  const { stdout } = await execa(python, ['-c', print], { stdin: 'ignore' });
+  return stdout.trim();
 }
 
 /**

@@ -41,7 +41,7 @@ export async function measureRealRun(config: RunConfig): Promise<RealRun> {
   const connection = await Connection.connect(options);
   try {
     const client = new Client({ connection });
-    await untilPolled(connection);
+    await untilPolled();
     const { methods, seeds } = config.training;
     const input: RebuildAndTrainInput = { ...runReference(run), methods, seeds };
     const cpuBefore = await serverCpuS();
@@ -63,19 +63,27 @@ export async function measureRealRun(config: RunConfig): Promise<RealRun> {
   }
 }
 
-/** A process that starts takes seconds, whatever orchestrates it: the run begins when there are workers. */
-async function untilPolled({ workflowService }: Connection): Promise<void> {
-  for (const name of Object.values(TASK_QUEUES)) {
-    for (let attempt = 0; ; attempt += 1) {
-      const { pollers } = await workflowService.describeTaskQueue({
-        namespace: DEFAULT_NAMESPACE,
-        taskQueue: { name },
-        taskQueueType: ACTIVITY,
-      });
-      if (pollers.length > 0) break;
-      if (attempt > 600) throw new Error(`nobody works for ${name}`);
-      await sleep(100);
-    }
+/** A process that starts takes seconds, whatever orchestrates it: a measurement begins when there are workers. */
+export async function untilPolled(): Promise<void> {
+  const { connection: options } = await ensureTemporal();
+  const connection = await Connection.connect(options);
+  try {
+    for (const name of Object.values(TASK_QUEUES)) await untilQueueIsPolled(connection, name);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function untilQueueIsPolled({ workflowService }: Connection, name: string): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const { pollers } = await workflowService.describeTaskQueue({
+      namespace: DEFAULT_NAMESPACE,
+      taskQueue: { name },
+      taskQueueType: ACTIVITY,
+    });
+    if (pollers.length > 0) return;
+    if (attempt > 600) throw new Error(`nobody works for ${name}`);
+    await sleep(100);
   }
 }
 

@@ -1,4 +1,5 @@
 /** `modalmix status`: the runs, or one run's stages. */
+import { describeError } from '../../schemas/errors.ts';
 import { findRun, listRuns, type FoundRun } from '../find-runs.ts';
 import { progressOf } from '../follow.ts';
 import type { Screen } from '../screens/screen.ts';
@@ -28,6 +29,8 @@ export async function status(runId: string | undefined, screen: Screen): Promise
         screen.say(`  ${mark} ${stage.label.padEnd(26)} ${facts}`);
       }
       if (progress.note !== undefined) screen.say(`  ${progress.note}`);
+      const failure = one.state === 'running' ? session.workerFailure() : undefined;
+      if (failure !== undefined) screen.say(`  ${describeError(failure)}`);
       screen.event('run', { ...one, progress });
     }
   } finally {

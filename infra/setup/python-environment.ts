@@ -29,6 +29,7 @@ export function findEnvironment(environment: PythonEnvironment): string | undefi
 /**
  * Makes it, in place of an earlier one.
  *
+ * @param options.base the interpreter that it is made of, with `venv`; absent: the first that is found
  * @param options.pip further options of `pip install`
  * @param options.fix what a person has to do when it fails
  * @param options.incomplete what to do when packages need others that are not pinned; absent: that is not looked at
@@ -37,11 +38,16 @@ export function findEnvironment(environment: PythonEnvironment): string | undefi
 export async function makeEnvironment(
   environment: PythonEnvironment,
   context: SetupContext,
-  options: { readonly pip?: readonly string[]; readonly fix: string; readonly incomplete?: string },
+  options: {
+    readonly base?: string;
+    readonly pip?: readonly string[];
+    readonly fix: string;
+    readonly incomplete?: string;
+  },
 ): Promise<void> {
   const { folder, requirements } = environment;
   const { pip = [], fix, incomplete } = options;
-  const base = await requirePython('venv', context);
+  const base = options.base ?? (await requirePython('venv', context));
   await rm(folder, { recursive: true, force: true });
   await mkdir(dirname(folder), { recursive: true });
   await runProgram(base, ['-m', 'venv', folder], { fix });

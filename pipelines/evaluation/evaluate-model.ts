@@ -217,7 +217,6 @@ class Evaluation {
       manifest: this.#manifest,
       split,
       modalities,
-      memoryBudgetMiB: 0,
     });
   }
 }

@@ -10,7 +10,7 @@ type SpaceName = Modality | 'fused';
 interface SampledClip {
   readonly clipId: string;
   readonly label: number;
-  readonly features: ReadonlyMap<SpaceName, number[]>;
+  readonly features: ReadonlyMap<SpaceName, Float32Array>;
 }
 
 /** At most `maxPoints` clips of a split, chosen by the generator before any is seen. */
@@ -26,9 +26,9 @@ export class UmapSample {
   take(rows: Int32Array, { clipIds, labels, spaces }: FeatureRows): void {
     rows.forEach((row, i) => {
       if (!this.#chosen.has(row)) return;
-      const features = new Map<SpaceName, number[]>();
+      const features = new Map<SpaceName, Float32Array>();
       for (const { name, values, size, present } of spaces) {
-        if (present?.[i] !== 0) features.set(name, [...values.subarray(i * size, (i + 1) * size)]);
+        if (present?.[i] !== 0) features.set(name, values.slice(i * size, (i + 1) * size));
       }
       this.clips.push({ clipId: clipIds[i] ?? '', label: labels[i] ?? 0, features });
     });
@@ -53,7 +53,8 @@ export async function layOutSpaces(input: LayoutInput): Promise<UmapPoint[]> {
     const within = (sample: UmapSample) => sample.clips.filter(({ features }) => features.has(space));
     const [train, test] = [within(input.train), within(input.test)];
     if (train.length < MIN_POINTS) continue;
-    const vectors = (clips: readonly SampledClip[]) => clips.map(({ features }) => features.get(space) ?? []);
+    const vectors = (clips: readonly SampledClip[]) =>
+      clips.map(({ features }) => features.get(space) ?? new Float32Array());
     const layout = await projectFeatures({
       train: vectors(train),
       test: vectors(test),

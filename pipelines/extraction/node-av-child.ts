@@ -1,5 +1,6 @@
 /** The child of `node-av-pool.ts`: extracts the clips it is sent, one after the other. */
-import { AV_LOG_QUIET, Log } from 'node-av';
+import { AV_LOG_QUIET } from 'node-av/constants';
+import { Log } from 'node-av/lib';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { extractClip } from './extract-clip.ts';
 import { ClipUnusable } from './extractor.ts';

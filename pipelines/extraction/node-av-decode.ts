@@ -10,12 +10,8 @@ import {
   AVMEDIA_TYPE_AUDIO,
   AVMEDIA_TYPE_VIDEO,
   AVSEEK_FLAG_BACKWARD,
-  Codec,
-  FFmpegError,
-  FormatContext,
-  Packet,
-  type Stream,
-} from 'node-av';
+} from 'node-av/constants';
+import { Codec, FFmpegError, FormatContext, Packet, type Stream } from 'node-av/lib';
 import { ClipUnusable } from './extractor.ts';
 import {
   AUDIO_MARGIN_S,

@@ -1,8 +1,6 @@
 /** One stream's packets in, filtered frames out, with FFmpeg inside this process. */
+import { AV_FRAME_DATA_DISPLAYMATRIX, AVERROR_EAGAIN, AVERROR_EOF } from 'node-av/constants';
 import {
-  AV_FRAME_DATA_DISPLAYMATRIX,
-  AVERROR_EAGAIN,
-  AVERROR_EOF,
   avChannelLayoutDescribe,
   avGetPixFmtName,
   avGetSampleFmtName,
@@ -14,7 +12,7 @@ import {
   type FilterContext,
   type Packet,
   type Stream,
-} from 'node-av';
+} from 'node-av/lib';
 import { MAX_DECODED_PIXELS } from './decode.ts';
 
 const MICROSECONDS = 1_000_000n;

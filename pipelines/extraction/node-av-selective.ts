@@ -3,7 +3,8 @@
  * picked nor referred to are skipped by the decoder. Where times or frames are not as they should be, everything is
  * decoded and the filters choose.
  */
-import { AV_PKT_FLAG_CORRUPT, AV_PKT_FLAG_DISCARD, type Packet, type Stream } from 'node-av';
+import { AV_PKT_FLAG_CORRUPT, AV_PKT_FLAG_DISCARD } from 'node-av/constants';
+import type { Packet, Stream } from 'node-av/lib';
 import { chooseFrames } from './choose-frames.ts';
 import { sizeFilter, type VideoRequest } from './decode.ts';
 import { FrameDecoder, NO_TIMESTAMP, shiftOf, type Segment, type Taker } from './node-av-frames.ts';

@@ -11,10 +11,13 @@ import type { AudioFeature } from './extractor.ts';
 export function fitSamples(samples: Float32Array, length: number, fit: 'tile' | 'pad'): Float32Array {
   const fitted = new Float32Array(length);
   if (samples.length === 0) return fitted;
-  const filled = fit === 'tile' ? length : Math.min(length, samples.length);
-  for (let i = 0; i < filled; i += 1) {
-    const value = samples[i % samples.length] ?? 0;
-    fitted[i] = Number.isNaN(value) ? 0 : Math.min(1, Math.max(-1, value));
+  const own = Math.min(length, samples.length);
+  for (let i = 0; i < own; i += 1) {
+    const value = samples[i] ?? 0;
+    fitted[i] = value > 1 ? 1 : value < -1 ? -1 : Number.isNaN(value) ? 0 : value;
+  }
+  if (fit === 'tile') {
+    for (let i = own; i < length; i += own) fitted.copyWithin(i, 0, Math.min(own, length - i));
   }
   return fitted;
 }
@@ -24,31 +27,68 @@ function hannWindow(length: number): Float64Array {
   return Float64Array.from({ length }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / length));
 }
 
+/** What is the same for all clips: the transform's tables, the window and room to work in. */
+class Transform {
+  readonly fft: FFT;
+  readonly window: Float64Array;
+  /** Interleaved: of two columns one is the real part, the other the imaginary. */
+  readonly columns: Float64Array;
+  readonly spectrum: Float64Array;
+
+  constructor(readonly nFft: number) {
+    this.fft = new FFT(nFft);
+    this.window = hannWindow(nFft);
+    this.columns = new Float64Array(2 * nFft);
+    this.spectrum = new Float64Array(2 * nFft);
+  }
+}
+
+let latest: Transform | undefined;
+
 /**
  * |librosa.stft(samples, n_fft=nFft, hop_length=hop, window='hann', center=True, pad_mode='constant')|:
- * column t is centred on sample t·hop, with silence beyond both ends.
+ * column t is centred on sample t·hop, with silence beyond both ends. Two columns go through one complex transform
+ * (Press et al., Numerical Recipes, 3rd edition, 12.3.1).
  *
  * @returns magnitudes, frequency-major, (nFft / 2 + 1) × (1 + floor(samples / hop))
  */
 export function stftMagnitude(samples: Float32Array, nFft: number, hop: number): Float64Array {
   const frequencies = nFft / 2 + 1;
   const times = 1 + Math.floor(samples.length / hop);
-  const fft = new FFT(nFft);
-  const window = hannWindow(nFft);
-  const frame: number[] = new Array<number>(nFft).fill(0);
-  const spectrum: number[] = new Array<number>(2 * nFft).fill(0);
+  if (latest?.nFft !== nFft) latest = new Transform(nFft);
+  const { fft, window, columns, spectrum } = latest;
   const magnitudes = new Float64Array(frequencies * times);
-  for (let t = 0; t < times; t += 1) {
-    const first = t * hop - nFft / 2;
-    for (let i = 0; i < nFft; i += 1) frame[i] = (samples[first + i] ?? 0) * (window[i] ?? 0);
-    fft.realTransform(spectrum, frame);
+  for (let t = 0; t < times; t += 2) {
+    fillColumn(columns, 0, samples, t * hop - nFft / 2, window);
+    fillColumn(columns, 1, samples, (t + 1) * hop - nFft / 2, window);
+    fft.transform(spectrum, columns);
     for (let f = 0; f < frequencies; f += 1) {
-      const re = spectrum[2 * f] ?? 0;
-      const im = spectrum[2 * f + 1] ?? 0;
-      magnitudes[f * times + t] = Math.sqrt(re * re + im * im);
+      const mirrored = f === 0 ? 0 : 2 * (nFft - f);
+      const re = spectrum[2 * f]!;
+      const im = spectrum[2 * f + 1]!;
+      const mirroredRe = spectrum[mirrored]!;
+      const mirroredIm = spectrum[mirrored + 1]!;
+      const [a, b, c, d] = [re + mirroredRe, im - mirroredIm, im + mirroredIm, re - mirroredRe];
+      magnitudes[f * times + t] = 0.5 * Math.sqrt(a * a + b * b);
+      if (t + 1 < times) magnitudes[f * times + t + 1] = 0.5 * Math.sqrt(c * c + d * d);
     }
   }
   return magnitudes;
+}
+
+/** Windowed samples from `first` on as real (0) or imaginary (1) part. */
+function fillColumn(
+  columns: Float64Array,
+  part: 0 | 1,
+  samples: Float32Array,
+  first: number,
+  window: Float64Array,
+): void {
+  const from = Math.max(0, -first);
+  const to = Math.max(from, Math.min(window.length, samples.length - first));
+  for (let i = 0; i < from; i += 1) columns[2 * i + part] = 0;
+  for (let i = from; i < to; i += 1) columns[2 * i + part] = samples[first + i]! * window[i]!;
+  for (let i = to; i < window.length; i += 1) columns[2 * i + part] = 0;
 }
 
 /** Samples of any length → the `audio` feature of the config's shape. */
@@ -56,6 +96,6 @@ export function logSpectrogram(samples: Float32Array, audio: ExtractionConfig['a
   const fitted = fitSamples(samples, audioSamples(audio), audio.fit);
   const magnitudes = stftMagnitude(fitted, audio.nFft, audio.hop);
   const data = new Float32Array(magnitudes.length);
-  for (let i = 0; i < data.length; i += 1) data[i] = Math.log((magnitudes[i] ?? 0) + LOG_OFFSET);
+  for (let i = 0; i < data.length; i += 1) data[i] = Math.log(magnitudes[i]! + LOG_OFFSET);
   return { data, shape: audioShape(audio) };
 }

@@ -3,7 +3,7 @@
  * resumed run draws what an uninterrupted one would have drawn, without any state to save.
  */
 import { createHash } from 'node:crypto';
-import { philox4x32, type Counter, type Key } from './philox.ts';
+import { philoxBlocks, type Counter, type Key } from './philox.ts';
 
 export interface Generator {
   /** Uniform in [0, 1), 53 bits. */
@@ -41,13 +41,17 @@ function keyOf(seed: number, purpose: string): Key {
   return [digest.readUInt32LE(0), digest.readUInt32LE(4)];
 }
 
+/** A power of two, at least a block. */
+const WORDS_AHEAD = 64;
+
 class PhiloxGenerator implements Generator {
   readonly #key: Key;
   readonly #epoch: number;
   readonly #step: number;
-  #block: readonly number[] = [];
+  readonly #words = new Uint32Array(WORDS_AHEAD);
   #blockIndex = 0;
-  #used = 4;
+  #made = 0;
+  #used = 0;
   #spareNormal: number | undefined;
   #streams = 0;
 
@@ -58,12 +62,15 @@ class PhiloxGenerator implements Generator {
   }
 
   #word(): number {
-    if (this.#used === 4) {
-      this.#block = philox4x32([this.#blockIndex, 0, this.#epoch, this.#step], this.#key);
-      this.#blockIndex += 1;
+    if (this.#used === this.#made) {
+      // Many generators give only a few numbers: ever more at a time.
+      this.#made = Math.min(WORDS_AHEAD, Math.max(4, 2 * this.#made));
+      const words = this.#words.subarray(0, this.#made);
+      philoxBlocks(words, [this.#blockIndex, 0, this.#epoch, this.#step], this.#key);
+      this.#blockIndex += this.#made / 4;
       this.#used = 0;
     }
-    const word = this.#block[this.#used] ?? 0;
+    const word = this.#words[this.#used]!;
     this.#used += 1;
     return word;
   }

@@ -7,6 +7,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { missingBits, SHARD_COLUMNS } from '../../schemas/shard.ts';
 import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
 import { decodeHalves, encodeHalves } from './float16.ts';
+import { shardKernels } from './native.ts';
 
 type PictureModality = 'rgb' | 'flow';
 
@@ -213,7 +214,10 @@ class GrowingBytes {
 
   add(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
-    this.#memory.set(bytes, this.#length);
+    const into = this.#memory.subarray(this.#length, this.#length + bytes.length);
+    const kernels = shardKernels();
+    if (kernels === undefined) into.set(bytes);
+    else kernels.copy(bytes, into);
     this.#length += bytes.length;
   }
 

@@ -73,6 +73,9 @@ export class BatchWriter {
   readonly #hash = createHash('sha256');
   #rows = 0;
   #bytes = 0;
+  /** What the system was told to bring to the disk, up to here. */
+  #writtenBack = 0;
+  #writingBack: Promise<void> | undefined;
 
   private constructor(schema: Schema, file: FileHandle, mode: WritingMode) {
     this.#schema = schema;
@@ -108,18 +111,33 @@ export class BatchWriter {
   async finish(): Promise<WrittenFile> {
     this.#tap.finish();
     await this.#write(this.#tap.take());
+    await this.#writingBack;
     await this.#file.close();
     return { rows: this.#rows, bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
   /** Closes the file; for one that will not be finished. */
   async abandon(): Promise<void> {
+    await this.#writingBack;
     await this.#file.close();
+  }
+
+  /** So that the last synchronisation is short. One at a time: the next takes all that was written meanwhile. */
+  #writeBackSoon(): void {
+    const first = this.#writtenBack;
+    if (this.#writingBack !== undefined || first === this.#bytes) return;
+    this.#writtenBack = this.#bytes;
+    this.#writingBack = shardKernels()
+      ?.startWriteback(this.#file.fd, first, this.#bytes - first)
+      .then(() => {
+        this.#writingBack = undefined;
+      });
   }
 
   async #write(chunks: readonly Uint8Array[]): Promise<void> {
     if (this.#mode === 'piecewise') {
       for (const piece of piecesOf(chunks)) this.#writePiece(piece);
+      this.#writeBackSoon();
       return;
     }
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
@@ -146,7 +164,6 @@ export class BatchWriter {
       missing -= written;
       if (missing > 0) left = withoutFirst(left, written);
     }
-    shardKernels()?.startWriteback(this.#file.fd, this.#bytes, length);
     this.#bytes += length;
   }
 }

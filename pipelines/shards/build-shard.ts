@@ -14,7 +14,7 @@ import type { Store } from '../store/store.ts';
 import { openPlan, type PlanClip, type PlanHeader, type PlanLine } from './plan-file.ts';
 import { ReusableRows } from './reusable-rows.ts';
 import { findShard } from './shard-entries.ts';
-import type { ShardRow } from './shard-file.ts';
+import type { ShardRow } from './row-reader.ts';
 import { asStored, ShardTally } from './shard-tally.ts';
 import { ShardWriter, type WrittenFile } from './shard-writer.ts';
 import { combineHashes, contentHash, hashFile, NO_STAMP } from './source-hashes.ts';

@@ -1,6 +1,6 @@
 /** Clips that were just extracted, as a split of a dataset has them: what reads shards reads these the same way. */
 import { missingBits } from '../../schemas/shard.ts';
-import type { ShardRow } from './shard-file.ts';
+import type { ShardRow } from './row-reader.ts';
 import type { ShardSet } from './shard-reader.ts';
 import { asStored } from './shard-tally.ts';
 

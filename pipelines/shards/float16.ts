@@ -39,9 +39,12 @@ export function encodeHalves(values: Float32Array): Uint16Array {
   return halves;
 }
 
-export function decodeHalves(halves: Uint16Array): Float32Array {
+/** @param values written and returned; as long as `halves` */
+export function decodeHalves(
+  halves: Uint16Array,
+  values: Float32Array = new Float32Array(halves.length),
+): Float32Array {
   decodeTable ??= Float32Array.from({ length: 0x10000 }, (_, half) => fromHalf(half));
-  const values = new Float32Array(halves.length);
   for (let i = 0; i < halves.length; i += 1) values[i] = decodeTable[halves[i] ?? 0] ?? 0;
   return values;
 }

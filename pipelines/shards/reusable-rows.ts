@@ -3,8 +3,9 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { Store } from '../store/store.ts';
 import type { PlanClip } from './plan-file.ts';
+import type { ShardRow } from './row-reader.ts';
 import { findShard } from './shard-entries.ts';
-import { ShardFile, type ShardRow } from './shard-file.ts';
+import { ShardFile } from './shard-file.ts';
 
 interface OpenShard {
   readonly file: ShardFile;
@@ -35,7 +36,7 @@ export class ReusableRows {
     }
     const opened = await shard;
     const row = opened?.rowOf.get(clipId);
-    return row === undefined ? undefined : opened?.file.read(row, this.#modalities);
+    return row === undefined ? undefined : opened?.file.read(row);
   }
 
   close(): void {
@@ -46,7 +47,7 @@ export class ReusableRows {
     const entry = await findShard(this.#store, this.#name, split, key);
     if (entry === undefined || entry.rows === 0) return undefined;
     try {
-      const file = await ShardFile.open(this.#store, entry, false);
+      const file = await ShardFile.open(this.#store, entry, this.#modalities);
       this.#files.push(file);
       return { file, rowOf: new Map(file.table.clipIds.map((clipId, row) => [clipId, row])) };
     } catch (error) {

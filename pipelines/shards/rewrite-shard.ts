@@ -69,14 +69,14 @@ async function writeRows(input: RewriteShardInput, key: string, localFile: strin
   const { store, name, entry, dropped, classNames, extraction, signal } = input;
   const identities = await readShardColumns(store, entry);
   const tally = new ShardTally(classNames.length, extraction.modalities);
-  const old = await ShardFile.open(store, entry, false);
+  const old = await ShardFile.open(store, entry, extraction.modalities);
   try {
     const writer = await ShardWriter.create(localFile, shardSchema(input));
     try {
       for (const [row, { label, ...identity }] of identities.entries()) {
         if (signal?.aborted === true) throw new ModalmixError('cancelled', 'rewriting was asked to stop');
         if (dropped.has(row)) continue;
-        const features = old.read(row, extraction.modalities);
+        const features = old.read(row);
         await writer.append({ ...identity, label, ...features });
         tally.add(label, features);
       }

@@ -1,60 +1,40 @@
-/**
- * One shard file, opened for random access: its hash is checked, where each row's bytes lie is noted, and the
- * bytes are then either held or read from disk when a row is asked for.
- */
+/** One shard file, opened for random access: its hash is checked, and where each row's bytes lie is noted. */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { RecordBatchReader, type Data, type RecordBatch } from 'apache-arrow';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { ShardEntry } from '../../schemas/manifest.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import { SHARD_COLUMNS, shapeColumn } from '../../schemas/shard.ts';
-import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
 import type { Store } from '../store/store.ts';
-import { decodeHalves } from './float16.ts';
+import { RowReader, type FileRows, type ShardRow } from './row-reader.ts';
 
-/** Where a value's bytes lie in the file. */
-interface Extent {
-  readonly offset: number;
-  readonly length: number;
-  readonly shape: readonly number[];
-}
-
+/** What is known of each row without its features. */
 interface RowTable {
   readonly clipIds: string[];
   readonly labels: number[];
   readonly groups: (string | undefined)[];
   readonly missing: number[];
-  readonly extents: Readonly<Record<Modality, (Extent | undefined)[]>>;
-  readonly halfPrecision: boolean;
-}
-
-/** A row's features; one that is missing or was not asked for is absent. */
-export interface ShardRow {
-  readonly audio?: AudioFeature;
-  readonly rgb?: PictureFeature;
-  readonly flow?: PictureFeature;
 }
 
 export class ShardFile {
   readonly table: RowTable;
-  readonly #held: Uint8Array | undefined;
-  readonly #descriptor: number | undefined;
+  readonly places: FileRows;
+  readonly #reader: RowReader;
 
-  private constructor(table: RowTable, held: Uint8Array | undefined, descriptor: number | undefined) {
+  private constructor(table: RowTable, places: FileRows) {
     this.table = table;
-    this.#held = held;
-    this.#descriptor = descriptor;
+    this.places = places;
+    this.#reader = new RowReader([places]);
   }
 
   /**
-   * @param hold keep the file's bytes in memory, so that rows are views of them
+   * @param modalities that will be read
    * @throws ModalmixError `input` when the file is gone, or is not the one that the entry describes
    */
-  static async open(store: Store, entry: ShardEntry, hold: boolean): Promise<ShardFile> {
+  static async open(store: Store, entry: ShardEntry, modalities: readonly Modality[]): Promise<ShardFile> {
     const file = await store.localFile(entry.path);
-    // Held bytes stand in an ArrayBuffer of their own, so that an 8-byte aligned offset in the file is one in memory.
     const bytes = new Uint8Array(await readFile(file));
     const found = createHash('sha256').update(bytes).digest('hex');
     if (found !== entry.sha256) {
@@ -64,65 +44,38 @@ export class ShardFile {
         { where: file, fix: 'Delete this file and run the rebuild again: it is then made anew.' },
       );
     }
-    const table = readTable(bytes, file);
-    return new ShardFile(table, hold ? bytes : undefined, hold ? undefined : openSync(file, 'r'));
+    const { table, ...places } = readTable(bytes, file, modalities);
+    return new ShardFile(table, { file, descriptor: openSync(file, 'r'), ...places });
   }
 
   get rows(): number {
-    return this.table.labels.length;
+    return this.places.rows;
   }
 
-  read(row: number, modalities: readonly Modality[]): ShardRow {
-    const wanted = (modality: Modality) =>
-      modalities.includes(modality) ? this.table.extents[modality][row] : undefined;
-    const audio = wanted('audio');
-    const rgb = wanted('rgb');
-    const flow = wanted('flow');
-    return {
-      ...(audio === undefined ? {} : { audio: this.#audio(audio) }),
-      ...(rgb === undefined ? {} : { rgb: this.#picture(rgb) }),
-      ...(flow === undefined ? {} : { flow: this.#picture(flow) }),
-    };
+  /** The values are in memory of their own. */
+  read(row: number): ShardRow {
+    return this.#reader.read(row);
   }
 
   close(): void {
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
-  }
-
-  #bytes({ offset, length }: Extent): Uint8Array {
-    if (this.#held !== undefined) return this.#held.subarray(offset, offset + length);
-    const bytes = new Uint8Array(length);
-    let done = 0;
-    while (done < length) {
-      const read = readSync(this.#descriptor ?? -1, bytes, done, length - done, offset + done);
-      if (read === 0) throw new ModalmixError('input', 'a shard was cut short while it was being read');
-      done += read;
-    }
-    return bytes;
-  }
-
-  #audio(extent: Extent): AudioFeature {
-    const { buffer, byteOffset, byteLength } = this.#bytes(extent);
-    const data = this.table.halfPrecision
-      ? decodeHalves(new Uint16Array(buffer, byteOffset, byteLength / 2))
-      : new Float32Array(buffer, byteOffset, byteLength / 4);
-    return { data, shape: extent.shape as AudioFeature['shape'] };
-  }
-
-  #picture(extent: Extent): PictureFeature {
-    return { data: this.#bytes(extent), shape: extent.shape as PictureFeature['shape'] };
+    closeSync(this.places.descriptor);
   }
 }
 
-function readTable(bytes: Uint8Array, file: string): RowTable {
-  const table: RowTable & { halfPrecision: boolean } = {
-    clipIds: [],
-    labels: [],
-    groups: [],
-    missing: [],
-    extents: { audio: [], rgb: [], flow: [] },
-    halfPrecision: false,
-  };
+interface GrowingExtents {
+  readonly offsets: number[];
+  readonly shapes: number[];
+  readonly rank: number;
+}
+
+function readTable(
+  bytes: Uint8Array,
+  file: string,
+  modalities: readonly Modality[],
+): { table: RowTable } & Pick<FileRows, 'rows' | 'halfPrecision' | 'extents'> {
+  const table: RowTable = { clipIds: [], labels: [], groups: [], missing: [] };
+  const extents = new Map<Modality, GrowingExtents>();
+  let halfPrecision = false;
   try {
     const reader = RecordBatchReader.from(bytes).open();
     for (const batch of reader) {
@@ -135,55 +88,77 @@ function readTable(bytes: Uint8Array, file: string): RowTable {
         table.missing.push(Number(column(SHARD_COLUMNS.missing)?.get(i)));
       }
       const field = batch.schema.fields.find(({ name }) => name === SHARD_COLUMNS.audio);
-      const shape = field?.metadata.get('shape');
-      if (field !== undefined && shape !== undefined) {
-        table.halfPrecision = String(field.type).includes('Float16');
-        table.extents.audio.push(...audioExtents(batch, JSON.parse(shape) as number[], bytes));
+      halfPrecision ||= String(field?.type).includes('Float16');
+      for (const modality of modalities) {
+        const found =
+          modality === 'audio'
+            ? audioExtents(batch, field?.metadata.get('shape'), bytes)
+            : pictureExtents(batch, modality, bytes);
+        if (found === undefined) continue;
+        const known = extents.get(modality);
+        if (known === undefined) extents.set(modality, found);
+        else {
+          for (const offset of found.offsets) known.offsets.push(offset);
+          for (const size of found.shapes) known.shapes.push(size);
+        }
       }
-      table.extents.rgb.push(...pictureExtents(batch, 'rgb', bytes));
-      table.extents.flow.push(...pictureExtents(batch, 'flow', bytes));
     }
   } catch (error) {
     throw new ModalmixError('input', 'the file is not a shard', { where: file, cause: error });
   }
-  return table;
+  const packed = [...extents].map(
+    ([modality, { offsets, shapes, rank }]) =>
+      [modality, { offsets: Float64Array.from(offsets), shapes: Int32Array.from(shapes), rank }] as const,
+  );
+  return { table, rows: table.labels.length, halfPrecision, extents: Object.fromEntries(packed) };
 }
 
 function dataOf(batch: RecordBatch, name: string): Data | undefined {
   return batch.getChild(name)?.data[0];
 }
 
-function audioExtents(batch: RecordBatch, shape: number[], bytes: Uint8Array): (Extent | undefined)[] {
+function audioExtents(
+  batch: RecordBatch,
+  declared: string | undefined,
+  bytes: Uint8Array,
+): GrowingExtents | undefined {
   const data = dataOf(batch, SHARD_COLUMNS.audio);
   const values = data?.children[0]?.values as Float32Array | Uint16Array | undefined;
-  if (data === undefined || values === undefined) return [];
+  if (data === undefined || values === undefined || declared === undefined) return undefined;
+  const shape = JSON.parse(declared) as number[];
   // Not from the values' own length: the buffer is padded to whole words.
   const length = shape.reduce((product, size) => product * size, values.BYTES_PER_ELEMENT);
-  return Array.from({ length: batch.numRows }, (_, i) =>
-    data.getValid(i)
-      ? { offset: values.byteOffset - bytes.byteOffset + i * length, length, shape }
-      : undefined,
-  );
+  const first = values.byteOffset - bytes.byteOffset;
+  const rows = Array.from({ length: batch.numRows }, (_, i) => i);
+  return {
+    offsets: rows.map((i) => (data.getValid(i) ? first + i * length : -1)),
+    shapes: rows.flatMap(() => shape),
+    rank: shape.length,
+  };
 }
 
 function pictureExtents(
   batch: RecordBatch,
   modality: 'rgb' | 'flow',
   bytes: Uint8Array,
-): (Extent | undefined)[] {
+): GrowingExtents | undefined {
   const data = dataOf(batch, modality);
-  const shapes = dataOf(batch, shapeColumn(modality))?.children[0]?.values as Int32Array | undefined;
-  if (data === undefined || shapes === undefined) return [];
+  const sizes = dataOf(batch, shapeColumn(modality))?.children[0]?.values as Int32Array | undefined;
+  if (data === undefined || sizes === undefined) return undefined;
   const values = data.values as Uint8Array;
-  const offsets = data.valueOffsets as Int32Array;
-  return Array.from({ length: batch.numRows }, (_, i) => {
-    const first = offsets[i] ?? 0;
-    return data.getValid(i)
-      ? {
-          offset: values.byteOffset - bytes.byteOffset + first,
-          length: (offsets[i + 1] ?? 0) - first,
-          shape: [...shapes.subarray(4 * i, 4 * i + 4)],
-        }
-      : undefined;
-  });
+  const ends = data.valueOffsets as Int32Array;
+  const rank = 4;
+  const offsets: number[] = [];
+  const shapes: number[] = [];
+  for (let i = 0; i < batch.numRows; i += 1) {
+    const shape = sizes.subarray(rank * i, rank * (i + 1));
+    const isThere = data.getValid(i);
+    const length = (ends[i + 1] ?? 0) - (ends[i] ?? 0);
+    if (isThere && shape.reduce((product, size) => product * size, 1) !== length) {
+      throw new Error(`${modality} of row ${String(i)} has ${String(length)} bytes for ${shape.join(' × ')}`);
+    }
+    offsets.push(isThere ? values.byteOffset - bytes.byteOffset + (ends[i] ?? 0) : -1);
+    shapes.push(...shape);
+  }
+  return { offsets, shapes, rank };
 }

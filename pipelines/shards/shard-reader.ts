@@ -1,12 +1,12 @@
 /** Random access to all rows of one split, for training and evaluation. */
 import type { Split } from '../../schemas/clip.ts';
-import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { Store } from '../store/store.ts';
-import { ShardFile, type ShardRow } from './shard-file.ts';
+import { RowReader, type FileRows, type RowMemory, type ShardRow } from './row-reader.ts';
+import { ShardFile } from './shard-file.ts';
 
-export type { ShardRow } from './shard-file.ts';
+export type { ShardRow } from './row-reader.ts';
 
 export interface OpenShardsInput {
   readonly store: Store;
@@ -14,8 +14,6 @@ export interface OpenShardsInput {
   readonly split: Split;
   /** Read only these; the others' bytes are never touched. */
   readonly modalities: readonly Modality[];
-  /** Shards up to this many MiB are held in memory; the rest is read from disk row by row. */
-  readonly memoryBudgetMiB: number;
 }
 
 /** All rows of one split, in the manifest's order; index 0…rows−1. */
@@ -27,8 +25,14 @@ export interface ShardSet {
   readonly groups: readonly (string | undefined)[];
   /** Bit i is set when modality i of MODALITIES is missing in that row. */
   readonly missing: Uint8Array;
-  /** Synchronous random access. The arrays may be views of held memory: read them, never write to them. */
-  read(rowIndex: number): ShardRow;
+  /** Where the rows lie, for a thread that reads them by itself; absent where they lie in no file. */
+  readonly files?: readonly FileRows[];
+  /**
+   * Synchronous random access; nothing but the row is held in memory (the system keeps what it has room for).
+   *
+   * @param memory where the row's values are then, until it is used again; absent: in fresh memory
+   */
+  read(rowIndex: number, memory?: RowMemory): ShardRow;
   close(): void;
 }
 
@@ -38,39 +42,31 @@ export interface ShardSet {
  * @throws ModalmixError `input` naming a shard that is missing or damaged, with what was expected and found
  */
 export async function openShards(input: OpenShardsInput): Promise<ShardSet> {
-  const files: ShardFile[] = [];
+  const { store, manifest, split, modalities } = input;
+  const shards: ShardFile[] = [];
   const close = () => {
-    for (const file of files.splice(0)) file.close();
+    for (const shard of shards.splice(0)) shard.close();
   };
   try {
-    let budget = input.memoryBudgetMiB * 2 ** 20;
-    for (const entry of input.manifest.shards) {
-      if (entry.split !== input.split || entry.rows === 0) continue;
-      const hold = entry.bytes <= budget;
-      if (hold) budget -= entry.bytes;
-      files.push(await ShardFile.open(input.store, entry, hold));
+    for (const entry of manifest.shards) {
+      if (entry.split !== split || entry.rows === 0) continue;
+      shards.push(await ShardFile.open(store, entry, modalities));
     }
   } catch (error) {
     close();
     throw error;
   }
-  const places = files.flatMap((file) => Array.from({ length: file.rows }, (_, row) => ({ file, row })));
+  const tables = shards.map(({ table }) => table);
+  const files = shards.map(({ places }) => places);
+  const reader = new RowReader(files);
   return {
-    rows: places.length,
-    labels: Int32Array.from(files.flatMap(({ table }) => table.labels)),
-    clipIds: files.flatMap(({ table }) => table.clipIds),
-    groups: files.flatMap(({ table }) => table.groups),
-    missing: Uint8Array.from(files.flatMap(({ table }) => table.missing)),
-    read: (rowIndex) => {
-      const place = places[rowIndex];
-      if (place === undefined) {
-        throw new ModalmixError(
-          'internal',
-          `row ${String(rowIndex)} of ${String(places.length)} was asked for`,
-        );
-      }
-      return place.file.read(place.row, input.modalities);
-    },
+    rows: reader.rows,
+    labels: Int32Array.from(tables.flatMap(({ labels }) => labels)),
+    clipIds: tables.flatMap(({ clipIds }) => clipIds),
+    groups: tables.flatMap(({ groups }) => groups),
+    missing: Uint8Array.from(tables.flatMap(({ missing }) => missing)),
+    files,
+    read: (rowIndex, memory) => reader.read(rowIndex, memory),
     close,
   };
 }

@@ -4,7 +4,7 @@ import { MODALITIES, type Modality } from '../../schemas/modality.ts';
 import type { StoredRow } from './batch-memory.ts';
 import { addSums, sumChannels } from './channel-sums.ts';
 import { decodeHalves, encodeHalves } from './float16.ts';
-import type { ShardRow } from './shard-file.ts';
+import type { ShardRow } from './row-reader.ts';
 
 const CHANNELS: Readonly<Record<Modality, number>> = { audio: 1, rgb: 3, flow: 2 };
 

@@ -6,7 +6,7 @@ import type { KafkaConnection } from './connection.ts';
 import { maxFeatureBytes } from './topics.ts';
 
 /** How long a read waits for records. */
-const READ_TIMEOUT_MS = 100;
+export const READ_TIMEOUT_MS = 100;
 /** Read ahead, over all partitions. */
 export const PREFETCH_KIB = 32_768;
 /** What one partition gives at a time; the broker sends a record that is longer whole. */

@@ -9,11 +9,12 @@ import { consumerGroups } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
 import type { SplitShares } from './choose-split.ts';
 import { assertCurrent, type BrokerSource } from './broker-health.ts';
-import { connectProducer, consume, disconnect, partitionsOf, watermarks } from './clients.ts';
+import { connectProducer, disconnect, partitionsOf, watermarks } from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
 import { sendDeadLetters } from './dead-letter.ts';
-import { connectFeatureConsumer } from './feature-consumer.ts';
+import { connectFeatureConsumer, READ_TIMEOUT_MS } from './feature-consumer.ts';
 import { keepRunning } from './keep-running.ts';
+import { consumeLent } from './lent-messages.ts';
 import type { Log } from './log.ts';
 import type { PartitionLag, StreamMetrics } from './metrics.ts';
 import { openSinkState } from './open-sink.ts';
@@ -121,10 +122,7 @@ class SinkSession {
     const { signal } = this.#input;
     while (!signal.aborted) {
       assertCurrent(this.#input, this.#connection);
-      for (const message of await consume(this.#consumer, READ_BATCH)) {
-        await this.#take(message);
-        if (this.#isFull()) await this.#publishNext();
-      }
+      await this.#takeNext();
       // Told before the batch's own records are taken: counted any sooner, a publication in between would
       // cover records that are in no shard.
       for (const { partition, offset } of this.#ends.splice(0)) this.#state.reachEnd(partition, offset);
@@ -149,6 +147,19 @@ class SinkSession {
       const next = this.#state.nextOffset(partition) ?? 0;
       return { topic: this.#topic, partition, lag: Math.max(0, highOffset - next) };
     });
+  }
+
+  async #takeNext(): Promise<void> {
+    const { messages, failure, giveBack } = await consumeLent(this.#consumer, READ_BATCH, READ_TIMEOUT_MS);
+    try {
+      for (const message of messages) {
+        await this.#take(message);
+        if (this.#isFull()) await this.#publishNext();
+      }
+    } finally {
+      giveBack();
+    }
+    if (failure !== undefined) throw failure;
   }
 
   async #take(message: Message): Promise<void> {

@@ -2,9 +2,10 @@
 import type { TrainingConfig } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest, Normalisation } from '../../schemas/manifest.ts';
-import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import { MODALITIES, type Modality } from '../../schemas/modality-names.ts';
 import { randomGenerator } from '../random/generator.ts';
-import type { ShardRow, ShardSet } from '../shards/shard-reader.ts';
+import { RowMemory, type ShardRow } from '../shards/row-reader.ts';
+import type { ShardSet } from '../shards/shard-reader.ts';
 import { centreView, randomView, renderView, type PixelScale, type View } from './augment.ts';
 import type { Presence } from './features.ts';
 
@@ -13,7 +14,7 @@ export interface Images {
   readonly rows: Int32Array;
   /** [P, F, H, W, C] */
   readonly shape: readonly [number, number, number, number, number];
-  /** Normalised, row-major. Overwritten by the reader's next batch. */
+  /** Normalised, row-major. Overwritten by the next batch in the same memory. */
   readonly values: Float32Array;
 }
 
@@ -85,13 +86,36 @@ export interface Variation {
   readonly epoch: number;
 }
 
-export class BatchReader {
-  readonly #shards: ShardSet;
-  readonly #options: BatchReaderOptions;
-  /** Allocated once and written again for every batch: fresh memory is an order slower. */
+/** Room for a batch's images: allocated once and written again for every batch, since fresh memory is an order slower. */
+export class BatchMemory {
   readonly #buffers = new Map<Modality, Float32Array>();
+  readonly #allocate: (length: number) => Float32Array;
 
-  constructor(shards: ShardSet, options: BatchReaderOptions) {
+  constructor(allocate: (length: number) => Float32Array = (length) => new Float32Array(length)) {
+    this.#allocate = allocate;
+  }
+
+  /** At least so long; what was in it may be lost when it is longer than before. */
+  take(modality: Modality, length: number): Float32Array {
+    const held = this.#buffers.get(modality);
+    if (held !== undefined && held.length >= length) return held;
+    const buffer = this.#allocate(length);
+    this.#buffers.set(modality, buffer);
+    return buffer;
+  }
+}
+
+/** What of a split a batch is made of. */
+export type RowSource = Pick<ShardSet, 'labels' | 'missing' | 'clipIds' | 'read'>;
+
+export class BatchReader {
+  readonly #shards: RowSource;
+  readonly #options: BatchReaderOptions;
+  readonly #memory = new BatchMemory();
+  /** Of the row that is being rendered. */
+  readonly #row = new RowMemory();
+
+  constructor(shards: RowSource, options: BatchReaderOptions) {
     this.#shards = shards;
     this.#options = options;
   }
@@ -99,9 +123,10 @@ export class BatchReader {
   /**
    * @param rows of the split
    * @param variation absent: centre crops, as in testing
-   * @returns a batch that is valid until the next call
+   * @param memory for its images; absent: the reader's own
+   * @returns a batch that is valid until the memory is used again
    */
-  read(rows: Int32Array, variation?: Variation): Batch {
+  read(rows: Int32Array, variation?: Variation, memory: BatchMemory = this.#memory): Batch {
     const { modalities } = this.#options;
     const present: Partial<Record<Modality, Uint8Array>> = {};
     for (const modality of modalities) {
@@ -111,12 +136,16 @@ export class BatchReader {
     const shapes = new Map<Modality, Shape>();
     const filled = new Map<Modality, number[]>(modalities.map((modality) => [modality, []]));
     for (const [place, rowIndex] of rows.entries()) {
-      const row = this.#shards.read(rowIndex);
+      const row = this.#shards.read(rowIndex, this.#row);
       const view = this.#viewOf(row, rowIndex, variation);
       for (const modality of modalities) {
         if (present[modality]![place] !== 1) continue;
         const places = filled.get(modality)!;
-        this.#write(modality, row, rowIndex, view, places.length, rows.length, shapes);
+        const image = this.#imageOf(modality, row, rowIndex, shapes);
+        const { size } = image;
+        // Only the first row of a batch can find the memory too small, so nothing written is lost.
+        const out = memory.take(modality, rows.length * size).subarray(places.length * size);
+        image.render(out.subarray(0, size), view);
         places.push(place);
       }
     }
@@ -126,7 +155,7 @@ export class BatchReader {
       images[modality] = {
         rows: Int32Array.from(places),
         shape: [places.length, ...shape],
-        values: this.#buffers.get(modality)!.subarray(0, places.length * sizeOf(shape)),
+        values: memory.take(modality, 0).subarray(0, places.length * sizeOf(shape)),
       };
     }
     return {
@@ -147,15 +176,13 @@ export class BatchReader {
     return randomView(random, height, width, variation.augment);
   }
 
-  #write(
+  /** @param shapes of the batch's modalities so far; the row's is checked, and added */
+  #imageOf(
     modality: Modality,
     row: ShardRow,
     rowIndex: number,
-    view: View | undefined,
-    place: number,
-    batchSize: number,
     shapes: Map<Modality, Shape>,
-  ): void {
+  ): { size: number; render: (out: Float32Array, view: View | undefined) => void } {
     const { cropPx } = this.#options;
     const feature = row[modality];
     const shape: Shape | undefined =
@@ -170,26 +197,12 @@ export class BatchReader {
       throw this.#rowError(modality, rowIndex, `is ${shape.join('×')}, other clips' ${expected.join('×')}`);
     }
     shapes.set(modality, shape);
-    const size = sizeOf(shape);
-    const out = this.#buffer(modality, batchSize * size).subarray(place * size, (place + 1) * size);
     const scale = inputScale(modality, this.#options.manifest.normalisation);
-    if (modality === 'audio') {
-      const mean = scale.mean[0] ?? 0;
-      const factor = 1 / (scale.std[0] || 1);
-      const data = row.audio!.data;
-      for (let i = 0; i < size; i += 1) out[i] = (data[i]! - mean) * factor;
-    } else {
-      renderView(row[modality]!, view!, cropPx, scale, out);
-    }
-  }
-
-  #buffer(modality: Modality, length: number): Float32Array {
-    const held = this.#buffers.get(modality);
-    if (held !== undefined && held.length >= length) return held;
-    // Only the first row of a batch can find the buffer too small, so nothing written is lost.
-    const buffer = new Float32Array(length);
-    this.#buffers.set(modality, buffer);
-    return buffer;
+    const render = (out: Float32Array, view: View | undefined) => {
+      if (modality === 'audio') normalise(row.audio!.data, scale, out);
+      else renderView(row[modality]!, view!, cropPx, scale, out);
+    };
+    return { size: sizeOf(shape), render };
   }
 
   #rowError(modality: Modality, rowIndex: number, problem: string): ModalmixError {
@@ -201,6 +214,12 @@ export class BatchReader {
 }
 
 type Shape = readonly [number, number, number, number];
+
+function normalise(data: Float32Array, { mean, std }: PixelScale, out: Float32Array): void {
+  const shift = mean[0] ?? 0;
+  const factor = 1 / (std[0] || 1);
+  for (let i = 0; i < out.length; i += 1) out[i] = (data[i]! - shift) * factor;
+}
 
 function sizeOf(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -41,6 +41,8 @@ export const epochSumsSchema = z.strictObject({
   modulatedSteps: z.int(),
   coefficients: perModality,
   seconds: z.number(),
+  /** Of them, waiting for batches; absent in checkpoints of older versions. */
+  dataWaitSeconds: z.number().default(0),
 });
 export type EpochSums = z.infer<typeof epochSumsSchema>;
 

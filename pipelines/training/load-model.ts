@@ -1,6 +1,5 @@
 /** A trained model for judging: weights from the store, forward passes in testing mode. */
 import { createHash } from 'node:crypto';
-import { totalmem } from 'node:os';
 import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
@@ -9,7 +8,8 @@ import { storePaths } from '../../schemas/names.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { openShards } from '../shards/shard-reader.ts';
 import type { Store } from '../store/store.ts';
-import { BatchReader, cutBatches, testingBatches, type Batch } from './batches.ts';
+import { openBatches } from '../loading/batch-source.ts';
+import { cutBatches, testingBatches, type Batch } from './batches.ts';
 import { decodeCheckpoint, writeVariables } from './checkpoint.ts';
 import { createModel } from './create-model.ts';
 import { disturb, rowsOf, type Disturbance } from './disturbances.ts';
@@ -158,10 +158,6 @@ export interface EvaluationBatchesInput {
   readonly normalisedBy?: Pick<DatasetManifest, 'normalisation'>;
 }
 
-/** Of the machine's memory, for shards held. */
-const MEMORY_SHARE = 0.1;
-const MIB = 2 ** 20;
-
 /**
  * Every clip of a split once, in the shards' order, or only the rows given, in theirs; centre-cropped and normalised.
  * A batch is valid until the next is asked for.
@@ -171,16 +167,16 @@ export async function* evaluationBatches(
 ): AsyncGenerator<EvaluationBatch, void, undefined> {
   const { store, spec, manifest, split, batchSize, rows, normalisedBy = manifest } = input;
   const { modalities } = spec;
-  const memoryBudgetMiB = (MEMORY_SHARE * totalmem()) / MIB;
-  const shards = await openShards({ store, manifest, split, modalities, memoryBudgetMiB });
+  const shards = await openShards({ store, manifest, split, modalities });
   try {
-    const reader = new BatchReader(shards, {
-      manifest: normalisedBy,
-      modalities,
-      cropPx: spec.training.cropPx,
-    });
+    const options = { manifest: normalisedBy, modalities, cropPx: spec.training.cropPx };
+    const sources = await openBatches({ judged: shards }, options);
     const batches = rows === undefined ? testingBatches(shards.rows, batchSize) : cutBatches(rows, batchSize);
-    for (const batch of batches) yield reader.read(batch);
+    try {
+      for await (const batch of sources.of.judged.batches(batches)) yield batch;
+    } finally {
+      await sources.close();
+    }
   } finally {
     shards.close();
   }

@@ -3,7 +3,8 @@ import type { TrainingSpec } from '../../schemas/training.ts';
 import type { EpochMetrics } from '../../schemas/training.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { randomGenerator } from '../random/generator.ts';
-import { testingBatches, trainingBatches, type BatchReader } from './batches.ts';
+import type { BatchSource } from '../loading/batch-source.ts';
+import { testingBatches, trainingBatches } from './batches.ts';
 import type { EpochSums, TrainingState } from './checkpoint.ts';
 import { discrepancyRatios, type PerModality } from './discrepancy.ts';
 import { epochRows, type RowPool } from './epoch-rows.ts';
@@ -14,7 +15,7 @@ import { accuracyOf, addPerModality, addTally, emptyTally, type Tally } from './
 
 export interface SplitReader {
   readonly rows: number;
-  readonly reader: BatchReader;
+  readonly source: BatchSource;
 }
 
 export interface LoopInput {
@@ -45,9 +46,15 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
     const learningRate = learningRateAt(training, epoch);
     const batches = trainingBatches(epochRows(pool, seed, epoch), training.batchSize, seed, epoch);
     let startedMs = performance.now();
+    let askedMs = startedMs;
 
-    for (const rows of batches.slice(state.stepInEpoch)) {
-      const batch = splits.train.reader.read(rows, { augment: training.augment, seed, epoch });
+    const ahead = batches.slice(state.stepInEpoch);
+    for await (const batch of splits.train.source.batches(ahead, {
+      augment: training.augment,
+      seed,
+      epoch,
+    })) {
+      state.sums.dataWaitSeconds += (performance.now() - askedMs) / 1_000;
       const stepInEpoch = state.stepInEpoch;
       const random = (purpose: string) => randomGenerator(seed, purpose, epoch, stepInEpoch);
       const context = { epoch, stepInEpoch, stepsPerEpoch: batches.length, random };
@@ -59,11 +66,12 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
       state.step += 1;
       state.stepInEpoch += 1;
       await input.onStep(outcome, batch.size);
+      askedMs = performance.now();
     }
 
     const rho = discrepancyRatios(state.sums.tally.scores);
-    const validation = judge(model, splits.validation, training.batchSize);
-    const test = judge(model, splits.test, training.batchSize);
+    const validation = await judge(model, splits.validation, training.batchSize);
+    const test = await judge(model, splits.test, training.batchSize);
     method.onEpochEnd?.(rho, { epoch, model, train: state.sums.tally, validation });
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
@@ -83,11 +91,15 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
 }
 
 /** What the model says of a split in testing mode; nothing when it has no clip. */
-function judge(model: MultimodalModel, split: SplitReader, batchSize: number): Tally | undefined {
+async function judge(
+  model: MultimodalModel,
+  split: SplitReader,
+  batchSize: number,
+): Promise<Tally | undefined> {
   if (split.rows === 0) return undefined;
   const tally = emptyTally(model.modalities);
-  for (const rows of testingBatches(split.rows, batchSize)) {
-    addTally(tally, testStep(model, split.reader.read(rows)));
+  for await (const batch of split.source.batches(testingBatches(split.rows, batchSize))) {
+    addTally(tally, testStep(model, batch));
   }
   return tally;
 }
@@ -102,6 +114,7 @@ export function emptySums(spec: TrainingSpec): EpochSums {
     modulatedSteps: 0,
     coefficients: {},
     seconds: 0,
+    dataWaitSeconds: 0,
   };
 }
 
@@ -128,6 +141,7 @@ function summarise(sums: EpochSums) {
     ...(sums.modulatedSteps === 0 ? {} : { coefficient: meanOf(sums.coefficients, sums.modulatedSteps) }),
     seconds: sums.seconds,
     clipsPerS: clips / sums.seconds,
+    dataWaitShare: sums.dataWaitSeconds / sums.seconds,
   };
 }
 

@@ -53,6 +53,7 @@ function scalarsOf(metrics: EpochMetrics): [string, number][] {
     ['loss', metrics.loss],
     ['learningRate', metrics.learningRate],
   ];
+  if (metrics.dataWaitShare !== undefined) scalars.push(['dataWaitShare', metrics.dataWaitShare]);
   for (const split of ['train', 'validation', 'test'] as const) {
     const accuracy = metrics[split];
     if (accuracy === undefined) continue;

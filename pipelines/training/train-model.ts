@@ -1,5 +1,4 @@
 /** The training stage: from a published dataset and a spec to weights, metrics and checkpoints in the store. */
-import { totalmem } from 'node:os';
 import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
@@ -29,10 +28,6 @@ export interface TrainModelInput {
   readonly stopRequested: () => boolean;
 }
 
-/** Of the machine's memory, for shards held instead of read again each epoch. */
-const MEMORY_SHARE = { train: 0.2, validation: 0.05, test: 0.05 } as const;
-const MIB = 2 ** 20;
-
 /**
  * Trains, or goes on where an earlier call stopped; a finished training is returned untouched. Trainings that the
  * method needs are done first, each as a training of its own, with its own reports.
@@ -60,7 +55,6 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
       manifest,
       split,
       modalities: spec.modalities,
-      memoryBudgetMiB: (MEMORY_SHARE[split] * totalmem()) / MIB,
     });
     opened.push(shards);
     return shards;

@@ -9,7 +9,8 @@ import { breathe } from '../process/child-process.ts';
 import type { ShardSet } from '../shards/shard-reader.ts';
 import { hashFile } from '../shards/source-hashes.ts';
 import type { Store } from '../store/store.ts';
-import { BatchReader, trainingBatches } from './batches.ts';
+import { openBatches } from '../loading/batch-source.ts';
+import { trainingBatches } from './batches.ts';
 import {
   dropOldCheckpoints,
   newestCheckpoint,
@@ -84,10 +85,6 @@ async function resumeState(
 async function follow(input: TrainSplitsInput, parts: StepParts, state: TrainingState): Promise<void> {
   const { store, spec, manifest, splits, pool, report, stopRequested } = input;
   const { trainingId, training } = spec;
-  const readerOf = (shards: ShardSet): SplitReader => {
-    const options = { manifest, modalities: spec.modalities, cropPx: training.cropPx };
-    return { rows: shards.rows, reader: new BatchReader(shards, options) };
-  };
   const stepsPerEpoch = trainingBatches(
     epochRows(pool, spec.seed, 0),
     training.batchSize,
@@ -119,15 +116,18 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
   await putMetrics(store, trainingId, state.metrics);
   const tensorboard = await openTensorboard(store, trainingId, state.metrics);
   const rate = new RateMeter(state.step);
+  const { modalities } = spec;
+  const sources = await openBatches(splits, { manifest, modalities, cropPx: training.cropPx });
+  const readerOf = (split: Split): SplitReader => ({ rows: splits[split].rows, source: sources.of[split] });
 
   try {
     await trainEpochs({
       spec,
       parts,
       splits: {
-        train: readerOf(splits.train),
-        validation: readerOf(splits.validation),
-        test: readerOf(splits.test),
+        train: readerOf('train'),
+        validation: readerOf('validation'),
+        test: readerOf('test'),
       },
       pool,
       state,
@@ -157,6 +157,7 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
       },
     });
   } finally {
+    await sources.close();
     await tensorboard.close();
   }
 }

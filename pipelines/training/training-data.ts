@@ -83,7 +83,8 @@ export function withTrainingData(shards: ShardSet, { labels, missing }: ChangedR
     missing,
     clipIds: shards.clipIds,
     groups: shards.groups,
-    read: (row) => shards.read(row),
+    ...(shards.files === undefined ? {} : { files: shards.files }),
+    read: (row, memory) => shards.read(row, memory),
     close: () => {
       shards.close();
     },

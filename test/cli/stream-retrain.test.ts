@@ -113,7 +113,7 @@ async function windowDone(number: number): Promise<void> {
 async function clipsOf(manifest: DatasetManifest): Promise<string[]> {
   const ids: string[] = [];
   for (const split of SPLITS) {
-    const shards = await openShards({ store, manifest, split, modalities: ['rgb'], memoryBudgetMiB: 64 });
+    const shards = await openShards({ store, manifest, split, modalities: ['rgb'] });
     ids.push(...shards.clipIds);
     shards.close();
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import {
   runningSupervisor,
   stopSupervisor,
   supervisorFiles,
+  workerFailure,
 } from '../../infra/supervise.ts';
 import { addressOf, answers, embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 
@@ -81,6 +82,35 @@ describe('the supervisor', () => {
     }, WAIT);
     expect(readFileSync(supervisorFiles.log(), 'utf8')).toContain('supervisor starts');
   });
+
+  test(
+    'gives up a worker that cannot start, says its last words, and tries again for the next command',
+    { timeout: 200_000 },
+    async () => {
+      const broken = join(home, 'broken.cjs');
+      writeFileSync(
+        broken,
+        "if (/worker-main/.test(process.argv[1])) throw new Error('the addon core-bridge.node is not there');\n",
+      );
+      vi.stubEnv('NODE_OPTIONS', `--require ${broken}`);
+      const first = await ensureSupervisor();
+      const failure = await vi.waitFor(
+        () => workerFailure() ?? Promise.reject(new Error('not given up yet')),
+        WAIT,
+      );
+      expect(failure.kind).toBe('dependency');
+      expect(failure.message).toContain('the worker cannot start: it ended 4 times in a row');
+      expect(failure.message).toContain('the addon core-bridge.node is not there');
+      expect(failure.where).toBe(supervisorFiles.workerLog());
+
+      writeFileSync(broken, '');
+      const { program, args } = nodeWithTypeScript();
+      const script = fileURLToPath(new URL('./print-supervisor.ts', import.meta.url));
+      expect((await execa(program, [...args, script])).stdout).not.toBe(String(first.process.pid));
+      await vi.waitFor(() => runningWorker(), WAIT);
+      expect(workerFailure()).toBeUndefined();
+    },
+  );
 
   test(
     'is left alone by the next command, also where the home folder is the default one',

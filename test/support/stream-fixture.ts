@@ -14,7 +14,8 @@ import { fetchJars } from '../../infra/kafka/jars.ts';
 import { streamSettings, type StreamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
-import { ShardFile, type ShardRow } from '../../pipelines/shards/shard-file.ts';
+import type { ShardRow } from '../../pipelines/shards/row-reader.ts';
+import { ShardFile } from '../../pipelines/shards/shard-file.ts';
 import { openStore, type Store } from '../../pipelines/store/store.ts';
 import type { KafkaConnection } from '../../pipelines/streaming/connection.ts';
 import { findStreamManifest } from '../../pipelines/streaming/stream-manifest.ts';
@@ -132,7 +133,7 @@ export async function readLiveRows(store: Store, manifest: StreamManifest): Prom
   const gone = new Set(manifest.superseded.map(({ shard, row }) => `${shard}#${String(row)}`));
   const live: LiveRow[] = [];
   for (const { entry, rowsPath } of manifest.shards) {
-    const file = await ShardFile.open(store, entry, true);
+    const file = await ShardFile.open(store, entry, ['audio', 'rgb']);
     const rows = (await store.get(rowsPath)).toString().trim().split('\n');
     if (rows.length !== file.rows) throw new Error(`${entry.path}: ${rowsPath} has another number of rows`);
     for (const [row, line] of rows.entries()) {
@@ -141,7 +142,7 @@ export async function readLiveRows(store: Store, manifest: StreamManifest): Prom
       if (file.table.clipIds[row] !== facts.clipId || file.table.labels[row] !== facts.label) {
         throw new Error(`${entry.path}: row ${String(row)} is another clip than its line says`);
       }
-      live.push({ ...facts, features: file.read(row, ['audio', 'rgb']) });
+      live.push({ ...facts, features: file.read(row) });
     }
     file.close();
   }

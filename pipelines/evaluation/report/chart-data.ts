@@ -2,20 +2,21 @@
 import type { MethodName } from '../../../schemas/config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { UmapPoint } from '../umap-table.ts';
+import { packPoints } from './packed-points.ts';
 import type { ReportInput, TrainingRecord } from './read-report-input.ts';
-import type {
-  LayoutOfSpace,
-  LayoutPoints,
-  ReportData,
-  Robustness,
-  Series,
-  TrainingCurves,
+import {
+  LAYOUT_STEPS,
+  type LayoutOfSpace,
+  type PackedPoints,
+  type ReportData,
+  type Robustness,
+  type Series,
+  type TrainingCurves,
 } from './report-data.ts';
 import { bestRow, spreadOf } from './summarise.ts';
 
-/** Points of all layouts together, so that the page stays small; about 11 bytes each. */
-const POINT_BUDGET = 40_000;
-const LAYOUT_SCALE = 1_000;
+/** Points of all layouts together, so that the page stays under 5 MB; 5⅓ or 6⅔ bytes each. */
+const POINT_BUDGET = 400_000;
 const BALANCE_QUANTITIES = ['rho', 'lambda', 'coefficient'] as const;
 
 export function chartData({ manifest, config, summary, trainings }: ReportInput): ReportData {
@@ -46,7 +47,9 @@ export function chartData({ manifest, config, summary, trainings }: ReportInput)
     layouts: trainings.map(({ evaluation: { method, seed }, umap }) => ({
       method,
       seed,
-      spaces: [...modalities, 'fused' as const].flatMap((space) => layoutOf(space, umap, pointsEach)),
+      spaces: [...modalities, 'fused' as const].flatMap((space) =>
+        layoutOf(space, umap, manifest.classNames.length, pointsEach),
+      ),
     })),
   };
 }
@@ -120,21 +123,25 @@ function robustnessOf(
   };
 }
 
-function layoutOf(space: Modality | 'fused', umap: readonly UmapPoint[], limit: number): LayoutOfSpace[] {
+function layoutOf(
+  space: Modality | 'fused',
+  umap: readonly UmapPoint[],
+  classes: number,
+  limit: number,
+): LayoutOfSpace[] {
   const all = umap.filter((point) => point.space === space);
   if (all.length === 0) return [];
   const x = scaler(all.map((point) => point.x));
   const y = scaler(all.map((point) => point.y));
-  const pointsOf = (split: string): LayoutPoints => {
+  const pointsOf = (split: string): PackedPoints => {
     const shown = thin(
       all.filter((point) => point.split === split),
       limit,
     );
-    return {
-      x: shown.map((point) => x(point.x)),
-      y: shown.map((point) => y(point.y)),
-      label: shown.map(({ label }) => label),
-    };
+    return packPoints(
+      shown.map((point) => ({ x: x(point.x), y: y(point.y), label: point.label })),
+      classes,
+    );
   };
   return [{ space, train: pointsOf('train'), test: pointsOf('test') }];
 }
@@ -143,7 +150,7 @@ function scaler(values: readonly number[]): (value: number) => number {
   const low = values.reduce((a, b) => Math.min(a, b), Infinity);
   const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
   return (value) =>
-    high > low ? Math.round(((value - low) / (high - low)) * LAYOUT_SCALE) : LAYOUT_SCALE / 2;
+    high > low ? Math.round(((value - low) / (high - low)) * LAYOUT_STEPS) : LAYOUT_STEPS >> 1;
 }
 
 /** Whether a plot of some layout would have more points than `limit`. */

@@ -65,13 +65,19 @@ export interface TrainingLayout {
 
 export interface LayoutOfSpace {
   readonly space: Modality | 'fused';
-  readonly train: LayoutPoints;
-  readonly test: LayoutPoints;
+  readonly train: PackedPoints;
+  readonly test: PackedPoints;
 }
 
-/** Coordinates in 0…1000 within the space's own bounds, both splits alike. */
-export interface LayoutPoints {
-  readonly x: readonly number[];
-  readonly y: readonly number[];
-  readonly label: readonly number[];
+/** Steps of an axis: more than a plot has pixels. */
+export const LAYOUT_STEPS = 4_095;
+/** So many classes have room in a byte. */
+export const BYTE_CLASSES = 256;
+
+export interface PackedPoints {
+  readonly count: number;
+  /** Base64 of three bytes a point: x, then y, 12 bits each, in 0…`LAYOUT_STEPS` within the space's own bounds. */
+  readonly places: string;
+  /** Base64 of a byte a point, or of two (the lower first) where there are more than 256 classes. */
+  readonly labels: string;
 }

@@ -122,23 +122,65 @@ napi_value sum_channels(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// startWriteback(file: number, first: number, bytes: number): the system may begin to write this to the disk.
-napi_value start_writeback(napi_env env, napi_callback_info info) {
-  size_t count = 3;
-  napi_value arguments[3];
+// copy(from: Uint8Array, into: Uint8Array): from the beginning of `into`. V8 copies into shared memory a word at a time,
+// as other threads may look on; here nobody does.
+napi_value copy(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value arguments[2];
+  napi_typedarray_type from_type, into_type;
+  size_t from_length, into_length;
+  void *from, *into;
+  if (napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) != napi_ok || count != 2 ||
+      napi_get_typedarray_info(env, arguments[0], &from_type, &from_length, &from, nullptr, nullptr) != napi_ok ||
+      napi_get_typedarray_info(env, arguments[1], &into_type, &into_length, &into, nullptr, nullptr) != napi_ok ||
+      from_type != napi_uint8_array || into_type != napi_uint8_array || from_length > into_length) {
+    return fail(env, "copy takes bytes and as much room for them");
+  }
+  std::memmove(into, from, from_length);
+  return nullptr;
+}
+
+struct Writeback {
+  napi_async_work work;
+  napi_deferred deferred;
   int32_t file;
   int64_t first, bytes;
+};
+
+void write_back(napi_env, void* data) {
+#if defined(__linux__)
+  const auto* writeback = static_cast<Writeback*>(data);
+  // A matter of speed only: what fails here shows when the file is synchronised.
+  (void)sync_file_range(writeback->file, writeback->first, writeback->bytes, SYNC_FILE_RANGE_WRITE);
+#endif
+}
+
+void written_back(napi_env env, napi_status, void* data) {
+  auto* writeback = static_cast<Writeback*>(data);
+  napi_value nothing;
+  napi_get_undefined(env, &nothing);
+  napi_resolve_deferred(env, writeback->deferred, nothing);
+  napi_delete_async_work(env, writeback->work);
+  delete writeback;
+}
+
+// startWriteback(file: number, first: number, bytes: number): Promise<void>. The file stays open meanwhile.
+napi_value start_writeback(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value arguments[3], promise, name;
+  Writeback asked{};
   if (napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) != napi_ok || count != 3 ||
-      napi_get_value_int32(env, arguments[0], &file) != napi_ok ||
-      napi_get_value_int64(env, arguments[1], &first) != napi_ok ||
-      napi_get_value_int64(env, arguments[2], &bytes) != napi_ok) {
+      napi_get_value_int32(env, arguments[0], &asked.file) != napi_ok ||
+      napi_get_value_int64(env, arguments[1], &asked.first) != napi_ok ||
+      napi_get_value_int64(env, arguments[2], &asked.bytes) != napi_ok) {
     return fail(env, "startWriteback takes three numbers");
   }
-#if defined(__linux__)
-  // A matter of speed only: what fails here shows when the file is synchronised.
-  (void)sync_file_range(file, first, bytes, SYNC_FILE_RANGE_WRITE);
-#endif
-  return nullptr;
+  auto* writeback = new Writeback(asked);
+  napi_create_promise(env, &writeback->deferred, &promise);
+  napi_create_string_utf8(env, "modalmix writeback", NAPI_AUTO_LENGTH, &name);
+  napi_create_async_work(env, nullptr, name, write_back, written_back, writeback, &writeback->work);
+  napi_queue_async_work(env, writeback->work);
+  return promise;
 }
 
 }  // namespace
@@ -147,6 +189,8 @@ NAPI_MODULE_INIT() {
   napi_value function;
   napi_create_function(env, "sumChannels", NAPI_AUTO_LENGTH, sum_channels, nullptr, &function);
   napi_set_named_property(env, exports, "sumChannels", function);
+  napi_create_function(env, "copy", NAPI_AUTO_LENGTH, copy, nullptr, &function);
+  napi_set_named_property(env, exports, "copy", function);
   napi_create_function(env, "startWriteback", NAPI_AUTO_LENGTH, start_writeback, nullptr, &function);
   napi_set_named_property(env, exports, "startWriteback", function);
   return exports;

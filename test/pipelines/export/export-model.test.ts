@@ -35,7 +35,7 @@ afterAll(() => {
 async function columns(): Promise<Record<string, Tensor>> {
   const { store, manifest } = dataset;
   const modalities = ['audio', 'rgb'] as const;
-  const shards = await openShards({ store, manifest, split: 'test', modalities, memoryBudgetMiB: 0 });
+  const shards = await openShards({ store, manifest, split: 'test', modalities });
   const rows = Array.from({ length: shards.rows }, (_, row) => shards.read(row));
   shards.close();
   const audio = tf.stack(rows.map((row) => tf.tensor2d(row.audio!.data, [...row.audio!.shape])));

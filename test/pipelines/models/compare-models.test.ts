@@ -167,7 +167,6 @@ describe('the drift of the new clips', () => {
         manifest: snapshot,
         split,
         modalities: ['audio'],
-        memoryBudgetMiB: 0,
       });
       for (let row = 0; row < shards.rows; row += 1) {
         const side = Number(shards.clipIds[row]!.split('-')[1]) < 100 ? 'old' : 'new';
@@ -200,7 +199,6 @@ describe('the drift of the new clips', () => {
         manifest: snapshot,
         split,
         modalities: [],
-        memoryBudgetMiB: 0,
       });
       const input = { store, spec: current, manifest: snapshot, split, batchSize: 1, normalisedBy: base };
       for await (const batch of evaluationBatches(input)) {

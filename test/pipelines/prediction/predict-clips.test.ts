@@ -73,7 +73,7 @@ function answered(prediction: ClipPrediction | undefined): Exclude<ClipPredictio
 async function judged(): Promise<Map<string, Partial<Record<Modality | 'fused', number[]>>>> {
   const { manifest } = dataset;
   const model = await loadModel({ store, spec, manifest, weights: 'last' });
-  const shards = await openShards({ store, manifest, split: 'test', modalities: [], memoryBudgetMiB: 0 });
+  const shards = await openShards({ store, manifest, split: 'test', modalities: [] });
   const logits = new Map<string, Partial<Record<Modality | 'fused', number[]>>>();
   for await (const batch of evaluationBatches({ store, spec, manifest, split: 'test', batchSize: 3 })) {
     const answers = model.forward(batch);

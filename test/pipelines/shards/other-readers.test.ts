@@ -50,7 +50,6 @@ test('pyarrow and DuckDB open a shard and see what our reader sees', { timeout: 
     manifest,
     split: 'train',
     modalities: ['audio', 'rgb'],
-    memoryBudgetMiB: 10,
   });
   expect(seen.rows.map(({ clip_id }) => clip_id)).toEqual(set.clipIds);
   expect(Object.fromEntries(seen.rows.map((row) => [row.clip_id, row.missing]))).toEqual({

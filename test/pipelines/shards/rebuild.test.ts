@@ -210,12 +210,7 @@ describe('a rebuild', () => {
 });
 
 describe('the reader', () => {
-  test.each([
-    ['held in memory', 'float32', 100],
-    ['read from disk', 'float32', 0],
-    ['held in memory', 'float16', 100],
-    ['read from disk', 'float16', 0],
-  ] as const)('%s gives the rows that were written (%s)', async (_how, storage, memoryBudgetMiB) => {
+  test.each(['float32', 'float16'] as const)('gives the rows that were written (%s)', async (storage) => {
     const extraction = smallExtraction({
       modalities: ['audio', 'rgb', 'flow'],
       audio: { sampleRateHz: 8000, nFft: 128, hop: 400, durationS: 1, storage },
@@ -228,7 +223,6 @@ describe('the reader', () => {
       manifest,
       split: 'train',
       modalities: ['audio', 'rgb', 'flow'],
-      memoryBudgetMiB,
     });
     try {
       expect(set.rows).toBe(10);
@@ -264,9 +258,7 @@ describe('the reader', () => {
     const bytes = readFileSync(file);
     bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
     writeFileSync(file, bytes);
-    await expect(
-      openShards({ store, manifest, split: 'train', modalities: ['rgb'], memoryBudgetMiB: 1 }),
-    ).rejects.toMatchObject({
+    await expect(openShards({ store, manifest, split: 'train', modalities: ['rgb'] })).rejects.toMatchObject({
       kind: 'input',
       where: file,
       message: expect.stringContaining(shard?.sha256 ?? '?') as string,

@@ -89,7 +89,7 @@ async function rowsOf(manifest: DatasetManifest) {
   const found = new Map<string, { split: Split; label: number; audio: Float32Array; shard: string }>();
   for (const split of SPLITS) {
     const set = await openShards({
-      ...{ store, manifest, split, modalities: ['audio', 'rgb'], memoryBudgetMiB: 10 },
+      ...{ store, manifest, split, modalities: ['audio', 'rgb'] },
     });
     const shards = manifest.shards
       .filter((shard) => shard.split === split)
@@ -205,7 +205,7 @@ test('freezing again, or after a death in the middle, gives the same bytes and w
   expect(await store.get(path)).toEqual(bytes);
   for (const entry of rewritten) {
     const set = await openShards({
-      ...{ store, manifest: { ...manifest, shards: [entry] }, split: entry.split, memoryBudgetMiB: 1 },
+      ...{ store, manifest: { ...manifest, shards: [entry] }, split: entry.split },
       modalities: ['audio'],
     });
     expect(set.rows).toBe(entry.rows);

@@ -74,7 +74,7 @@ async function contentOf(store: Store, name: string): Promise<Map<string, string
 async function labelsOf(store: Store, manifest: DatasetManifest): Promise<Map<string, number>> {
   const labels = new Map<string, number>();
   for (const split of SPLITS) {
-    const set = await openShards({ store, manifest, split, modalities: ['audio'], memoryBudgetMiB: 10 });
+    const set = await openShards({ store, manifest, split, modalities: ['audio'] });
     set.clipIds.forEach((clipId, row) => {
       expect(labels.has(clipId)).toBe(false);
       labels.set(clipId, set.labels[row] ?? -1);

@@ -12,7 +12,7 @@ let shards: ShardSet;
 beforeAll(async () => {
   dataset = await publishTinyDataset();
   const { store, manifest } = dataset;
-  shards = await openShards({ store, manifest, split: 'train', modalities: MODALITIES, memoryBudgetMiB: 64 });
+  shards = await openShards({ store, manifest, split: 'train', modalities: MODALITIES });
 });
 
 const newReader = () =>

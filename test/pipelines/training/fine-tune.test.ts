@@ -126,7 +126,6 @@ describe('an epoch of a fine-tuning', () => {
       manifest: snapshot,
       split: 'train',
       modalities: [],
-      memoryBudgetMiB: 0,
     });
     try {
       expect(new Set(rows).size).toBe(rows.length);

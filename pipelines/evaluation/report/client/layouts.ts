@@ -1,11 +1,15 @@
 /** UMAP scatter plots of the training shown. */
-import type { LayoutPoints, ReportData } from '../report-data.ts';
+import { LAYOUT_STEPS, type ReportData } from '../report-data.ts';
 import { drawChart, tip, tooltipStyle } from './charts.ts';
 import { isClassChosen, shownTraining } from './state.ts';
 import { classMark, type Theme } from './theme.ts';
+import { unpackPoints } from './unpack-points.ts';
 
-/** Room beside the outermost points, in the layout's own units of 0…1000. */
-const MARGIN = 40;
+/** Room beside the outermost points, in the layout's own units. */
+const MARGIN = LAYOUT_STEPS / 25;
+/** Beyond so many points on a plot they are drawn smaller and fainter. */
+const MANY = 800;
+const VERY_MANY = 3_000;
 
 export function drawLayouts(data: ReportData): void {
   for (const space of [...data.modalities, 'fused' as const]) {
@@ -14,11 +18,12 @@ export function drawLayouts(data: ReportData): void {
         `layout/${space}/${split}`,
         (theme, { width }) => {
           const layout = data.layouts[shownTraining()]?.spaces.find((one) => one.space === space);
-          const points = layout?.[split] ?? { x: [], y: [], label: [] };
+          const points = layout?.[split];
+          const places = points === undefined ? [] : unpackPoints(points, data.classNames.length);
           const axis = {
             type: 'value',
             min: -MARGIN,
-            max: 1000 + MARGIN,
+            max: LAYOUT_STEPS + MARGIN,
             axisLabel: { show: false },
             axisTick: { show: false },
             axisLine: { show: false },
@@ -33,7 +38,7 @@ export function drawLayouts(data: ReportData): void {
               formatter: ({ seriesIndex }: { seriesIndex: number }) =>
                 tip(data.classNames[seriesIndex] ?? '', []),
             },
-            series: data.classNames.map((_, k) => seriesOf(k, points, theme, width)),
+            series: places.map((own, k) => seriesOf(k, own, points?.count ?? 0, theme, width)),
           };
         },
         'canvas',
@@ -42,16 +47,25 @@ export function drawLayouts(data: ReportData): void {
   }
 }
 
-function seriesOf(k: number, points: LayoutPoints, theme: Theme, width: number): Record<string, unknown> {
+function seriesOf(
+  k: number,
+  places: [number, number][],
+  count: number,
+  theme: Theme,
+  width: number,
+): Record<string, unknown> {
   const chosen = isClassChosen(k);
   const { colour, symbol } = classMark(k, theme);
-  const size = (points.label.length > 800 ? 5 : 7) * (width < 240 ? 0.8 : 1);
+  const size = (count > VERY_MANY ? 3 : count > MANY ? 5 : 7) * (width < 240 ? 0.8 : 1);
   return {
     type: 'scatter',
-    data: points.label.flatMap((label, i) => (label === k ? [[points.x[i], points.y[i]]] : [])),
+    data: places,
     symbol: symbol.echarts,
     symbolSize: size,
-    itemStyle: { color: chosen ? colour : theme.line, opacity: chosen ? 0.8 : 0.35 },
+    itemStyle: {
+      color: chosen ? colour : theme.line,
+      opacity: chosen ? (count > VERY_MANY ? 0.6 : 0.8) : 0.35,
+    },
     silent: !chosen,
     z: chosen ? 3 : 2,
     emphasis: { scale: 1.6, itemStyle: { opacity: 1 } },

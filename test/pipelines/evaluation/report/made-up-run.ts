@@ -29,6 +29,8 @@ export interface MadeUpOptions {
   readonly modalities?: readonly Modality[];
   readonly epochs?: number;
   readonly testClips?: number;
+  /** Points of a layout, of training and of test clips each; default: of all clips. */
+  readonly layoutPoints?: number;
   readonly clipName?: (n: number) => string;
 }
 
@@ -45,7 +47,8 @@ export async function makeUpRun(store: Store, options: MadeUpOptions): Promise<M
   });
   const manifest = manifestOf(config, classNames, testClips, clipName);
   const trainings = trainingSpecs(config, manifest);
-  for (const spec of trainings) await makeUpTraining(store, spec, classNames, testClips, clipName);
+  const points = { train: options.layoutPoints ?? 3 * testClips, test: options.layoutPoints ?? testClips };
+  for (const spec of trainings) await makeUpTraining(store, spec, classNames, testClips, clipName, points);
   return { config, manifest, trainings };
 }
 
@@ -121,6 +124,7 @@ export async function makeUpTraining(
   classNames: readonly string[],
   testClips: number,
   clipName: (n: number) => string,
+  points: Readonly<Record<'train' | 'test', number>> = { train: 3 * testClips, test: testClips },
 ): Promise<{ labels: number[]; predicted: number[] }> {
   const { trainingId, modalities, method, seed } = spec;
   const random = randomGenerator(seed, `made-up/${method}`);
@@ -162,7 +166,7 @@ export async function makeUpTraining(
   );
   await store.put(
     storePaths.umap(trainingId),
-    encodeUmap(layouts(modalities, classNames.length, testClips, random)),
+    encodeUmap(layouts(modalities, classNames.length, points, random)),
   );
 
   const labels = Array.from({ length: testClips }, (_, n) => n % classNames.length);
@@ -222,7 +226,7 @@ export async function makeUpTraining(
 function layouts(
   modalities: readonly Modality[],
   classes: number,
-  testClips: number,
+  points: Readonly<Record<'train' | 'test', number>>,
   random: Generator,
 ): UmapPoint[] {
   return [...modalities, 'fused'].flatMap((space) => {
@@ -232,7 +236,7 @@ function layouts(
       () => [6 * random.normal(), 6 * random.normal()] as const,
     );
     return (['train', 'test'] as const).flatMap((split) =>
-      Array.from({ length: split === 'train' ? 3 * testClips : testClips }, (_, n) => {
+      Array.from({ length: points[split] }, (_, n) => {
         const [x = 0, y = 0] = centres[n % classes] ?? [];
         return {
           clipId: `${split}-${String(n)}`,

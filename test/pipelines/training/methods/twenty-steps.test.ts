@@ -27,7 +27,7 @@ it.each(['joint', 'ogm-ge'] as const)(
     const trained = manifest.shards.filter(({ split }) => split === 'train');
     expect(trained.map(({ sha256 }) => sha256)).toEqual(expected.sha256);
     const modalities = ['audio', 'rgb'] as const;
-    const shards = await openShards({ store, manifest, split: 'train', modalities, memoryBudgetMiB: 64 });
+    const shards = await openShards({ store, manifest, split: 'train', modalities });
     const reader = new BatchReader(shards, { manifest, modalities, cropPx: CROP_PX });
     const model = createTwinModel();
     const method = METHOD_OF[name](training, modalities);

@@ -1,0 +1,140 @@
+/** Our own addons, compiled for this machine: a matter of speed only, the same is done without them. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native.ts';
+import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/lent-messages.ts';
+import { readStateFile, writeStateFile } from '../../state-file.ts';
+import { findNodeHeaders } from '../node-headers.ts';
+import { runProgram } from '../programs.ts';
+import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import { requireCompiler } from './tensorflow.ts';
+
+interface Addon {
+  readonly name: string;
+  readonly purpose: string;
+  /** Of one file. */
+  readonly source: URL;
+  readonly library: string;
+  /** What it depends on besides its source: another one, and it is compiled again. */
+  readonly inputs: () => readonly string[];
+  readonly compilerArguments: (context: SetupContext) => Promise<readonly string[]>;
+}
+
+const stampSchema = z.object({ input: z.string(), librarySha256: z.string() });
+
+/** Sums and early writing for shards, with the instructions that this processor has. */
+export const shardKernelsStep = addonStep({
+  name: 'shard kernels',
+  purpose: 'fast writing of shards',
+  source: new URL('../../../pipelines/shards/native/shard_kernels.cc', import.meta.url),
+  library: SHARD_KERNELS_PATH,
+  inputs: processorFlags,
+  compilerArguments: () => {
+    const headers = join(folderOf('node-api-headers'), 'include');
+    // On macOS the functions of Node are found when the library is loaded.
+    const foundLater = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+    return Promise.resolve(['-std=c++17', ...processorFlags(), ...foundLater, '-I', headers]);
+  },
+});
+
+/** Reads the Kafka client's own memory: bound to its version and to one ABI of Node. */
+const lentMessagesStep = addonStep({
+  name: 'Kafka records',
+  purpose: 'reading features without a copy',
+  source: new URL('../../../pipelines/streaming/native/lent_messages.cc', import.meta.url),
+  library: LENT_MESSAGES_PATH,
+  inputs: () => [
+    process.versions.modules,
+    readFileSync(join(folderOf('node-rdkafka'), 'package.json'), 'utf8'),
+  ],
+  compilerArguments: async (context) => {
+    const client = folderOf('node-rdkafka');
+    const built = join(client, 'build', 'deps');
+    const headers = [
+      join(await findNodeHeaders(context), 'include', 'node'),
+      folderOf('nan'),
+      client,
+      join(client, 'deps', 'librdkafka', 'src'),
+      join(client, 'deps', 'librdkafka', 'src-cpp'),
+    ];
+    return [
+      ...['-std=c++20', '-Wno-cast-function-type', ...headers.flatMap((folder) => ['-I', folder])],
+      ...[join(built, 'librdkafka.so.1'), `-Wl,-rpath,${built}`],
+    ];
+  },
+});
+
+/** Elsewhere than on Linux records are copied. */
+export const LENT_MESSAGES_STEPS: readonly SetupStep[] =
+  process.platform === 'linux' ? [lentMessagesStep] : [];
+
+function addonStep(addon: Addon): SetupStep {
+  const { name, purpose } = addon;
+  return {
+    ...{ name, purpose },
+    check: () => Promise.resolve(check(addon)),
+    perform: async (context) => {
+      await compile(addon, context);
+    },
+  };
+}
+
+function check(addon: Addon): Finding {
+  const { library } = addon;
+  const absent = (problem: string): Finding => ({ inPlace: false, problem, fix: 'npm run setup' });
+  const stamp = readStateFile(stampOf(addon), stampSchema);
+  if (stamp === undefined || !existsSync(library)) return absent('not compiled');
+  if (stamp.input !== inputHash(addon)) return absent('compiled from another source, or for another machine');
+  if (stamp.librarySha256 !== sha256(readFileSync(library)))
+    return absent('the library is not the one that was compiled');
+  return { inPlace: true, version: stamp.input.slice(0, 12), origin: library };
+}
+
+async function compile(addon: Addon, context: SetupContext): Promise<void> {
+  const { library, source } = addon;
+  const compiler = await requireCompiler(context);
+  const temporary = `${library}.${String(process.pid)}.tmp`;
+  mkdirSync(dirname(library), { recursive: true });
+  await runProgram(
+    compiler,
+    [
+      ...['-O3', '-fPIC', '-shared', '-Wno-psabi', '-DNAPI_VERSION=8', fileURLToPath(source)],
+      ...(await addon.compilerArguments(context)),
+      ...['-o', temporary],
+    ],
+    { fix: 'Install a current C++ compiler (GCC 10 or newer), then run "npm run setup" again.' },
+  );
+  // Renamed over the old one: a process that has it open keeps what it has.
+  await rename(temporary, library);
+  writeStateFile(stampOf(addon), {
+    input: inputHash(addon),
+    librarySha256: sha256(readFileSync(library)),
+  });
+}
+
+/** The instructions that may be used. */
+function processorFlags(): string[] {
+  if (process.arch !== 'x64' || !existsSync('/proc/cpuinfo')) return [];
+  return /^flags\s*:.*\bavx2\b/mu.test(readFileSync('/proc/cpuinfo', 'utf8')) ? ['-mavx2'] : [];
+}
+
+function folderOf(name: string): string {
+  return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+}
+
+function stampOf({ library }: Addon): string {
+  return `${library}.json`;
+}
+
+function inputHash({ source, inputs }: Addon): string {
+  return sha256([...inputs(), readFileSync(source, 'utf8')].join('\0'));
+}
+
+function sha256(data: string | Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}

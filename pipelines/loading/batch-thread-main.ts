@@ -1,0 +1,71 @@
+/**
+ * The thread's side: reads rows, crops, flips and normalises them into shared memory. It knows no TensorFlow, which
+ * only one thread may use.
+ */
+import { parentPort } from 'node:worker_threads';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { RowReader } from '../shards/row-reader.ts';
+import { BatchReader, BatchMemory, type BatchReaderOptions } from '../training/batches.ts';
+import type { BatchAnswer, BatchRequest, Failure, Numbered, ThreadSplit } from './batch-thread-protocol.ts';
+
+class Session {
+  readonly #readers: ReadonlyMap<string, BatchReader>;
+  readonly #places = [new BatchMemory(shared), new BatchMemory(shared)] as const;
+
+  constructor(splits: Readonly<Record<string, ThreadSplit>>, options: BatchReaderOptions) {
+    this.#readers = new Map(
+      Object.entries(splits).map(([name, { files, labels, missing }]) => {
+        const rows = new RowReader(files);
+        // Rows are named by number: their clips' names stay where the others are.
+        const source = { labels, missing, clipIds: [], read: rows.read.bind(rows) };
+        return [name, new BatchReader(source, options)] as const;
+      }),
+    );
+  }
+
+  read({ split, rows, variation, place }: Extract<BatchRequest, { kind: 'read' }>): BatchAnswer {
+    const reader = this.#readers.get(split);
+    if (reader === undefined) throw new Error(`there is no split "${split}"`);
+    return { kind: 'batch', batch: reader.read(rows, variation, this.#places[place % 2]) };
+  }
+}
+
+function shared(length: number): Float32Array {
+  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+}
+
+const sessions = new Map<number, Session>();
+
+function answer(session: number, request: BatchRequest): BatchAnswer {
+  switch (request.kind) {
+    case 'open':
+      sessions.set(session, new Session(request.splits, request.options));
+      return { kind: 'done' };
+    case 'read': {
+      const opened = sessions.get(session);
+      if (opened === undefined) throw new Error('it is not open');
+      return opened.read(request);
+    }
+    case 'close':
+      sessions.delete(session);
+      return { kind: 'done' };
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof ModalmixError) {
+    const { kind, message, where, fix } = error;
+    return { kind, message, where, fix };
+  }
+  return { kind: 'internal', message: error instanceof Error ? error.message : String(error) };
+}
+
+parentPort?.on('message', ({ id, session, body }: Numbered<BatchRequest>) => {
+  let answered: BatchAnswer;
+  try {
+    answered = answer(session, body);
+  } catch (error) {
+    answered = { kind: 'failed', failure: failureOf(error) };
+  }
+  parentPort?.postMessage({ id, session, body: answered } satisfies Numbered<BatchAnswer>);
+});
