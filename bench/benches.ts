@@ -9,6 +9,7 @@ export const BENCHES = {
   training: () => import('./benches/training.ts'),
   'training-32': () => import('./benches/training-32.ts'),
   'training-bfloat16': () => import('./benches/training-bfloat16.ts'),
+  resume: () => import('./benches/resume.ts'),
   loader: () => import('./benches/loader.ts'),
   extraction: () => import('./benches/extraction.ts'),
   umap: () => import('./benches/umap.ts'),

@@ -1,4 +1,4 @@
-/** The model that a spec describes, with its initial weights. */
+/** The model that a spec describes. */
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { namedFusion, type NamedFusion } from './fusion/index.ts';
 import { METHOD_OF } from './methods/index.ts';
@@ -9,8 +9,16 @@ export function fusionOf({ method, training, modalities }: TrainingSpec): NamedF
   return namedFusion(METHOD_OF[method](training, modalities).fusion ?? training.fusion);
 }
 
-/** The caller disposes it. */
-export function createModel(spec: TrainingSpec, classes: number): MultimodalModel {
+/**
+ * The caller disposes it.
+ *
+ * @param weights `none`: the caller writes all of them
+ */
+export function createModel(
+  spec: TrainingSpec,
+  classes: number,
+  weights: 'initial' | 'none' = 'initial',
+): MultimodalModel {
   const { method, modalities, training, seed } = spec;
   return new MultimodalModel({
     modalities,
@@ -18,7 +26,7 @@ export function createModel(spec: TrainingSpec, classes: number): MultimodalMode
     precision: training.precision,
     fusion: fusionOf(spec),
     classes,
-    seed,
+    seed: weights === 'initial' ? seed : undefined,
     extend: METHOD_OF[method](training, modalities).extend,
   });
 }

@@ -60,7 +60,7 @@ export interface LoadModelInput {
 /** @throws ModalmixError `input` when the training is not complete or its weights cannot be read */
 export async function loadModel({ store, spec, manifest, weights }: LoadModelInput): Promise<LoadedModel> {
   const file = await readWeights(store, spec.trainingId, weights);
-  const model = createModel(spec, manifest.classNames.length);
+  const model = createModel(spec, manifest.classNames.length, 'none');
   try {
     writeVariables(model.parameters.all(), file.tensors, file.where);
   } catch (error) {

@@ -18,8 +18,8 @@ export interface ModelOptions {
   readonly precision?: Precision;
   readonly fusion: ModelFusion;
   readonly classes: number;
-  /** Of the initial weights. */
-  readonly seed: number;
+  /** Of the initial weights; undefined: they are 0, to be overwritten. */
+  readonly seed: number | undefined;
   /** A method's own parameters. */
   readonly extend?: CreateExtension | undefined;
 }

@@ -12,11 +12,14 @@ let created = 0;
 export class Parameters {
   readonly trainable = new Map<string, Variable>();
   readonly buffers = new Map<string, Variable>();
-  readonly #seed: number;
+  readonly #seed: number | undefined;
   readonly #instance: number;
 
-  /** @param seed of the initial values: each parameter has its own generator, keyed by its name */
-  constructor(seed: number) {
+  /**
+   * @param seed of the initial values: each parameter has its own generator, keyed by its name; undefined: all are 0,
+   *   to be overwritten (drawing the millions of a ResNet-18 takes seconds)
+   */
+  constructor(seed: number | undefined) {
     this.#seed = seed;
     this.#instance = created;
     created += 1;
@@ -25,7 +28,7 @@ export class Parameters {
   /** A learnt parameter; `initial` fills it from its own generator. */
   learn(name: string, shape: readonly number[], initial: Initial): Variable {
     const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    initial(values, randomGenerator(this.#seed, `initial/${name}`));
+    if (this.#seed !== undefined) initial(values, randomGenerator(this.#seed, `initial/${name}`));
     return this.#create(this.trainable, name, shape, values, true);
   }
 

@@ -18,6 +18,7 @@ import {
   sourceOf,
   writeCheckpoint,
   writeVariables,
+  type Checkpoint,
   type TrainingState,
 } from './checkpoint.ts';
 import { createModel } from './create-model.ts';
@@ -44,33 +45,53 @@ export interface TrainSplitsInput extends TrainModelInput {
 export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResult> {
   const { store, spec, manifest } = input;
   const finished = await openNeeded(store, spec, manifest);
-  const parts = createParts(input);
+  let parts: StepParts | undefined;
   try {
+    const begun = await begin(input);
+    parts = begun.parts;
     parts.method.begin?.(finished);
-    const state = await resumeState(input, parts);
+    const state = await begun.resume();
     await follow(input, parts, state);
     return await finish(input, parts, state);
   } finally {
-    parts.model.dispose();
-    parts.optimizer.dispose();
+    parts?.model.dispose();
+    parts?.optimizer.dispose();
     closeNeeded(finished);
   }
 }
 
-function createParts({ spec, manifest }: TrainSplitsInput): StepParts {
+/** The parts, and what puts them where the newest whole checkpoint stands; to be called once. */
+async function begin(
+  input: TrainSplitsInput,
+): Promise<{ readonly parts: StepParts; readonly resume: () => Promise<TrainingState> }> {
+  const { store, spec } = input;
+  const found = await newestCheckpoint(store, spec.trainingId);
+  for (const reason of found.refused) process.stderr.write(`checkpoint passed over: ${reason}\n`);
+  // Let go of before the training: it is as large as the model and the optimiser's memory.
+  let { checkpoint } = found;
+  delete found.checkpoint;
+  const parts = createParts(input, checkpoint === undefined ? 'initial' : 'none');
+  const resume = async () => {
+    const taken = checkpoint;
+    checkpoint = undefined;
+    return await resumeState(input, parts, taken);
+  };
+  return { parts, resume };
+}
+
+function createParts({ spec, manifest }: TrainSplitsInput, weights: 'initial' | 'none'): StepParts {
   const { training, modalities } = spec;
   const method = METHOD_OF[spec.method](training, modalities);
-  const model = createModel(spec, manifest.classNames.length);
+  const model = createModel(spec, manifest.classNames.length, weights);
   return { model, method, optimizer: createOptimizer(model.parameters.trainable, training.optimizer) };
 }
 
-/** The newest whole checkpoint's state, with its tensors put in place; or the beginning. */
+/** The checkpoint's state, with its tensors put in place; without one the beginning. */
 async function resumeState(
   { store, spec, manifest }: TrainSplitsInput,
   parts: StepParts,
+  checkpoint: Checkpoint | undefined,
 ): Promise<TrainingState> {
-  const { checkpoint, refused } = await newestCheckpoint(store, spec.trainingId);
-  for (const reason of refused) process.stderr.write(`checkpoint passed over: ${reason}\n`);
   if (checkpoint === undefined) {
     await writeStartingWeights(store, spec, manifest, parts.model);
     return { epoch: 0, stepInEpoch: 0, step: 0, sums: emptySums(spec), metrics: [], method: null };
