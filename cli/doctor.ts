@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../infra/folders.ts';
 import { probeTensorflow } from '../infra/setup/probe-tensorflow.ts';
@@ -16,12 +15,10 @@ import { kafkaStep } from '../infra/setup/steps/kafka.ts';
 import { opensslStep } from '../infra/setup/steps/openssl.ts';
 import { temporalCliStep } from '../infra/setup/steps/temporal-cli.ts';
 import { builtEngine, tensorflowStep } from '../infra/setup/steps/tensorflow.ts';
-import { execa } from 'execa';
 import { testPythonStep } from '../infra/setup/steps/test-python.ts';
 import { trainingKernelsStep } from '../infra/setup/steps/training-kernels.ts';
-import { webGpuStep } from '../infra/setup/steps/webgpu.ts';
 import { connectionIsNamed } from '../infra/kafka/is-named.ts';
-import { nodeWithTypeScript, runningSupervisor } from '../infra/supervise.ts';
+import { runningSupervisor } from '../infra/supervise.ts';
 import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
 import { addressOf, answers, embeddedTemporal, pageOf } from '../infra/temporal/embedded-server.ts';
 import { describeGpu, nvidiaGpus } from '../pipelines/process/nvidia-gpus.ts';
@@ -74,7 +71,6 @@ export async function diagnose(): Promise<Diagnosis> {
   const [tensorflow, ...others] = await Promise.all([
     tensorflowPart(context),
     stepPart(trainingKernelsStep, context, 'optional'),
-    webGpuPart(context),
     stepPart(ffmpegStep, context, 'missing'),
     extractionPart(),
     stepPart(fontsStep, context, 'optional'),
@@ -200,18 +196,6 @@ async function gpuPart(engine: Diagnosis['engine']): Promise<Part> {
     const fix = `Correct ${ENVIRONMENT.engine}.`;
     return { name, state: 'missing', says: describeError(error), fix };
   }
-}
-
-/** Asks it for its GPU, in a process of its own. */
-async function webGpuPart(context: SetupContext): Promise<Part> {
-  const part = await stepPart(webGpuStep, context, 'optional');
-  if (part.state !== 'ok') return part;
-  const { program, args } = nodeWithTypeScript();
-  const child = fileURLToPath(new URL('../infra/setup/print-webgpu.ts', import.meta.url));
-  const { stdout } = await execa(program, [...args, child], { reject: false, stdin: 'ignore' });
-  if (stdout !== '') return { ...part, says: `${part.says} on ${stdout}` };
-  const fix = "Install the GPU's Vulkan driver (Debian: mesa-vulkan-drivers).";
-  return { ...part, state: 'optional', says: `${part.says}, but it finds no GPU`, fix };
 }
 
 async function temporalServerPart(): Promise<Part> {

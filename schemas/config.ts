@@ -204,8 +204,6 @@ export const trainingConfigSchema = z.strictObject({
     ])
     .prefault({ name: 'step' }),
   precision: precisionSchema.default('float32'),
-  /** What trains: TensorFlow (CPU, NVIDIA), or TensorFlow.js's WebGPU backend on any GPU. */
-  engine: z.enum(['tensorflow', 'webgpu']).default('tensorflow'),
   /** Square crop side in pixels: random resized crop and flip in training, centre crop in testing. */
   cropPx: count.default(224),
   augment: z
@@ -259,11 +257,6 @@ const runConfigFields = z.strictObject({
 
 /** The fields, and that each method can be trained on the modalities and the fusion that are asked for. */
 export const runConfigSchema = runConfigFields.superRefine((config, context) => {
-  const { engine, precision } = config.training;
-  if (engine === 'webgpu' && precision !== 'float32') {
-    const message = `training.engine webgpu has no ${precision}: leave precision out`;
-    context.addIssue({ code: 'custom', path: ['training', 'precision'], message });
-  }
   const target = methodTargetOf(config);
   for (const [at, method] of config.training.methods.entries()) {
     const message = methodProblem(method, target);

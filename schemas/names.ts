@@ -155,8 +155,6 @@ export const ENVIRONMENT = {
   extractor: 'MODALMIX_EXTRACTOR',
   /** What TensorFlow is set up for and computes on: auto (the default: a GPU where there is one), cpu or gpu. */
   engine: 'MODALMIX_ENGINE',
-  /** What a training's process computes with; set by the one that starts it. */
-  trainingEngine: 'MODALMIX_TRAINING_ENGINE',
   ffmpeg: 'FFMPEG_PATH',
   ffprobe: 'FFPROBE_PATH',
 } as const;

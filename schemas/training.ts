@@ -147,7 +147,7 @@ export const trainingResultSchema = z.strictObject({
     node: z.string(),
     tfjs: z.string(),
     tensorflow: z.string(),
-    engine: z.enum(['cpu', 'gpu', 'webgpu']),
+    engine: z.enum(['cpu', 'gpu']),
     /** Name of the GPU or the processor; absent in older results. */
     device: z.string().optional(),
     threads: z.int(),

@@ -17,7 +17,6 @@ import { opensslStep } from './steps/openssl.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 import { trainingKernelsStep } from './steps/training-kernels.ts';
-import { webGpuStep } from './steps/webgpu.ts';
 
 /** What the main job needs. */
 export const RUN_STEPS: readonly SetupStep[] = [
@@ -32,24 +31,17 @@ export const RUN_STEPS: readonly SetupStep[] = [
 /** What streaming needs besides; without it nothing else misses them. */
 export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, ...LENT_MESSAGES_STEPS, kafkaStep];
 /** What the tests need besides. */
-export const TEST_STEPS: readonly SetupStep[] = [
-  chromiumStep,
-  opensslStep,
-  testPythonStep,
-  s3ServerStep,
-  webGpuStep,
-];
+export const TEST_STEPS: readonly SetupStep[] = [chromiumStep, opensslStep, testPythonStep, s3ServerStep];
 
 const STEPS = {
   run: RUN_STEPS,
-  webgpu: [...RUN_STEPS, webGpuStep],
   stream: [...RUN_STEPS, ...STREAM_STEPS],
   test: [...RUN_STEPS, ...STREAM_STEPS, ...TEST_STEPS],
 } as const;
 type Purpose = keyof typeof STEPS;
 
 /**
- * @param argv `--for=run|webgpu|stream|test`, `--engine=auto|cpu|gpu` (without it: what `MODALMIX_ENGINE` says), and
+ * @param argv `--for=run|stream|test`, `--engine=auto|cpu|gpu` (without it: what `MODALMIX_ENGINE` says), and
  *   `--gpu-elsewhere`: the GPU that is built for need not be in this machine
  * @returns the exit code
  */

@@ -14,7 +14,6 @@ export async function runTraining(options: TensorflowStageOptions): Promise<Trai
   const path = storePaths.trainingResult(options.spec.trainingId);
   const finished = await openStore(options.storeUri).find(path);
   if (finished !== undefined) return trainingResultSchema.parse(JSON.parse(finished.toString('utf8')));
-  const entry = new URL('./trainer-child.ts', import.meta.url);
-  const output = await runTensorflowStage(entry, options, options.spec.training.engine);
+  const output = await runTensorflowStage(new URL('./trainer-child.ts', import.meta.url), options);
   return trainingResultSchema.parse(output);
 }

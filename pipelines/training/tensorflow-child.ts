@@ -1,7 +1,5 @@
 /** A stage that computes with TensorFlow, in a child process. Loads no TensorFlow itself. */
 import { availableParallelism } from 'node:os';
-import type { TrainingConfig } from '../../schemas/config.ts';
-import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { runInChild } from '../process/child-process.ts';
@@ -16,22 +14,16 @@ export interface TensorflowStageOptions {
 
 /**
  * @param entry URL of a module that calls `serveParent` and takes `{ storeUri, spec }`
- * @param engine what it computes with
  * @returns what it returned, to be parsed by the caller
  * @throws ModalmixError whatever the stage throws; `transient` when the child died
  */
-export async function runTensorflowStage(
-  entry: URL,
-  options: TensorflowStageOptions,
-  engine: TrainingConfig['engine'] = 'tensorflow',
-): Promise<unknown> {
+export async function runTensorflowStage(entry: URL, options: TensorflowStageOptions): Promise<unknown> {
   const { storeUri, spec, onProgress, signal } = options;
   return await runTensorflowChild(
     entry,
     { storeUri, spec },
     {
       threads: spec.training.threads,
-      engine,
       ...(onProgress === undefined ? {} : { onProgress }),
       ...(signal === undefined ? {} : { signal }),
     },
@@ -41,18 +33,16 @@ export async function runTensorflowStage(
 export interface TensorflowChildOptions extends Pick<TensorflowStageOptions, 'onProgress' | 'signal'> {
   /** Undefined: one for each core this process may use. */
   readonly threads: number | undefined;
-  /** Absent: TensorFlow. */
-  readonly engine?: TrainingConfig['engine'];
 }
 
 /** As `runTensorflowStage`, for a module that takes any other `input`. */
 export async function runTensorflowChild(
   entry: URL,
   input: unknown,
-  { threads, engine = 'tensorflow', onProgress, signal }: TensorflowChildOptions,
+  { threads, onProgress, signal }: TensorflowChildOptions,
 ): Promise<unknown> {
   return await runInChild(entry, input, {
-    env: { ...tensorflowEnvironment(threads), [ENVIRONMENT.trainingEngine]: engine },
+    env: tensorflowEnvironment(threads),
     onProgress: (progress) => onProgress?.(progress as ActivityProgress),
     ...(signal === undefined ? {} : { signal }),
   });

@@ -11,7 +11,6 @@ import { engineOfEnvironment } from '../../schemas/engine.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { describeGpu, nvidiaGpus } from '../process/nvidia-gpus.ts';
-import { useWebGpu, webGpuName } from './webgpu.ts';
 
 export type Tensor = TensorflowNode.Tensor;
 export type Tensor1D = TensorflowNode.Tensor1D;
@@ -108,24 +107,7 @@ interface NodeBackend {
   getNumOfTFTensors(): number;
 }
 
-/** TensorFlow's own, whatever computes. */
 export const backend = tf.backend() as unknown as NodeBackend;
-
-/** Whether tensors live on a GPU by WebGPU, where none of TensorFlow's operators can be run (`training.engine`). */
-export const onWebGpu = process.env[ENVIRONMENT.trainingEngine] === 'webgpu';
-if (onWebGpu) await useWebGpu(tf);
-
-/** Computes by TensorFlow what WebGPU has no operator for; the outcome goes to the GPU when it is used there. */
-export function onTensorflow<T extends Tensor>(compute: () => T): T {
-  if (!onWebGpu) return compute();
-  // The promises need no waiting: both backends are up.
-  void tf.setBackend('tensorflow');
-  try {
-    return compute();
-  } finally {
-    void tf.setBackend('webgpu');
-  }
-}
 
 /** Attributes of a TensorFlow operator, by kind. */
 export const attribute = {
@@ -179,31 +161,20 @@ export function executeOne(name: string, attributes: OpAttribute[], inputs: Tens
 export interface TensorflowFacts {
   readonly tfjs: string;
   readonly tensorflow: string;
-  readonly engine: 'cpu' | 'gpu' | 'webgpu';
+  readonly engine: 'cpu' | 'gpu';
   /** Name of the GPU, or of the processor. */
   readonly device: string;
 }
 
 /** Versions and device, for results and `modalmix doctor`. */
 export async function tensorflowFacts(): Promise<TensorflowFacts> {
-  const engine = onWebGpu ? 'webgpu' : backend.isUsingGpuDevice ? 'gpu' : 'cpu';
+  const engine = backend.isUsingGpuDevice ? 'gpu' : 'cpu';
   return {
     tfjs: tf.version['tfjs-node'],
     tensorflow: backend.binding.TF_Version,
     engine,
-    device: await deviceName(engine),
+    device: engine === 'gpu' ? await gpuName() : (cpus()[0]?.model.trim() ?? process.arch),
   };
-}
-
-async function deviceName(engine: TensorflowFacts['engine']): Promise<string> {
-  switch (engine) {
-    case 'webgpu':
-      return webGpuName();
-    case 'gpu':
-      return await gpuName();
-    case 'cpu':
-      return cpus()[0]?.model.trim() ?? process.arch;
-  }
 }
 
 /** TensorFlow takes the first that it may use. */

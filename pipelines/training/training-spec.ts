@@ -88,15 +88,11 @@ function identified(config: Pick<RunConfig, 'name'>, rest: Omit<TrainingSpec, 't
 }
 
 /**
- * Pretrained weights count by what is in them, wherever they lie. Single precision and TensorFlow are left out: trainings from
- * before there was another keep their ids.
+ * Pretrained weights count by what is in them, wherever they lie. Single precision is left out: trainings from before
+ * there was another keep their ids.
  */
-function withoutFiles({ precision, engine, ...rest }: TrainingConfig): unknown {
-  const training = {
-    ...rest,
-    ...(precision === 'float32' ? {} : { precision }),
-    ...(engine === 'tensorflow' ? {} : { engine }),
-  };
+function withoutFiles({ precision, ...rest }: TrainingConfig): unknown {
+  const training = precision === 'float32' ? rest : { ...rest, precision };
   const { encoder } = training;
   if (encoder.kind === 'cnn' || encoder.pretrained === undefined) return training;
   const pretrained = Object.entries(encoder.pretrained).map(

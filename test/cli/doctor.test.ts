@@ -25,7 +25,6 @@ const PARTS = [
   'TensorFlow',
   'GPU',
   'training kernels',
-  'WebGPU',
   'ffmpeg',
   'extraction engine',
   'fonts',

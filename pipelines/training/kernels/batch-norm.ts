@@ -2,17 +2,8 @@
  * Batch normalisation by TensorFlow's fused operators, over N, H and W of [N, H, W, C]
  * (Ioffe and Szegedy 2015, Algorithm 1). The running variance is the unbiased one, as PyTorch's.
  */
-import {
-  attribute,
-  execute,
-  onWebGpu,
-  tf,
-  type OpAttribute,
-  type Tensor1D,
-  type Tensor4D,
-} from '../tensorflow.ts';
+import { attribute, execute, tf, type OpAttribute, type Tensor1D, type Tensor4D } from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
-import { plainBatchNormInference, plainBatchNormTraining } from './plain.ts';
 
 /** PyTorch's defaults. */
 export const BATCH_NORM_EPSILON = 1e-5;
@@ -30,7 +21,6 @@ export function batchNormInference(
   offset: Tensor1D,
   running: BatchNormStatistics,
 ): Tensor4D {
-  if (onWebGpu) return plainBatchNormInference(x, scale, offset, running);
   return tf.tidy(
     () =>
       execute(
@@ -55,7 +45,6 @@ export function batchNormTraining(
   running: BatchNormStatistics,
   onRunning: (moved: BatchNormStatistics) => void,
 ): Tensor4D {
-  if (onWebGpu) return plainBatchNormTraining(x, scale, offset, running, onRunning);
   return differentiable(
     [x, scale, offset],
     () => {

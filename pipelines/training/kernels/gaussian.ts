@@ -4,7 +4,7 @@
  * rounding.
  */
 import type { Generator, Stream } from '../../random/generator.ts';
-import { attribute, backend, executeOne, onTensorflow, tf, type Tensor } from '../tensorflow.ts';
+import { attribute, backend, executeOne, tf, type Tensor } from '../tensorflow.ts';
 import { int32, release, runOne, type Handle } from './handles.ts';
 import { nativeKernels } from './native.ts';
 
@@ -26,7 +26,7 @@ export function gaussian(shape: readonly number[], random: Generator, fused = na
   return tf.tidy(() =>
     fused
       ? executeOne('ModalmixGaussian', [], [tf.tensor1d([...shape], 'int32'), wordsOf(stream)])
-      : onTensorflow(() => gaussianByOperators(shape, stream)),
+      : gaussianByOperators(shape, stream),
   );
 }
 
@@ -49,13 +49,7 @@ export function withNoise(
     }
     const { variance } = tf.moments(x);
     const deviation = tf.add(tf.sqrt(tf.mul(variance, x.size / Math.max(1, x.size - 1))), minimum);
-    return tf.add(
-      tf.mul(x, factor),
-      tf.mul(
-        onTensorflow(() => gaussianByOperators(x.shape, stream)),
-        deviation,
-      ),
-    );
+    return tf.add(tf.mul(x, factor), tf.mul(gaussianByOperators(x.shape, stream), deviation));
   });
 }
 

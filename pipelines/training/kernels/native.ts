@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { backend, onWebGpu } from '../tensorflow.ts';
+import { backend } from '../tensorflow.ts';
 
 let loaded: boolean | undefined;
 
@@ -20,7 +20,7 @@ export function nativeLibraryPath(): string {
 
 function load(): boolean {
   const path = nativeLibraryPath();
-  if (onWebGpu || backend.isUsingGpuDevice || !existsSync(path)) return false;
+  if (backend.isUsingGpuDevice || !existsSync(path)) return false;
   try {
     process.dlopen({ exports: {} }, path);
     return true;

@@ -1,11 +1,9 @@
 /** Relu with TensorFlow's own gradient operator: one pass instead of a step, a cast and a product. */
-import { attribute, executeOne, onWebGpu, type Tensor } from '../tensorflow.ts';
+import { attribute, executeOne, type Tensor } from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
-import { plainRelu } from './plain.ts';
 
 /** max(x, 0), any shape */
 export function relu<T extends Tensor>(x: T): T {
-  if (onWebGpu) return plainRelu(x);
   const attributes = [attribute.float32('T')];
   return differentiable(
     [x],
