@@ -186,7 +186,7 @@ describe('a model kept trained by a stream', () => {
       expect([target.classNames[label], split]).toEqual([event.label, event.split]);
       const clip = { clipId, path: new URL(event.uri).pathname, label, split };
       const direct = await extractor.extract(clip, target.extraction);
-      expect(Buffer.from(direct.rgb!.data.buffer).equals(Buffer.from(features.rgb!.data)), clipId).toBe(true);
+      expect(Buffer.from(direct.rgb!.data).equals(Buffer.from(features.rgb!.data)), clipId).toBe(true);
       expect(features.audio?.data).toEqual(direct.audio?.data);
     }
     const letters = await listDeadLetters(connection, topicNames('retrain'));
