@@ -54,36 +54,33 @@ export async function projectFeatures(input: ProjectionInput): Promise<Projectio
   });
   const chunks = chunksOf(test, train.length);
   const steps = START_EPOCHS + EPOCHS + chunks.length * 10;
-  let done = 0;
-  const pause = async (weight: number): Promise<void> => {
-    done += weight;
+  /** Whole numbers but for the neighbours' part, so that the last is all. */
+  const pauseAfter = async (done: number): Promise<void> => {
     await breathe();
-    onProgress(Math.min(1, done / steps));
+    onProgress(done / steps);
   };
 
-  let found = 0;
   const { indices, distances } = await nearestNeighbours({
     among: packPoints(train),
     k: neighbors,
     onBlock: async (share) => {
-      await pause(START_EPOCHS * (share - found));
-      found = share;
+      await pauseAfter(START_EPOCHS * share);
     },
   });
   umap.setPrecomputedKNN(rowsOf(indices, neighbors), rowsOf(distances, neighbors));
   umap.initializeFit(train);
-  for (let epoch = 0; epoch < EPOCHS; epoch += 1) {
+  for (let epoch = 1; epoch <= EPOCHS; epoch += 1) {
     umap.step();
-    await pause(1);
+    await pauseAfter(START_EPOCHS + epoch);
   }
   const layout = umap.getEmbedding().map(asPoint);
   const placed: [number, number][] = [];
-  for (const chunk of chunks) {
+  for (const [place, chunk] of chunks.entries()) {
     umap.transform(chunk).forEach((point, i) => {
       // Where all neighbours are equally far, umap-js divides by zero.
       placed.push(point.every(Number.isFinite) ? asPoint(point) : nearest(chunk[i] ?? [], train, layout));
     });
-    await pause(10);
+    await pauseAfter(START_EPOCHS + EPOCHS + (place + 1) * 10);
   }
   return { train: layout, test: placed };
 }

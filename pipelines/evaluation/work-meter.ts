@@ -17,12 +17,25 @@ export class WorkMeter {
 
   /** @throws ModalmixError `cancelled` when a stop was asked for */
   advance(samples: number): void {
+    this.#reach(this.#done + samples);
+  }
+
+  /** For work told as a growing share of `samples`, with nothing else under way. */
+  shares(samples: number): (share: number) => void {
+    const before = this.#done;
+    // Not summed up share by share: rounding would leave the end unreached.
+    return (share) => {
+      this.#reach(before + share * samples);
+    };
+  }
+
+  #reach(done: number): void {
     if (this.#stopRequested()) {
       throw new ModalmixError('cancelled', 'the evaluation was stopped', {
         fix: 'Start it again; it is done anew from the trained weights.',
       });
     }
-    this.#done = Math.min(this.#total, this.#done + samples);
+    this.#done = Math.min(this.#total, done);
     const seconds = (performance.now() - this.#startedMs) / 1000;
     const ratePerS = seconds > 0 ? this.#done / seconds : 0;
     this.#report({
@@ -30,14 +43,5 @@ export class WorkMeter {
       total: this.#total,
       ...(ratePerS > 0 ? { ratePerS, etaS: (this.#total - this.#done) / ratePerS } : {}),
     });
-  }
-
-  /** For work told as a growing share of `samples`. */
-  shares(samples: number): (share: number) => void {
-    let before = 0;
-    return (share) => {
-      this.advance((share - before) * samples);
-      before = share;
-    };
   }
 }
