@@ -30,7 +30,11 @@ beforeAll(async () => {
     makeTinyClips({ clipsPerClass: 24 }),
   ]);
   await s3.makeBucket('lab');
-  Object.assign(process.env, s3.env, { [ENVIRONMENT.temporalAddress]: temporal.address });
+  Object.assign(process.env, s3.env, {
+    [ENVIRONMENT.temporalAddress]: temporal.address,
+    // The slower engine: each shard lasts long enough to be shared out, and to be struck at.
+    [ENVIRONMENT.extractor]: 'ffmpeg',
+  });
   project = await createProject();
 });
 afterAll(async () => {
