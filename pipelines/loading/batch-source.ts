@@ -47,7 +47,6 @@ export async function openBatches<Name extends string = Split>(
 function inPlace(shards: ShardSet, options: BatchReaderOptions): BatchSource {
   const reader = new BatchReader(shards, options);
   return {
-    // eslint-disable-next-line @typescript-eslint/require-await -- as the other source, which waits
     batches: async function* (lists, variation) {
       for (const rows of lists) yield reader.read(rows, variation);
     },

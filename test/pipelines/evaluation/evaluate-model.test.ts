@@ -14,7 +14,7 @@ import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
 import type { EvaluationResult, TrainingSpec } from '../../../schemas/training.ts';
-import { drawnMarks, launchBrowser, openPage } from './report/browser.ts';
+import { drawnMarks, launchBrowser, openPage } from '../../../bench/harness/browser.ts';
 import { publishTinyDataset, type TinyDataset } from './tiny-dataset.ts';
 
 let folder: string;

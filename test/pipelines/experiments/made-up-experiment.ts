@@ -8,7 +8,7 @@ import { writeFeatures, type FeatureRows } from '../../../pipelines/evaluation/f
 import { groupsOf } from '../../../pipelines/experiments/matrix.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
-import { makeUpTraining, manifestOf } from '../evaluation/report/made-up-run.ts';
+import { makeUpTraining, manifestOf } from '../../../bench/harness/made-up-run.ts';
 
 export const EXPERIMENT = 'made-up-experiment';
 const CLASSES = ['neutral', 'happy', 'sad', 'fear'];

@@ -18,7 +18,7 @@ import {
   openPage,
   overflowPx,
   smallestTextPx,
-} from '../evaluation/report/browser.ts';
+} from '../../../bench/harness/browser.ts';
 import { EXPERIMENT, makeUpExperiment } from './made-up-experiment.ts';
 
 const provenance = provenanceSchema.parse({

@@ -8,8 +8,14 @@ import { writeReport, type WrittenReport } from '../../../../pipelines/evaluatio
 import { openStore, type Store } from '../../../../pipelines/store/store.ts';
 import { storePaths } from '../../../../schemas/names.ts';
 import { provenanceSchema, summarySchema } from '../../../../schemas/summary.ts';
-import { drawnMarks, launchBrowser, openPage, overflowPx, smallestTextPx } from './browser.ts';
-import { makeUpRun, type MadeUpOptions, type MadeUpRun } from './made-up-run.ts';
+import {
+  drawnMarks,
+  launchBrowser,
+  openPage,
+  overflowPx,
+  smallestTextPx,
+} from '../../../../bench/harness/browser.ts';
+import { makeUpRun, type MadeUpOptions, type MadeUpRun } from '../../../../bench/harness/made-up-run.ts';
 
 const MEBIBYTE = 2 ** 20;
 const HOSTILE = '<img src=x onerror="alert(1)">';

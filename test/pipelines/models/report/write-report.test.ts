@@ -15,7 +15,7 @@ import {
   openPage,
   overflowPx,
   smallestTextPx,
-} from '../../evaluation/report/browser.ts';
+} from '../../../../bench/harness/browser.ts';
 import { dayOf, makeUpHistory, newVersion } from '../made-up-history.ts';
 
 const HOSTILE = '<img src=x onerror="alert(1)">';

@@ -1,20 +1,20 @@
 /** The files that training and evaluation leave in a store, filled with made-up but contract-true values. */
 import sharp from 'sharp';
-import { storePaths } from '../../../../schemas/names.ts';
-import { runConfigSchema, type MethodName, type RunConfig } from '../../../../schemas/config.ts';
-import { datasetManifestSchema, type DatasetManifest } from '../../../../schemas/manifest.ts';
-import type { Modality } from '../../../../schemas/modality.ts';
+import { storePaths } from '../../schemas/names.ts';
+import { runConfigSchema, type MethodName, type RunConfig } from '../../schemas/config.ts';
+import { datasetManifestSchema, type DatasetManifest } from '../../schemas/manifest.ts';
+import type { Modality } from '../../schemas/modality.ts';
 import {
   epochMetricsSchema,
   evaluationResultSchema,
   type Scores,
   type TrainingSpec,
-} from '../../../../schemas/training.ts';
-import { confusionMatrix } from '../../../../pipelines/evaluation/metrics/confusion.ts';
-import { encodeUmap, type UmapPoint } from '../../../../pipelines/evaluation/umap-table.ts';
-import { randomGenerator, type Generator } from '../../../../pipelines/random/generator.ts';
-import type { Store } from '../../../../pipelines/store/store.ts';
-import { trainingSpecs } from '../../../../pipelines/training/training-spec.ts';
+} from '../../schemas/training.ts';
+import { confusionMatrix } from '../../pipelines/evaluation/metrics/confusion.ts';
+import { encodeUmap, type UmapPoint } from '../../pipelines/evaluation/umap-table.ts';
+import { randomGenerator, type Generator } from '../../pipelines/random/generator.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 
 export interface MadeUpRun {
   readonly config: RunConfig;
