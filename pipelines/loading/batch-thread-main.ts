@@ -4,9 +4,16 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { ModalmixError } from '../../schemas/errors.ts';
+import type { Numbered } from '../process/asked-thread.ts';
 import { RowReader } from '../shards/row-reader.ts';
 import { BatchReader, BatchMemory, type BatchReaderOptions } from '../training/batches.ts';
-import type { BatchAnswer, BatchRequest, Failure, Numbered, ThreadSplit } from './batch-thread-protocol.ts';
+import type {
+  BatchAnswer,
+  BatchRequest,
+  BatchRequestBody,
+  Failure,
+  ThreadSplit,
+} from './batch-thread-protocol.ts';
 
 class Session {
   readonly #readers: ReadonlyMap<string, BatchReader>;
@@ -23,7 +30,7 @@ class Session {
     );
   }
 
-  read({ split, rows, variation, place }: Extract<BatchRequest, { kind: 'read' }>): BatchAnswer {
+  read({ split, rows, variation, place }: Extract<BatchRequestBody, { kind: 'read' }>): BatchAnswer {
     const reader = this.#readers.get(split);
     if (reader === undefined) throw new Error(`there is no split "${split}"`);
     return { kind: 'batch', batch: reader.read(rows, variation, this.#places[place % 2]) };
@@ -36,7 +43,8 @@ function shared(length: number): Float32Array {
 
 const sessions = new Map<number, Session>();
 
-function answer(session: number, request: BatchRequest): BatchAnswer {
+function answer(request: BatchRequest): BatchAnswer {
+  const { session } = request;
   switch (request.kind) {
     case 'open':
       sessions.set(session, new Session(request.splits, request.options));
@@ -60,12 +68,12 @@ function failureOf(error: unknown): Failure {
   return { kind: 'internal', message: error instanceof Error ? error.message : String(error) };
 }
 
-parentPort?.on('message', ({ id, session, body }: Numbered<BatchRequest>) => {
+parentPort?.on('message', ({ id, body }: Numbered<BatchRequest>) => {
   let answered: BatchAnswer;
   try {
-    answered = answer(session, body);
+    answered = answer(body);
   } catch (error) {
     answered = { kind: 'failed', failure: failureOf(error) };
   }
-  parentPort?.postMessage({ id, session, body: answered } satisfies Numbered<BatchAnswer>);
+  parentPort?.postMessage({ id, body: answered } satisfies Numbered<BatchAnswer>);
 });

@@ -10,7 +10,7 @@ export interface ThreadSplit {
   readonly missing: Uint8Array;
 }
 
-export type BatchRequest =
+export type BatchRequestBody =
   | {
       readonly kind: 'open';
       readonly splits: Readonly<Record<string, ThreadSplit>>;
@@ -26,6 +26,9 @@ export type BatchRequest =
     }
   | { readonly kind: 'close' };
 
+/** `session` is a number that the asking side gives. */
+export type BatchRequest = BatchRequestBody & { readonly session: number };
+
 export type BatchAnswer =
   | { readonly kind: 'done' }
   /** Its images lie in memory that both threads see. */
@@ -37,11 +40,4 @@ export interface Failure {
   readonly message: string;
   readonly where?: string | undefined;
   readonly fix?: string | undefined;
-}
-
-export interface Numbered<T> {
-  readonly id: number;
-  /** A number that the asking side gives. */
-  readonly session: number;
-  readonly body: T;
 }

@@ -1,14 +1,10 @@
 /** The thread that makes batches ahead of the steps that use them; a process has one at most. */
 import { Worker } from 'node:worker_threads';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { AskedThread } from '../process/asked-thread.ts';
 import type { ShardSet } from '../shards/shard-reader.ts';
 import type { Batch, BatchReaderOptions, Variation } from '../training/batches.ts';
-import type { BatchAnswer, BatchRequest, Failure, Numbered } from './batch-thread-protocol.ts';
-
-interface Waiting {
-  readonly resolve: (answer: BatchAnswer) => void;
-  readonly reject: (error: Error) => void;
-}
+import type { BatchAnswer, BatchRequest, BatchRequestBody, Failure } from './batch-thread-protocol.ts';
 
 /** Of its young generation: what it makes lies outside, and a small heap stays in the processor's cache. */
 const HEAP_MIB = 4;
@@ -16,32 +12,20 @@ const HEAP_MIB = 4;
 let running: BatchThread | undefined;
 
 export class BatchThread {
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #ended: ModalmixError | undefined;
-  #nextId = 0;
+  readonly #thread: AskedThread<BatchRequest, BatchAnswer>;
   #nextSession = 0;
 
   /** The process's own; a new one when the last ended by an error. */
   static shared(): BatchThread {
-    if (running === undefined || running.#ended !== undefined) running = new BatchThread();
+    if (running === undefined || running.#thread.hasEnded) running = new BatchThread();
     return running;
   }
 
   private constructor() {
     const main = new URL('./batch-thread-start.mjs', import.meta.url);
-    this.#worker = new Worker(main, { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: HEAP_MIB } });
-    this.#worker.on('message', ({ id, body }: Numbered<BatchAnswer>) => {
-      this.#settle(id)?.resolve(body);
-    });
-    this.#worker.on('error', (error) => {
-      this.#end(error instanceof Error ? error.message : String(error));
-    });
-    this.#worker.on('exit', () => {
-      this.#end('the thread that makes batches ended');
-    });
-    // It keeps no process alive; what it is asked does.
-    this.#worker.unref();
+    const resourceLimits = { maxYoungGenerationSizeMb: HEAP_MIB };
+    const worker = new Worker(main, { execArgv: [], resourceLimits });
+    this.#thread = new AskedThread(worker, 'making batches', 'the thread that makes batches ended');
   }
 
   /** @param splits all of them in files */
@@ -57,34 +41,14 @@ export class BatchThread {
     ]);
     await this.ask(session, {
       kind: 'open',
-      splits: Object.fromEntries(sent) as Extract<BatchRequest, { kind: 'open' }>['splits'],
+      splits: Object.fromEntries(sent) as Extract<BatchRequestBody, { kind: 'open' }>['splits'],
       options: { manifest: { normalisation: manifest.normalisation }, modalities, cropPx },
     });
     return new ThreadSession(this, session, splits);
   }
 
-  async ask(session: number, request: BatchRequest): Promise<BatchAnswer> {
-    if (this.#ended !== undefined) throw this.#ended;
-    const id = this.#nextId;
-    this.#nextId += 1;
-    const answered = new Promise<BatchAnswer>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-    });
-    this.#worker.ref();
-    this.#worker.postMessage({ id, session, body: request } satisfies Numbered<BatchRequest>);
-    return await answered;
-  }
-
-  #settle(id: number): Waiting | undefined {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.#worker.unref();
-    return waiting;
-  }
-
-  #end(message: string): void {
-    this.#ended ??= new ModalmixError('internal', message, { where: 'making batches' });
-    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(this.#ended);
+  async ask(session: number, request: BatchRequestBody): Promise<BatchAnswer> {
+    return await this.#thread.ask({ ...request, session });
   }
 }
 

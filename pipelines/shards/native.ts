@@ -1,7 +1,5 @@
 /** Our own functions for shards (`native/`), compiled by set-up; without them the same is done in JavaScript, slower. */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { nativeAddon } from '../process/native-addon.ts';
 
 export interface ShardKernels {
   /**
@@ -20,24 +18,10 @@ export interface ShardKernels {
   startWriteback(file: number, first: number, bytes: number): Promise<void>;
 }
 
-/** Where set-up puts the library. */
-export const SHARD_KERNELS_PATH = fileURLToPath(
-  new URL('../../node_modules/.cache/modalmix/native/shard_kernels.node', import.meta.url),
-);
+const addon = nativeAddon<ShardKernels>('shard_kernels');
 
-let loaded: { readonly kernels: ShardKernels | undefined } | undefined;
+/** Where set-up puts the library. */
+export const SHARD_KERNELS_PATH = addon.path;
 
 /** Undefined: they are not compiled, or not for this machine. */
-export function shardKernels(): ShardKernels | undefined {
-  loaded ??= { kernels: load() };
-  return loaded.kernels;
-}
-
-function load(): ShardKernels | undefined {
-  if (!existsSync(SHARD_KERNELS_PATH)) return undefined;
-  try {
-    return createRequire(import.meta.url)(SHARD_KERNELS_PATH) as ShardKernels;
-  } catch {
-    return undefined;
-  }
-}
+export const shardKernels = addon.load;

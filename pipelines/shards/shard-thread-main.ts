@@ -4,12 +4,13 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
+import type { Numbered } from '../process/asked-thread.ts';
 import { codeOf } from '../store/file-errors.ts';
 import { BatchMemory, type BatchContent } from './batch-memory.ts';
 import { BatchWriter, type RowLine } from './batch-writer.ts';
 import { shardKernels } from './native.ts';
 import { ShardTally } from './shard-tally.ts';
-import type { FinishedShard, Numbered, ShardAnswer, ShardRequest } from './shard-thread-protocol.ts';
+import type { FinishedShard, ShardAnswer, ShardRequest } from './shard-thread-protocol.ts';
 
 class ThreadFile {
   readonly #writer: BatchWriter;

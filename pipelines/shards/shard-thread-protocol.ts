@@ -22,8 +22,3 @@ export type ShardAnswer =
   | { readonly kind: 'finished'; readonly shard: FinishedShard }
   /** `code`: the system's, e.g. `ENOSPC`. */
   | { readonly kind: 'failed'; readonly message: string; readonly code?: string };
-
-export interface Numbered<T> {
-  readonly id: number;
-  readonly body: T;
-}

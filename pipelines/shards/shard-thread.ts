@@ -5,43 +5,19 @@
 import { Worker } from 'node:worker_threads';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
+import { AskedThread } from '../process/asked-thread.ts';
 import { asFileError } from '../store/file-errors.ts';
 import { BatchMemory } from './batch-memory.ts';
 import type { RowLine } from './batch-writer.ts';
-import type {
-  FinishedShard,
-  Numbered,
-  ShardAnswer,
-  ShardRequest,
-  ShardRequestBody,
-} from './shard-thread-protocol.ts';
+import type { FinishedShard, ShardAnswer, ShardRequest, ShardRequestBody } from './shard-thread-protocol.ts';
 import { ShardWriter, type BatchFile } from './shard-writer.ts';
 
-interface Waiting {
-  readonly resolve: (answer: ShardAnswer) => void;
-  readonly reject: (error: Error) => void;
-}
-
 export class ShardThread {
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #ended: Error | undefined;
-  #nextId = 0;
+  readonly #thread: AskedThread<ShardRequest, ShardAnswer>;
   #nextFile = 0;
 
   private constructor(worker: Worker) {
-    this.#worker = worker;
-    worker.on('message', ({ id, body }: Numbered<ShardAnswer>) => {
-      this.#settle(id)?.resolve(body);
-    });
-    worker.on('error', (error) => {
-      this.#end(error instanceof Error ? error : new Error(String(error)));
-    });
-    worker.on('exit', () => {
-      this.#end(new Error('the thread that writes shards ended'));
-    });
-    // It keeps no process alive; what it is asked does.
-    worker.unref();
+    this.#thread = new AskedThread(worker, 'writing shards', 'the thread that writes shards ended');
   }
 
   /** Returns at once; the first shard waits until the thread is there. */
@@ -65,34 +41,14 @@ export class ShardThread {
 
   /** @param path for errors */
   async ask(request: ShardRequest, path: string): Promise<ShardAnswer> {
-    if (this.#ended !== undefined) throw this.#ended;
-    const id = this.#nextId;
-    this.#nextId += 1;
-    const answered = new Promise<ShardAnswer>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-    });
-    this.#worker.ref();
-    this.#worker.postMessage({ id, body: request } satisfies Numbered<ShardRequest>);
-    const answer = await answered;
+    const answer = await this.#thread.ask(request);
     if (answer.kind !== 'failed') return answer;
     throw asFileError(Object.assign(new Error(answer.message), { code: answer.code }), path);
   }
 
   /** Shards that are not finished are lost. */
   async close(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #settle(id: number): Waiting | undefined {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.#worker.unref();
-    return waiting;
-  }
-
-  #end(error: Error): void {
-    this.#ended ??= new ModalmixError('internal', error.message, { where: 'writing shards', cause: error });
-    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(this.#ended);
+    await this.#thread.terminate();
   }
 }
 

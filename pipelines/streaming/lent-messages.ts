@@ -3,10 +3,8 @@
  * Large records would otherwise be copied once more, and have the heap collected all the time. Without the compiled
  * part (`native/`) the values are copies, and giving back does nothing.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import type { KafkaConsumer, Message, TopicPartitionOffset } from 'node-rdkafka';
+import { nativeAddon } from '../process/native-addon.ts';
 import { consume, kafkaError } from './clients.ts';
 
 export interface LentMessages {
@@ -30,26 +28,14 @@ interface Reader {
   giveBack(value: Uint8Array): void;
 }
 
-/** Where set-up puts the compiled part. */
-export const LENT_MESSAGES_PATH = fileURLToPath(
-  new URL('../../node_modules/.cache/modalmix/native/lent_messages.node', import.meta.url),
-);
+const addon = nativeAddon<Reader>('lent_messages');
 
-let loaded: { readonly reader: Reader | undefined } | undefined;
+/** Where set-up puts the compiled part. */
+export const LENT_MESSAGES_PATH = addon.path;
 
 /** Whether records are lent, not copied. */
 export function canLend(): boolean {
-  loaded ??= { reader: load() };
-  return loaded.reader !== undefined;
-}
-
-function load(): Reader | undefined {
-  if (!existsSync(LENT_MESSAGES_PATH)) return undefined;
-  try {
-    return createRequire(import.meta.url)(LENT_MESSAGES_PATH) as Reader;
-  } catch {
-    return undefined;
-  }
+  return addon.load() !== undefined;
 }
 
 /**
@@ -62,7 +48,7 @@ export async function consumeLent(
   limit: number,
   timeoutMs: number,
 ): Promise<LentMessages> {
-  const reader = canLend() ? loaded?.reader : undefined;
+  const reader = addon.load();
   if (reader === undefined) return { messages: await consume(consumer, limit), giveBack: () => undefined };
   if (!consumer.isConnected()) throw kafkaError(new Error('the consumer is not connected'), 'reading');
   // The client's JavaScript keeps the object that its own compiled part made here.
