@@ -21,6 +21,7 @@ import { connectionIsNamed } from '../infra/kafka/is-named.ts';
 import { runningSupervisor } from '../infra/supervise.ts';
 import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
 import { addressOf, answers, embeddedTemporal, pageOf } from '../infra/temporal/embedded-server.ts';
+import { processorFeatures } from '../pipelines/process/processor-features.ts';
 import { describeGpu, nvidiaGpus } from '../pipelines/process/nvidia-gpus.ts';
 import { engineOfEnvironment } from '../schemas/engine.ts';
 import { EXIT_CODES, describeError } from '../schemas/errors.ts';
@@ -268,11 +269,9 @@ function memoryPart(): Part {
 
 /** In words; nothing where the system does not tell. */
 function features(): string {
-  if (!existsSync('/proc/cpuinfo')) return '';
-  const line = /^flags\s*:(.*)$/mu.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1];
-  if (line === undefined) return '';
-  const flags = new Set(line.trim().split(' '));
-  const there = FEATURES.filter((flag) => flags.has(flag));
+  const known = processorFeatures();
+  if (known.size === 0 || process.arch !== 'x64') return '';
+  const there = FEATURES.filter((name) => known.has(name));
   return ` (${there.length === 0 ? 'none of' : 'with'} ${(there.length === 0 ? FEATURES : there).join(', ')})`;
 }
 

@@ -1,8 +1,9 @@
 /** The training step through the product's own loop: child process, shards, augmentation, optimiser; against PyTorch. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { z } from 'zod';
+import { processorFeatures } from '../../pipelines/process/processor-features.ts';
 import { runTraining } from '../../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { runConfigSchema, type Precision } from '../../schemas/config.ts';
@@ -108,10 +109,12 @@ async function measure(
   return figures;
 }
 
+const BFLOAT16_FEATURES = ['avx512_bf16', 'amx_bf16', 'bf16'] as const;
+
 /** Without instructions for bfloat16 PyTorch takes a minute a step: it does one, once, without a warm-up. */
 function isPeerSlow(precision: Precision): boolean {
-  const processor = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
-  return precision === 'bfloat16' && !/\b(avx512_bf16|amx_bf16|bf16)\b/u.test(processor);
+  const features = processorFeatures();
+  return precision === 'bfloat16' && !BFLOAT16_FEATURES.some((name) => features.has(name));
 }
 
 /** One epoch; a step's time runs from one report of progress to the next, reading included. */

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native.ts';
+import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
 import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/lent-messages.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { findNodeHeaders } from '../node-headers.ts';
@@ -119,8 +120,7 @@ async function compile(addon: Addon, context: SetupContext): Promise<void> {
 
 /** The instructions that may be used. */
 function processorFlags(): string[] {
-  if (process.arch !== 'x64' || !existsSync('/proc/cpuinfo')) return [];
-  return /^flags\s*:.*\bavx2\b/mu.test(readFileSync('/proc/cpuinfo', 'utf8')) ? ['-mavx2'] : [];
+  return process.arch === 'x64' && processorFeatures().has('avx2') ? ['-mavx2'] : [];
 }
 
 function folderOf(name: string): string {

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { runProgram } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
@@ -73,9 +74,9 @@ async function perform(context: SetupContext): Promise<void> {
 
 /** The instructions that the kernels may use. */
 function processorFlags(): string[] {
-  if (process.arch !== 'x64' || !existsSync('/proc/cpuinfo')) return [];
-  const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' '));
-  return flags.has('avx2') && flags.has('fma') ? ['-mavx2', '-mfma'] : [];
+  const features = processorFeatures();
+  const isVectorised = process.arch === 'x64' && features.has('avx2') && features.has('fma');
+  return isVectorised ? ['-mavx2', '-mfma'] : [];
 }
 
 function inputHash(): string {

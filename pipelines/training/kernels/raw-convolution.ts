@@ -3,7 +3,7 @@
  * the others by oneDNN as `convolution.ts` does, whose reasons for padding and halving hold here too. Pictures may be
  * bfloat16; what is multiplied and added is float32.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { processorFeatures } from '../../process/processor-features.ts';
 import { attribute, type OpAttribute } from '../tensorflow.ts';
 import { convolutionAttributes, sidesOf } from './convolution.ts';
 import {
@@ -42,7 +42,7 @@ const OWN_PRODUCTS_MINIMUM = 512 * 512;
 /** Forward they are also faster where the filters are small beside the pictures. */
 const OWN_PRODUCTS_CHANNELS = 64;
 /** Our kernels use vectors of eight; on a processor with longer ones TensorFlow's know how to use these. */
-const LONG_VECTORS = hasLongVectors();
+const LONG_VECTORS = 'avx512f';
 
 type Products = 'own' | 'library';
 let chosen: Products | undefined;
@@ -52,14 +52,10 @@ export function chooseProducts(products: Products | undefined): void {
   chosen = products;
 }
 
-function hasLongVectors(): boolean {
-  return existsSync('/proc/cpuinfo') && /\bavx512f\b/u.test(readFileSync('/proc/cpuinfo', 'utf8'));
-}
-
 function ownProducts(filter: Handle, forward: boolean): boolean {
   if (chosen !== undefined) return chosen === 'own';
   const [, , from, to] = filter.shape as [number, number, number, number];
-  if (LONG_VECTORS) return false;
+  if (processorFeatures().has(LONG_VECTORS)) return false;
   return from * to >= OWN_PRODUCTS_MINIMUM || (forward && Math.max(from, to) <= OWN_PRODUCTS_CHANNELS);
 }
 
