@@ -10,7 +10,7 @@ import { ffmpegStep } from './steps/ffmpeg.ts';
 import { fontsStep } from './steps/fonts.ts';
 import { kafkaClientStep } from './steps/kafka-client.ts';
 import { kafkaStep } from './steps/kafka.ts';
-import { LENT_MESSAGES_STEPS, shardKernelsStep } from './steps/native-addons.ts';
+import { KAFKA_ADDON_STEPS, shardKernelsStep } from './steps/native-addons.ts';
 import { s3ServerStep } from './steps/s3-server.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
@@ -29,7 +29,7 @@ export const RUN_STEPS: readonly SetupStep[] = [
   commandStep,
 ];
 /** What streaming needs besides; without it nothing else misses them. */
-export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, ...LENT_MESSAGES_STEPS, kafkaStep];
+export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, ...KAFKA_ADDON_STEPS, kafkaStep];
 /** What the tests need besides. */
 export const TEST_STEPS: readonly SetupStep[] = [chromiumStep, opensslStep, testPythonStep, s3ServerStep];
 

@@ -18,7 +18,10 @@ export interface ShardKernels {
   startWriteback(file: number, first: number, bytes: number): Promise<void>;
 }
 
-const addon = nativeAddon<ShardKernels>('shard_kernels');
+const addon = nativeAddon<ShardKernels>('shard_kernels', {
+  without: 'shards are written slower',
+  setup: 'npm run setup',
+});
 
 /** Where set-up puts the library. */
 export const SHARD_KERNELS_PATH = addon.path;

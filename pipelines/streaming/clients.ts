@@ -25,6 +25,9 @@ export const KAFKA_CODES = {
   topicExists: 36,
   topicAuthorization: 29,
   groupAuthorization: 30,
+  clusterAuthorization: 31,
+  unsupportedVersion: 35,
+  unsupportedFeature: -165,
   messageTooLarge: 10,
 } as const;
 
@@ -295,6 +298,8 @@ export interface TopicSpec {
   readonly replicationFactor: number;
   /** Kafka's own names, e.g. `retention.ms`. */
   readonly config: Readonly<Record<string, string>>;
+  /** By setting: the field of our config that it comes from. */
+  readonly fields: Readonly<Record<string, string>>;
 }
 
 /** Creates a topic; false when it is there already. */

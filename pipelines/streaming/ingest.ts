@@ -8,7 +8,7 @@ import { realRoots } from './authorise-clip.ts';
 import type { BrokerSource } from './broker-health.ts';
 import { IngestSession } from './ingest-session.ts';
 import { keepRunning } from './keep-running.ts';
-import type { Log } from './log.ts';
+import { warnOnce, type Log } from './log.ts';
 import type { StreamMetrics } from './metrics.ts';
 import type { StreamTarget } from './stream-target.ts';
 import { ensureTopics } from './topics.ts';
@@ -34,9 +34,10 @@ export async function runIngest(input: IngestInput): Promise<void> {
   const { target, log, metrics, signal } = input;
   const roots = await realRoots(input.allowedRoots);
   const concurrency = target.stream.ingest.concurrency ?? availableParallelism();
+  const warn = warnOnce(log);
   await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
     const connection = await input.connect();
-    await ensureTopics(connection, target.stream);
+    await ensureTopics(connection, target.stream, warn);
     const session = await IngestSession.open(input, connection, roots, concurrency);
     metrics.watchLag(() => session.lag());
     try {

@@ -28,7 +28,11 @@ interface Reader {
   giveBack(value: Uint8Array): void;
 }
 
-const addon = nativeAddon<Reader>('lent_messages');
+const addon = nativeAddon<Reader>('lent_messages', {
+  without: 'records of Kafka are copied once more, slower',
+  setup: 'npm run setup -- --for=stream',
+  platforms: ['linux'],
+});
 
 /** Where set-up puts the compiled part. */
 export const LENT_MESSAGES_PATH = addon.path;
@@ -40,7 +44,7 @@ export function canLend(): boolean {
 
 /**
  * Up to `limit` messages: what is there, or what comes within `timeoutMs`. Partitions' ends are told as
- * `partition.eof`, as by `consume`. The consumer may not be closed meanwhile.
+ * `partition.eof`, as by `consume`. A consumer that is closed meanwhile is closed after the reading.
  * @throws ModalmixError as `consume` does
  */
 export async function consumeLent(

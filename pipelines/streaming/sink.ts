@@ -15,7 +15,7 @@ import { sendDeadLetters } from './dead-letter.ts';
 import { connectFeatureConsumer, READ_TIMEOUT_MS } from './feature-consumer.ts';
 import { keepRunning } from './keep-running.ts';
 import { consumeLent } from './lent-messages.ts';
-import type { Log } from './log.ts';
+import { warnOnce, type Log } from './log.ts';
 import type { PartitionLag, StreamMetrics } from './metrics.ts';
 import { openSinkState } from './open-sink.ts';
 import type { SealedPart, SinkState } from './sink-state.ts';
@@ -47,9 +47,10 @@ const BYTES_PER_MIB = 1_048_576;
  */
 export async function runSink(input: SinkInput): Promise<void> {
   const { target, log, metrics, signal } = input;
+  const warn = warnOnce(log);
   await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
     const connection = await input.connect();
-    await ensureTopics(connection, target.stream);
+    await ensureTopics(connection, target.stream, warn);
     const state = await openSinkState(input);
     try {
       const session = await SinkSession.open(input, connection, state);

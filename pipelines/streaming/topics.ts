@@ -13,6 +13,8 @@ import {
   type TopicSpec,
 } from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
+import { requireLimits } from './topic-limits.ts';
+import { describeTopics } from './topic-settings.ts';
 
 const BYTES_PER_MIB = 1_048_576;
 const MS_PER_HOUR = 3_600_000;
@@ -27,22 +29,28 @@ export function maxFeatureBytes(config: StreamConfig): number {
   return Math.round(config.topics.maxFeatureMiB * BYTES_PER_MIB) + OVERHEAD_BYTES;
 }
 
+/** What the three topics are to be. Retention by size is stated too: the brokers' own default may be less. */
 export function topicSpecs(config: StreamConfig): TopicSpec[] {
   const names = topicNames(config.topicPrefix);
   const { partitions, replicationFactor } = config.topics;
   const retention = String(Math.round(config.topics.retentionHours * MS_PER_HOUR));
-  const shared = { 'cleanup.policy': 'delete', 'retention.ms': retention };
+  const shared = { 'cleanup.policy': 'delete', 'retention.ms': retention, 'retention.bytes': '-1' };
   const eventConfig = { ...shared, 'max.message.bytes': String(EVENT_MAX_BYTES) };
   const featureConfig = { ...shared, 'max.message.bytes': String(maxFeatureBytes(config)) };
+  const fields = { partitions: 'stream.topics.partitions', 'retention.ms': 'stream.topics.retentionHours' };
   return [
-    { topic: names.clips, partitions, replicationFactor, config: eventConfig },
-    { topic: names.features, partitions, replicationFactor, config: featureConfig },
+    { topic: names.clips, partitions, replicationFactor, config: eventConfig, fields },
+    {
+      ...{ topic: names.features, partitions, replicationFactor, config: featureConfig },
+      fields: { ...fields, 'max.message.bytes': 'stream.topics.maxFeatureMiB' },
+    },
     // One partition: its order is the order in which things went wrong, and "replayed" follows its letter.
     {
       topic: names.deadLetter,
       partitions: 1,
       replicationFactor,
       config: { ...eventConfig, 'retention.ms': '-1' },
+      fields: {},
     },
   ];
 }
@@ -52,28 +60,34 @@ export function topicSpecs(config: StreamConfig): TopicSpec[] {
  * first one: the broker refuses it, takes the second, which was under way, as the producer's first, and the
  * first, sent again, for a duplicate.
  *
+ * @param warn is given what works but is not as the config says, and what cannot be checked (`topic-limits.ts`)
  * @returns the topics' names
- * @throws ModalmixError `config` when a topic is there with another number of partitions, `transient` when
- *   a partition has no leader for 30 s
+ * @throws ModalmixError `config` when a topic is there with another number of partitions, or with settings by
+ *   which records would be refused or lost, `transient` when a partition has no leader for 30 s
  */
-export async function ensureTopics(connection: KafkaConnection, config: StreamConfig): Promise<TopicNames> {
+export async function ensureTopics(
+  connection: KafkaConnection,
+  config: StreamConfig,
+  warn: (text: string) => void = warnOnStandardError,
+): Promise<TopicNames> {
   const specs = topicSpecs(config);
   const client = await connectProducer(connection, 'topics');
   try {
+    const existing: TopicSpec[] = [];
     for (const spec of specs) {
-      const found = await partitionsOf(client, spec.topic);
-      if (found === undefined) {
-        await createTopic(connection, spec);
-      } else if (found !== spec.partitions) {
-        throw new ModalmixError(
-          'config',
-          `the topic has ${String(found)} partitions, the config says ${String(spec.partitions)}`,
-          {
-            where: spec.topic,
-            fix: `Set stream.topics.partitions to ${String(found)}, or use another stream.topicPrefix. More partitions would move clips that are under way to another partition.`,
-          },
-        );
-      }
+      const isNew =
+        (await partitionsOf(client, spec.topic)) === undefined && (await createTopic(connection, spec));
+      if (!isNew) existing.push(spec);
+    }
+    for (const spec of existing) requirePartitions(spec, await partitionsOf(client, spec.topic));
+    if (existing.length > 0) {
+      const told = await describeTopics(
+        client,
+        existing.map(({ topic }) => topic),
+      );
+      requireLimits(existing, told, connection, warn);
+    }
+    for (const spec of specs) {
       for (let partition = 0; partition < spec.partitions; partition += 1) {
         await waitForLeader(client, spec.topic, partition);
       }
@@ -82,6 +96,24 @@ export async function ensureTopics(connection: KafkaConnection, config: StreamCo
     await disconnect(client);
   }
   return topicNames(config.topicPrefix);
+}
+
+function warnOnStandardError(text: string): void {
+  process.stderr.write(`warning: ${text}\n`);
+}
+
+/** @param found undefined while the brokers make the topic, as somebody else asked them to */
+function requirePartitions({ topic, partitions, fields }: TopicSpec, found: number | undefined): void {
+  if (found === undefined || found === partitions) return;
+  const field = fields['partitions'];
+  const [is, needed] = [String(found), String(partitions)];
+  throw new ModalmixError('config', `the topic has ${is} partitions, needed are ${needed}`, {
+    where: topic,
+    fix:
+      field === undefined
+        ? 'Delete the topic once its dead letters are dealt with (it is made anew), or use another stream.topicPrefix.'
+        : `Set ${field} to ${is}, or use another stream.topicPrefix. More partitions would move clips that are under way to another partition.`,
+  });
 }
 
 /** The leader itself answers where its partition ends, once it has the partition. */

@@ -1,4 +1,4 @@
-/** Our own addons, compiled for this machine: a matter of speed only, the same is done without them. */
+/** Our own addons, compiled for this machine: without them the work goes on, slower or less checked, with a warning. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native.ts';
 import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
 import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/lent-messages.ts';
+import { TOPIC_SETTINGS_PATH } from '../../../pipelines/streaming/topic-settings.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { findNodeHeaders } from '../node-headers.ts';
 import { runProgram } from '../programs.ts';
@@ -18,8 +19,8 @@ import { requireCompiler } from './tensorflow.ts';
 interface Addon {
   readonly name: string;
   readonly purpose: string;
-  /** Of one file. */
-  readonly source: URL;
+  /** The one that is compiled, then the headers it includes. */
+  readonly sources: readonly [URL, ...URL[]];
   readonly library: string;
   /** What it depends on besides its source: another one, and it is compiled again. */
   readonly inputs: () => readonly string[];
@@ -32,7 +33,7 @@ const stampSchema = z.object({ input: z.string(), librarySha256: z.string() });
 export const shardKernelsStep = addonStep({
   name: 'shard kernels',
   purpose: 'fast writing of shards',
-  source: new URL('../../../pipelines/shards/native/shard_kernels.cc', import.meta.url),
+  sources: [new URL('../../../pipelines/shards/native/shard_kernels.cc', import.meta.url)],
   library: SHARD_KERNELS_PATH,
   inputs: processorFlags,
   compilerArguments: () => {
@@ -43,36 +44,54 @@ export const shardKernelsStep = addonStep({
   },
 });
 
-/** Reads the Kafka client's own memory: bound to its version and to one ABI of Node. */
-const lentMessagesStep = addonStep({
+/** Reads records in the Kafka client's own memory. */
+const lentMessagesStep = kafkaAddonStep({
   name: 'Kafka records',
   purpose: 'reading features without a copy',
-  source: new URL('../../../pipelines/streaming/native/lent_messages.cc', import.meta.url),
+  source: 'lent_messages.cc',
   library: LENT_MESSAGES_PATH,
-  inputs: () => [
-    process.versions.modules,
-    readFileSync(join(folderOf('node-rdkafka'), 'package.json'), 'utf8'),
-  ],
-  compilerArguments: async (context) => {
-    const client = folderOf('node-rdkafka');
-    const built = join(client, 'build', 'deps');
-    const headers = [
-      join(await findNodeHeaders(context), 'include', 'node'),
-      folderOf('nan'),
-      client,
-      join(client, 'deps', 'librdkafka', 'src'),
-      join(client, 'deps', 'librdkafka', 'src-cpp'),
-    ];
-    return [
-      ...['-std=c++20', '-Wno-cast-function-type', ...headers.flatMap((folder) => ['-I', folder])],
-      ...[join(built, 'librdkafka.so.1'), `-Wl,-rpath,${built}`],
-    ];
-  },
 });
 
-/** Elsewhere than on Linux records are copied. */
-export const LENT_MESSAGES_STEPS: readonly SetupStep[] =
-  process.platform === 'linux' ? [lentMessagesStep] : [];
+/** Asks through the Kafka client what the client itself cannot ask. */
+const topicSettingsStep = kafkaAddonStep({
+  name: 'Kafka topics',
+  purpose: 'checking limits of topics that exist',
+  source: 'topic_settings.cc',
+  library: TOPIC_SETTINGS_PATH,
+});
+
+/** Not elsewhere than on Linux: there records are copied, and topics that exist are used as they are. */
+export const KAFKA_ADDON_STEPS: readonly SetupStep[] =
+  process.platform === 'linux' ? [lentMessagesStep, topicSettingsStep] : [];
+
+/** An addon that is bound to the Kafka client's version and to one ABI of Node. */
+function kafkaAddonStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { source: string }): SetupStep {
+  const { source, ...facts } = addon;
+  const folder = '../../../pipelines/streaming/native/';
+  return addonStep({
+    ...facts,
+    sources: [new URL(`${folder}${source}`, import.meta.url), new URL(`${folder}client.h`, import.meta.url)],
+    inputs: () => [
+      process.versions.modules,
+      readFileSync(join(folderOf('node-rdkafka'), 'package.json'), 'utf8'),
+    ],
+    compilerArguments: async (context) => {
+      const client = folderOf('node-rdkafka');
+      const built = join(client, 'build', 'deps');
+      const headers = [
+        join(await findNodeHeaders(context), 'include', 'node'),
+        folderOf('nan'),
+        client,
+        join(client, 'deps', 'librdkafka', 'src'),
+        join(client, 'deps', 'librdkafka', 'src-cpp'),
+      ];
+      return [
+        ...['-std=c++20', '-Wno-cast-function-type', ...headers.flatMap((path) => ['-I', path])],
+        ...[join(built, 'librdkafka.so.1'), `-Wl,-rpath,${built}`],
+      ];
+    },
+  });
+}
 
 function addonStep(addon: Addon): SetupStep {
   const { name, purpose } = addon;
@@ -97,14 +116,14 @@ function check(addon: Addon): Finding {
 }
 
 async function compile(addon: Addon, context: SetupContext): Promise<void> {
-  const { library, source } = addon;
+  const { library, sources } = addon;
   const compiler = await requireCompiler(context);
   const temporary = `${library}.${String(process.pid)}.tmp`;
   mkdirSync(dirname(library), { recursive: true });
   await runProgram(
     compiler,
     [
-      ...['-O3', '-fPIC', '-shared', '-Wno-psabi', '-DNAPI_VERSION=8', fileURLToPath(source)],
+      ...['-O3', '-fPIC', '-shared', '-Wno-psabi', '-DNAPI_VERSION=8', fileURLToPath(sources[0])],
       ...(await addon.compilerArguments(context)),
       ...['-o', temporary],
     ],
@@ -131,8 +150,8 @@ function stampOf({ library }: Addon): string {
   return `${library}.json`;
 }
 
-function inputHash({ source, inputs }: Addon): string {
-  return sha256([...inputs(), readFileSync(source, 'utf8')].join('\0'));
+function inputHash({ sources, inputs }: Addon): string {
+  return sha256([...inputs(), ...sources.map((source) => readFileSync(source, 'utf8'))].join('\0'));
 }
 
 function sha256(data: string | Buffer): string {

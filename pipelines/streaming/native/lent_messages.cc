@@ -1,22 +1,10 @@
 // Reads a consumer of node-rdkafka without copying its records: their values are lent as views of librdkafka's own
 // memory until they are given back. `../lent-messages.ts` loads this.
-#include <nan.h>
-#include <node_api.h>
-
-#include <cstring>
 #include <vector>
 
-#include "rdkafka.h"
-#include "src/connection.h"
+#include "client.h"
 
 namespace {
-
-// Its client is for classes derived from it.
-struct OpenConnection : NodeKafka::Connection {
-  static RdKafka::Handle* client(NodeKafka::Connection* connection) {
-    return static_cast<OpenConnection*>(connection)->m_client;
-  }
-};
 
 // A message whose value JavaScript sees. Used on JavaScript's thread only.
 struct Lent {
@@ -51,7 +39,7 @@ struct Reading {
   napi_async_work work = nullptr;
   napi_deferred deferred = nullptr;
   napi_ref consumer = nullptr;
-  rd_kafka_t* client = nullptr;
+  NodeKafka::Connection* connection = nullptr;
   int timeout_ms = 0;
   size_t limit = 0;
   std::vector<rd_kafka_message_t*> messages;
@@ -63,8 +51,13 @@ struct Reading {
 void read(napi_env, void* data) {
   auto* reading = static_cast<Reading*>(data);
   int timeout_ms = reading->timeout_ms;
+  HeldClient client(reading->connection);
+  if (client.get() == nullptr) {
+    reading->error = RD_KAFKA_RESP_ERR__STATE;
+    return;
+  }
   while (reading->messages.size() < reading->limit) {
-    rd_kafka_message_t* message = rd_kafka_consumer_poll(reading->client, timeout_ms);
+    rd_kafka_message_t* message = rd_kafka_consumer_poll(client.get(), timeout_ms);
     if (message == nullptr) return;
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       reading->messages.push_back(message);
@@ -78,18 +71,6 @@ void read(napi_env, void* data) {
       return;
     }
   }
-}
-
-void set_number(napi_env env, napi_value object, const char* name, double number) {
-  napi_value value;
-  napi_create_double(env, number, &value);
-  napi_set_named_property(env, object, name, value);
-}
-
-void set_text(napi_env env, napi_value object, const char* name, const char* text) {
-  napi_value value;
-  napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
-  napi_set_named_property(env, object, name, value);
 }
 
 napi_value place_of(napi_env env, const rd_kafka_message_t* message) {
@@ -137,11 +118,7 @@ void answer(napi_env env, napi_status, void* data) {
   napi_set_named_property(env, result, "messages", messages);
   napi_set_named_property(env, result, "ends", ends);
   if (reading->error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    napi_value error;
-    napi_create_object(env, &error);
-    set_number(env, error, "code", reading->error);
-    set_text(env, error, "message", rd_kafka_err2str(reading->error));
-    napi_set_named_property(env, result, "error", error);
+    set_error(env, result, reading->error, nullptr);
   }
   napi_resolve_deferred(env, reading->deferred, result);
   napi_delete_reference(env, reading->consumer);
@@ -149,12 +126,7 @@ void answer(napi_env env, napi_status, void* data) {
   delete reading;
 }
 
-napi_value fail(napi_env env, const char* problem) {
-  napi_throw_error(env, nullptr, problem);
-  return nullptr;
-}
-
-// consume(client, timeoutMs, limit): Promise<{ messages, ends, error? }>. The client may not be closed meanwhile.
+// consume(client, timeoutMs, limit): Promise<{ messages, ends, error? }>.
 napi_value consume(napi_env env, napi_callback_info info) {
   size_t count = 3;
   napi_value arguments[3];
@@ -165,17 +137,10 @@ napi_value consume(napi_env env, napi_callback_info info) {
       napi_get_value_uint32(env, arguments[2], &limit) != napi_ok) {
     return fail(env, "consume takes a client and two numbers");
   }
-  v8::Local<v8::Value> argument;
-  // A napi_value is a handle of V8's.
-  std::memcpy(static_cast<void*>(&argument), &arguments[0], sizeof argument);
-  if (!argument->IsObject() || argument.As<v8::Object>()->InternalFieldCount() < 1) {
-    return fail(env, "this is no client of node-rdkafka");
-  }
-  auto* connection = Nan::ObjectWrap::Unwrap<NodeKafka::Connection>(argument.As<v8::Object>());
-  RdKafka::Handle* handle = connection == nullptr ? nullptr : OpenConnection::client(connection);
-  if (handle == nullptr) return fail(env, "the client is not connected");
+  NodeKafka::Connection* connection = connection_of(arguments[0]);
+  if (connection == nullptr) return fail(env, "this is no client of node-rdkafka");
   auto* reading = new Reading();
-  reading->client = handle->c_ptr();
+  reading->connection = connection;
   reading->timeout_ms = timeout_ms;
   reading->limit = limit;
   napi_value promise, name;
@@ -208,10 +173,7 @@ napi_value give_back(napi_env env, napi_callback_info info) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  napi_value function;
-  napi_create_function(env, "consume", NAPI_AUTO_LENGTH, consume, nullptr, &function);
-  napi_set_named_property(env, exports, "consume", function);
-  napi_create_function(env, "giveBack", NAPI_AUTO_LENGTH, give_back, nullptr, &function);
-  napi_set_named_property(env, exports, "giveBack", function);
+  export_function(env, exports, "consume", consume);
+  export_function(env, exports, "giveBack", give_back);
   return exports;
 }
