@@ -41,6 +41,8 @@ export const TOPIC_SETTINGS_PATH = addon.path;
 const REFUSALS: ReadonlySet<number> = new Set([
   KAFKA_CODES.topicAuthorization,
   KAFKA_CODES.clusterAuthorization,
+]);
+const UNSUPPORTED: ReadonlySet<number> = new Set([
   KAFKA_CODES.unsupportedVersion,
   KAFKA_CODES.unsupportedFeature,
 ]);
@@ -73,6 +75,8 @@ function everyTopic(topics: readonly string[], unknown: string): ReadonlyMap<str
 
 /** @throws ModalmixError when it is no refusal */
 function refusalOf({ code, message }: Failure): string {
-  if (REFUSALS.has(code)) return `the broker does not tell: ${message}`;
+  if (UNSUPPORTED.has(code)) return `the broker cannot tell: ${message}`;
+  if (REFUSALS.has(code))
+    return `the broker does not tell: ${message.trim().replace(/\.$/u, '')}; this user needs DescribeConfigs on them`;
   throw kafkaError(Object.assign(new Error(message), { code }), "asking for the topics' settings");
 }

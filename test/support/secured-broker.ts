@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { DetachedServer, type Ports } from '../../infra/detached-server.ts';
 import { prepareBroker } from '../../infra/kafka/broker-program.ts';
-import { fetchJars } from '../../infra/kafka/jars.ts';
+import { fetchJars, requireClassPath, requireJava } from '../../infra/kafka/jars.ts';
 import { LOOPBACK } from '../../infra/ports.ts';
 import { brokerAnswers } from '../../pipelines/streaming/broker-health.ts';
 
@@ -18,6 +18,8 @@ export interface SecuredBroker {
   readonly home: string;
   /** host:port by who may come in. */
   readonly brokers: { readonly sasl: string; readonly saslTls: string; readonly mutualTls: string };
+  /** Lets the user do only these things with topics whose names begin so; with others he may do all. */
+  allowOnly(topicPrefix: string, operations: readonly string[]): Promise<void>;
   /** PEM files. The client's key is encrypted with `KEY_PASSWORD`; no client knows the stranger's authority. */
   readonly files: Readonly<Record<'ca' | 'clientCert' | 'clientKey' | 'strangerCa', string>>;
   stop(): Promise<void>;
@@ -59,6 +61,14 @@ export async function startSecuredBroker(): Promise<SecuredBroker> {
       mutualTls: addressOf(ports, 'mutualTls'),
     },
     files: certificates,
+    allowOnly: async (topicPrefix, operations) => {
+      await execa(requireJava(), [
+        ...['-cp', requireClassPath(), 'org.apache.kafka.tools.AclCommand'],
+        ...['--bootstrap-server', addressOf(ports, 'internal'), '--add', '--allow-principal', `User:${USER}`],
+        ...['--resource-pattern-type', 'prefixed', '--topic', topicPrefix],
+        ...operations.flatMap((operation) => ['--operation', operation]),
+      ]);
+    },
     stop: async () => {
       await server.stop();
       await rm(home, { recursive: true, force: true });
@@ -98,6 +108,10 @@ function settings(ports: Ports, { ca, serverStore }: Certificates) {
       ]),
     ),
     'listener.name.mutualtls.ssl.client.auth': 'required',
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'allow.everyone.if.no.acl.found': true,
+    // Who comes in by the internal listener.
+    'super.users': 'User:ANONYMOUS',
     'ssl.keystore.type': 'PEM',
     'ssl.keystore.location': serverStore,
     'ssl.truststore.type': 'PEM',

@@ -125,6 +125,25 @@ test('a broker that closes the connection for want of a certificate is one of th
   expect(describeError(error)).toContain('certificate of the client');
 });
 
+test.runIf(process.platform === 'linux')(
+  'who may not ask for settings works all the same, and is told once what is not checked',
+  async () => {
+    await broker.allowOnly('unasked.', ['Create', 'Describe', 'Read', 'Write']);
+    const connection = connectionFromEnvironment(overPlain('PLAIN'))!;
+    const stream = streamConfigSchema.parse({ topicPrefix: 'unasked', topics: { partitions: 1 } });
+    const warnings: string[] = [];
+    const warn = (text: string) => warnings.push(text);
+    await ensureTopics(connection, stream, warn);
+    expect(warnings).toEqual([]);
+    await ensureTopics(connection, stream, warn);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/not checked .*authorization failed/iu);
+    expect(warnings[0]).toContain('unasked.features: cleanup.policy=delete, retention.ms=604800000');
+    expect(warnings[0]).toContain('DescribeConfigs');
+  },
+  PATIENCE_MS,
+);
+
 test(
   'clips become shard rows through a broker behind TLS and SCRAM, and no log names the password',
   { timeout: 2 * PATIENCE_MS },
