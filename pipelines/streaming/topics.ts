@@ -80,17 +80,17 @@ export async function ensureTopics(
       if (!isNew) existing.push(spec);
     }
     for (const spec of existing) requirePartitions(spec, await partitionsOf(client, spec.topic));
+    for (const spec of specs) {
+      for (let partition = 0; partition < spec.partitions; partition += 1) {
+        await waitForLeader(client, spec.topic, partition);
+      }
+    }
     if (existing.length > 0) {
       const told = await describeTopics(
         client,
         existing.map(({ topic }) => topic),
       );
       requireLimits(existing, told, connection, warn);
-    }
-    for (const spec of specs) {
-      for (let partition = 0; partition < spec.partitions; partition += 1) {
-        await waitForLeader(client, spec.topic, partition);
-      }
     }
   } finally {
     await disconnect(client);
