@@ -47,8 +47,8 @@ export function isRetryable(kind: ErrorKind): boolean {
   return kind === 'transient';
 }
 
-/** Exit codes of the command `modalmix`. */
-export const EXIT_CODES = { ok: 0, failed: 1, badInput: 2, interrupted: 130 } as const;
+/** Exit codes of the command `modalmix`; the last as a shell counts a program that SIGPIPE ended. */
+export const EXIT_CODES = { ok: 0, failed: 1, badInput: 2, interrupted: 130, outputClosed: 141 } as const;
 
 export function exitCodeOf(kind: ErrorKind): number {
   switch (kind) {
