@@ -120,7 +120,7 @@ export async function decideWindow(input: DecideInput): Promise<WindowOutcome | 
   }
   const { version, decision } = candidate;
   const promoted = decision?.promoted ?? false;
-  const note = decision?.reasons.join('; ') ?? '';
+  const note = decision?.reasons.join(' ') ?? '';
   if (promoted) {
     const reason = `window ${String(window)}: ${note}`;
     await moveCurrent(store, { model, to: version, by: 'gate', reason, now });
