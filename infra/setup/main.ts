@@ -36,12 +36,13 @@ export const TEST_STEPS: readonly SetupStep[] = [chromiumStep, opensslStep, test
 const STEPS = {
   run: RUN_STEPS,
   stream: [...RUN_STEPS, ...STREAM_STEPS],
+  bench: [...RUN_STEPS, ...STREAM_STEPS, chromiumStep],
   test: [...RUN_STEPS, ...STREAM_STEPS, ...TEST_STEPS],
 } as const;
 type Purpose = keyof typeof STEPS;
 
 /**
- * @param argv `--for=run|stream|test`, `--engine=auto|cpu|gpu` (without it: what `MODALMIX_ENGINE` says), and
+ * @param argv `--for=run|stream|bench|test`, `--engine=auto|cpu|gpu` (without it: what `MODALMIX_ENGINE` says), and
  *   `--gpu-elsewhere`: the GPU that is built for need not be in this machine
  * @returns the exit code
  */
