@@ -1,8 +1,10 @@
 """Loaders of the Python field on given rows: python loaders.py SITE_PACKAGES FOLDER ROWS AUDIO_SHAPE RGB_SHAPE
 
 FOLDER holds audio.bin (float32) and rgb.bin (uint8), row after row; the peers' own formats are written beside them. Then
-answers {"loader", "workers", "augment", "samples"} with {"samplesPerS", "setting"}: the best of the settings that were
-tried at first. Every page of a row is read by who decodes it; nothing is handed on, which is to the loaders' advantage.
+answers {"loader", "workers", "augment", "passes", "epochs"} with {"samplesPerS", "setting"}: the best of the settings
+that were tried at first. An epoch is so many passes over the rows: long enough that the batches which lie ready when
+its clock starts are no matter. Every page of a row is read by who decodes it; nothing is handed on, which is to the
+loaders' advantage.
 """
 import importlib.abc
 import importlib.machinery
@@ -115,13 +117,13 @@ class Counting:
         return len(batch)
 
 
-def dataset(loader, batch):
+def dataset(loader, batch, passes):
     if loader == "mosaicml-streaming":
-        return StreamingDataset(local=MDS, shuffle=True, batch_size=batch)
+        return StreamingDataset(local=MDS, shuffle=True, batch_size=batch, epoch_size=passes * ROWS)
     files = sorted(os.path.join(TAR, name) for name in os.listdir(TAR))
     split = webdataset.split_by_worker
     chain = webdataset.WebDataset(files, shardshuffle=len(files), nodesplitter=None, workersplitter=split)
-    return chain.shuffle(32).decode().to_tuple("audio.npy", "rgb.npy", "cls")
+    return chain.shuffle(32).decode().to_tuple("audio.npy", "rgb.npy", "cls").repeat(nepochs=passes)
 
 
 def settings(workers):
@@ -129,10 +131,10 @@ def settings(workers):
     return [(batch, n) for batch in (8, 32) for n in ((0, 1) if workers == 1 else (workers,))]
 
 
-def measure(loader, workers, augments, samples, setting):
+def measure(loader, augments, passes, epochs, setting):
     batch, processes = setting
     make = DataLoader(
-        dataset(loader, batch),
+        dataset(loader, batch, passes),
         batch_size=batch,
         num_workers=processes,
         collate_fn=Counting(augments),
@@ -141,12 +143,15 @@ def measure(loader, workers, augments, samples, setting):
     )
     sum(make)  # the first epoch starts the processes and reads what is not in memory yet
     seen, seconds = 0, 0.0
-    while seen < samples:
+    for _ in range(epochs):
         batches = iter(make)
-        next(batches)  # an epoch's start is not counted
+        first = next(batches)  # an epoch's start is not counted
         started = time.perf_counter()
-        seen += sum(batches)
+        counted = sum(batches)
         seconds += time.perf_counter() - started
+        if first + counted != passes * ROWS:
+            raise RuntimeError(f"{loader} gave {first + counted} of {passes * ROWS} rows")
+        seen += counted
     return seen / seconds
 
 
@@ -160,11 +165,12 @@ def main():
         if "loader" not in task:
             print(json.dumps(versions), flush=True)
             continue
-        arguments = task["loader"], task["workers"], task["augment"]
-        if arguments not in best:
-            best[arguments] = max(settings(task["workers"]), key=lambda s: measure(*arguments, ROWS, s))
-        batch, processes = best[arguments]
-        speed = measure(*arguments, task["samples"], best[arguments])
+        loader, augments, passes = task["loader"], task["augment"], task["passes"]
+        asked = loader, task["workers"], augments
+        if asked not in best:
+            best[asked] = max(settings(task["workers"]), key=lambda s: measure(loader, augments, passes, 1, s))
+        batch, processes = best[asked]
+        speed = measure(loader, augments, passes, task["epochs"], best[asked])
         print(json.dumps({"samplesPerS": speed, "setting": f"batches of {batch}, {processes} processes"}), flush=True)
 
 
