@@ -5,10 +5,13 @@ import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { externalPackages, ownUrls } from '../../pipelines/process/source-bundle.mjs';
 import { PROJECT_FOLDER } from '../folders.ts';
+import type { InfraProgram } from '../supervise.ts';
 import { BUILD_FILE, BUILT_FOLDER, stampOf, type Build } from './built-command.mjs';
 
 /** Taken into the build: of many small files, and nothing else shares its objects with us. */
 const BUNDLED_PACKAGES = ['zod'];
+/** What it starts, beside itself. */
+const PROGRAMS: readonly InfraProgram[] = ['supervisor-main', 'worker-main', 'stream-worker-main'];
 /** A command that runs for hours may still load parts of an earlier build. */
 const KEPT_BUILDS = 3;
 
@@ -22,7 +25,10 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
   await rm(temporary, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const { metafile } = await build({
-    entryPoints: { main: join(PROJECT_FOLDER, 'cli', 'main.ts') },
+    entryPoints: {
+      main: join(PROJECT_FOLDER, 'cli', 'main.ts'),
+      ...Object.fromEntries(PROGRAMS.map((name) => [name, join(PROJECT_FOLDER, 'infra', `${name}.ts`)])),
+    },
     outdir: temporary,
     absWorkingDir: PROJECT_FOLDER,
     bundle: true,
