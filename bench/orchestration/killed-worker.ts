@@ -41,8 +41,9 @@ export async function killWorker(
   /** @returns when it was there, ms */
   const checkpoint = async (number: number): Promise<number> => {
     const path = storePaths.checkpoint(spec.trainingId, number * everySteps);
-    for (const begun = Date.now(); Date.now() - begun < PATIENCE_MS; await sleep(POLL_MS)) {
+    for (const begun = Date.now(); Date.now() - begun < PATIENCE_MS;) {
       if (await run.store.exists(path)) return Date.now();
+      await sleep(POLL_MS);
     }
     throw new Error(`${path} was not written within ${String(PATIENCE_MS / 1_000)} s`);
   };
