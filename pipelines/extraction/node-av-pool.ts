@@ -11,6 +11,7 @@ import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
+import { soundKernels } from './native.ts';
 import { closeRowFile, loadClip, openRowFile, type StoredClip } from './row-file.ts';
 
 /** Raised when this code would give other values for the same clip. */
@@ -47,6 +48,8 @@ type Answer = Exclude<FromExtractor, { readonly type: 'stored' }>;
  * @throws ModalmixError `dependency` when FFmpeg's library cannot be loaded on this machine
  */
 export async function createNodeAvExtractor(): Promise<Extractor> {
+  // Used by the children alone, whose warnings nobody sees.
+  soundKernels();
   const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}`;
   const idle: ExtractorChild[] = [await ExtractorChild.start()];
   const extract = async (
@@ -134,6 +137,7 @@ class ExtractorChild {
   }
 
   readonly #onExit = () => {
+    if (this.ended) return;
     this.ended = true;
     closeRowFile(this.#rowFile);
   };
