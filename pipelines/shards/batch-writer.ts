@@ -20,6 +20,7 @@ import type { Split } from '../../schemas/clip.ts';
 import { MODALITIES } from '../../schemas/modality.ts';
 import { SHARD_COLUMNS } from '../../schemas/shard.ts';
 import type { BatchMemory, TakenPicture } from './batch-memory.ts';
+import { DirectFile } from './direct-file.ts';
 import { shardKernels } from './native.ts';
 
 /** What a row is beside its features. */
@@ -61,14 +62,16 @@ const PIECE_BYTES = 2 ** 20;
 
 /**
  * `apart`: the system copies the bytes while this thread goes on; for a thread that others wait for.
- * `piecewise`: this thread itself writes each piece right after it is hashed, which costs the least processor time.
+ * `piecewise`: this thread itself writes each piece right after it is hashed, which costs less processor time.
+ * `direct`: past the system's cache where that is possible, which costs the least; for files that nobody reads soon.
  */
-export type WritingMode = 'apart' | 'piecewise';
+export type WritingMode = 'apart' | 'piecewise' | 'direct';
 
 export class BatchWriter {
   readonly #schema: Schema;
   readonly #file: FileHandle;
   readonly #mode: WritingMode;
+  readonly #direct: DirectFile | undefined;
   readonly #tap = new ByteTap({ autoDestroy: false });
   readonly #hash = createHash('sha256');
   #rows = 0;
@@ -81,6 +84,7 @@ export class BatchWriter {
     this.#schema = schema;
     this.#file = file;
     this.#mode = mode;
+    this.#direct = mode === 'direct' ? DirectFile.over(file) : undefined;
   }
 
   /** @param path a local file that does not exist yet */
@@ -111,13 +115,18 @@ export class BatchWriter {
   async finish(): Promise<WrittenFile> {
     this.#tap.finish();
     await this.#write(this.#tap.take());
-    await this.#writingBack;
-    await this.#file.close();
+    await this.#direct?.finish();
+    await this.#close();
     return { rows: this.#rows, bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
   /** Closes the file; for one that will not be finished. */
   async abandon(): Promise<void> {
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#direct?.close();
     await this.#writingBack;
     await this.#file.close();
   }
@@ -135,7 +144,11 @@ export class BatchWriter {
   }
 
   async #write(chunks: readonly Uint8Array[]): Promise<void> {
-    if (this.#mode === 'piecewise') {
+    if (this.#direct !== undefined) {
+      for (const chunk of chunks) await this.#writeDirectly(chunk, this.#direct);
+      return;
+    }
+    if (this.#mode !== 'apart') {
       for (const piece of piecesOf(chunks)) this.#writePiece(piece);
       this.#writeBackSoon();
       return;
@@ -150,6 +163,11 @@ export class BatchWriter {
       left = withoutFirst(left, bytesWritten);
       ({ bytesWritten } = await this.#file.writev(left));
     }
+  }
+
+  async #writeDirectly(chunk: Uint8Array, file: DirectFile): Promise<void> {
+    this.#bytes += chunk.length;
+    await file.write(chunk, (piece) => this.#hash.update(piece));
   }
 
   #writePiece(chunks: readonly Uint8Array[]): void {

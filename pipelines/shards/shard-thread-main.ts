@@ -24,8 +24,9 @@ class ThreadFile {
     this.#tally = new ShardTally(schema.classNames.length, schema.extraction.modalities);
   }
 
-  static async create(path: string, schema: ShardSchemaInput): Promise<ThreadFile> {
-    return new ThreadFile(await BatchWriter.create(path, shardSchema(schema), 'piecewise'), schema);
+  static async create(path: string, schema: ShardSchemaInput, readSoon: boolean): Promise<ThreadFile> {
+    const mode = readSoon ? 'piecewise' : 'direct';
+    return new ThreadFile(await BatchWriter.create(path, shardSchema(schema), mode), schema);
   }
 
   async write(lines: readonly RowLine[], batch: BatchContent): Promise<BatchContent> {
@@ -66,7 +67,7 @@ const files = new Map<number, ThreadFile>();
 
 async function answer(request: ShardRequest): Promise<ShardAnswer> {
   if (request.kind === 'create') {
-    files.set(request.file, await ThreadFile.create(request.path, request.schema));
+    files.set(request.file, await ThreadFile.create(request.path, request.schema, request.readSoon));
     return { kind: 'done' };
   }
   const file = files.get(request.file);

@@ -5,7 +5,12 @@ import type { BatchContent } from './batch-memory.ts';
 import type { RowLine, WrittenFile } from './batch-writer.ts';
 
 export type ShardRequestBody =
-  | { readonly kind: 'create'; readonly path: string; readonly schema: ShardSchemaInput }
+  | {
+      readonly kind: 'create';
+      readonly path: string;
+      readonly schema: ShardSchemaInput;
+      readonly readSoon: boolean;
+    }
   | { readonly kind: 'write'; readonly lines: readonly RowLine[]; readonly batch: BatchContent }
   | { readonly kind: 'finish' }
   | { readonly kind: 'abandon' };
