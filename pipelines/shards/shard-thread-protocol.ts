@@ -2,7 +2,8 @@
 import type { ShardEntry } from '../../schemas/manifest.ts';
 import type { ShardSchemaInput } from '../../schemas/shard.ts';
 import type { BatchContent } from './batch-memory.ts';
-import type { RowLine, WrittenFile } from './batch-writer.ts';
+import type { RowLine } from './batch-columns.ts';
+import type { WrittenFile } from './batch-writer.ts';
 
 export type ShardRequestBody =
   | {

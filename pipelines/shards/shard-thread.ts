@@ -8,7 +8,7 @@ import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
 import { AskedThread } from '../process/asked-thread.ts';
 import { asFileError } from '../store/file-errors.ts';
 import { BatchMemory } from './batch-memory.ts';
-import type { RowLine } from './batch-writer.ts';
+import type { RowLine } from './batch-columns.ts';
 import type { FinishedShard, ShardAnswer, ShardRequest, ShardRequestBody } from './shard-thread-protocol.ts';
 import { ShardWriter, type BatchFile } from './shard-writer.ts';
 
