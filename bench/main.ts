@@ -9,8 +9,10 @@ import { BENCHES, BENCH_NAMES, type BenchName } from './benches.ts';
 import { describeMachine, machineName, type Machine } from './harness/machine.ts';
 import { plotResults } from './harness/plot.ts';
 import { RESULTS_FOLDER, readResults, writeResult, type BenchResult } from './harness/results.ts';
+import { stopServers } from './harness/with-home.ts';
 import { figuresTable, machineSection, withSections } from './harness/table.ts';
 
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const ROUNDS = 5;
 const QUICK_ROUNDS = 1;
 const README = fileURLToPath(new URL('README.md', import.meta.url));
@@ -59,6 +61,13 @@ async function runBench(name: BenchName, options: Options, machine: Machine): Pr
   const { quick, rounds, allPeers } = options;
   say(`${name}: ${bench.title}`);
   const scratch = await mkdtemp(join(tmpdir(), `modalmix-bench-${name}-`));
+  const end = () => {
+    say('stopped: its servers are ended');
+    void stopServers()
+      .then(async () => await rm(scratch, { recursive: true, force: true }))
+      .finally(() => process.exit(EXIT_CODES.interrupted));
+  };
+  for (const signal of END_SIGNALS) process.once(signal, end);
   try {
     const inner = (line: string) => {
       say(`  ${line}`);
@@ -68,6 +77,7 @@ async function runBench(name: BenchName, options: Options, machine: Machine): Pr
     const { title, method } = bench;
     return { bench: name, title, method, date, rounds, machine, figures: [...figures] };
   } finally {
+    for (const signal of END_SIGNALS) process.off(signal, end);
     await rm(scratch, { recursive: true, force: true });
   }
 }

@@ -33,6 +33,8 @@ const simulated: Extractor = {
   },
 };
 
+// A bench that was killed leaves nobody to work for.
+process.on('disconnect', () => process.exit());
 const { queues } = workerProcessOptions(process.argv[2], undefined, undefined);
 const timer = setInterval(() => {
   process.send?.({ rssBytes: process.memoryUsage.rss() } satisfies MemoryMessage);
