@@ -1,14 +1,13 @@
 // Matrix products of pieces that lie in the cache.
 #pragma once
 
+#include "parallel.h"
 #include "vector.h"
 
 namespace modalmix {
 
 // What is summed up in registers at once: 12 of the 16 that AVX2 has.
 constexpr int64_t ROWS_AT_ONCE = 6, COLUMNS_AT_ONCE = 2 * LANES;
-
-static INLINE int64_t ceiling(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
 // The second factor comes in panels of 16 columns.
 static INLINE int64_t panels_of(int64_t columns) { return ceiling(columns, COLUMNS_AT_ONCE); }

@@ -34,7 +34,7 @@ class Scratch {
 };
 
 // What a kernel has at once; kernels of one thread run one after the other and share the memory.
-enum class Use { TILES, OTHER_TILES, FILTERS = OTHER_TILES, SUMS, TAPS };
+enum class Use { TILES, OTHER_TILES, FILTERS = OTHER_TILES, SUMS, TAPS, LINE };
 
 // The calling thread's own.
 template <Use use>

@@ -39,26 +39,28 @@ static void convolve_blocks_of_tiles(const Tiling& t, const T* x, const Filters&
     });
   }
 
-  const int64_t threads = Pool::instance().threads();
-  const int64_t blocks = ceiling(ceiling(t.used(), TILES_AT_ONCE), threads) * threads;
-  const int64_t most = ceiling(t.used(), blocks), width = std::min(CHANNELS_AT_ONCE, out);
-  const int64_t plane = plane_step(most * in), product_plane = plane_step(most * width);
-  const std::vector<T> zeros(in);
+  const int64_t bands = t.images * t.rows, most = std::max<int64_t>(1, TILES_AT_ONCE / t.columns);
+  const int64_t width = std::min(CHANNELS_AT_ONCE, out), tiles = most * t.columns;
+  const int64_t plane = plane_step(tiles * in), product_plane = plane_step(tiles * width);
+  const std::vector<T> zeros(t.width * in);
+  const Picture<T> picture{t, x, zeros.data()};
   Tiling to = t;
   to.channels = out;
-  Pool::instance().run(blocks, [&](int64_t block) {
-    const int64_t first = t.used() * block / blocks, count = t.used() * (block + 1) / blocks - first;
+  Pool::instance().run(ceiling(bands, most), [&](int64_t block) {
+    const int64_t first = block * most, count = std::min(most, bands - first);
     float* v = scratch<Use::TILES>(POSITIONS * plane);
     float* m = scratch<Use::SUMS>(POSITIONS * product_plane);
-    for (int64_t k = 0; k < count; k += 1) tile_of_input<ALL>(t, x, first + k, zeros.data(), v + k * in, plane, 0);
+    for (int64_t k = 0; k < count; k += 1) {
+      transform_band<InputTransform, ALL_CHANNELS>(picture, first + k, {0, in, v + k * t.columns * in, plane, in, 0});
+    }
     for (int64_t d = 0; d < out; d += width) {
       const int64_t columns = std::min(width, out - d);
       for (int64_t p = 0; p < POSITIONS; p += 1) {
-        multiply<false>(count, columns, in, v + p * plane, in, u + p * filter_plane + d / COLUMNS_AT_ONCE * panel, panel,
-                        m + p * product_plane, width, false);
+        multiply<false, false>(count * t.columns, columns, in, v + p * plane, in,
+                               u + p * filter_plane + d / COLUMNS_AT_ONCE * panel, panel, m + p * product_plane, width);
       }
       for (int64_t k = 0; k < count; k += 1) {
-        tile_to_output(to, m + k * width, product_plane, first + k, d, columns, addend, y);
+        band_to_output(to, first + k, m + k * t.columns * width, product_plane, d, columns, width, addend, y);
       }
     }
   });
@@ -68,34 +70,36 @@ static void convolve_blocks_of_tiles(const Tiling& t, const T* x, const Filters&
 // which is never written either.
 template <typename T>
 static void convolve_blocks_of_filters(const Tiling& t, const T* x, const Filters& filters, const T* addend, T* y) {
-  const int64_t in = filters.in, out = filters.out;
-  const int64_t rounds = ceiling(t.used(), TILES_IN_ALL), most = ceiling(t.used(), rounds);
-  const int64_t width = std::min(OUT_BLOCK, out), depth = std::min(IN_BLOCK, in);
-  const int64_t plane = plane_step(most * in), product_plane = plane_step(most * width);
-  const int64_t panel = depth * COLUMNS_AT_ONCE, filter_plane = plane_step(panels_of(width) * panel);
-  const std::vector<T> zeros(in);
+  const int64_t in = filters.in, out = filters.out, bands = t.images * t.rows;
+  const int64_t rounds = ceiling(t.used(), TILES_IN_ALL), most = ceiling(bands, rounds), tiles = most * t.columns;
+  const int64_t width = std::min(OUT_BLOCK, out), block = tiles * IN_BLOCK;
+  const int64_t plane = plane_step(ceiling(in, IN_BLOCK) * block), product_plane = plane_step(tiles * width);
+  const int64_t panel = IN_BLOCK * COLUMNS_AT_ONCE, filter_plane = plane_step(panels_of(width) * panel);
+  const std::vector<T> zeros(t.width * in);
+  const Picture<T> picture{t, x, zeros.data()};
   Tiling to = t;
   to.channels = out;
   float* v = scratch<Use::TILES>(POSITIONS * plane);
-  for (int64_t round = 0; round < rounds; round += 1) {
-    const int64_t first = t.used() * round / rounds, count = t.used() * (round + 1) / rounds - first;
+  for (int64_t first = 0; first < bands; first += most) {
+    const int64_t count = std::min(most, bands - first);
     Pool::instance().run(count, [&](int64_t k) {
-      tile_of_input<ALL>(t, x, first + k, zeros.data(), v + k * in, plane, 0);
+      transform_band<InputTransform, IN_BLOCK>(picture, first + k,
+                                               {0, in, v + k * t.columns * IN_BLOCK, plane, IN_BLOCK, block});
     });
     Pool::instance().run(ceiling(out, width), [&](int64_t part) {
       float* u = scratch<Use::FILTERS>(POSITIONS * filter_plane);
       float* m = scratch<Use::SUMS>(POSITIONS * product_plane);
       const int64_t d = part * width, columns = std::min(width, out - d);
-      for (int64_t c = 0; c < in; c += depth) {
-        const int64_t ins = std::min(depth, in - c);
+      for (int64_t c = 0; c < in; c += IN_BLOCK) {
+        const int64_t ins = std::min(IN_BLOCK, in - c);
         filters.transform(c, ins, d, columns, u, filter_plane, panel);
         for (int64_t p = 0; p < POSITIONS; p += 1) {
-          multiply<false>(count, columns, ins, v + p * plane + c, in, u + p * filter_plane, panel, m + p * product_plane,
-                          width, c > 0);
+          multiply<false>(count * t.columns, columns, ins, v + p * plane + c / IN_BLOCK * block, IN_BLOCK,
+                          u + p * filter_plane, panel, m + p * product_plane, width, c > 0);
         }
       }
       for (int64_t k = 0; k < count; k += 1) {
-        tile_to_output(to, m + k * width, product_plane, first + k, d, columns, addend, y);
+        band_to_output(to, first + k, m + k * t.columns * width, product_plane, d, columns, width, addend, y);
       }
     });
   }

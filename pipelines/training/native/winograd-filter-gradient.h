@@ -6,7 +6,7 @@
 
 #include "product.h"
 #include "scratch.h"
-#include "winograd-rows.h"
+#include "winograd-bands.h"
 
 namespace modalmix {
 
@@ -14,9 +14,11 @@ namespace modalmix {
 constexpr int64_t SMALL_SUMS = 128 * 128;
 // Tiles that are transformed before they are multiplied.
 constexpr int64_t TILES_A_SUM = 48;
+// Channels of x side by side: four times the rows of a product.
+constexpr int64_t CHANNELS_A_PANEL = 24;
 // Large filters: tiles of this many numbers of both sides are transformed, or the least of them if that is more; the
 // sums are those of a block.
-constexpr int64_t NUMBERS_A_ROUND = 1 << 16, LEAST_A_ROUND = 48, ROW_BLOCK = 64, COLUMN_BLOCK = 32;
+constexpr int64_t NUMBERS_A_ROUND = 1 << 16, LEAST_A_ROUND = 48, ROW_BLOCK = 2 * CHANNELS_A_PANEL, COLUMN_BLOCK = 32;
 
 // dU [36, rows, columns], `plane` apart, → dg [3, 3, in, out] from channels c0 and d0 on, added where `add` is set
 static void sums_to_filters(const float* sums, int64_t plane, int64_t rows, int64_t columns, int64_t in, int64_t out,
@@ -46,36 +48,58 @@ static void sums_to_filters(const float* sums, int64_t plane, int64_t rows, int6
 template <typename T>
 struct Sides {
   Tiling x_tiling, dy_tiling;
-  const T *x, *dy;
   std::vector<T> zeros;
+  Picture<T> x, dy;
 
-  Sides(const Tiling& t, int64_t out, const T* x, const T* dy)
-      : x_tiling(t), dy_tiling(t), x(x), dy(dy), zeros(std::max(t.channels, out)) {
+  Sides(const Tiling& t, int64_t out, const T* x_numbers, const T* dy_numbers)
+      : x_tiling(t),
+        dy_tiling(t),
+        zeros(t.width * std::max(t.channels, out)),
+        x{x_tiling, x_numbers, zeros.data()},
+        dy{dy_tiling, dy_numbers, zeros.data()} {
     dy_tiling.channels = out;
   }
+  Sides(const Sides&) = delete;
+
   int64_t in() const { return x_tiling.channels; }
   int64_t out() const { return dy_tiling.channels; }
-  int64_t tiles() const { return x_tiling.used(); }
+  int64_t columns() const { return x_tiling.columns; }
+  int64_t bands() const { return x_tiling.images * x_tiling.rows; }
 };
+
+// sums [6, in, count] = or += Vᵀ·Z of six planes: V in panels of 24 channels, `panel` apart, Z in panels of 16.
+template <bool add>
+static void add_products(int64_t rows, int64_t columns, int64_t tiles, const float* v, int64_t v_panel, const float* z,
+                         int64_t z_panel, float* sums, int64_t step) {
+  for (int64_t c = 0; c < rows; c += CHANNELS_A_PANEL) {
+    multiply<true, add>(std::min(CHANNELS_A_PANEL, rows - c), columns, tiles, v + c / CHANNELS_A_PANEL * v_panel,
+                        CHANNELS_A_PANEL, z, z_panel, sums + c * step, step);
+  }
+}
 
 // sums [6, in, count], `sum_plane` apart and rows `out` apart: those of row `row` of positions, for `count` channels from
 // `first` on
 template <int row, typename T>
 static void row_of_sums(const Sides<T>& sides, int64_t first, int64_t count, float* sums, int64_t sum_plane) {
-  const int64_t in = sides.in(), step = in + LANES, panel = TILES_A_SUM * COLUMNS_AT_ONCE;
-  const int64_t plane = plane_step(TILES_A_SUM * step), other_plane = plane_step(panels_of(count) * panel);
+  const int64_t in = sides.in(), columns = sides.columns(), most = std::max<int64_t>(1, TILES_A_SUM / columns);
+  const int64_t v_panel = most * columns * CHANNELS_A_PANEL, z_panel = most * columns * COLUMNS_AT_ONCE;
+  const int64_t plane = plane_step(ceiling(in, CHANNELS_A_PANEL) * v_panel);
+  const int64_t other_plane = plane_step(panels_of(count) * z_panel);
   float* v = scratch<Use::TILES>(PATCH * plane);
   float* z = scratch<Use::OTHER_TILES>(PATCH * other_plane);
-  for (int64_t tile = 0; tile < sides.tiles(); tile += TILES_A_SUM) {
-    const int64_t tiles = std::min(TILES_A_SUM, sides.tiles() - tile);
-    for (int64_t k = 0; k < tiles; k += 1) {
-      row_of_input<row>(sides.x_tiling, sides.x, tile + k, sides.zeros.data(), v + k * step, plane);
-      row_of_gradient<row>(sides.dy_tiling, sides.dy, tile + k, first, count, sides.zeros.data(), z + k * COLUMNS_AT_ONCE,
-                           other_plane, panel);
+  for (int64_t band = 0; band < sides.bands(); band += most) {
+    const int64_t bands = std::min(most, sides.bands() - band);
+    for (int64_t k = 0; k < bands; k += 1) {
+      const int64_t tile = k * columns;
+      row_of_band<InputTransform, row, CHANNELS_A_PANEL>(
+          sides.x, band + k, {0, in, v + tile * CHANNELS_A_PANEL, plane, CHANNELS_A_PANEL, v_panel});
+      row_of_band<GradientTransform, row, COLUMNS_AT_ONCE>(
+          sides.dy, band + k, {first, count, z + tile * COLUMNS_AT_ONCE, other_plane, COLUMNS_AT_ONCE, z_panel});
     }
     for (int64_t j = 0; j < PATCH; j += 1) {
-      multiply<true>(in, count, tiles, v + j * plane, step, z + j * other_plane, panel, sums + j * sum_plane, sides.out(),
-                     tile > 0);
+      const auto add = band > 0 ? add_products<true> : add_products<false>;
+      add(in, count, bands * columns, v + j * plane, v_panel, z + j * other_plane, z_panel, sums + j * sum_plane,
+          sides.out());
     }
   }
 }
@@ -110,34 +134,33 @@ static void filter_gradient_by_rows(const Sides<T>& sides, float* g) {
 // transformed back at once.
 template <typename T>
 static void filter_gradient_by_blocks(const Sides<T>& sides, float* g) {
-  const int64_t in = sides.in(), out = sides.out();
-  const int64_t at_once = std::min(sides.tiles(), std::max(LEAST_A_ROUND, NUMBERS_A_ROUND / (in + out)));
-  // Side by side, the channels of a block of rows: [T, 64], and somewhat more so that lines of the cache do not collide.
-  constexpr int64_t STEP = ROW_BLOCK + LANES;
-  const int64_t columns = std::min(COLUMN_BLOCK, out), ins = ceiling(in, ROW_BLOCK), outs = ceiling(out, columns);
-  const int64_t block = at_once * STEP, panel = at_once * COLUMNS_AT_ONCE;
-  const int64_t plane = plane_step(ins * block), other_plane = plane_step(panels_of(out) * panel);
-  const int64_t sum_plane = plane_step(ROW_BLOCK * columns);
+  const int64_t in = sides.in(), out = sides.out(), columns = sides.columns();
+  const int64_t most = std::max<int64_t>(1, std::max(LEAST_A_ROUND, NUMBERS_A_ROUND / (in + out)) / columns);
+  const int64_t at_once = std::min(most, sides.bands());
+  const int64_t v_panel = at_once * columns * CHANNELS_A_PANEL, z_panel = at_once * columns * COLUMNS_AT_ONCE;
+  const int64_t plane = plane_step(ceiling(in, CHANNELS_A_PANEL) * v_panel), other_plane = plane_step(panels_of(out) * z_panel);
+  const int64_t width = std::min(COLUMN_BLOCK, out), ins = ceiling(in, ROW_BLOCK), outs = ceiling(out, width);
+  const int64_t sum_plane = plane_step(ROW_BLOCK * width);
   float* v = scratch<Use::TILES>(POSITIONS * plane);
   float* z = scratch<Use::OTHER_TILES>(POSITIONS * other_plane);
-  for (int64_t first = 0; first < sides.tiles(); first += at_once) {
-    const int64_t tiles = std::min(at_once, sides.tiles() - first);
-    parallel_ranges(tiles, 32, [&](int64_t from, int64_t end) {
-      for (int64_t k = from; k < end; k += 1) {
-        tile_of_input<ROW_BLOCK>(sides.x_tiling, sides.x, first + k, sides.zeros.data(), v + k * STEP, plane, block);
-        tile_of_output_gradient<COLUMNS_AT_ONCE>(sides.dy_tiling, sides.dy, first + k, sides.zeros.data(),
-                                                 z + k * COLUMNS_AT_ONCE, other_plane, panel);
-      }
+  for (int64_t band = 0; band < sides.bands(); band += at_once) {
+    const int64_t bands = std::min(at_once, sides.bands() - band);
+    Pool::instance().run(bands, [&](int64_t k) {
+      const int64_t tile = k * columns;
+      transform_band<InputTransform, CHANNELS_A_PANEL>(
+          sides.x, band + k, {0, in, v + tile * CHANNELS_A_PANEL, plane, CHANNELS_A_PANEL, v_panel});
+      transform_band<GradientTransform, COLUMNS_AT_ONCE>(
+          sides.dy, band + k, {0, out, z + tile * COLUMNS_AT_ONCE, other_plane, COLUMNS_AT_ONCE, z_panel});
     });
     Pool::instance().run(ins * outs, [&](int64_t part) {
-      const int64_t c = part / outs * ROW_BLOCK, d = part % outs * columns;
-      const int64_t height = std::min(ROW_BLOCK, in - c), width = std::min(columns, out - d);
+      const int64_t c = part / outs * ROW_BLOCK, d = part % outs * width;
+      const int64_t height = std::min(ROW_BLOCK, in - c), across = std::min(width, out - d);
       float* sums = scratch<Use::SUMS>(POSITIONS * sum_plane);
       for (int64_t p = 0; p < POSITIONS; p += 1) {
-        multiply<true, false>(height, width, tiles, v + p * plane + c / ROW_BLOCK * block, STEP,
-                              z + p * other_plane + d / COLUMNS_AT_ONCE * panel, panel, sums + p * sum_plane, width);
+        add_products<false>(height, across, bands * columns, v + p * plane + c / CHANNELS_A_PANEL * v_panel, v_panel,
+                            z + p * other_plane + d / COLUMNS_AT_ONCE * z_panel, z_panel, sums + p * sum_plane, across);
       }
-      sums_to_filters(sums, sum_plane, height, width, in, out, c, d, first > 0, g);
+      sums_to_filters(sums, sum_plane, height, across, in, out, c, d, band > 0, g);
     });
   }
 }

@@ -3,7 +3,7 @@
 
 #include "product.h"
 #include "scratch.h"
-#include "winograd-tiles.h"
+#include "winograd-bands.h"
 
 namespace modalmix {
 
