@@ -14,10 +14,10 @@
 namespace modalmix {
 
 // Filters of so many numbers stay near the processor when they are transformed, 36 numbers for 9.
-constexpr int64_t SMALL_FILTERS = 128 * 128;
+constexpr int64_t SMALL_FILTERS = 256 * 256;
 
 // Small filters: tiles in the second cache with what a block of channels gives for them.
-constexpr int64_t TILES_AT_ONCE = 24, CHANNELS_AT_ONCE = 64;
+constexpr int64_t TILES_AT_ONCE = 12, CHANNELS_AT_ONCE = 64;
 // Large ones: a block of filters in the second cache, with what it gives for tiles in the third.
 constexpr int64_t TILES_IN_ALL = 96, OUT_BLOCK = 32, IN_BLOCK = 64;
 

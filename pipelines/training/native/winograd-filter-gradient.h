@@ -13,12 +13,12 @@ namespace modalmix {
 // Filters of so many numbers: the sums for a row of positions stay in the second cache.
 constexpr int64_t SMALL_SUMS = 128 * 128;
 // Tiles that are transformed before they are multiplied.
-constexpr int64_t TILES_A_SUM = 48;
+constexpr int64_t TILES_A_SUM = 72;
 // Channels of x side by side: four times the rows of a product.
 constexpr int64_t CHANNELS_A_PANEL = 24;
 // Large filters: tiles of this many numbers of both sides are transformed, or the least of them if that is more; the
 // sums are those of a block.
-constexpr int64_t NUMBERS_A_ROUND = 1 << 16, LEAST_A_ROUND = 48, ROW_BLOCK = 2 * CHANNELS_A_PANEL, COLUMN_BLOCK = 32;
+constexpr int64_t NUMBERS_A_ROUND = 1 << 16, LEAST_A_ROUND = 48, ROW_BLOCK = CHANNELS_A_PANEL, COLUMN_BLOCK = 64;
 
 // dU [36, rows, columns], `plane` apart, → dg [3, 3, in, out] from channels c0 and d0 on, added where `add` is set
 static void sums_to_filters(const float* sums, int64_t plane, int64_t rows, int64_t columns, int64_t in, int64_t out,
