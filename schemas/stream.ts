@@ -73,6 +73,7 @@ export const DEAD_LETTER_CODES = [
   'timeout',
   'crashed',
   'invalid-record',
+  'deleted-unread',
 ] as const;
 export const deadLetterCodeSchema = z.enum(DEAD_LETTER_CODES);
 export type DeadLetterCode = z.infer<typeof deadLetterCodeSchema>;
@@ -80,7 +81,10 @@ export type DeadLetterCode = z.infer<typeof deadLetterCodeSchema>;
 /** Bytes of the original value that a dead letter carries at most. */
 export const DEAD_LETTER_PAYLOAD_MAX_BYTES = CLIP_EVENT_MAX_BYTES;
 
-/** A value of `modalmix.dead-letter`: an event that could not be used. */
+/**
+ * A value of `modalmix.dead-letter`: an event that could not be used; `deleted-unread`: the first of several that
+ * the topic did not keep until somebody read them.
+ */
 export const deadLetterSchema = z.strictObject({
   schemaVersion: z.literal(1),
   kind: z.literal('letter'),

@@ -12,6 +12,7 @@ import {
 import { openStore, type Store } from '../../pipelines/store/store.ts';
 import { runConfigSchema } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { storePaths } from '../../schemas/names.ts';
 import type { ModelMove } from '../../schemas/retrain.ts';
 import { fileToOpen } from '../file-to-open.ts';
 import { movesText, versionsText, versionText } from '../model-text.ts';
@@ -73,12 +74,14 @@ export async function promote(
   const move = await moveCurrent(store, { model, to, by: 'promote', reason, now: new Date() });
   if (before === to) screen.say(`Version ${String(to)} of ${model} is current already.`);
   tellMove(move, before !== to, screen);
+  if (before !== to) await renewReport(store, model, screen);
 }
 
 export async function undo(model: string, flags: ModelsFlags, screen: Screen): Promise<void> {
   const store = await storeOf(flags);
   if ((await listMoves(store, model)).length === 0) await readHistory(store, model);
   tellMove(await rollback(store, { model, reason: flags.reason ?? REASON, now: new Date() }), true, screen);
+  await renewReport(store, model, screen);
 }
 
 export async function report(model: string, flags: ModelsFlags, screen: Screen): Promise<void> {
@@ -87,6 +90,12 @@ export async function report(model: string, flags: ModelsFlags, screen: Screen):
   const { file, text } = await fileToOpen(store, await writeModelsReport({ store, model }));
   screen.say(`Report: ${text}`);
   screen.event('report', { model, report: file });
+}
+
+/** The page of the model's history, where there is one, shows the move too. The move itself is done. */
+async function renewReport(store: Store, model: string, screen: Screen): Promise<void> {
+  if (!(await store.exists(storePaths.modelReport(model)))) return;
+  await report(model, { store: store.uri }, screen);
 }
 
 function tellMove(move: ModelMove, moved: boolean, screen: Screen): void {

@@ -6,6 +6,7 @@ import type { RunConfig } from '../../schemas/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { topicNames } from '../../schemas/names.ts';
 import { streamConfigSchema, type StreamConfig } from '../../schemas/stream-config.ts';
+import { counted } from '../counted.ts';
 import type { Screen } from '../screens/screen.ts';
 
 /** The Kafka client is loaded only once it is there: set-up builds it. */
@@ -58,7 +59,7 @@ export async function send(source: string, configFile: string, screen: Screen): 
   const topics = await ensureTopics(connection, streamOf(config));
   const events = await clipEventsOf(source, await classNamesOf(config.dataset));
   const sent = await sendClipEvents(connection, topics, events);
-  screen.say(`${String(sent)} events sent to ${topics.clips}.`);
+  screen.say(`${counted(sent, 'event', 'sent')} to ${topics.clips}.`);
   screen.event('sent', { events: sent, topic: topics.clips });
 }
 
@@ -75,9 +76,10 @@ export async function status(configFile: string, screen: Screen): Promise<void> 
   else {
     const { rows, superseded, duplicates, outdated, foreign, deadLetters } = manifest.counts;
     screen.say(
-      `\n${String(rows - superseded)} clips in ${String(manifest.shards.length)} shards (generation ${String(manifest.generation)}, ${manifest.publishedAt}); ` +
-        `${String(superseded)} rows replaced, ${String(duplicates)} duplicates and ${String(outdated)} outdated events dropped, ` +
-        `${String(foreign)} rows of other extractions skipped, ${String(deadLetters)} feature records to the dead letters.`,
+      `\n${counted(rows - superseded, 'clip')} in ${counted(manifest.shards.length, 'shard')} (generation ${String(manifest.generation)}, ${manifest.publishedAt}). ` +
+        `Of the feature records: ${counted(superseded, 'row', 'replaced')}, ${counted(duplicates, 'duplicate')} and ${String(outdated)} outdated dropped, ` +
+        `${String(foreign)} of other extractions skipped, ${String(deadLetters)} to the dead letters. ` +
+        'An ingest worker drops an event that it just saw before it becomes a record: its metrics count those.',
     );
   }
   const { workText } = await import('./stream-work.ts');
@@ -115,7 +117,7 @@ export async function listLetters(configFile: string, screen: Screen): Promise<v
     screen.say(`${place}  ${code}  ${key ?? ''}  ${rejectedAt}\n    ${message.replaceAll('\n', '\n    ')}`);
     screen.event('dead-letter', { place, code, message, key, rejectedAt });
   }
-  screen.say(letters.length === 0 ? 'No dead letters.' : `${String(letters.length)} dead letters.`);
+  screen.say(letters.length === 0 ? 'No dead letters.' : `${counted(letters.length, 'dead letter')}.`);
 }
 
 export interface ReplayFlags {
@@ -150,7 +152,7 @@ export async function replayLetters(
       );
     },
   );
-  screen.say(`${String(replayed)} events sent again.`);
-  if (gone.length > 0) screen.say(`${String(gone.length)} are no longer on their topic.`);
+  screen.say(`${counted(replayed, 'event', 'sent again')}.`);
+  if (gone.length > 0) screen.say(`${counted(gone.length, 'event')} no longer on the topic.`);
   screen.event('replayed', { replayed, gone: gone.length });
 }

@@ -1,6 +1,6 @@
 /** The whole inference of a trained model as one graph: columns of a shard in, logits and probabilities out. */
 import type { Modality } from '../../schemas/modality.ts';
-import type { PixelScale } from '../training/augment.ts';
+import type { PixelScale } from '../training/pictures/render-view.ts';
 import { planEncoder } from '../training/encoders/index.ts';
 import type { EncoderConfig } from '../../schemas/encoder-config.ts';
 import type { NamedFusion } from '../training/fusion/index.ts';

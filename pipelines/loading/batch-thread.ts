@@ -4,6 +4,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { AskedThread } from '../process/asked-thread.ts';
 import type { ShardSet } from '../shards/shard-reader.ts';
 import type { Batch, BatchReaderOptions, Variation } from '../training/batches.ts';
+import { pictureKernels } from '../training/pictures/native.ts';
 import type { BatchAnswer, BatchRequest, BatchRequestBody, Failure } from './batch-thread-protocol.ts';
 
 /** Of its young generation: what it makes lies outside, and a small heap stays in the processor's cache. */
@@ -22,6 +23,8 @@ export class BatchThread {
   }
 
   private constructor() {
+    // Used by the thread alone; that they are missing is told by a main thread.
+    pictureKernels();
     const main = new URL('./batch-thread-start.mjs', import.meta.url);
     const resourceLimits = { maxYoungGenerationSizeMb: HEAP_MIB };
     const worker = new Worker(main, { execArgv: [], resourceLimits });

@@ -4,32 +4,11 @@
 import { createHash } from 'node:crypto';
 import { writevSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import {
-  makeData,
-  RecordBatch,
-  RecordBatchFileWriter,
-  Struct,
-  vectorFromArray,
-  type FixedSizeList,
-  type Data,
-  type DataType,
-  type Field,
-  type Schema,
-} from 'apache-arrow';
-import type { Split } from '../../schemas/clip.ts';
-import { MODALITIES } from '../../schemas/modality.ts';
-import { SHARD_COLUMNS } from '../../schemas/shard.ts';
-import type { BatchMemory, TakenPicture } from './batch-memory.ts';
+import { makeData, RecordBatch, RecordBatchFileWriter, Struct, type Schema } from 'apache-arrow';
+import { columnData, type RowLine } from './batch-columns.ts';
+import type { BatchMemory } from './batch-memory.ts';
+import { DirectFile } from './direct-file.ts';
 import { shardKernels } from './native.ts';
-
-/** What a row is beside its features. */
-export interface RowLine {
-  readonly clipId: string;
-  readonly label: number;
-  readonly split: Split;
-  readonly group?: string | undefined;
-  readonly sourceSha256: string;
-}
 
 export interface WrittenFile {
   readonly rows: number;
@@ -61,14 +40,16 @@ const PIECE_BYTES = 2 ** 20;
 
 /**
  * `apart`: the system copies the bytes while this thread goes on; for a thread that others wait for.
- * `piecewise`: this thread itself writes each piece right after it is hashed, which costs the least processor time.
+ * `piecewise`: this thread itself writes each piece right after it is hashed, which costs less processor time.
+ * `direct`: past the system's cache where that is possible, which costs the least; for files that nobody reads soon.
  */
-export type WritingMode = 'apart' | 'piecewise';
+export type WritingMode = 'apart' | 'piecewise' | 'direct';
 
 export class BatchWriter {
   readonly #schema: Schema;
   readonly #file: FileHandle;
   readonly #mode: WritingMode;
+  readonly #direct: DirectFile | undefined;
   readonly #tap = new ByteTap({ autoDestroy: false });
   readonly #hash = createHash('sha256');
   #rows = 0;
@@ -81,6 +62,7 @@ export class BatchWriter {
     this.#schema = schema;
     this.#file = file;
     this.#mode = mode;
+    this.#direct = mode === 'direct' ? DirectFile.over(file) : undefined;
   }
 
   /** @param path a local file that does not exist yet */
@@ -111,13 +93,18 @@ export class BatchWriter {
   async finish(): Promise<WrittenFile> {
     this.#tap.finish();
     await this.#write(this.#tap.take());
-    await this.#writingBack;
-    await this.#file.close();
+    await this.#direct?.finish();
+    await this.#close();
     return { rows: this.#rows, bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
   /** Closes the file; for one that will not be finished. */
   async abandon(): Promise<void> {
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#direct?.close();
     await this.#writingBack;
     await this.#file.close();
   }
@@ -135,7 +122,11 @@ export class BatchWriter {
   }
 
   async #write(chunks: readonly Uint8Array[]): Promise<void> {
-    if (this.#mode === 'piecewise') {
+    if (this.#direct !== undefined) {
+      for (const chunk of chunks) await this.#writeDirectly(chunk, this.#direct);
+      return;
+    }
+    if (this.#mode !== 'apart') {
       for (const piece of piecesOf(chunks)) this.#writePiece(piece);
       this.#writeBackSoon();
       return;
@@ -150,6 +141,11 @@ export class BatchWriter {
       left = withoutFirst(left, bytesWritten);
       ({ bytesWritten } = await this.#file.writev(left));
     }
+  }
+
+  async #writeDirectly(chunk: Uint8Array, file: DirectFile): Promise<void> {
+    this.#bytes += chunk.length;
+    await file.write(chunk, (piece) => this.#hash.update(piece));
   }
 
   #writePiece(chunks: readonly Uint8Array[]): void {
@@ -195,105 +191,4 @@ function withoutFirst(chunks: readonly Uint8Array[], bytes: number): Uint8Array[
     skip -= skipped;
     return skipped === chunk.length ? [] : [chunk.subarray(skipped)];
   });
-}
-
-function columnData(field: Field, rows: readonly RowLine[], memory: BatchMemory): Data {
-  switch (field.name) {
-    case SHARD_COLUMNS.clipId:
-      return textData(field, rows, (row) => row.clipId);
-    case SHARD_COLUMNS.split:
-      return textData(field, rows, (row) => row.split);
-    case SHARD_COLUMNS.group:
-      return textData(field, rows, (row) => row.group);
-    case SHARD_COLUMNS.sourceSha256:
-      return textData(field, rows, (row) => row.sourceSha256);
-    case SHARD_COLUMNS.label:
-      return plainData(
-        field,
-        Int32Array.from(rows, ({ label }) => label),
-      );
-    case SHARD_COLUMNS.missing:
-      return plainData(field, Uint8Array.from(memory.missing));
-    case SHARD_COLUMNS.audio:
-      return fixedListData(field, memory.hasAudio, memory.audioValues());
-    default: {
-      const modality = MODALITIES.find((name) => name !== 'audio' && field.name.startsWith(name));
-      const name = modality === 'rgb' ? 'rgb' : 'flow';
-      const pictures = memory.pictures(name);
-      if (field.name === modality) return pictureData(field, pictures, memory.pictureBytes(name));
-      const flat = new Int32Array(4 * pictures.length);
-      pictures.forEach((picture, i) => {
-        if (picture !== undefined) flat.set(picture.shape, 4 * i);
-      });
-      return fixedListData(
-        field,
-        pictures.map((picture) => picture !== undefined),
-        flat,
-      );
-    }
-  }
-}
-
-function textData(field: Field, rows: readonly RowLine[], get: (row: RowLine) => string | undefined): Data {
-  const data = vectorFromArray(
-    rows.map((row) => get(row) ?? null),
-    field.type as DataType,
-  ).data[0];
-  if (data === undefined) throw new Error(`the column ${field.name} has no data`);
-  return data;
-}
-
-function plainData(field: Field, values: Int32Array | Uint8Array): Data {
-  return makeData({
-    type: field.type as DataType,
-    length: values.length,
-    nullCount: 0,
-    data: values,
-  } as never) as Data;
-}
-
-/** @param values of all rows; absent ones are zeros under a null bit */
-function fixedListData(
-  field: Field,
-  present: readonly boolean[],
-  values: Float32Array | Uint16Array | Int32Array,
-): Data {
-  const item = (field.type as FixedSizeList).children[0];
-  if (item === undefined) throw new Error(`the column ${field.name} has no item type`);
-  const child = makeData({
-    type: item.type as DataType,
-    length: values.length,
-    nullCount: 0,
-    data: values,
-  } as never);
-  return makeData({
-    type: field.type as DataType,
-    length: present.length,
-    ...nulls(present),
-    child,
-  } as never) as Data;
-}
-
-function pictureData(field: Field, pictures: readonly (TakenPicture | undefined)[], data: Uint8Array): Data {
-  const valueOffsets = new Int32Array(pictures.length + 1);
-  pictures.forEach((picture, i) => {
-    valueOffsets[i + 1] = (valueOffsets[i] ?? 0) + (picture?.bytes ?? 0);
-  });
-  return makeData({
-    type: field.type as DataType,
-    length: pictures.length,
-    ...nulls(pictures.map((picture) => picture !== undefined)),
-    valueOffsets,
-    data,
-  } as never) as Data;
-}
-
-function nulls(present: readonly boolean[]): { nullCount: number; nullBitmap: Uint8Array } {
-  const nullBitmap = new Uint8Array(Math.ceil(present.length / 64) * 8);
-  let nullCount = 0;
-  present.forEach((isThere, i) => {
-    if (!isThere) nullCount += 1;
-    else nullBitmap[i >> 3] = (nullBitmap[i >> 3] ?? 0) | (1 << (i & 7));
-  });
-  return { nullCount, nullBitmap };
 }

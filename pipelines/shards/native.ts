@@ -16,6 +16,13 @@ export interface ShardKernels {
    * @returns when it has begun; the file stays open until then
    */
   startWriteback(file: number, first: number, bytes: number): Promise<void>;
+  /** Memory that begins where a page does. @param bytes a multiple of 2 MiB */
+  alignedMemory(bytes: number): ArrayBuffer;
+  /**
+   * Whether what is written from now on goes past the system's cache of files: only whole blocks then, from aligned memory.
+   * @returns false: not on this system, or not this file
+   */
+  setDirect(file: number, direct: boolean): boolean;
 }
 
 const addon = nativeAddon<ShardKernels>('shard_kernels', {

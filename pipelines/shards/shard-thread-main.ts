@@ -7,7 +7,8 @@ import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
 import type { Numbered } from '../process/asked-thread.ts';
 import { codeOf } from '../store/file-errors.ts';
 import { BatchMemory, type BatchContent } from './batch-memory.ts';
-import { BatchWriter, type RowLine } from './batch-writer.ts';
+import type { RowLine } from './batch-columns.ts';
+import { BatchWriter } from './batch-writer.ts';
 import { shardKernels } from './native.ts';
 import { ShardTally } from './shard-tally.ts';
 import type { FinishedShard, ShardAnswer, ShardRequest } from './shard-thread-protocol.ts';
@@ -24,8 +25,9 @@ class ThreadFile {
     this.#tally = new ShardTally(schema.classNames.length, schema.extraction.modalities);
   }
 
-  static async create(path: string, schema: ShardSchemaInput): Promise<ThreadFile> {
-    return new ThreadFile(await BatchWriter.create(path, shardSchema(schema), 'piecewise'), schema);
+  static async create(path: string, schema: ShardSchemaInput, readSoon: boolean): Promise<ThreadFile> {
+    const mode = readSoon ? 'piecewise' : 'direct';
+    return new ThreadFile(await BatchWriter.create(path, shardSchema(schema), mode), schema);
   }
 
   async write(lines: readonly RowLine[], batch: BatchContent): Promise<BatchContent> {
@@ -66,7 +68,7 @@ const files = new Map<number, ThreadFile>();
 
 async function answer(request: ShardRequest): Promise<ShardAnswer> {
   if (request.kind === 'create') {
-    files.set(request.file, await ThreadFile.create(request.path, request.schema));
+    files.set(request.file, await ThreadFile.create(request.path, request.schema, request.readSoon));
     return { kind: 'done' };
   }
   const file = files.get(request.file);

@@ -2,10 +2,16 @@
 import type { ShardEntry } from '../../schemas/manifest.ts';
 import type { ShardSchemaInput } from '../../schemas/shard.ts';
 import type { BatchContent } from './batch-memory.ts';
-import type { RowLine, WrittenFile } from './batch-writer.ts';
+import type { RowLine } from './batch-columns.ts';
+import type { WrittenFile } from './batch-writer.ts';
 
 export type ShardRequestBody =
-  | { readonly kind: 'create'; readonly path: string; readonly schema: ShardSchemaInput }
+  | {
+      readonly kind: 'create';
+      readonly path: string;
+      readonly schema: ShardSchemaInput;
+      readonly readSoon: boolean;
+    }
   | { readonly kind: 'write'; readonly lines: readonly RowLine[]; readonly batch: BatchContent }
   | { readonly kind: 'finish' }
   | { readonly kind: 'abandon' };

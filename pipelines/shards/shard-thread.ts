@@ -8,7 +8,7 @@ import { shardSchema, type ShardSchemaInput } from '../../schemas/shard.ts';
 import { AskedThread } from '../process/asked-thread.ts';
 import { asFileError } from '../store/file-errors.ts';
 import { BatchMemory } from './batch-memory.ts';
-import type { RowLine } from './batch-writer.ts';
+import type { RowLine } from './batch-columns.ts';
 import type { FinishedShard, ShardAnswer, ShardRequest, ShardRequestBody } from './shard-thread-protocol.ts';
 import { ShardWriter, type BatchFile } from './shard-writer.ts';
 
@@ -28,14 +28,19 @@ export class ShardThread {
 
   /**
    * @param path a local file that does not exist yet
+   * @param readSoon whether somebody reads the file soon: then the system's cache is to hold it
    * @throws ModalmixError as the store does when the disk is full or may not be written
    */
-  async createShard(path: string, schema: ShardSchemaInput): Promise<ShardWriter<FinishedShard>> {
+  async createShard(
+    path: string,
+    schema: ShardSchemaInput,
+    readSoon: boolean,
+  ): Promise<ShardWriter<FinishedShard>> {
     const file = this.#nextFile;
     this.#nextFile += 1;
     const { classNames, extraction, extractorVersion } = schema;
     const plain = { classNames, extraction, extractorVersion };
-    await this.ask({ kind: 'create', file, path, schema: plain }, path);
+    await this.ask({ kind: 'create', file, path, schema: plain, readSoon }, path);
     return new ShardWriter(shardSchema(plain), new ThreadFile(this, file, path));
   }
 

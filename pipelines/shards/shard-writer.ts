@@ -6,7 +6,8 @@
 import type { Schema } from 'apache-arrow';
 import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
 import { BatchMemory } from './batch-memory.ts';
-import { BatchWriter, type RowLine, type WrittenFile } from './batch-writer.ts';
+import type { RowLine } from './batch-columns.ts';
+import { BatchWriter, type WrittenFile } from './batch-writer.ts';
 
 export type { WrittenFile } from './batch-writer.ts';
 

@@ -12,6 +12,7 @@ const TEMPORARY_FOLDER = '.tmp';
 
 export class FileStore implements Store {
   readonly uri: string;
+  readonly movesFiles = true;
   readonly #root: string;
 
   constructor(uri: string) {

@@ -52,6 +52,7 @@ let opened: Promise<Session> | undefined;
 
 export class S3Store implements Store {
   readonly uri: string;
+  readonly movesFiles = false;
   readonly #bucket: string;
   /** Empty, or with a `/` at its end. */
   readonly #prefix: string;

@@ -9,6 +9,8 @@ import { S3Store } from './s3-store.ts';
 export interface Store {
   /** The URI it was opened with, normalised. */
   readonly uri: string;
+  /** Whether `putFile` moves the file as it is; else it reads it. */
+  readonly movesFiles: boolean;
   /** @throws ModalmixError `input` when nothing is stored at `path`. */
   get(path: string): Promise<Buffer>;
   /** The bytes, or undefined when nothing is stored there. */

@@ -98,10 +98,7 @@ export async function replayDeadLetters(
   const gone: RecordPlace[] = [];
   try {
     for (const letter of letters) {
-      const value =
-        letter.payloadBytes <= DEAD_LETTER_PAYLOAD_MAX_BYTES
-          ? Buffer.from(letter.payloadBase64, 'base64')
-          : await readOne(connection, letter.source);
+      const value = await eventOf(connection, letter);
       if (value === undefined) {
         gone.push(letter.source);
         continue;
@@ -174,6 +171,13 @@ async function* readRange(consumer: KafkaConsumer, from: RecordPlace, end: numbe
     consumer.off('partition.eof', noticeEnd);
     consumer.unassign();
   }
+}
+
+/** The letter's event, whole; undefined when it is no longer anywhere. */
+async function eventOf(connection: KafkaConnection, letter: DeadLetter): Promise<Buffer | undefined> {
+  if (letter.code === 'deleted-unread') return undefined;
+  if (letter.payloadBytes > DEAD_LETTER_PAYLOAD_MAX_BYTES) return await readOne(connection, letter.source);
+  return Buffer.from(letter.payloadBase64, 'base64');
 }
 
 async function readOne(connection: KafkaConnection, place: RecordPlace): Promise<Buffer | undefined> {

@@ -19,6 +19,7 @@ import {
 } from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
 import { encodeDeadLetter } from './dead-letter.ts';
+import { letterOfDeleted, startOffsets } from './deleted-events.ts';
 import { enqueue } from './deliver.ts';
 import type { IngestInput } from './ingest.ts';
 import { KnownRows } from './known-rows.ts';
@@ -97,14 +98,16 @@ export class IngestSession {
     try {
       // Ends what an earlier life of this worker left open.
       await transactions.init(producer, TRANSACTION_TIMEOUT_MS);
-      const consumer = await connectConsumer(connection, 'ingest', {
+      const settings = {
         'group.id': consumerGroups(input.target.stream.topicPrefix, input.target.name).ingest,
         'session.timeout.ms': SESSION_TIMEOUT_MS,
         'queued.max.messages.kbytes': 16_384,
         rebalance_cb: (error: LibrdKafkaError, assignment: TopicPartition[]) => {
           session?.onRebalance(error, assignment);
         },
-      });
+      };
+      // An offset that is deleted while it is waited for ends this session; the next one tells what is gone.
+      const consumer = await connectConsumer(connection, 'ingest', settings, 'error');
       session = new IngestSession(input, connection, roots, concurrency, consumer, producer);
       consumer.setDefaultConsumeTimeout(READ_TIMEOUT_MS);
       consumer.subscribe([topics.clips]);
@@ -273,8 +276,7 @@ export class IngestSession {
   async #rebalance(code: number, assignment: TopicPartition[]): Promise<void> {
     if (!this.#closing) await this.#reading;
     if (code === KAFKA_CODES.assignPartitions) {
-      this.#consumer.assign(assignment);
-      this.#paused = false;
+      await this.#assign(assignment);
       this.#input.log.info(
         { partitions: assignment.map(({ partition }) => partition) },
         'partitions assigned',
@@ -297,6 +299,19 @@ export class IngestSession {
     this.#committed.clear();
     this.#consumer.unassign();
     this.#input.log.info({}, 'partitions given back');
+  }
+
+  async #assign(assignment: readonly TopicPartition[]): Promise<void> {
+    const { offsets, deleted } = await startOffsets(this.#consumer, assignment);
+    this.#consumer.assign([...offsets]);
+    this.#paused = false;
+    for (const gap of deleted) {
+      const letter = letterOfDeleted(gap);
+      this.#input.log.error({ ...gap }, letter.message);
+      // In the last one's place: the letter and the offset behind the gap go out in one transaction.
+      const slot = this.#window.add(gap.partition, gap.end - 1);
+      if (slot !== undefined) slot.outcome = { kind: 'dead-letter', letter };
+    }
   }
 
   async #drain(): Promise<void> {

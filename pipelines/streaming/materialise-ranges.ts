@@ -142,7 +142,7 @@ class ScratchParts {
     const { row, features, replaced } = judged;
     let open = this.#open.get(row.split);
     if (open === undefined) {
-      const file = await StreamShard.create(this.#store, this.#thread, this.#target, row.split);
+      const file = await StreamShard.create(this.#store, this.#thread, this.#target, row.split, true);
       open = { file, places: [], bytes: 0 };
       this.#open.set(row.split, open);
     }

@@ -200,7 +200,7 @@ export class SinkState {
   async #append(row: StreamRow, features: ExtractedClip, bytes: number): Promise<RowPlace> {
     let open = this.#open.get(row.split);
     if (open === undefined) {
-      const file = await StreamShard.create(this.#store, this.#thread, this.#manifest, row.split);
+      const file = await StreamShard.create(this.#store, this.#thread, this.#manifest, row.split, false);
       open = { file, rows: [], places: [] };
       this.#open.set(row.split, open);
     }

@@ -24,15 +24,20 @@ export class StreamShard {
     this.#writer = writer;
   }
 
-  /** @param manifest what the shard's schema says of the dataset */
+  /**
+   * @param manifest what the shard's schema says of the dataset
+   * @param readSoon whether the finished shard is read soon
+   */
   static async create(
     store: Store,
     thread: ShardThread,
     manifest: ShardSchemaInput,
     split: Split,
+    readSoon: boolean,
   ): Promise<StreamShard> {
     const folder = await store.scratchFolder();
-    const writer = await thread.createShard(join(folder, FILE_NAME), manifest);
+    const path = join(folder, FILE_NAME);
+    const writer = await thread.createShard(path, manifest, readSoon || !store.movesFiles);
     return new StreamShard(store, folder, split, writer);
   }
 

@@ -6,8 +6,9 @@ import { MODALITIES, type Modality } from '../../schemas/modality-names.ts';
 import { randomGenerator } from '../random/generator.ts';
 import { RowMemory, type ShardRow } from '../shards/row-reader.ts';
 import type { ShardSet } from '../shards/shard-reader.ts';
-import { centreView, randomView, renderView, type PixelScale, type View } from './augment.ts';
+import { centreView, randomView, type View } from './augment.ts';
 import type { Presence } from './features.ts';
+import { normalise, renderView, type PixelScale } from './pictures/render-view.ts';
 
 export interface Images {
   /** Rows of the batch that have the modality, ascending; P of them. */
@@ -214,12 +215,6 @@ export class BatchReader {
 }
 
 type Shape = readonly [number, number, number, number];
-
-function normalise(data: Float32Array, { mean, std }: PixelScale, out: Float32Array): void {
-  const shift = mean[0] ?? 0;
-  const factor = 1 / (std[0] || 1);
-  for (let i = 0; i < out.length; i += 1) out[i] = (data[i]! - shift) * factor;
-}
 
 function sizeOf(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listMoves, readCurrent } from '../../pipelines/models/registry.ts';
 import type { Store } from '../../pipelines/store/store.ts';
+import { storePaths } from '../../schemas/names.ts';
 import { makeUpHistory } from '../pipelines/models/made-up-history.ts';
 import { createProject, type Project } from '../support/project.ts';
 
@@ -93,9 +94,15 @@ describe('modalmix models', () => {
   });
 
   it('rollback and promote move what is current, with the reason in the log', async () => {
-    expect((await run('rollback', 'emotions', '--reason', 'users complain')).stdout).toBe(
-      'Version 4 of emotions is current, before it 5.\n',
+    const [told, reported] = (await run('rollback', 'emotions', '--reason', 'users complain')).stdout.split(
+      '\n',
     );
+    expect(told).toBe('Version 4 of emotions is current, before it 5.');
+    // The page that an earlier command wrote shows it too.
+    expect(reported).toMatch(/^Report: .*index\.html/u);
+    const page = (await store.get(storePaths.modelReport('emotions'))).toString();
+    expect(page).toContain('Version 4 is current');
+    expect(page).toContain('users complain');
     const config = await project.config('other', {
       name: 'other',
       store: 'file:.modalmix/store',
@@ -104,6 +111,7 @@ describe('modalmix models', () => {
     const promoted = await run('promote', 'emotions', '6', '--config', config, '--json');
     expect(events(promoted.stdout)).toMatchObject([
       { event: 'moved', move: { from: 4, to: 6, by: 'promote', reason: 'by hand' } },
+      { event: 'report', model: 'emotions' },
     ]);
     expect((await run('promote', 'emotions', '6')).stdout).toBe(
       'Version 6 of emotions is current already.\n',

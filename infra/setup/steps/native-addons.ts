@@ -6,10 +6,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { SOUND_KERNELS_PATH } from '../../../pipelines/extraction/native.ts';
 import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native.ts';
 import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
 import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/lent-messages.ts';
 import { TOPIC_SETTINGS_PATH } from '../../../pipelines/streaming/topic-settings.ts';
+import { PICTURE_KERNELS_PATH } from '../../../pipelines/training/pictures/native.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { findNodeHeaders } from '../node-headers.ts';
 import { runProgram } from '../programs.ts';
@@ -29,19 +31,28 @@ interface Addon {
 
 const stampSchema = z.object({ input: z.string(), librarySha256: z.string() });
 
-/** Sums and early writing for shards, with the instructions that this processor has. */
-export const shardKernelsStep = addonStep({
+/** Sums and early writing for shards. */
+export const shardKernelsStep = kernelsStep({
   name: 'shard kernels',
   purpose: 'fast writing of shards',
-  sources: [new URL('../../../pipelines/shards/native/shard_kernels.cc', import.meta.url)],
+  source: '../../../pipelines/shards/native/shard_kernels.cc',
   library: SHARD_KERNELS_PATH,
-  inputs: processorFlags,
-  compilerArguments: () => {
-    const headers = join(folderOf('node-api-headers'), 'include');
-    // On macOS the functions of Node are found when the library is loaded.
-    const foundLater = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
-    return Promise.resolve(['-std=c++17', ...processorFlags(), ...foundLater, '-I', headers]);
-  },
+});
+
+/** Crops, flips and normalises what training reads. */
+export const pictureKernelsStep = kernelsStep({
+  name: 'picture kernels',
+  purpose: 'fast crops and flips',
+  source: '../../../pipelines/training/pictures/native/picture_kernels.cc',
+  library: PICTURE_KERNELS_PATH,
+});
+
+/** Makes spectrograms. */
+export const soundKernelsStep = kernelsStep({
+  name: 'sound kernels',
+  purpose: 'fast spectrograms',
+  source: '../../../pipelines/extraction/native/sound_kernels.cc',
+  library: SOUND_KERNELS_PATH,
 });
 
 /** Reads records in the Kafka client's own memory. */
@@ -63,6 +74,24 @@ const topicSettingsStep = kafkaAddonStep({
 /** Not elsewhere than on Linux: there records are copied, and topics that exist are used as they are. */
 export const KAFKA_ADDON_STEPS: readonly SetupStep[] =
   process.platform === 'linux' ? [lentMessagesStep, topicSettingsStep] : [];
+
+/** An addon that needs Node alone, with the instructions that this processor has. */
+function kernelsStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { source: string }): SetupStep {
+  const { source, ...facts } = addon;
+  // The same sums and pixels as JavaScript's on every processor: those of ARM would else multiply and add at once.
+  const flags = () => [...processorFlags(), '-ffp-contract=off'];
+  return addonStep({
+    ...facts,
+    sources: [new URL(source, import.meta.url)],
+    inputs: flags,
+    compilerArguments: () => {
+      const headers = join(folderOf('node-api-headers'), 'include');
+      // On macOS the functions of Node are found when the library is loaded.
+      const foundLater = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+      return Promise.resolve(['-std=c++17', ...flags(), ...foundLater, '-I', headers]);
+    },
+  });
+}
 
 /** An addon that is bound to the Kafka client's version and to one ABI of Node. */
 function kafkaAddonStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { source: string }): SetupStep {

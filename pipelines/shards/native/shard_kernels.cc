@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 #if defined(__linux__)
 #include <fcntl.h>
+#include <sys/mman.h>
 #endif
 
 namespace {
@@ -183,6 +185,50 @@ napi_value start_writeback(napi_env env, napi_callback_info info) {
   return promise;
 }
 
+constexpr size_t kLargePage = size_t{1} << 21;
+
+void free_memory(napi_env, void* memory, void*) { std::free(memory); }
+
+// alignedMemory(bytes: number): ArrayBuffer. Of large pages where the system has them: the disk is told one by one.
+napi_value aligned_memory(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument, buffer;
+  int64_t bytes;
+  if (napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr) != napi_ok || count != 1 ||
+      napi_get_value_int64(env, argument, &bytes) != napi_ok || bytes <= 0 || bytes % kLargePage != 0) {
+    return fail(env, "alignedMemory takes a multiple of 2 MiB");
+  }
+  void* memory = nullptr;
+  if (posix_memalign(&memory, kLargePage, bytes) != 0) return fail(env, "there is no memory left");
+#if defined(__linux__)
+  (void)madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  if (napi_create_external_arraybuffer(env, memory, bytes, free_memory, nullptr, &buffer) != napi_ok) {
+    std::free(memory);
+    return fail(env, "the memory cannot be lent");
+  }
+  return buffer;
+}
+
+// setDirect(file: number, direct: boolean): boolean.
+napi_value set_direct(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value arguments[2], result;
+  int32_t file;
+  bool direct, done = false;
+  if (napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) != napi_ok || count != 2 ||
+      napi_get_value_int32(env, arguments[0], &file) != napi_ok ||
+      napi_get_value_bool(env, arguments[1], &direct) != napi_ok) {
+    return fail(env, "setDirect takes a file and whether it is direct");
+  }
+#if defined(__linux__)
+  const int flags = fcntl(file, F_GETFL);
+  done = flags != -1 && fcntl(file, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+#endif
+  napi_get_boolean(env, done, &result);
+  return result;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -193,5 +239,9 @@ NAPI_MODULE_INIT() {
   napi_set_named_property(env, exports, "copy", function);
   napi_create_function(env, "startWriteback", NAPI_AUTO_LENGTH, start_writeback, nullptr, &function);
   napi_set_named_property(env, exports, "startWriteback", function);
+  napi_create_function(env, "alignedMemory", NAPI_AUTO_LENGTH, aligned_memory, nullptr, &function);
+  napi_set_named_property(env, exports, "alignedMemory", function);
+  napi_create_function(env, "setDirect", NAPI_AUTO_LENGTH, set_direct, nullptr, &function);
+  napi_set_named_property(env, exports, "setDirect", function);
   return exports;
 }

@@ -17,9 +17,13 @@ const CLASS_NAMES = ['even', 'odd'];
 /** Two batches of 16 MiB and a third that is not full. */
 const ROWS = 24;
 
-test.each(['float32', 'float16'] as const)(
-  'a shard written by the thread has the bytes, the hash and the sums of one written here (%s)',
-  async (storage) => {
+test.each([
+  ['float32', 'read soon', true],
+  ['float32', 'not read soon', false],
+  ['float16', 'not read soon', false],
+] as const)(
+  'a shard written by the thread has the bytes, the hash and the sums of one written here (%s, %s)',
+  async (storage, _when, readSoon) => {
     const extraction = extractionConfigSchema.parse({
       modalities: ['audio', 'rgb', 'flow'],
       audio: { storage },
@@ -38,7 +42,7 @@ test.each(['float32', 'float16'] as const)(
 
     const thread = ShardThread.start();
     try {
-      const shard = await thread.createShard(join(folder, 'thread'), schema);
+      const shard = await thread.createShard(join(folder, 'thread'), schema, readSoon);
       for (const row of rows) await shard.append(row);
       expect(await shard.finish()).toEqual(expected);
     } finally {

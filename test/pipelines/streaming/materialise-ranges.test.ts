@@ -1,12 +1,10 @@
 /** Offset ranges of a real broker's topic as versions of a dataset. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
-import { requireClassPath, requireJava } from '../../../infra/kafka/jars.ts';
 import { ensureKafka } from '../../../infra/kafka/ensure-kafka.ts';
 import { openShards } from '../../../pipelines/shards/shard-reader.ts';
 import { openStore, type Store } from '../../../pipelines/store/store.ts';
@@ -19,6 +17,7 @@ import { SPLITS } from '../../../schemas/clip.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { streamConfigSchema, type OffsetRange } from '../../../schemas/stream-config.ts';
+import { deleteRecords } from '../../support/delete-records.ts';
 import { featureRow, sendFeatureRows } from '../../support/feature-rows.ts';
 import { eventually, brokerOfFile } from '../../support/stream-fixture.ts';
 import { smallExtraction } from '../shards/fixtures.ts';
@@ -172,7 +171,8 @@ test(
     );
     const ranges = await currentRanges(target);
     const first = ranges.find(({ to }) => to > 4)!;
-    await deleteRecords(topicsOf(target).features, first.partition, 3);
+    const { features: topic } = topicsOf(target);
+    await deleteRecords(connection, broker.home, [{ topic, partition: first.partition, offset: 3 }]);
     const store = storeAt('deleted');
     await expect(materialise(store, target, ranges)).rejects.toMatchObject({
       kind: 'config',
@@ -188,13 +188,3 @@ test(
   },
   PATIENCE_MS,
 );
-
-/** Deletes what is before `offset`, as retention does. */
-async function deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
-  const file = join(broker.home, 'delete.json');
-  await writeFile(file, JSON.stringify({ version: 1, partitions: [{ topic, partition, offset }] }));
-  await execa(requireJava(), [
-    ...['-cp', requireClassPath(), 'org.apache.kafka.tools.DeleteRecordsCommand'],
-    ...['--bootstrap-server', connection.brokers.join(','), '--offset-json-file', file],
-  ]);
-}

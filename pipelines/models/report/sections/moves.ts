@@ -22,7 +22,7 @@ export function movesSection(moves: readonly ModelMove[]): Html {
         ? markup`<p class="note">No version was ever current.</p>`
         : dataTable(
             'Moves',
-            columns('Move', 'When, UTC', 'Current', 'By', 'Reason'),
+            columns('Move', 'When, UTC', 'Current', 'By'),
             moves.toReversed().map(
               ({ number, at, from, to, by, reason }) =>
                 markup`<tr>
@@ -30,7 +30,10 @@ export function movesSection(moves: readonly ModelMove[]): Html {
                   <td>${minute(at)}</td>
                   <td>${from === undefined ? '' : `${String(from)} → `}${to}</td>
                   <td>${BY[by]}</td>
-                  <td class="prose">${reason}</td>
+                </tr>
+                <tr class="why">
+                  <td></td>
+                  <td colspan="3" class="prose">${reason}</td>
                 </tr>`,
             ),
           )
