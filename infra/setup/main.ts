@@ -10,7 +10,12 @@ import { ffmpegStep } from './steps/ffmpeg.ts';
 import { fontsStep } from './steps/fonts.ts';
 import { kafkaClientStep } from './steps/kafka-client.ts';
 import { kafkaStep } from './steps/kafka.ts';
-import { KAFKA_ADDON_STEPS, pictureKernelsStep, shardKernelsStep } from './steps/native-addons.ts';
+import {
+  KAFKA_ADDON_STEPS,
+  pictureKernelsStep,
+  shardKernelsStep,
+  soundKernelsStep,
+} from './steps/native-addons.ts';
 import { s3ServerStep } from './steps/s3-server.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
@@ -24,6 +29,7 @@ export const RUN_STEPS: readonly SetupStep[] = [
   trainingKernelsStep,
   shardKernelsStep,
   pictureKernelsStep,
+  soundKernelsStep,
   ffmpegStep,
   fontsStep,
   temporalCliStep,

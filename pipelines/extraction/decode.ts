@@ -100,18 +100,22 @@ export type Decode = (request: DecodeRequest, signal?: AbortSignal) => Promise<D
  * is moved to the middle between its predecessor and itself, where it begins to be the nearest, and then the
  * last frame begun is taken. Time 0 is the part's start.
  */
-export function videoFilter(video: VideoRequest, part: Part): string {
+export function videoFilter(video: VideoRequest, part: Part, viaPlanes = false): string {
   return [
     ...trims('trim', part),
     'settb=intb/2',
     "setpts='if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)'",
     `fps=fps=${String(video.fps)}:start_time=0:round=up`,
-    sizeFilter(video),
+    sizeFilter(video, viaPlanes),
   ].join(',');
 }
 
-/** Of frames that are picked already. Size by torchvision's `Resize`: shorter side exact, longer rounded down. */
-export function sizeFilter({ shortSide }: VideoRequest): string {
+/**
+ * Of frames that are picked already. Size by torchvision's `Resize`: shorter side exact, longer rounded down.
+ *
+ * @param viaPlanes the colours are made plane by plane, for which alone FFmpeg has fast code; see `sameViaPlanes`
+ */
+export function sizeFilter({ shortSide }: VideoRequest, viaPlanes = false): string {
   const s = String(shortSide);
   return [
     [
@@ -119,8 +123,14 @@ export function sizeFilter({ shortSide }: VideoRequest): string {
       `h='if(lte(iw,ih),trunc(${s}*ih/iw),${s})'`,
       'flags=bicubic+accurate_rnd+full_chroma_int+bitexact',
     ].join(':'),
+    ...(viaPlanes ? ['format=gbrp'] : []),
     'format=rgb24',
   ].join(',');
+}
+
+/** Whether pictures of this pixel format (FFmpeg's name) become the same bytes by way of planes: not all RGB does. */
+export function sameViaPlanes(pixelFormat: string): boolean {
+  return /^yuva?j?4/u.test(pixelFormat);
 }
 
 /** Frames and samples before the start and from the end on are left out. */

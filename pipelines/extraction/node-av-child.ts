@@ -6,6 +6,7 @@ import { extractClip } from './extract-clip.ts';
 import { ClipUnusable } from './extractor.ts';
 import { decodeInProcess } from './node-av-decode.ts';
 import type { FromExtractor, ToExtractor } from './node-av-pool.ts';
+import { ROW_FILE, storeClip } from './row-file.ts';
 
 Log.setLevel(AV_LOG_QUIET);
 process.on('disconnect', () => process.exit(0));
@@ -16,10 +17,11 @@ process.on('message', (message: ToExtractor) => {
 });
 process.send?.({ type: 'ready' } satisfies FromExtractor);
 
-async function extract({ clip, config }: ToExtractor): Promise<FromExtractor> {
+async function extract({ clip, config, hasRowFile }: ToExtractor): Promise<FromExtractor> {
   try {
     const features = await extractClip(async (request) => decodeInProcess(request), clip, config);
-    return { type: 'done', features };
+    const stored = hasRowFile ? storeClip(ROW_FILE, features) : undefined;
+    return stored === undefined ? { type: 'done', features } : { type: 'stored', clip: stored };
   } catch (error) {
     if (error instanceof ClipUnusable) return { type: 'unusable', code: error.code, reason: error.message };
     if (error instanceof ModalmixError) {

@@ -18,6 +18,7 @@ import {
   audioFilter,
   CONTAINERS,
   MAX_ASPECT,
+  sameViaPlanes,
   segmentStart,
   SOUGHT_BLINDLY,
   videoFilter,
@@ -66,7 +67,7 @@ export function decodeInProcess(request: DecodeRequest): Decoded {
 function pictureTaker(video: VideoRequest, part: Part, pictures: Picture[]): PictureTaker {
   return {
     video,
-    filters: videoFilter(video, part),
+    filters: (pixelFormat) => videoFilter(video, part, sameViaPlanes(pixelFormat)),
     forget: () => {
       pictures.length = 0;
     },
@@ -84,7 +85,7 @@ function pictureTaker(video: VideoRequest, part: Part, pictures: Picture[]): Pic
 function sampleTaker(audio: AudioRequest, part: Part, chunks: Float32Array[]): Taker {
   let wanted = Math.round((audio.durationS + AUDIO_MARGIN_S) * audio.sampleRateHz);
   return {
-    filters: audioFilter(audio, part),
+    filters: () => audioFilter(audio, part),
     take: (frame) => {
       const bytes = frame.toBuffer();
       const count = Math.min(wanted, frame.nbSamples);

@@ -1,5 +1,10 @@
 /** One stream's packets in, filtered frames out, with FFmpeg inside this process. */
-import { AV_FRAME_DATA_DISPLAYMATRIX, AVERROR_EAGAIN, AVERROR_EOF } from 'node-av/constants';
+import {
+  AV_FRAME_DATA_DISPLAYMATRIX,
+  AVERROR_EAGAIN,
+  AVERROR_EOF,
+  AVMEDIA_TYPE_VIDEO,
+} from 'node-av/constants';
 import {
   avChannelLayoutDescribe,
   avGetPixFmtName,
@@ -13,6 +18,7 @@ import {
   type Packet,
   type Stream,
 } from 'node-av/lib';
+import type { TimeBase } from './choose-frames.ts';
 import { MAX_DECODED_PIXELS } from './decode.ts';
 
 const MICROSECONDS = 1_000_000n;
@@ -20,7 +26,8 @@ export const NO_TIMESTAMP = -(2n ** 63n);
 
 /** What becomes of a stream's frames. */
 export interface Taker {
-  readonly filters: string;
+  /** @param pixelFormat FFmpeg's name; of sound, empty */
+  readonly filters: (pixelFormat: string) => string;
   /** @returns whether that is enough */
   readonly take: (frame: Frame) => boolean;
 }
@@ -41,8 +48,12 @@ export class FrameDecoder {
   readonly #context = new CodecContext();
   readonly #decoded = new Frame();
   readonly #filtered = new Frame();
+  readonly #isVideo: boolean;
+  /** Asked for once: each question to FFmpeg's objects costs a microsecond. */
+  readonly #timeBase: TimeBase;
   readonly #shift: bigint;
   readonly #gate: Gate | undefined;
+  #skipsUnreferenced = false;
   #graph: FilterGraph | undefined;
   #source: FilterContext | undefined;
   #sink: FilterContext | undefined;
@@ -60,6 +71,9 @@ export class FrameDecoder {
     this.#stream = stream;
     this.#taker = taker;
     this.#gate = gate;
+    this.#isVideo = stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO;
+    const { num, den } = stream.timeBase;
+    this.#timeBase = { num, den };
     this.#shift = shiftOf(stream, segment);
     this.#decoded.alloc();
     this.#filtered.alloc();
@@ -85,6 +99,8 @@ export class FrameDecoder {
 
   /** Of the packets sent from now on, whether frames that no other refers to are left out. */
   skipUnreferenced(skip: boolean): void {
+    if (skip === this.#skipsUnreferenced) return;
+    this.#skipsUnreferenced = skip;
     this.#context.setOption('skip_frame', skip ? 'noref' : 'default');
   }
 
@@ -113,7 +129,8 @@ export class FrameDecoder {
   }
 
   #filter(frame: Frame): void {
-    if (frame.isVideo()) {
+    const isVideo = this.#isVideo;
+    if (isVideo) {
       const size = `${String(frame.width)}x${String(frame.height)}`;
       this.#sizeOfFirst ??= size;
       // A stream may change its size midway; a row has one.
@@ -124,17 +141,15 @@ export class FrameDecoder {
     }
     const { pts, bestEffortTimestamp } = frame;
     const time =
-      bestEffortTimestamp === NO_TIMESTAMP || (!frame.isVideo() && pts !== NO_TIMESTAMP)
-        ? pts
-        : bestEffortTimestamp;
+      bestEffortTimestamp === NO_TIMESTAMP || (!isVideo && pts !== NO_TIMESTAMP) ? pts : bestEffortTimestamp;
+    let shifted = pts;
     if (time !== NO_TIMESTAMP) {
       this.isUneven ||= time !== pts || (this.#lastTime !== undefined && time <= this.#lastTime);
       this.#lastTime = time;
-      frame.pts = frame.isVideo()
-        ? time - this.#shift
-        : this.#inSamples(time - this.#shift, frame.sampleRate);
+      shifted = isVideo ? time - this.#shift : this.#inSamples(time - this.#shift, frame.sampleRate);
+      frame.pts = shifted;
     }
-    if (this.#gate?.has(frame.pts) === false) return;
+    if (this.#gate?.has(shifted) === false) return;
     this.passed += 1;
     if (this.#graph === undefined) this.#build(frame);
     if (this.done) return;
@@ -144,7 +159,7 @@ export class FrameDecoder {
   }
 
   #inSamples(time: bigint, sampleRate: number): bigint {
-    const { num, den } = this.#stream.timeBase;
+    const { num, den } = this.#timeBase;
     return divideRounded(time * BigInt(num) * BigInt(sampleRate), BigInt(den));
   }
 
@@ -153,14 +168,15 @@ export class FrameDecoder {
     this.#graph = graph;
     graph.alloc();
     graph.nbThreads = 1;
-    const { num, den } = this.#stream.timeBase;
-    const isVideo = frame.isVideo();
+    const { num, den } = this.#timeBase;
+    const isVideo = this.#isVideo;
     const base = `time_base=${isVideo ? `${String(num)}/${String(den)}` : `1/${String(frame.sampleRate)}`}`;
     const source = isVideo
       ? `buffer@in=${base}:${pictureArguments(frame)}`
       : `abuffer@in=${base}:${soundArguments(frame)}`;
     const turn = isVideo ? rotationFilters(frame) : [];
-    const parts = [source, ...turn, this.#taker.filters, `${isVideo ? 'buffersink' : 'abuffersink'}@out`];
+    const filters = this.#taker.filters(isVideo ? pixelFormatOf(frame) : '');
+    const parts = [source, ...turn, filters, `${isVideo ? 'buffersink' : 'abuffersink'}@out`];
     let status = graph.parsePtr(parts.join(','));
     if (status >= 0) status = graph.configSync();
     this.#source = graph.getFilter(isVideo ? 'buffer@in' : 'abuffer@in') ?? undefined;
@@ -189,11 +205,15 @@ export class FrameDecoder {
   }
 }
 
+function pixelFormatOf(frame: Frame): string {
+  return avGetPixFmtName(frame.format as never) ?? '';
+}
+
 function pictureArguments(frame: Frame): string {
   const { num, den } = frame.sampleAspectRatio;
   return [
     `video_size=${String(frame.width)}x${String(frame.height)}`,
-    `pix_fmt=${avGetPixFmtName(frame.format as never) ?? ''}`,
+    `pix_fmt=${pixelFormatOf(frame)}`,
     `pixel_aspect=${String(num)}/${String(den === 0 ? 1 : den)}`,
     `colorspace=${String(frame.colorSpace)}`,
     `range=${String(frame.colorRange)}`,

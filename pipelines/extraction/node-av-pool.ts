@@ -5,25 +5,30 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { childProgram } from '../process/child-program.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
+import { soundKernels } from './native.ts';
+import { closeRowFile, loadClip, openRowFile, type StoredClip } from './row-file.ts';
 
 /** Raised when this code would give other values for the same clip. */
 const REVISION = 2;
-const CHILD = fileURLToPath(new URL('node-av-child.ts', import.meta.url));
+const CHILD = new URL('node-av-child.ts', import.meta.url);
 const TRIES = 2;
 const START_TIMEOUT_MS = 60_000;
 
 export interface ToExtractor {
   readonly clip: Clip;
   readonly config: ExtractionConfig;
+  /** Whether there is a file `ROW_FILE` for the values. */
+  readonly hasRowFile: boolean;
 }
 export type FromExtractor =
   | { readonly type: 'ready' }
+  | { readonly type: 'stored'; readonly clip: StoredClip }
   | { readonly type: 'done'; readonly features: ExtractedClip }
   | { readonly type: 'unusable'; readonly code: UnusableCode; readonly reason: string }
   | {
@@ -34,12 +39,17 @@ export type FromExtractor =
       readonly fix?: string | undefined;
     };
 
+/** With the values in it. */
+type Answer = Exclude<FromExtractor, { readonly type: 'stored' }>;
+
 /**
  * Starts one child, so that an engine which cannot work here is noticed now; more follow as clips come at once.
  *
  * @throws ModalmixError `dependency` when FFmpeg's library cannot be loaded on this machine
  */
 export async function createNodeAvExtractor(): Promise<Extractor> {
+  // Used by the children alone, whose warnings nobody sees.
+  soundKernels();
   const version = `node-av-extractor-${String(REVISION)}/${libraryVersion()}`;
   const idle: ExtractorChild[] = [await ExtractorChild.start()];
   const extract = async (
@@ -88,7 +98,7 @@ function libraryVersion(): string {
   }
 }
 
-function featuresOf(answer: FromExtractor): ExtractedClip {
+function featuresOf(answer: Answer): ExtractedClip {
   switch (answer.type) {
     case 'done':
       return answer.features;
@@ -100,18 +110,24 @@ function featuresOf(answer: FromExtractor): ExtractedClip {
         ...(answer.fix === undefined ? {} : { fix: answer.fix }),
       });
     case 'ready':
-      throw new ModalmixError('internal', 'the extractor answered out of turn');
+      throw outOfTurn();
   }
+}
+
+function outOfTurn(): ModalmixError {
+  return new ModalmixError('internal', 'the extractor answered out of turn');
 }
 
 class ExtractorChild {
   readonly #process: ChildProcess;
+  readonly #rowFile: number | undefined;
   ended = false;
   /** The signal, or the exit code, when it ended in the middle of a clip. */
   endedBy = '';
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, rowFile: number | undefined) {
     this.#process = child;
+    this.#rowFile = rowFile;
     child.once('exit', this.#onExit);
   }
 
@@ -121,16 +137,20 @@ class ExtractorChild {
   }
 
   readonly #onExit = () => {
+    if (this.ended) return;
     this.ended = true;
+    closeRowFile(this.#rowFile);
   };
 
   static async start(): Promise<ExtractorChild> {
-    const child = fork(CHILD, [], {
-      execArgv: ['--import', import.meta.resolve('tsx')],
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    const [program, args, how] = await childProgram(CHILD);
+    const rowFile = openRowFile();
+    const child = fork(program, args, {
+      ...how,
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc', ...(rowFile === undefined ? [] : [rowFile])],
       serialization: 'advanced',
     });
-    const started = new ExtractorChild(child);
+    const started = new ExtractorChild(child, rowFile);
     const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
     try {
       await new Promise<void>((resolve, reject) => {
@@ -156,7 +176,12 @@ class ExtractorChild {
   }
 
   /** @throws ModalmixError `cancelled`; ClipUnusable `timeout` */
-  async extract(task: ToExtractor, signal: AbortSignal | undefined): Promise<FromExtractor | 'crashed'> {
+  async extract(
+    asked: Omit<ToExtractor, 'hasRowFile'>,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer | 'crashed'> {
+    const rowFile = this.#rowFile;
+    const task: ToExtractor = { ...asked, hasRowFile: rowFile !== undefined };
     const child = this.#process;
     const { clipTimeoutS } = task.config.limits;
     let stopped: Error | undefined;
@@ -173,12 +198,12 @@ class ExtractorChild {
     }, clipTimeoutS * 1000);
     this.#holdParent(true);
     try {
-      return await new Promise((resolve, reject) => {
+      const answer = await new Promise<FromExtractor | 'crashed'>((resolve, reject) => {
         child.once('message', (answer: FromExtractor) => {
           resolve(answer);
         });
         child.once('exit', (code, killedBy) => {
-          this.ended = true;
+          this.#onExit();
           if (stopped !== undefined) reject(stopped);
           else {
             this.endedBy = killedBy ?? `exit code ${String(code)}`;
@@ -192,6 +217,10 @@ class ExtractorChild {
             if (error !== null) child.kill('SIGABRT');
           });
       });
+      if (answer === 'crashed' || answer.type !== 'stored') return answer;
+      if (rowFile === undefined) throw outOfTurn();
+      // Now, before the child is asked again and writes over it.
+      return { type: 'done', features: loadClip(rowFile, answer.clip) };
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);

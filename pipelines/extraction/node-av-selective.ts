@@ -5,8 +5,8 @@
  */
 import { AV_PKT_FLAG_CORRUPT, AV_PKT_FLAG_DISCARD } from 'node-av/constants';
 import type { Packet, Stream } from 'node-av/lib';
-import { chooseFrames } from './choose-frames.ts';
-import { sizeFilter, type VideoRequest } from './decode.ts';
+import { chooseFrames, type TimeBase } from './choose-frames.ts';
+import { sameViaPlanes, sizeFilter, type VideoRequest } from './decode.ts';
 import { FrameDecoder, NO_TIMESTAMP, shiftOf, type Segment, type Taker } from './node-av-frames.ts';
 
 /** Codecs whose packets are one frame each, and whose decoders know before decoding what nothing refers to. */
@@ -34,6 +34,7 @@ export class SelectiveDecoder {
   readonly #stream: Stream;
   readonly #taker: PictureTaker;
   readonly #segment: Segment;
+  readonly #timeBase: TimeBase;
   readonly #shift: bigint;
   #held: Packet[] = [];
   #heldBytes = 0;
@@ -47,6 +48,8 @@ export class SelectiveDecoder {
     this.#stream = stream;
     this.#taker = taker;
     this.#segment = segment;
+    const { num, den } = stream.timeBase;
+    this.#timeBase = { num, den };
     this.#shift = shiftOf(stream, segment);
   }
 
@@ -107,10 +110,10 @@ export class SelectiveDecoder {
   /** @param reached later packets are of this time or a later one */
   #choose(reached: bigint): bigint[] | undefined {
     const { fps, frames } = this.#taker.video;
-    const { num, den } = this.#stream.timeBase;
+    const { num, den } = this.#timeBase;
     if (reached * BigInt(num * fps) < BigInt(frames - 1) * BigInt(den)) return undefined;
     const known = this.#times.filter((time) => time <= reached).sort((a, b) => (a < b ? -1 : 1));
-    return chooseFrames(known, this.#stream.timeBase, fps, frames);
+    return chooseFrames(known, this.#timeBase, fps, frames);
   }
 
   /** @returns whether exactly the frames of these times came */
@@ -145,7 +148,7 @@ export class SelectiveDecoder {
     const { video, take } = this.#taker;
     let place = 0;
     return {
-      filters: sizeFilter(video),
+      filters: (pixelFormat) => sizeFilter(video, sameViaPlanes(pixelFormat)),
       take: (frame) => {
         const time = chosen[place];
         let isEnough = false;

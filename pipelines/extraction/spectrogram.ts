@@ -3,6 +3,7 @@ import FFT from 'fft.js';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { audioSamples, audioShape, LOG_OFFSET } from '../../schemas/shard.ts';
 import type { AudioFeature } from './extractor.ts';
+import { soundKernels } from './native.ts';
 
 /**
  * Cuts to `length` samples, or fills up by repetition (`tile`) or silence (`pad`); clips to ±1.
@@ -31,6 +32,8 @@ function hannWindow(length: number): Float64Array {
 class Transform {
   readonly fft: FFT;
   readonly window: Float64Array;
+  /** The cosine and the negative sine of each of nFft parts of a turn, as `fft` has them. */
+  readonly table: Float64Array;
   /** Interleaved: of two columns one is the real part, the other the imaginary. */
   readonly columns: Float64Array;
   readonly spectrum: Float64Array;
@@ -38,12 +41,20 @@ class Transform {
   constructor(readonly nFft: number) {
     this.fft = new FFT(nFft);
     this.window = hannWindow(nFft);
+    this.table = Float64Array.from({ length: 2 * nFft }, (_, i) =>
+      i % 2 === 0 ? Math.cos((Math.PI * i) / nFft) : -Math.sin((Math.PI * (i - 1)) / nFft),
+    );
     this.columns = new Float64Array(2 * nFft);
     this.spectrum = new Float64Array(2 * nFft);
   }
 }
 
 let latest: Transform | undefined;
+
+function transformOf(nFft: number): Transform {
+  if (latest?.nFft !== nFft) latest = new Transform(nFft);
+  return latest;
+}
 
 /**
  * |librosa.stft(samples, n_fft=nFft, hop_length=hop, window='hann', center=True, pad_mode='constant')|:
@@ -55,8 +66,7 @@ let latest: Transform | undefined;
 export function stftMagnitude(samples: Float32Array, nFft: number, hop: number): Float64Array {
   const frequencies = nFft / 2 + 1;
   const times = 1 + Math.floor(samples.length / hop);
-  if (latest?.nFft !== nFft) latest = new Transform(nFft);
-  const { fft, window, columns, spectrum } = latest;
+  const { fft, window, columns, spectrum } = transformOf(nFft);
   const magnitudes = new Float64Array(frequencies * times);
   for (let t = 0; t < times; t += 2) {
     fillColumn(columns, 0, samples, t * hop - nFft / 2, window);
@@ -93,6 +103,19 @@ function fillColumn(
 
 /** Samples of any length → the `audio` feature of the config's shape. */
 export function logSpectrogram(samples: Float32Array, audio: ExtractionConfig['audio']): AudioFeature {
+  const native = soundKernels();
+  if (native === undefined) return logSpectrogramPlainly(samples, audio);
+  const { nFft, hop } = audio;
+  const shape = audioShape(audio);
+  const data = new Float32Array(shape[0] * shape[1]);
+  const fitted = fitSamples(samples, audioSamples(audio), audio.fit);
+  const { table, window } = transformOf(nFft);
+  native.logSpectrogram(fitted, table, window, hop, LOG_OFFSET, data);
+  return { data, shape };
+}
+
+/** The same values to the last bit, without anything compiled. */
+export function logSpectrogramPlainly(samples: Float32Array, audio: ExtractionConfig['audio']): AudioFeature {
   const fitted = fitSamples(samples, audioSamples(audio), audio.fit);
   const magnitudes = stftMagnitude(fitted, audio.nFft, audio.hop);
   const data = new Float32Array(magnitudes.length);

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { SOUND_KERNELS_PATH } from '../../../pipelines/extraction/native.ts';
 import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native.ts';
 import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
 import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/lent-messages.ts';
@@ -44,6 +45,14 @@ export const pictureKernelsStep = kernelsStep({
   purpose: 'fast crops and flips',
   source: '../../../pipelines/training/pictures/native/picture_kernels.cc',
   library: PICTURE_KERNELS_PATH,
+});
+
+/** Makes spectrograms. */
+export const soundKernelsStep = kernelsStep({
+  name: 'sound kernels',
+  purpose: 'fast spectrograms',
+  source: '../../../pipelines/extraction/native/sound_kernels.cc',
+  library: SOUND_KERNELS_PATH,
 });
 
 /** Reads records in the Kafka client's own memory. */

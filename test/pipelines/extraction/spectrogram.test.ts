@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { extractionConfigSchema } from '../../../schemas/config.ts';
-import { fitSamples, logSpectrogram, stftMagnitude } from '../../../pipelines/extraction/spectrogram.ts';
+import { soundKernels } from '../../../pipelines/extraction/native.ts';
+import {
+  fitSamples,
+  logSpectrogram,
+  logSpectrogramPlainly,
+  stftMagnitude,
+} from '../../../pipelines/extraction/spectrogram.ts';
 import { randomGenerator } from '../../../pipelines/random/generator.ts';
 import { testPython } from '../../reference/python.ts';
 
@@ -65,4 +71,34 @@ test('a short clip is repeated or padded, a long one cut, and all clipped to ±1
   expect([...fitSamples(samples, 5, 'tile')]).toEqual([0.5, -1, 0, 0.5, -1]);
   expect([...fitSamples(samples, 5, 'pad')]).toEqual([0.5, -1, 0, 0, 0]);
   expect([...fitSamples(samples, 2, 'pad')]).toEqual([0.5, -1]);
+});
+
+test.each([
+  [512, 353, 66_150],
+  [1024, 256, 20_001],
+  [2048, 512, 5_000],
+  [64, 7, 300],
+  [128, 40, 1_001],
+])('compiled code gives the bits of plain code (n_fft %i, hop %i, %i samples)', (nFft, hop, length) => {
+  expect(soundKernels()).toBeDefined();
+  const { audio } = extractionConfigSchema.parse({
+    audio: { sampleRateHz: length, durationS: 1, nFft, hop },
+  });
+  const random = randomGenerator(2, 'stft-test');
+  const kinds: readonly ((i: number) => number)[] = [
+    () => random.normal(),
+    () => 1e-6 * random.normal(),
+    (i) => 0.5 * Math.sin(0.05 * i),
+    // Magnitudes near 1, where the logarithm is made otherwise, and none at all.
+    (i) => (i === hop * 2 ? 1 - 1e-7 : 0),
+    (i) => (i === hop * 2 ? 1 : 0),
+    () => 0,
+  ];
+  for (const kind of kinds) {
+    const samples = Float32Array.from({ length }, (_, i) => kind(i));
+    const compiled = logSpectrogram(samples, audio);
+    const plain = logSpectrogramPlainly(samples, audio);
+    expect(compiled.shape).toEqual(plain.shape);
+    expect(Buffer.from(compiled.data.buffer).equals(Buffer.from(plain.data.buffer))).toBe(true);
+  }
 });
