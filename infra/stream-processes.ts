@@ -1,14 +1,12 @@
 /** Stream workers as child processes of this one, each started again when it dies. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamRole } from '../pipelines/streaming/metrics.ts';
 import { EXIT_CODES, ModalmixError } from '../schemas/errors.ts';
-import { PROJECT_FOLDER } from './folders.ts';
 import { withLog } from './log-file.ts';
 import { identifyProcess, type ProcessIdentity } from './processes.ts';
-import { nodeWithTypeScript } from './supervise.ts';
+import { infraProgram } from './supervise.ts';
 
 export interface StreamProcessesOptions {
   readonly configFile: string;
@@ -77,15 +75,10 @@ async function keepOne(role: StreamRole, id: string, options: StreamProcessesOpt
 }
 
 function start(role: StreamRole, id: string, { configFile, logFile }: StreamProcessesOptions): ChildProcess {
-  const { program, args } = nodeWithTypeScript();
-  const words = ['--role', role, '--config', configFile, '--id', id];
-  const entry = join(PROJECT_FOLDER, 'infra', 'stream-worker-main.ts');
-  if (logFile === undefined) {
-    return spawn(program, [...args, entry, ...words], { stdio: ['ignore', 'inherit', 'inherit'] });
-  }
-  return withLog(logFile, (log) =>
-    spawn(program, [...args, entry, ...words], { stdio: ['ignore', log, log] }),
-  );
+  const { program, args } = infraProgram('stream-worker-main');
+  const words = [...args, '--role', role, '--config', configFile, '--id', id];
+  if (logFile === undefined) return spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'] });
+  return withLog(logFile, (log) => spawn(program, words, { stdio: ['ignore', log, log] }));
 }
 
 /** Asked again after an await, which the compiler would take for answered. */

@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ModalmixError } from '../schemas/errors.ts';
 import { ENVIRONMENT } from '../schemas/names.ts';
+import { builtProgram } from './command/built-command.mjs';
 import { workerFailureSchema } from './failed-starts.ts';
 import { PROJECT_FOLDER, modalmixHome } from './folders.ts';
 import { withLock } from './lock.ts';
@@ -119,6 +120,16 @@ export function nodeWithTypeScript(): { program: string; args: string[] } {
   return { program: process.execPath, args: ['--import', pathToFileURL(tsx).href] };
 }
 
+export type InfraProgram = 'supervisor-main' | 'worker-main' | 'stream-worker-main';
+
+/** The program and its first arguments that run an entry of this folder: as set-up has built it, else its TypeScript. */
+export function infraProgram(name: InfraProgram): { program: string; args: string[] } {
+  const built = builtProgram(name);
+  if (built !== undefined) return { program: process.execPath, args: [built] };
+  const { program, args } = nodeWithTypeScript();
+  return { program, args: [...args, join(PROJECT_FOLDER, 'infra', `${name}.ts`)] };
+}
+
 /**
  * Hash of the sources' times and the settings: what makes a running supervisor outdated. The home folder is
  * no part of it: it is where the supervisor was found, and its own environment always names it.
@@ -158,9 +169,9 @@ export function storeAccess(): string {
 
 async function start(): Promise<SupervisorState> {
   mkdirSync(join(modalmixHome(), 'supervisor'), { recursive: true });
-  const { program, args } = nodeWithTypeScript();
+  const { program, args } = infraProgram('supervisor-main');
   const log = openSync(supervisorFiles.log(), 'a');
-  const child = spawn(program, [...args, join(PROJECT_FOLDER, 'infra', 'supervisor-main.ts')], {
+  const child = spawn(program, args, {
     detached: true,
     stdio: ['ignore', log, log],
     env: { ...process.env, [ENVIRONMENT.home]: modalmixHome() },

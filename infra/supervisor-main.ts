@@ -4,7 +4,6 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fstatSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { pino } from 'pino';
@@ -16,16 +15,16 @@ import {
   type WorkerFailure,
   type WorkerMessage,
 } from './failed-starts.ts';
-import { PROJECT_FOLDER } from './folders.ts';
 import { withLock } from './lock.ts';
 import { withLog } from './log-file.ts';
 import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from './processes.ts';
+import { releaseWork } from './release-work.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
 import { hasKeptStreams, keepStreams } from './stream-keeper.ts';
 import {
   WORKER_GRACE_MS,
   fingerprint,
-  nodeWithTypeScript,
+  infraProgram,
   storeAccess,
   supervisorFiles,
   supervisorStateSchema,
@@ -38,7 +37,7 @@ import { ensureTemporal, stopTemporal } from './temporal/ensure-temporal.ts';
 const TICK_MS = 500;
 /** How often the server is asked for an answer, beside the look whether its process lives. */
 const SERVER_CHECK_MS = 15_000;
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
 /** A worker that lived so long was well: the next pause is the first one again. */
 const HEALTHY_MS = 60_000;
@@ -72,6 +71,7 @@ async function supervise(): Promise<void> {
   // A supervisor that was killed leaves its worker behind, with the code of then.
   if (before?.worker !== undefined && isAlive(before.worker))
     await endProcess(before.worker, WORKER_GRACE_MS);
+  if (before?.worker !== undefined) void releaseWorkOf(before.worker);
   for (const orphan of before?.streamWorkers ?? []) await endProcess(orphan, WORKER_GRACE_MS);
   await Promise.all([
     keepServer(),
@@ -113,9 +113,10 @@ async function keepWorker(): Promise<void> {
   let failed = 0;
   while (!isStopping()) {
     const startedAt = Date.now();
-    const { lastExit, reached, fromByte } = await runWorker();
+    const { lastExit, reached, fromByte, identity } = await runWorker();
     publish({ worker: undefined, lastExit });
     if (isStopping()) return;
+    if (identity !== undefined) void releaseWorkOf(identity);
     const end = { lastExit, reached, serverUp: await isServerUp() };
     failed = isFailedStart(end) ? failed + 1 : 0;
     if (failed >= MOST_FAILED_STARTS) {
@@ -131,6 +132,16 @@ async function keepWorker(): Promise<void> {
   }
 }
 
+/** Beside everything else; what fails here only takes until the heartbeats are missed. */
+async function releaseWorkOf(worker: ProcessIdentity): Promise<void> {
+  try {
+    const activities = await releaseWork(worker, stopping.signal);
+    if (activities > 0) log.info({ activities }, 'what the worker was at is tried again');
+  } catch (error) {
+    log.warn(describeError(error));
+  }
+}
+
 /** Of a server that is not the embedded one nobody here knows. */
 async function isServerUp(): Promise<boolean> {
   return endpointFromEnvironment() === undefined && (await embeddedTemporal.isUp());
@@ -139,16 +150,17 @@ async function isServerUp(): Promise<boolean> {
 interface EndedWorker {
   readonly lastExit: string;
   readonly reached: WorkerMessage | undefined;
+  readonly identity: ProcessIdentity | undefined;
   /** Where in its log its own lines begin. */
   readonly fromByte: number;
 }
 
 async function runWorker(): Promise<EndedWorker> {
-  const { program, args } = nodeWithTypeScript();
+  const { program, args } = infraProgram('worker-main');
   let fromByte = 0;
   const worker = withLog(supervisorFiles.workerLog(), (log) => {
     fromByte = fstatSync(log).size;
-    return spawn(program, [...args, join(PROJECT_FOLDER, 'infra', 'worker-main.ts')], {
+    return spawn(program, args, {
       stdio: ['ignore', log, log, 'ipc'],
     });
   });
@@ -166,7 +178,7 @@ async function runWorker(): Promise<EndedWorker> {
   if (isStopping()) onStop();
   try {
     const lastExit = await ended;
-    return { lastExit, reached, fromByte };
+    return { lastExit, reached, identity, fromByte };
   } finally {
     stopping.signal.removeEventListener('abort', onStop);
   }

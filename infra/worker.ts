@@ -14,6 +14,8 @@ import { pino } from 'pino';
 import { createActivities, type Activities } from '../activities/index.ts';
 import type { Services } from '../activities/services.ts';
 import { TASK_QUEUES } from '../schemas/names.ts';
+import { identifyProcess } from './processes.ts';
+import { workerIdentity } from './release-work.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 export type QueueName = keyof typeof TASK_QUEUES;
@@ -50,6 +52,7 @@ const STICKY_TIMEOUT = '3 seconds';
 export async function runWorkers(settings: WorkerSettings): Promise<void> {
   const logger = pinoLogger(settings.logLevel ?? 'info');
   installRuntime(logger, settings.metricsAddress);
+  const own = identifyProcess(process.pid);
   const connection = await NativeConnection.connect(settings.connection);
   try {
     const activities = createActivities(settings.services);
@@ -59,6 +62,7 @@ export async function runWorkers(settings: WorkerSettings): Promise<void> {
         return await Worker.create({
           ...options,
           connection,
+          ...(own === undefined ? {} : { identity: workerIdentity(own) }),
           namespace: settings.namespace,
           taskQueue: TASK_QUEUES[queue],
           maxConcurrentActivityTaskExecutions: settings.slots[queue],

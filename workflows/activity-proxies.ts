@@ -8,7 +8,8 @@ import type { RunReference } from '../schemas/workflows.ts';
 const DEFAULT_HEARTBEAT_TIMEOUT_MS = 15_000;
 
 const ENDLESS_RETRY: RetryPolicy = {
-  initialInterval: '1 second',
+  // A process that was killed is replaced at once.
+  initialInterval: '200 milliseconds',
   backoffCoefficient: 2,
   maximumInterval: '1 minute',
   nonRetryableErrorTypes: ERROR_KINDS.filter((kind) => !isRetryable(kind)),

@@ -1,5 +1,6 @@
 /** What safety costs a training: its checkpoints, and the time that a kill takes from it. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomGenerator } from '../../pipelines/random/generator.ts';
 import { openStore } from '../../pipelines/store/store.ts';
@@ -11,6 +12,8 @@ import { storePaths } from '../../schemas/names.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import { median, type Figure } from '../harness/figure.ts';
+import { withHome } from '../harness/with-home.ts';
+import { killWorker } from '../orchestration/killed-worker.ts';
 import { publishNoise } from './training-data.ts';
 
 const BATCH = 8;
@@ -22,7 +25,7 @@ const FIRST_KILL = 6;
 const LAST_KILL = 11;
 const STEPS = LAST_KILL + 2;
 /** The pause before the workflow's first retry (`workflows/activity-proxies.ts`). */
-const RETRY_AFTER_MS = 1_000;
+const RETRY_AFTER_MS = 200;
 const MOST_SHARE_PERCENT = 1;
 const MOST_LOST_S = 5;
 
@@ -33,7 +36,8 @@ export const bench: Bench = {
     `trained by \`runTraining\` with a checkpoint every ${String(EVERY_STEPS)} steps. A checkpoint’s cost is what the step ` +
     'after it takes longer than others, as a share of the default interval. kill -9 of the training process at a random ' +
     'moment, then the workflow’s pause and a new process, until the step that was reached is reached again: lost is that ' +
-    'time without the steps that are done again, at the median step’s time.',
+    'time without the steps that are done again, at the median step’s time. The same for the worker, by the product’s ' +
+    'workflow, server and supervisor: from its kill until the next checkpoint, without the time between two.',
   measure,
 };
 
@@ -48,6 +52,7 @@ async function measure({ quick, rounds, scratch, say }: BenchContext): Promise<F
   const batchSize = quick ? QUICK_BATCH : BATCH;
   const { storeUri, manifest } = await publishNoise(scratch, batchSize * STEPS);
   const struck: Struck[] = [];
+  const lostByWorkerS: number[] = [];
   let defaultEvery = NaN;
   for (let round = 0; round < rounds; round += 1) {
     const config = (checkpoint: object) =>
@@ -65,6 +70,19 @@ async function measure({ quick, rounds, scratch, say }: BenchContext): Promise<F
         `${String(one.repeated)} steps again, ${one.lostS.toFixed(1)} s lost beside them`,
     );
     struck.push(one);
+    const workerless = await withHome(
+      join(scratch, `home-${String(round)}`),
+      async () =>
+        await killWorker(
+          { ...config({ everySteps: EVERY_STEPS }), name: 'bench-worker', store: storeUri },
+          manifest,
+          randomGenerator(round, 'bench/kill-worker').uniform(),
+        ),
+    );
+    say(
+      `worker: ${workerless.lostS.toFixed(1)} s lost, ${workerless.intervalS.toFixed(1)} s between checkpoints`,
+    );
+    lostByWorkerS.push(workerless.lostS);
     await openStore(storeUri).delete(storePaths.checkpoints(spec.trainingId));
   }
   const lower = (name: string, unit: string, ours: number[], limit?: number): Figure => ({
@@ -87,6 +105,12 @@ async function measure({ quick, rounds, scratch, say }: BenchContext): Promise<F
       'Lost by kill -9, beside the steps since the checkpoint',
       's',
       struck.map(({ lostS }) => lostS),
+      MOST_LOST_S,
+    ),
+    lower(
+      'Lost by kill -9 of the worker, beside the steps since the checkpoint',
+      's',
+      lostByWorkerS,
       MOST_LOST_S,
     ),
   ];

@@ -1,14 +1,17 @@
 /** Builds the command `modalmix` as JavaScript, so that it starts without translating TypeScript. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { build } from 'esbuild';
+import { externalPackages, ownUrls } from '../../pipelines/process/source-bundle.mjs';
 import { PROJECT_FOLDER } from '../folders.ts';
+import type { InfraProgram } from '../supervise.ts';
 import { BUILD_FILE, BUILT_FOLDER, stampOf, type Build } from './built-command.mjs';
 
 /** Taken into the build: of many small files, and nothing else shares its objects with us. */
 const BUNDLED_PACKAGES = ['zod'];
+/** What it starts, beside itself. */
+const PROGRAMS: readonly InfraProgram[] = ['supervisor-main', 'worker-main', 'stream-worker-main'];
 /** A command that runs for hours may still load parts of an earlier build. */
 const KEPT_BUILDS = 3;
 
@@ -22,7 +25,10 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
   await rm(temporary, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const { metafile } = await build({
-    entryPoints: { main: join(PROJECT_FOLDER, 'cli', 'main.ts') },
+    entryPoints: {
+      main: join(PROJECT_FOLDER, 'cli', 'main.ts'),
+      ...Object.fromEntries(PROGRAMS.map((name) => [name, join(PROJECT_FOLDER, 'infra', `${name}.ts`)])),
+    },
     outdir: temporary,
     absWorkingDir: PROJECT_FOLDER,
     bundle: true,
@@ -33,7 +39,7 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
     target: 'node20',
     metafile: true,
     logLevel: 'silent',
-    plugins: [ownUrl, packages],
+    plugins: [ownUrls(), externalPackages(BUNDLED_PACKAGES)],
   });
   await writeFile(join(temporary, 'package.json'), '{ "type": "module" }\n');
   const paths = Object.keys(metafile.inputs)
@@ -57,29 +63,3 @@ async function prune(folder: string): Promise<void> {
   builds.sort((a, b) => b.made - a.made);
   for (const { name } of builds.slice(KEPT_BUILDS)) await rm(join(folder, name), { recursive: true });
 }
-
-/** Code that looks for files beside itself (children, style sheets, configs) finds them where its source is. */
-const ownUrl: Plugin = {
-  name: 'own-url',
-  setup: (plugins) => {
-    // Without the flag `u`: esbuild's expressions are Go's.
-    plugins.onLoad({ filter: /\.(?:ts|mjs)$/ }, async ({ path }) => {
-      const text = await readFile(path, 'utf8');
-      const url = JSON.stringify(pathToFileURL(path).href);
-      return {
-        contents: text.replaceAll('import.meta.url', url),
-        loader: path.endsWith('.ts') ? 'ts' : 'js',
-      };
-    });
-  },
-};
-
-const packages: Plugin = {
-  name: 'packages',
-  setup: (plugins) => {
-    plugins.onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
-      if (kind === 'entry-point') return undefined;
-      return BUNDLED_PACKAGES.includes(path.split('/')[0]!) ? undefined : { path, external: true };
-    });
-  },
-};

@@ -1,7 +1,7 @@
 // @ts-check
 /** The command as JavaScript, where set-up has built it and no source has changed since: it starts faster. */
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The checkout that this file is in. */
@@ -24,6 +24,17 @@ export const BUILD_FILE = 'build.json';
  *   the checkout was copied or moved
  */
 export function builtCommand(folder = BUILT_FOLDER) {
+  return builtProgram('main', folder);
+}
+
+/**
+ * Another program of the same build.
+ *
+ * @param {string} name of `buildCommand`'s entries
+ * @param {string} [folder]
+ * @returns {string | undefined} as of `builtCommand`
+ */
+export function builtProgram(name, folder = BUILT_FOLDER) {
   try {
     const { project, entry, sources } = readBuild(folder);
     if (project !== PROJECT) return undefined;
@@ -31,7 +42,7 @@ export function builtCommand(folder = BUILT_FOLDER) {
       const now = stampOf(path);
       if (now[0] !== changed || now[1] !== bytes) return undefined;
     }
-    return join(folder, entry);
+    return join(folder, dirname(entry), `${name}.js`);
   } catch {
     return undefined;
   }

@@ -5,18 +5,18 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { childProgram } from '../process/child-program.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
 import { soundKernels } from './native.ts';
 import { closeRowFile, loadClip, openRowFile, type StoredClip } from './row-file.ts';
 
 /** Raised when this code would give other values for the same clip. */
 const REVISION = 2;
-const CHILD = fileURLToPath(new URL('node-av-child.ts', import.meta.url));
+const CHILD = new URL('node-av-child.ts', import.meta.url);
 const TRIES = 2;
 const START_TIMEOUT_MS = 60_000;
 
@@ -143,9 +143,10 @@ class ExtractorChild {
   };
 
   static async start(): Promise<ExtractorChild> {
+    const [program, args, how] = await childProgram(CHILD);
     const rowFile = openRowFile();
-    const child = fork(CHILD, [], {
-      execArgv: ['--import', import.meta.resolve('tsx')],
+    const child = fork(program, args, {
+      ...how,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc', ...(rowFile === undefined ? [] : [rowFile])],
       serialization: 'advanced',
     });

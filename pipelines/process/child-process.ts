@@ -6,6 +6,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ERROR_KINDS, ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
+import { childProgram } from './child-program.ts';
 
 interface ErrorMessage {
   readonly kind: ErrorKind;
@@ -38,8 +39,9 @@ const STDERR_KEPT_CHARACTERS = 4_000;
  * @throws ModalmixError the child's own error, or `transient` when it died without one (killed, out of memory)
  */
 export async function runInChild(entry: URL, input: unknown, options: ChildOptions = {}): Promise<unknown> {
-  const child = fork(fileURLToPath(entry), [], {
-    execArgv: ['--import', import.meta.resolve('tsx')],
+  const [program, args, how] = await childProgram(entry);
+  const child = fork(program, args, {
+    ...how,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',

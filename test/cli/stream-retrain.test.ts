@@ -101,7 +101,7 @@ async function strike(what: string, pids: () => number[], withinMs = 1_500): Pro
 }
 
 const home = () => process.env[ENVIRONMENT.home] ?? '';
-const ofRole = (role: string) => () => pidsOf(home(), 'stream-worker-main.ts', `--role ${role}`);
+const ofRole = (role: string) => () => pidsOf(home(), 'stream-worker-main', `--role ${role}`);
 
 async function windowDone(number: number): Promise<void> {
   await until(

@@ -7,16 +7,27 @@ import { workflowBundle } from '../../infra/workflow-bundle.ts';
 
 export type ScriptedActivities = MediaActivities & TrainingActivities & ControlActivities;
 
-/** Runs `body` while the workers work. */
+/**
+ * Runs `body` while the workers work.
+ *
+ * @param identity what the server knows them by; absent: as Temporal names them
+ */
 export async function withScriptedWorkers<T>(
   address: string,
   script: Partial<ScriptedActivities>,
   body: () => Promise<T>,
+  identity?: string,
 ): Promise<T> {
   installQuietRuntime();
   const connection = await NativeConnection.connect({ address });
   const codePath = await workflowBundle(tmpdir(), new DefaultLogger('ERROR'));
-  const common = { connection, activities: script, maxHeartbeatThrottleInterval: '200 ms' } as const;
+  const named = identity === undefined ? {} : { identity };
+  const common = {
+    connection,
+    activities: script,
+    maxHeartbeatThrottleInterval: '200 ms',
+    ...named,
+  } as const;
   const workers = await Promise.all([
     Worker.create({ ...common, taskQueue: TASK_QUEUES.control, workflowBundle: { codePath } }),
     Worker.create({ ...common, taskQueue: TASK_QUEUES.media }),

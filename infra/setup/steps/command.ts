@@ -1,5 +1,6 @@
-/** The command as JavaScript, which is only a matter of speed: without it its TypeScript is run. */
+/** The command and the stages' processes as JavaScript, a matter of speed alone: without it TypeScript is run. */
 import { buildCommand } from '../../command/build-command.ts';
+import { bundleChildren } from '../../command/bundle-children.ts';
 import { builtCommand } from '../../command/built-command.mjs';
 import type { SetupStep } from '../step.ts';
 
@@ -14,5 +15,6 @@ export const commandStep: SetupStep = {
   },
   perform: async () => {
     await buildCommand();
+    await bundleChildren();
   },
 };

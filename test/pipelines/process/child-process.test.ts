@@ -37,6 +37,12 @@ describe('a stage in a child process', () => {
     });
   });
 
+  it('fails with a stack that names the child’s source', async () => {
+    await expect(runInChild(child, 'fail')).rejects.toMatchObject({
+      stack: expect.stringMatching(/scripted-child\.ts:\d+:\d+/u) as string,
+    });
+  });
+
   it('counts a killed child as transient, so that it is tried again', async () => {
     await expect(runInChild(child, 'die')).rejects.toMatchObject({ kind: 'transient' });
   });
