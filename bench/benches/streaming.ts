@@ -40,7 +40,7 @@ const CONSUMER_COLUMNS = { all: 3, fetching: 8 } as const;
 export const bench: Bench = {
   title: 'Streaming: features → shards',
   method:
-    'Records of 0.98 MB (a row of the default extraction) on four partitions of the embedded broker on the same machine, read by the product’s sink, which writes shards and publishes them durably, and by the broker’s own tool, which throws them away; the disk is one plain file of the same bytes with one fsync. What is unwritten is written before each begins.',
+    'Records of 0.98 MB (a row of the default extraction) on four partitions of the embedded broker on the same machine, read by the product’s sink, which writes shards and publishes them durably, and by the broker’s own tool, which throws them away; the disk is one plain file of the same bytes with one fsync. The tool has read all of it once before the rounds begin, and what is unwritten is written before each contender begins.',
   measure,
 };
 
@@ -65,6 +65,8 @@ async function measureConsumers(
   const fetching: number[] = [];
   const cpuS: number[] = [];
   let round = 0;
+  // So that the broker's own code is warm for whoever comes first.
+  await consumerTool(connection, topicsOf(target).features, records);
   const { tool, sink, disk } = await inTurns(rounds, {
     tool: async () => {
       await settleDisk();

@@ -77,25 +77,28 @@ export async function requirePeerPackages(name: string, say: (line: string) => v
 /**
  * Debian's PyTorch, installed where that needs nobody's leave.
  *
- * @returns its version. @throws ModalmixError `dependency` where there is none
+ * @param besides what else is needed: modules, each with the package it is in
+ * @returns PyTorch's version. @throws ModalmixError `dependency` where there is none
  */
-export async function requireDebianTorch(say: (line: string) => void): Promise<string> {
-  const packages = ['python3-torch', 'python3-venv'];
+export async function requireDebianTorch(
+  say: (line: string) => void,
+  besides: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const packages = ['python3-torch', 'python3-venv', ...Object.values(besides)];
+  const torchVersion = async () => await versionOfTorch(Object.keys(besides));
   const version = await torchVersion();
   if (version !== undefined) return version;
   if (canAptInstall()) await aptInstall(packages, { engine: 'auto', say });
   const installed = await torchVersion();
   if (installed !== undefined) return installed;
-  throw new ModalmixError('dependency', "there is no PyTorch among the system's packages", {
+  throw new ModalmixError('dependency', `one of ${packages.join(', ')} is not among the system's packages`, {
     where: SYSTEM_PYTHON,
     fix: `Run: ${aptCommand(packages)}`,
   });
 }
 
-async function torchVersion(): Promise<string | undefined> {
-  const { stdout, failed } = await execa(SYSTEM_PYTHON, ['-c', 'import torch; print(torch.__version__)'], {
-    reject: false,
-    stdin: 'ignore',
-  });
+async function versionOfTorch(modules: readonly string[]): Promise<string | undefined> {
+  const print = `import ${['torch', ...modules].join()}; print(torch.__version__)`;
+  const { stdout, failed } = await execa(SYSTEM_PYTHON, ['-c', print], { reject: false, stdin: 'ignore' });
   return failed ? undefined : stdout.trim();
 }

@@ -101,20 +101,25 @@ class SinkSession {
   static async open(input: SinkInput, connection: KafkaConnection, state: SinkState): Promise<SinkSession> {
     const { features } = topicsOf(input.target);
     const groupId = consumerGroups(input.target.stream.topicPrefix, input.target.name).sink;
-    const consumer = await connectFeatureConsumer(connection, input.target.stream, 'sink', groupId);
-    let producer: Producer | undefined;
+    const { stream } = input.target;
+    const [reading, writing] = await Promise.allSettled([
+      connectFeatureConsumer(connection, stream, 'sink', groupId),
+      connectProducer(connection, 'sink', { dr_cb: true }),
+    ]);
     try {
-      producer = await connectProducer(connection, 'sink', { dr_cb: true });
+      if (reading.status === 'rejected') throw reading.reason;
+      if (writing.status === 'rejected') throw writing.reason;
+      const consumer = reading.value;
       const partitions = (await partitionsOf(consumer, features)) ?? 0;
-      const session = new SinkSession(input, connection, state, consumer, producer, partitions);
+      const session = new SinkSession(input, connection, state, consumer, writing.value, partitions);
       consumer.on('partition.eof', (end) => {
         if (end.topic === features) session.#ends.push(end);
       });
       consumer.assign(await session.#startOffsets());
       return session;
     } catch (error) {
-      await disconnect(consumer);
-      if (producer !== undefined) await disconnect(producer);
+      for (const client of [reading, writing])
+        if (client.status === 'fulfilled') await disconnect(client.value);
       throw error;
     }
   }
@@ -137,8 +142,7 @@ class SinkSession {
   /** What is being published ends first: its files and its manifest are either there or not. */
   async close(): Promise<void> {
     await this.#publishing;
-    await disconnect(this.#consumer);
-    await disconnect(this.#producer);
+    await Promise.all([disconnect(this.#consumer), disconnect(this.#producer)]);
   }
 
   lag(): PartitionLag[] {

@@ -3,24 +3,23 @@
  * for this machine's processor. Without them training works too, slower.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
 import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
+import {
+  NATIVE_SOURCES,
+  nativeLibraryPath,
+  nativeSourcesHash,
+  nativeStampPath,
+  nativeStampSchema,
+} from '../../../pipelines/training/kernels/native-sources.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { runProgram } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 import { TENSORFLOW_VERSION } from '../tensorflow-package.ts';
 import { requireCompiler } from './tensorflow.ts';
-
-const stampSchema = z.object({
-  /** Of the sources, the processor's flags and the libtensorflow. */
-  input: z.string(),
-  librarySha256: z.string(),
-});
 
 export const trainingKernelsStep: SetupStep = {
   name: 'training kernels',
@@ -32,7 +31,7 @@ export const trainingKernelsStep: SetupStep = {
 function check(): Finding {
   const { library, stamp: stampFile } = places();
   const absent = (problem: string): Finding => ({ inPlace: false, problem, fix: 'npm run setup' });
-  const stamp = readStateFile(stampFile, stampSchema);
+  const stamp = readStateFile(stampFile, nativeStampSchema);
   if (stamp === undefined || !existsSync(library)) return absent('they are not compiled');
   if (stamp.input !== inputHash())
     return absent('they are compiled from other sources, or for another machine');
@@ -47,7 +46,8 @@ function check(): Finding {
 }
 
 async function perform(context: SetupContext): Promise<void> {
-  const { sources, library, stamp, deps } = places();
+  const { library, stamp, deps } = places();
+  const sources = nativeSourcesHash();
   const compiler = await requireCompiler(context);
   const headers = join(
     dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')),
@@ -61,7 +61,7 @@ async function perform(context: SetupContext): Promise<void> {
     [
       ...['-std=c++17', '-O3', '-fPIC', '-shared', '-pthread', '-Wno-psabi', '-DNAPI_VERSION=8'],
       ...processorFlags(),
-      ...['-I', headers, '-I', join(deps, 'include'), join(sources, 'kernels.cc')],
+      ...['-I', headers, '-I', join(deps, 'include'), join(NATIVE_SOURCES, 'kernels.cc')],
       ...['-L', libraries, '-ltensorflow', '-ltensorflow_framework', '-Wl,-rpath,$ORIGIN/../../deps/lib'],
       ...['-o', temporary],
     ],
@@ -69,7 +69,7 @@ async function perform(context: SetupContext): Promise<void> {
   );
   // Renamed over the old one: a process that has it open keeps what it has.
   await rename(temporary, library);
-  writeStateFile(stamp, { input: inputHash(), librarySha256: sha256(readFileSync(library)) });
+  writeStateFile(stamp, { input: inputHash(), sources, librarySha256: sha256(readFileSync(library)) });
 }
 
 /** The instructions that the kernels may use. */
@@ -80,22 +80,12 @@ function processorFlags(): string[] {
 }
 
 function inputHash(): string {
-  const { sources } = places();
-  const files = readdirSync(sources)
-    .toSorted()
-    .map((name) => readFileSync(join(sources, name), 'utf8'));
-  return sha256([TENSORFLOW_VERSION, ...processorFlags(), ...files].join('\0'));
+  return sha256([TENSORFLOW_VERSION, ...processorFlags(), nativeSourcesHash()].join('\0'));
 }
 
 function places() {
   const root = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json'));
-  return {
-    sources: fileURLToPath(new URL('../../../pipelines/training/native', import.meta.url)),
-    deps: join(root, 'deps'),
-    /** Where `pipelines/training/kernels/native.ts` looks for it. */
-    library: join(root, 'lib', 'napi-v8', 'modalmix_kernels.node'),
-    stamp: join(root, 'modalmix-kernels.json'),
-  };
+  return { deps: join(root, 'deps'), library: nativeLibraryPath(), stamp: nativeStampPath() };
 }
 
 function sha256(data: string | Buffer): string {

@@ -22,47 +22,66 @@ struct Sums {
   double squares[kMostChannels] = {};
 };
 
-// No wider than a register: compilers keep wider ones on the stack.
-typedef uint8_t Bytes __attribute__((vector_size(8)));
-typedef uint16_t Words __attribute__((vector_size(16)));
+typedef uint16_t Words __attribute__((vector_size(32)));
 typedef uint32_t Longs __attribute__((vector_size(32)));
 
-constexpr size_t kLanes = 8;
-// A whole number of points of one, two or three channels: a lane holds the same channel each time.
+constexpr size_t kWidth = 32;
+// A whole number of points of one, two or three channels: a byte of a block has the same channel each time.
 constexpr size_t kGroup = 3;
-constexpr size_t kBlock = kGroup * kLanes;
+constexpr size_t kBlock = kGroup * kWidth;
+constexpr size_t kBytesInLong = 4;
 // 257 · 255 < 2^16 and 65,792 · 255² < 2^32.
 constexpr size_t kMostInWord = 257;
 constexpr size_t kMostInLong = 256 * kMostInWord;
+
+// Sums of the bytes at one place in four, and of their squares.
+struct LaneSums {
+  Longs sum[kBytesInLong] = {}, squares[kBytesInLong] = {};
+};
+
+// The first bytes of each of some blocks, `kWidth` of them; as few sums at a time as there are registers.
+void add_run(const uint8_t* data, size_t blocks, LaneSums& into) {
+  Words even = {}, odd = {};
+  Longs squares[kBytesInLong];
+  std::memcpy(squares, into.squares, sizeof squares);
+  for (size_t i = 0; i < blocks; i += 1, data += kBlock) {
+    Words pairs;
+    std::memcpy(&pairs, data, sizeof pairs);
+    const Words first = pairs & 0xff, second = pairs >> 8;
+    even += first;
+    odd += second;
+    const Longs of_first = (Longs)(first * first), of_second = (Longs)(second * second);
+    squares[0] += of_first & 0xffff;
+    squares[1] += of_second & 0xffff;
+    squares[2] += of_first >> 16;
+    squares[3] += of_second >> 16;
+  }
+  std::memcpy(into.squares, squares, sizeof squares);
+  into.sum[0] += (Longs)even & 0xffff;
+  into.sum[1] += (Longs)odd & 0xffff;
+  into.sum[2] += (Longs)even >> 16;
+  into.sum[3] += (Longs)odd >> 16;
+}
 
 // Whole numbers below 2^53: no order of adding them makes a difference.
 Sums sum_bytes(const uint8_t* data, size_t length, size_t channels) {
   Sums sums;
   size_t at = 0;
   while (length - at >= kBlock) {
-    Longs sum[kGroup] = {}, squares[kGroup] = {};
+    LaneSums lanes[kGroup];
     const size_t blocks = std::min((length - at) / kBlock, kMostInLong);
     for (size_t done = 0; done < blocks;) {
-      Words words[kGroup] = {};
+      // Few enough to be in the processor's nearest cache when they are read again.
       const size_t some = std::min(blocks - done, kMostInWord);
-      for (size_t i = 0; i < some; i += 1, at += kBlock) {
-        for (size_t k = 0; k < kGroup; k += 1) {
-          Bytes bytes;
-          std::memcpy(&bytes, data + at + k * kLanes, sizeof bytes);
-          const Words values = __builtin_convertvector(bytes, Words);
-          words[k] += values;
-          squares[k] += __builtin_convertvector(values * values, Longs);
-        }
-      }
-      for (size_t k = 0; k < kGroup; k += 1) sum[k] += __builtin_convertvector(words[k], Longs);
+      for (size_t k = 0; k < kGroup; k += 1) add_run(data + at + k * kWidth, some, lanes[k]);
+      at += some * kBlock;
       done += some;
     }
-    for (size_t k = 0; k < kGroup; k += 1) {
-      for (size_t lane = 0; lane < kLanes; lane += 1) {
-        const size_t channel = (k * kLanes + lane) % channels;
-        sums.sum[channel] += sum[k][lane];
-        sums.squares[channel] += squares[k][lane];
-      }
+    for (size_t i = 0; i < kBlock; i += 1) {
+      const LaneSums& lane = lanes[i / kWidth];
+      const size_t place = i % kBytesInLong, number = i % kWidth / kBytesInLong;
+      sums.sum[i % channels] += lane.sum[place][number];
+      sums.squares[i % channels] += lane.squares[place][number];
     }
   }
   for (; at < length; at += 1) {

@@ -1,32 +1,31 @@
 /** Our own operators for the CPU (`../native/`), compiled by set-up and registered with TensorFlow when first asked for. */
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { backend } from '../tensorflow.ts';
+import { isOfTheseSources, nativeLibraryPath } from './native-sources.ts';
 
 let loaded: boolean | undefined;
 
-/** Whether the operators `Modalmix…` can be run. */
+/** Whether the operators `Modalmix…` can be run. Where they should be and cannot, the standard error says why. */
 export function nativeKernels(): boolean {
   loaded ??= load();
   return loaded;
 }
 
-/** Where set-up puts the library: it belongs to the very TensorFlow that it is linked with. */
-export function nativeLibraryPath(): string {
-  const root = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json'));
-  return join(root, 'lib', 'napi-v8', 'modalmix_kernels.node');
-}
-
 function load(): boolean {
   const path = nativeLibraryPath();
   if (backend.isUsingGpuDevice || !existsSync(path)) return false;
+  if (!isOfTheseSources()) return failed('they are compiled from other sources than those of this version');
   try {
     process.dlopen({ exports: {} }, path);
     return true;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`training goes on without its own kernels, slower: ${reason}\n`);
-    return false;
+    return failed(error instanceof Error ? error.message : String(error));
   }
+}
+
+function failed(reason: string): false {
+  process.stderr.write(
+    `warning: training goes on without its own kernels, slower: ${reason}; run "npm run setup"\n`,
+  );
+  return false;
 }

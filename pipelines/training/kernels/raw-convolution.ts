@@ -34,29 +34,19 @@ export interface ConvolutionGradient {
   readonly dw: Handle;
 }
 
-/**
- * Filters of so many numbers grow beyond the caches when they are transformed: there our own kernels, which never write
- * them, are faster than TensorFlow's products, which are the faster ones otherwise.
- */
-const OWN_PRODUCTS_MINIMUM = 512 * 512;
-/** Forward they are also faster where the filters are small beside the pictures. */
-const OWN_PRODUCTS_CHANNELS = 64;
-/** Our kernels use vectors of eight; on a processor with longer ones TensorFlow's know how to use these. */
+/** Our kernels use vectors of eight; on a processor with longer ones TensorFlow's products know how to use these. */
 const LONG_VECTORS = 'avx512f';
 
 type Products = 'own' | 'library';
 let chosen: Products | undefined;
 
-/** For tests: whose products are used, whatever the size; undefined: the faster ones again. */
+/** For tests: whose products are used between the transforms; undefined: the faster ones again. */
 export function chooseProducts(products: Products | undefined): void {
   chosen = products;
 }
 
-function ownProducts(filter: Handle, forward: boolean): boolean {
-  if (chosen !== undefined) return chosen === 'own';
-  const [, , from, to] = filter.shape as [number, number, number, number];
-  if (processorFeatures().has(LONG_VECTORS)) return false;
-  return from * to >= OWN_PRODUCTS_MINIMUM || (forward && Math.max(from, to) <= OWN_PRODUCTS_CHANNELS);
+function ownProducts(): boolean {
+  return (chosen ?? (processorFeatures().has(LONG_VECTORS) ? 'library' : 'own')) === 'own';
 }
 
 /** Below, the transforms cost more than the multiplications that they save. */
@@ -199,12 +189,9 @@ function windowedFilterGradient(dy: Handle, x: Handle, filter: Handle): Handle {
 }
 
 function winograd(x: Handle, filter: Handle, dtype: number): Handle {
+  if (ownProducts() && x.dtype === dtype)
+    return runOne('ModalmixWinogradConvolution', [typed(dtype)], [x, filter]);
   const v = runOne('ModalmixWinogradInput', [typed(x.dtype)], [x]);
-  if (ownProducts(filter, true)) {
-    const y = runOne('ModalmixWinogradConvolution', [...geometry(x), typed(dtype)], [v, filter]);
-    release(v);
-    return y;
-  }
   const u = runOne('ModalmixWinogradFilter', [], [filter]);
   const m = runOne('BatchMatMulV2', product(false, false), [v, u]);
   release(v, u);
@@ -214,17 +201,16 @@ function winograd(x: Handle, filter: Handle, dtype: number): Handle {
 }
 
 function winogradGradient(dy: Handle, x: Handle, filter: Handle, addend: Handle | undefined) {
-  const v = runOne('ModalmixWinogradInput', [typed(x.dtype)], [x]);
-  const z = runOne('ModalmixWinogradOutputGradient', [typed(dy.dtype)], [dy, v]);
   const addends = addend === undefined ? [] : [addend];
-  const attributes = [...geometry(x), typed(dy.dtype), attribute.int('addends', addends.length)];
-  if (ownProducts(filter, false)) {
-    const dw = runOne('ModalmixWinogradFilterOfTiles', geometry(x), [v, z]);
-    release(v);
-    const dx = runOne('ModalmixWinogradConvolutionBack', attributes, [z, filter, ...addends]);
-    release(z, addend);
+  const attributes = [typed(dy.dtype), attribute.int('addends', addends.length)];
+  if (ownProducts() && x.dtype === dy.dtype) {
+    const dw = runOne('ModalmixWinogradFilterOfPictures', [typed(dy.dtype)], [x, dy]);
+    const dx = runOne('ModalmixWinogradConvolutionBack', attributes, [dy, filter, ...addends]);
+    release(addend);
     return { dx, dw };
   }
+  const v = runOne('ModalmixWinogradInput', [typed(x.dtype)], [x]);
+  const z = runOne('ModalmixWinogradOutputGradient', [typed(dy.dtype)], [dy, v]);
   const du = runOne('BatchMatMulV2', product(true, false), [v, z]);
   release(v);
   const dw = runOne('ModalmixWinogradFilterGradient', [], [du]);
@@ -232,7 +218,7 @@ function winogradGradient(dy: Handle, x: Handle, filter: Handle, addend: Handle 
   const u = runOne('ModalmixWinogradFilter', [], [filter]);
   const dv = runOne('BatchMatMulV2', product(false, true), [z, u]);
   release(z, u);
-  const dx = runOne('ModalmixWinogradInputGradient', attributes, [dv, ...addends]);
+  const dx = runOne('ModalmixWinogradInputGradient', [...geometry(x), ...attributes], [dv, ...addends]);
   release(dv, addend);
   return { dx, dw };
 }

@@ -14,232 +14,17 @@
 #include "tensorflow/c/tf_tensor.h"
 
 #include "batch-norm.h"
+#include "call.h"
 #include "filter-gradient.h"
 #include "library-pages.h"
 #include "max-pool.h"
 #include "norm-pool.h"
 #include "optimizers.h"
 #include "random.h"
-#include "winograd-products.h"
+#include "winograd-operators.h"
 
 namespace modalmix {
 namespace {
-
-using Dims = std::vector<int64_t>;
-
-template <typename T>
-constexpr TF_DataType TYPE_OF = TF_FLOAT;
-template <>
-constexpr TF_DataType TYPE_OF<Bfloat16> = TF_BFLOAT16;
-template <>
-constexpr TF_DataType TYPE_OF<uint8_t> = TF_UINT8;
-
-// One call of an operator.
-class Call {
- public:
-  explicit Call(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
-  ~Call() {
-    for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
-    TF_DeleteStatus(status_);
-  }
-
-  TF_Tensor* input(int index) {
-    TF_Tensor* tensor = nullptr;
-    TF_GetInput(context_, index, &tensor, status_);
-    if (!ok()) return nullptr;
-    tensors_.push_back(tensor);
-    return tensor;
-  }
-
-  template <typename T = float>
-  const T* numbers(int index) {
-    TF_Tensor* tensor = input(index);
-    return tensor == nullptr ? nullptr : static_cast<const T*>(TF_TensorData(tensor));
-  }
-
-  Dims shape(int index) {
-    TF_Tensor* tensor = input(index);
-    Dims dims;
-    if (tensor == nullptr) return dims;
-    for (int axis = 0; axis < TF_NumDims(tensor); axis += 1) dims.push_back(TF_Dim(tensor, axis));
-    return dims;
-  }
-
-  template <typename T = float>
-  T* output(int index, const Dims& dims) {
-    size_t bytes = sizeof(T);
-    for (int64_t dim : dims) bytes *= dim;
-    TF_Tensor* tensor =
-        TF_AllocateOutput(context_, index, TYPE_OF<T>, dims.data(), dims.size(), bytes, status_);
-    if (!ok()) return nullptr;
-    tensors_.push_back(tensor);
-    return static_cast<T*>(TF_TensorData(tensor));
-  }
-
-  int inputs() const { return TF_NumInputs(context_); }
-
-  bool require(bool condition, const char* what) {
-    if (!condition && ok()) TF_SetStatus(status_, TF_INVALID_ARGUMENT, what);
-    return condition && ok();
-  }
-
-  bool ok() const { return TF_GetCode(status_) == TF_OK; }
-
-  void finish() {
-    if (!ok()) TF_OpKernelContext_Failure(context_, status_);
-  }
-
- private:
-  TF_OpKernelContext* context_;
-  TF_Status* status_;
-  std::vector<TF_Tensor*> tensors_;
-};
-
-// Attributes of an operator, read once.
-struct Settings {
-  int64_t images = 0, height = 0, width = 0;
-  int64_t size = 0, stride = 0, pad = 0;
-  bool relu = false;
-  float epsilon = 0, momentum = 0;
-};
-
-enum : int { GEOMETRY = 1, NORM = 2, ADDENDS = 4, FILTER = 8 };
-
-template <int kinds>
-void* create(TF_OpKernelConstruction* context) {
-  auto* settings = new Settings();
-  TF_Status* status = TF_NewStatus();
-  if (kinds & GEOMETRY) {
-    TF_OpKernelConstruction_GetAttrInt64(context, "images", &settings->images, status);
-    TF_OpKernelConstruction_GetAttrInt64(context, "height", &settings->height, status);
-    TF_OpKernelConstruction_GetAttrInt64(context, "width", &settings->width, status);
-  }
-  if (kinds & FILTER) {
-    TF_OpKernelConstruction_GetAttrInt64(context, "size", &settings->size, status);
-    TF_OpKernelConstruction_GetAttrInt64(context, "stride", &settings->stride, status);
-    TF_OpKernelConstruction_GetAttrInt64(context, "pad", &settings->pad, status);
-  }
-  if (kinds & NORM) {
-    TF_Bool relu = 0;
-    TF_OpKernelConstruction_GetAttrBool(context, "relu", &relu, status);
-    TF_OpKernelConstruction_GetAttrFloat(context, "epsilon", &settings->epsilon, status);
-    TF_OpKernelConstruction_GetAttrFloat(context, "momentum", &settings->momentum, status);
-    settings->relu = relu != 0;
-  }
-  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(context, status);
-  TF_DeleteStatus(status);
-  return settings;
-}
-
-void destroy(void* settings) { delete static_cast<Settings*>(settings); }
-
-template <void (*body)(const Settings&, Call&)>
-void compute(void* settings, TF_OpKernelContext* context) {
-  Call call(context);
-  body(*static_cast<const Settings*>(settings), call);
-  call.finish();
-}
-
-constexpr const char* EIGHTS = "the number of channels must be a multiple of 8";
-
-template <typename T>
-void winograd_input(const Settings&, Call& call) {
-  const Dims d = call.shape(0);
-  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
-  const Tiling t(d[0], d[1], d[2], d[3]);
-  float* v = call.output(0, {POSITIONS, t.tiles, t.channels});
-  if (call.ok()) transform_input(t, call.numbers<T>(0), v);
-}
-
-template <typename T>
-void winograd_output(const Settings& s, Call& call) {
-  const Dims d = call.shape(0);
-  if (!call.require(d.size() == 3 && d[2] % LANES == 0, EIGHTS)) return;
-  Tiling t(s.images, s.height, s.width, d[2]);
-  t.tiles = d[1];
-  if (!call.require(d[0] == POSITIONS && t.tiles >= t.used(), "the tiles are not those of the picture")) return;
-  T* y = call.output<T>(0, {t.images, t.height, t.width, t.channels});
-  if (call.ok()) transform_output(t, call.numbers(0), y);
-}
-
-template <typename T>
-void winograd_output_gradient(const Settings&, Call& call) {
-  const Dims d = call.shape(0);
-  if (!call.require(d.size() == 4 && d[3] % LANES == 0, EIGHTS)) return;
-  // As many tiles as the input has: the channels of the other side decide about the rows of zeros.
-  const Dims other = call.shape(1);
-  if (!call.require(other.size() == 3, "the input's tiles are needed")) return;
-  Tiling t(d[0], d[1], d[2], d[3]);
-  t.tiles = other[1];
-  if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
-  float* z = call.output(0, {POSITIONS, t.tiles, t.channels});
-  if (call.ok()) transform_output_gradient(t, call.numbers<T>(0), z);
-}
-
-template <typename T>
-void winograd_input_gradient(const Settings& s, Call& call) {
-  const Dims d = call.shape(0);
-  if (!call.require(d.size() == 3 && d[2] % LANES == 0, EIGHTS)) return;
-  Tiling t(s.images, s.height, s.width, d[2]);
-  t.tiles = d[1];
-  if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
-  T* dx = call.output<T>(0, {t.images, t.height, t.width, t.channels});
-  const T* addend = call.inputs() > 1 ? call.numbers<T>(1) : nullptr;
-  if (call.ok()) transform_input_gradient(t, call.numbers(0), addend, dx);
-}
-
-void winograd_filter(const Settings&, Call& call) {
-  const Dims d = call.shape(0);
-  if (!call.require(d.size() == 4 && d[0] == 3 && d[1] == 3 && d[3] % LANES == 0, EIGHTS)) return;
-  float* u = call.output(0, {POSITIONS, d[2], d[3]});
-  if (call.ok()) transform_filter(d[2] * d[3], call.numbers(0), u);
-}
-
-void winograd_filter_gradient(const Settings&, Call& call) {
-  const Dims d = call.shape(0);
-  if (!call.require(d.size() == 3 && d[2] % LANES == 0, EIGHTS)) return;
-  float* g = call.output(0, {3, 3, d[1], d[2]});
-  if (call.ok()) transform_filter_gradient(d[1] * d[2], call.numbers(0), g);
-}
-
-// As `winograd_output`, from what goes into the products: v and the filter.
-template <typename T>
-void winograd_convolution(const Settings& s, Call& call) {
-  const Dims v = call.shape(0), g = call.shape(1);
-  if (!call.require(v.size() == 3 && g.size() == 4 && g[2] == v[2] && g[2] % LANES == 0 && g[3] % LANES == 0, EIGHTS)) {
-    return;
-  }
-  Tiling t(s.images, s.height, s.width, v[2]);
-  t.tiles = v[1];
-  if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
-  T* y = call.output<T>(0, {t.images, t.height, t.width, g[3]});
-  if (call.ok()) convolve_tiles(t, g[3], call.numbers(0), call.numbers(1), y);
-}
-
-template <typename T>
-void winograd_convolution_back(const Settings& s, Call& call) {
-  const Dims z = call.shape(0), g = call.shape(1);
-  if (!call.require(z.size() == 3 && g.size() == 4 && g[3] == z[2] && g[2] % LANES == 0 && g[3] % LANES == 0, EIGHTS)) {
-    return;
-  }
-  Tiling t(s.images, s.height, s.width, z[2]);
-  t.tiles = z[1];
-  if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
-  T* dx = call.output<T>(0, {t.images, t.height, t.width, g[2]});
-  const T* addend = call.inputs() > 2 ? call.numbers<T>(2) : nullptr;
-  if (call.ok()) convolve_tiles_back(t, g[2], call.numbers(0), call.numbers(1), addend, dx);
-}
-
-void winograd_filter_of_tiles(const Settings& s, Call& call) {
-  const Dims v = call.shape(0), z = call.shape(1);
-  const bool fits = v.size() == 3 && z.size() == 3 && v[1] == z[1] && v[2] % LANES == 0 && z[2] % LANES == 0;
-  if (!call.require(fits, EIGHTS)) return;
-  Tiling t(s.images, s.height, s.width, v[2]);
-  t.tiles = v[1];
-  if (!call.require(t.tiles >= t.used(), "the tiles are not those of the picture")) return;
-  float* g = call.output(0, {3, 3, v[2], z[2]});
-  if (call.ok()) filter_gradient_of_tiles(t, z[2], call.numbers(0), call.numbers(1), g);
-}
 
 NormShape norm_shape(const Settings& s, const Dims& d) {
   return {d[0] * d[1] * d[2], d[3], s.relu, s.epsilon, s.momentum};
@@ -491,13 +276,12 @@ std::string register_all() {
       {"ModalmixWinogradInputGradient", {"m: float", "added: addends * T"}, {"dx: T"}, GEOMETRY | ADDENDS,
        create<GEOMETRY>, BOTH(winograd_input_gradient)},
       {"ModalmixWinogradFilter", {"g: float"}, {"u: float"}, 0, create<0>, compute<winograd_filter>},
-      {"ModalmixWinogradFilterGradient", {"u: float"}, {"g: float"}, 0, create<0>, compute<winograd_filter_gradient>},
-      {"ModalmixWinogradConvolution", {"v: float", "g: float"}, {"y: T"}, GEOMETRY, create<GEOMETRY>,
-       BOTH(winograd_convolution)},
-      {"ModalmixWinogradConvolutionBack", {"z: float", "g: float", "added: addends * T"}, {"dx: T"},
-       GEOMETRY | ADDENDS, create<GEOMETRY>, BOTH(winograd_convolution_back)},
-      {"ModalmixWinogradFilterOfTiles", {"v: float", "z: float"}, {"g: float"}, GEOMETRY, create<GEOMETRY>,
-       compute<winograd_filter_of_tiles>},
+      {"ModalmixWinogradFilterGradient", {"u: float"}, {"g: float"}, 0, create<0>, compute<winograd_sums_to_filter>},
+      {"ModalmixWinogradConvolution", {"x: T", "g: float"}, {"y: T"}, 0, create<0>, BOTH(winograd_convolution)},
+      {"ModalmixWinogradConvolutionBack", {"dy: T", "g: float", "added: addends * T"}, {"dx: T"}, ADDENDS, create<0>,
+       BOTH(winograd_convolution_back)},
+      {"ModalmixWinogradFilterOfPictures", {"x: T", "dy: T"}, {"g: float"}, 0, create<0>,
+       BOTH(winograd_filter_of_pictures)},
       {"ModalmixNorm",
        {"x: T", "scale: float", "offset: float", "running_mean: float", "running_variance: float", "added: addends * T"},
        {"y: T", "moved_mean: float", "moved_variance: float", "mean: float", "inverse: float"},

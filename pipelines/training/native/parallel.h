@@ -106,6 +106,8 @@ class Pool {
   int64_t threads_ = 1, parts_ = 0, round_ = 0;
 };
 
+inline int64_t ceiling(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
 // body(from, to) over [0, count) in at most `chunks` ranges, which do not depend on the number of threads.
 template <typename Body>
 void parallel_ranges(int64_t count, int64_t chunks, const Body& body) {

@@ -150,11 +150,17 @@ describe.each(BFLOAT16)('%s with bfloat16', (_name, plan, shape) => {
 });
 
 describe('convolutions by Winograd’s transforms', () => {
-  // Sides that tiles do not divide; channels that blocks of 64, 32 and 16 do not; 512 in and out, as they come in blocks of 16.
+  // Sides that tiles do not divide; channels that blocks of 64, 32, 24 and 16 do not; one picture, smaller than a tile
+  // too; filters on both sides of each size at which the work is cut otherwise; more tiles than are taken at once.
   const SHAPES = [
     [3, 13, 9, 40, 72],
     [2, 56, 31, 64, 64],
+    [1, 3, 2, 32, 56],
+    [1, 30, 29, 136, 120],
+    [2, 15, 14, 264, 256],
+    [9, 14, 13, 256, 264],
     [2, 7, 6, 512, 512],
+    [1, 9, 130, 32, 32],
   ] as const;
   it.each(
     SHAPES.flatMap((shape) =>
@@ -180,14 +186,25 @@ describe('convolutions by Winograd’s transforms', () => {
     try {
       const plan = { size: 3, stride: 1, pad: 1, from, to };
       const y = convolve(narrow(x), handleOf(filter), plan, dtype);
-      const back = convolutionGradient(narrow(dy), narrow(x), handleOf(filter), plan, {
-        addend: narrow(addend.add(0)),
-      });
+      const gradients = () => {
+        const { dx: toInput, dw: toFilter } = convolutionGradient(
+          narrow(dy),
+          narrow(x),
+          handleOf(filter),
+          plan,
+          {
+            addend: narrow(addend.add(0)),
+          },
+        );
+        return [toInput!, toFilter].map((handle) => values(handle).slice()) as [Float32Array, Float32Array];
+      };
+      const back = gradients();
       // Half of the last of eight bits, or what single precision leaves.
       const tolerance = precision === 'bfloat16' ? 2 ** -8 : 3e-5;
       expect(relativeError(values(y), tf.conv2d(x, filter, 1, 'same').dataSync())).toBeLessThan(tolerance);
-      expect(relativeError(values(back.dx!), tf.add(dx!, addend).dataSync())).toBeLessThan(tolerance);
-      expect(relativeError(values(back.dw), dw!.dataSync())).toBeLessThan(5e-5);
+      expect(relativeError(back[0], tf.add(dx!, addend).dataSync())).toBeLessThan(tolerance);
+      expect(relativeError(back[1], dw!.dataSync())).toBeLessThan(5e-5);
+      expect(fingerprintOf(gradients())).toBe(fingerprintOf(back));
     } finally {
       chooseProducts(undefined);
     }
