@@ -85,7 +85,10 @@ export async function undo(model: string, flags: ModelsFlags, screen: Screen): P
 }
 
 export async function report(model: string, flags: ModelsFlags, screen: Screen): Promise<void> {
-  const store = await storeOf(flags);
+  await writeReport(await storeOf(flags), model, screen);
+}
+
+async function writeReport(store: Store, model: string, screen: Screen): Promise<void> {
   const { writeModelsReport } = await import('../../pipelines/models/report/write-report.ts');
   const { file, text } = await fileToOpen(store, await writeModelsReport({ store, model }));
   screen.say(`Report: ${text}`);
@@ -94,8 +97,7 @@ export async function report(model: string, flags: ModelsFlags, screen: Screen):
 
 /** The page of the model's history, where there is one, shows the move too. The move itself is done. */
 async function renewReport(store: Store, model: string, screen: Screen): Promise<void> {
-  if (!(await store.exists(storePaths.modelReport(model)))) return;
-  await report(model, { store: store.uri }, screen);
+  if (await store.exists(storePaths.modelReport(model))) await writeReport(store, model, screen);
 }
 
 function tellMove(move: ModelMove, moved: boolean, screen: Screen): void {

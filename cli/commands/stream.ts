@@ -59,7 +59,7 @@ export async function send(source: string, configFile: string, screen: Screen): 
   const topics = await ensureTopics(connection, streamOf(config));
   const events = await clipEventsOf(source, await classNamesOf(config.dataset));
   const sent = await sendClipEvents(connection, topics, events);
-  screen.say(`${counted(sent, 'event', 'sent')} to ${topics.clips}.`);
+  screen.say(`${counted(sent, 'event')} sent to ${topics.clips}.`);
   screen.event('sent', { events: sent, topic: topics.clips });
 }
 
@@ -77,7 +77,7 @@ export async function status(configFile: string, screen: Screen): Promise<void> 
     const { rows, superseded, duplicates, outdated, foreign, deadLetters } = manifest.counts;
     screen.say(
       `\n${counted(rows - superseded, 'clip')} in ${counted(manifest.shards.length, 'shard')} (generation ${String(manifest.generation)}, ${manifest.publishedAt}). ` +
-        `Of the feature records: ${counted(superseded, 'row', 'replaced')}, ${counted(duplicates, 'duplicate')} and ${String(outdated)} outdated dropped, ` +
+        `Of the feature records: ${counted(superseded, 'row')} replaced, ${counted(duplicates, 'duplicate')} and ${String(outdated)} outdated dropped, ` +
         `${String(foreign)} of other extractions skipped, ${String(deadLetters)} to the dead letters. ` +
         'An ingest worker drops an event that it just saw before it becomes a record: its metrics count those.',
     );
@@ -152,7 +152,7 @@ export async function replayLetters(
       );
     },
   );
-  screen.say(`${counted(replayed, 'event', 'sent again')}.`);
+  screen.say(`${counted(replayed, 'event')} sent again.`);
   if (gone.length > 0) screen.say(`${counted(gone.length, 'event')} no longer on the topic.`);
   screen.event('replayed', { replayed, gone: gone.length });
 }
