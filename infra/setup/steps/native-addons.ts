@@ -82,7 +82,10 @@ function kernelsStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { sour
   const flags = () => [...processorFlags(), '-ffp-contract=off'];
   return addonStep({
     ...facts,
-    sources: [new URL(source, import.meta.url)],
+    sources: [
+      new URL(source, import.meta.url),
+      new URL('../../../pipelines/process/native/arguments.h', import.meta.url),
+    ],
     inputs: flags,
     compilerArguments: () => {
       const headers = join(folderOf('node-api-headers'), 'include');

@@ -13,6 +13,8 @@
 #include <immintrin.h>
 #endif
 
+#include "../../process/native/arguments.h"
+
 namespace {
 
 // No wider than a register: compilers keep wider ones on the stack.
@@ -189,16 +191,6 @@ void log_spectrogram(const Sound& sound, const double* table, double offset, siz
   }
 }
 
-template <typename T>
-bool array_of(napi_env env, napi_value value, napi_typedarray_type wanted, T** data, size_t* length) {
-  napi_typedarray_type type;
-  void* start;
-  if (napi_get_typedarray_info(env, value, &type, length, &start, nullptr, nullptr) != napi_ok || type != wanted)
-    return false;
-  *data = static_cast<T*>(start);
-  return true;
-}
-
 // logSpectrogram(samples: Float32Array, table: Float64Array, window: Float64Array, hop: number, offset: number,
 // out: Float32Array): see `../native.ts`.
 napi_value log_spectrogram_of(napi_env env, napi_callback_info info) {
@@ -216,9 +208,8 @@ napi_value log_spectrogram_of(napi_env env, napi_callback_info info) {
       napi_get_value_double(env, arguments[4], &offset) != napi_ok ||
       !array_of(env, arguments[5], napi_float32_array, &out, &values) || size < 4 || (size & (size - 1)) != 0 ||
       angles != 2 * size || hop == 0 || values != (size / 2 + 1) * (1 + length / hop)) {
-    napi_throw_type_error(env, nullptr,
-                          "logSpectrogram takes samples, a table and a window of a power of two, a hop, an offset and room");
-    return nullptr;
+    return fail(env,
+                "logSpectrogram takes samples, a table and a window of a power of two, a hop, an offset and room");
   }
   log_spectrogram({samples, length, size, hop, window}, table, offset, 1 + length / hop, out);
   return nullptr;

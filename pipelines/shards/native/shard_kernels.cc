@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #endif
 
+#include "../../process/native/arguments.h"
+
 namespace {
 
 constexpr size_t kMostChannels = 3;
@@ -112,11 +114,6 @@ Sums sum_floats(const float* data, size_t length, size_t channels) {
     sums.squares[i % channels] += value * value;
   }
   return sums;
-}
-
-napi_value fail(napi_env env, const char* problem) {
-  napi_throw_type_error(env, nullptr, problem);
-  return nullptr;
 }
 
 // sumChannels(data: Float32Array | Uint8Array, channels: 1 | 2 | 3, into: Float64Array): sums, then sums of squares.

@@ -12,6 +12,8 @@
 #include <immintrin.h>
 #endif
 
+#include "../../../process/native/arguments.h"
+
 namespace {
 
 // No wider than a register: compilers keep wider ones on the stack.
@@ -129,21 +131,6 @@ void render(const Pictures& pictures, const Places& rows, const Places& columns,
       blend_rows(upper, lower, rows.weight[y], factor.data(), shift.data(), length, out);
     }
   }
-}
-
-napi_value fail(napi_env env, const char* problem) {
-  napi_throw_type_error(env, nullptr, problem);
-  return nullptr;
-}
-
-template <typename T>
-bool array_of(napi_env env, napi_value value, napi_typedarray_type wanted, T** data, size_t* length) {
-  napi_typedarray_type type;
-  void* start;
-  if (napi_get_typedarray_info(env, value, &type, length, &start, nullptr, nullptr) != napi_ok || type != wanted)
-    return false;
-  *data = static_cast<T*>(start);
-  return true;
 }
 
 // Lower places, then upper ones, within `size`; and a weight for each.
