@@ -15,6 +15,7 @@ import {
   pictureKernelsStep,
   shardKernelsStep,
   soundKernelsStep,
+  TENSOR_MEMORY_STEPS,
 } from './steps/native-addons.ts';
 import { s3ServerStep } from './steps/s3-server.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
@@ -27,6 +28,7 @@ import { trainingKernelsStep } from './steps/training-kernels.ts';
 export const RUN_STEPS: readonly SetupStep[] = [
   tensorflowStep,
   trainingKernelsStep,
+  ...TENSOR_MEMORY_STEPS,
   shardKernelsStep,
   pictureKernelsStep,
   soundKernelsStep,

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { runInChild } from '../process/child-process.ts';
+import { tensorMemoryEnvironment } from './memory/tensor-memory.ts';
 
 export interface TensorflowStageOptions {
   readonly storeUri: string;
@@ -61,7 +62,8 @@ export function tensorflowEnvironment(threads: number = availableParallelism()):
     // Operators are issued one after the other; more would only differ in who waits.
     TF_NUM_INTEROP_THREADS: '1',
     TF_CPP_MIN_LOG_LEVEL: '2',
-    // Tensors of many MiB come and go all the time; in huge pages a tenth of a step's time is saved. The threshold, else
+    ...tensorMemoryEnvironment(),
+    // Where that is not: tensors of many MiB come and go all the time; in huge pages a tenth of a step's time is saved. The threshold, else
     // moving upwards, gives each large one a mapping of its own: no holes stay behind (glibc 2.35 and newer, others do
     // not look).
     GLIBC_TUNABLES:
