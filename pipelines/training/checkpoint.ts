@@ -4,15 +4,12 @@
  * metadata, with a hash over everything. Random numbers need no state (see `random/generator.ts`).
  */
 import { createHash, type Hash } from 'node:crypto';
-import { copyFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { ModalmixError, describeError } from '../../schemas/errors.ts';
 import { modalitySchema } from '../../schemas/modality.ts';
-import { storePaths } from '../../schemas/names.ts';
 import { epochMetricsSchema } from '../../schemas/training.ts';
-import { asFileError } from '../store/file-errors.ts';
 import type { Store } from '../store/store.ts';
+import { checkpointPaths } from './checkpoint-files.ts';
 import { decodeSafetensors, writeSafetensors, type StoredTensor, type TensorSource } from './safetensors.ts';
 import { tf, type Variable } from './tensorflow.ts';
 
@@ -75,7 +72,7 @@ const FORMAT = 'modalmix-checkpoint-1';
 /**
  * Writes the checkpoint to a new local file, a tensor at a time: there is never a second copy of them all in memory.
  *
- * @param file on a disk that may be full: see `asFileError`
+ * @param file on a disk that may be full: see `publishFile`
  */
 export function writeCheckpoint(
   file: string,
@@ -123,40 +120,6 @@ export function decodeCheckpoint(bytes: Buffer, trainingId: string, where: strin
 }
 
 /**
- * Brings what `write` writes into the store under every path given, each of them whole or not at all, in their order.
- *
- * @param write takes the path of a local file that does not exist yet, and returns when it is complete
- * @throws ModalmixError `transient` when the disk is full, as the store does
- */
-export async function publishFile(
-  store: Store,
-  paths: readonly string[],
-  write: (file: string) => void | Promise<void>,
-): Promise<void> {
-  const folder = await store.scratchFolder();
-  const file = join(folder, 'file');
-  try {
-    await write(file);
-    for (const [place, path] of paths.entries()) {
-      const isLast = place === paths.length - 1;
-      const copy = join(folder, String(place));
-      if (!isLast) await copyFile(file, copy);
-      await store.putFile(path, isLast ? file : copy, { readAgain: false });
-    }
-  } catch (error) {
-    throw asFileError(error, folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** Deletes all checkpoints but the newest `keepLast`. */
-export async function dropOldCheckpoints(store: Store, trainingId: string, keepLast: number): Promise<void> {
-  const paths = await checkpointPaths(store, trainingId);
-  for (const path of paths.slice(keepLast)) await store.delete(path);
-}
-
-/**
  * The newest checkpoint that is whole, and why newer ones were passed over.
  *
  * @returns no checkpoint when none is whole
@@ -175,12 +138,6 @@ export async function newestCheckpoint(
     }
   }
   return { refused };
-}
-
-/** Newest first. */
-async function checkpointPaths(store: Store, trainingId: string): Promise<string[]> {
-  const paths = await store.list(storePaths.checkpoints(trainingId));
-  return paths.filter((path) => /\/step-\d+\.safetensors$/u.test(path)).reverse();
 }
 
 /** Each variable's numbers, read from TensorFlow when they are asked for. */

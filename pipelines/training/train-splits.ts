@@ -11,10 +11,10 @@ import { hashFile } from '../shards/source-hashes.ts';
 import type { Store } from '../store/store.ts';
 import { openBatches } from '../loading/batch-source.ts';
 import { trainingBatches } from './batches.ts';
+import { publishFile } from './checkpoint-files.ts';
+import { CheckpointSender } from './checkpoint-sender.ts';
 import {
-  dropOldCheckpoints,
   newestCheckpoint,
-  publishFile,
   sourceOf,
   writeCheckpoint,
   writeVariables,
@@ -113,22 +113,23 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
     0,
   ).length;
   const total = stepsPerEpoch * training.epochs;
+  const checkpoints = new CheckpointSender(store, trainingId, training.checkpoint.keepLast);
   /** Under the step's name, after being published under `first`. */
   const save = async (...first: string[]) => {
     state.method = parts.method.state?.save() ?? null;
     const paths = [...first, storePaths.checkpoint(trainingId, state.step)];
-    await publishFile(store, paths, (file) => {
+    await checkpoints.save(paths, (file) => {
       writeCheckpoint(file, trainingId, state, {
         model: parts.model.parameters.all(),
         optimizer: parts.optimizer.state,
       });
     });
-    await dropOldCheckpoints(store, trainingId, training.checkpoint.keepLast);
   };
   const stopIfAsked = async (saved: boolean) => {
     await breathe();
     if (!stopRequested()) return;
     if (!saved) await save();
+    await checkpoints.settled();
     throw new ModalmixError('cancelled', `stopped after step ${String(state.step)} of ${String(total)}`, {
       where: trainingId,
       fix: 'Start it again to go on from there.',
@@ -153,6 +154,7 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
       pool,
       state,
       onStep: async ({ loss }) => {
+        checkpoints.assertSent();
         report({
           done: state.step,
           total,
@@ -177,7 +179,9 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
         if (state.epoch < training.epochs) await stopIfAsked(true);
       },
     });
+    await checkpoints.settled();
   } finally {
+    await checkpoints.close();
     await sources.close();
     await tensorboard.close();
   }

@@ -1,4 +1,4 @@
-/** A TCP proxy that breaks connections, or answers 503 in the server's place, when a test asks for it. */
+/** A TCP proxy that breaks or holds connections, or answers 503 in the server's place, when a test asks for it. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -8,11 +8,19 @@ export interface FaultyProxy {
   refuse(connections: number): void;
   /** The next so many connections are reset after `bytes` from the server. */
   resetAfter(bytes: number, connections: number): void;
+  /** Requests with this text at their beginning are passed on only when `let` is called; undefined: none. */
+  hold(text: string | undefined): void;
+  /** Passes on what is held. */
+  let(): void;
+  /** How many requests are held. */
+  readonly held: () => number;
   /** How many faults were met. */
   readonly faults: () => number;
   stop(): Promise<void>;
 }
 
+/** Of a request: its line stands there. */
+const HEAD_BYTES = 1_024;
 const SLOW_DOWN = '<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>busy</Message></Error>';
 
 export async function startFaultyProxy(port: number): Promise<FaultyProxy> {
@@ -20,6 +28,8 @@ export async function startFaultyProxy(port: number): Promise<FaultyProxy> {
   let refusals = 0;
   let resets = { bytes: 0, connections: 0 };
   let met = 0;
+  let heldText: string | undefined;
+  let waiting: (() => void)[] = [];
   const server = createServer((client) => {
     sockets.add(client);
     client.on('error', () => undefined).on('close', () => sockets.delete(client));
@@ -39,7 +49,24 @@ export async function startFaultyProxy(port: number): Promise<FaultyProxy> {
     const upstream = connect(port, '127.0.0.1');
     sockets.add(upstream);
     let passed = 0;
-    client.pipe(upstream);
+    client.on('data', (chunk: Buffer) => {
+      const send = () => {
+        if (!upstream.write(chunk)) {
+          client.pause();
+          upstream.once('drain', () => client.resume());
+        }
+      };
+      if (heldText === undefined || !chunk.subarray(0, HEAD_BYTES).includes(heldText)) {
+        send();
+        return;
+      }
+      client.pause();
+      waiting.push(() => {
+        send();
+        client.resume();
+      });
+    });
+    client.on('end', () => upstream.end());
     upstream.on('data', (chunk: Buffer) => {
       passed += chunk.length;
       client.write(chunk);
@@ -62,6 +89,15 @@ export async function startFaultyProxy(port: number): Promise<FaultyProxy> {
     resetAfter: (bytes, connections) => {
       resets = { bytes, connections };
     },
+    hold: (text) => {
+      heldText = text;
+    },
+    let: () => {
+      const held = waiting;
+      waiting = [];
+      for (const pass of held) pass();
+    },
+    held: () => waiting.length,
     faults: () => met,
     stop: async () => {
       for (const socket of sockets) socket.destroy();
