@@ -2,7 +2,15 @@
  * Batch normalisation by TensorFlow's fused operators, over N, H and W of [N, H, W, C]
  * (Ioffe and Szegedy 2015, Algorithm 1). The running variance is the unbiased one, as PyTorch's.
  */
-import { attribute, execute, tf, webgpu, type OpAttribute, type Tensor1D, type Tensor4D } from '../tensorflow.ts';
+import {
+  attribute,
+  execute,
+  tf,
+  webgpu,
+  type OpAttribute,
+  type Tensor1D,
+  type Tensor4D,
+} from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
 import { portableBatchNormInference, portableBatchNormTraining } from './portable.ts';
 

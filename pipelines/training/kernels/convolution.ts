@@ -4,7 +4,15 @@
  * oneDNN's kernels (libtensorflow 2.21: im2col and a matrix product a picture, several times slower). So a
  * stride of 1 uses SAME, which is symmetric there, and for any other the images are padded first.
  */
-import { attribute, executeOne, tf, webgpu, type OpAttribute, type Tensor, type Tensor4D } from '../tensorflow.ts';
+import {
+  attribute,
+  executeOne,
+  tf,
+  webgpu,
+  type OpAttribute,
+  type Tensor,
+  type Tensor4D,
+} from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
 import { portableConvolution } from './portable.ts';
 import { subsample } from './subsample.ts';

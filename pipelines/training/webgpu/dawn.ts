@@ -46,7 +46,7 @@ interface Globals {
 }
 
 interface Dawn {
-  create(options: string[]): Gpu;
+  readonly create: (options: string[]) => Gpu;
   readonly globals: Globals;
 }
 
@@ -95,7 +95,11 @@ async function loadDawn(): Promise<Dawn> {
   }
 }
 
-const VULKAN_DRIVER_FOLDERS = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'];
+const VULKAN_DRIVER_FOLDERS = [
+  '/usr/share/vulkan/icd.d',
+  '/etc/vulkan/icd.d',
+  '/usr/local/share/vulkan/icd.d',
+];
 
 /** In words, the drivers that could have given an adapter. */
 async function lookedFor(): Promise<string> {
@@ -103,7 +107,9 @@ async function lookedFor(): Promise<string> {
   const named = process.env['VK_DRIVER_FILES'] ?? process.env['VK_ICD_FILENAMES'];
   const drivers =
     named === undefined
-      ? (await Promise.all(VULKAN_DRIVER_FOLDERS.map(async (folder) => readdir(folder).catch(() => [])))).flat()
+      ? (
+          await Promise.all(VULKAN_DRIVER_FOLDERS.map(async (folder) => readdir(folder).catch(() => [])))
+        ).flat()
       : named.split(':').map((path) => basename(path));
   return drivers.length === 0
     ? `there is no Vulkan driver in ${VULKAN_DRIVER_FOLDERS.join(', ')}`
@@ -121,8 +127,11 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render/iu;
 
 export function factsOf({ info }: GpuAdapter): AdapterFacts {
   const { vendor, architecture, device, description } = info;
-  const isSoftware = info.isFallbackAdapter === true || SOFTWARE.test(`${device} ${description} ${architecture}`);
-  const details = [...new Set([vendor, architecture, description])].filter((part) => part !== '' && part !== device);
+  const isSoftware =
+    info.isFallbackAdapter === true || SOFTWARE.test(`${device} ${description} ${architecture}`);
+  const details = [...new Set([vendor, architecture, description])].filter(
+    (part) => part !== '' && part !== device,
+  );
   const name = device === '' ? (details.shift() ?? 'unnamed GPU') : device;
   const remarks = [...details, ...(isSoftware ? ['software, not a GPU'] : [])];
   return { name: remarks.length === 0 ? name : `${name} (${remarks.join(', ')})`, isSoftware };
