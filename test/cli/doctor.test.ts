@@ -24,6 +24,7 @@ const PARTS = [
   'npm packages',
   'TensorFlow',
   'GPU',
+  'WebGPU',
   'training kernels',
   'ffmpeg',
   'extraction engine',

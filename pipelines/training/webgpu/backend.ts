@@ -95,7 +95,11 @@ export async function startWebgpu(tf: typeof TensorflowNode): Promise<AdapterFac
   tf.env().set('WEBGPU_MATMUL_PROGRAM_TYPE', PRODUCT_IN_TILES);
   tf.registerBackend('webgpu', () => backend as unknown as TensorflowNode.KernelBackend);
   await tf.setBackend('webgpu');
-  return factsOf(adapter);
+  const facts = factsOf(adapter);
+  if (facts.isSoftware) {
+    process.stderr.write(`warning: WebGPU has no GPU here, the engine cpu is faster: ${facts.name}\n`);
+  }
+  return facts;
 }
 
 /** @returns throws what the device has complained of since; its numbers are worth nothing then */
