@@ -24,6 +24,7 @@ import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 import { trainingKernelsStep } from './steps/training-kernels.ts';
 import { webgpuStep } from './steps/webgpu.ts';
+import { workflowsStep } from './steps/workflows.ts';
 
 /** What the main job needs. */
 export const RUN_STEPS: readonly SetupStep[] = [
@@ -36,6 +37,7 @@ export const RUN_STEPS: readonly SetupStep[] = [
   fontsStep,
   temporalCliStep,
   commandStep,
+  workflowsStep,
 ];
 /** What streaming needs besides; without it nothing else misses them. */
 export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, ...KAFKA_ADDON_STEPS, kafkaStep];

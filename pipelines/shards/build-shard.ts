@@ -116,6 +116,8 @@ async function writeRows(
   const writer = await ShardWriter.create(
     localFile,
     shardSchema({ classNames, extraction, extractorVersion: header.extractorVersion }),
+    // Fresh pages of the system's cache cost more than a row's other handling; a store that is not files reads them.
+    store.movesFiles ? 'direct' : 'apart',
   );
   const pending: Promise<Outcome>[] = [];
   let nextClip = 0;
