@@ -31,6 +31,8 @@ const ONE_STEP = {
 /** Of them the models are needed by others. */
 const needed: readonly MethodName[] = ['unimodal', 'joint'];
 const STOPPED_AFTER = 3;
+/** Compiling for a software adapter takes minutes where others compute too. */
+const PREPARATION_MS = 600_000;
 
 let dataset: TinyDataset;
 const NAMES = ['cpu', 'webgpu', 'whole', 'stopped', 'toCpu', 'fromCpu'] as const;
@@ -79,7 +81,7 @@ beforeAll(async () => {
     { storeUri: uri('stopped'), spec: whole },
     { storeUri: uri('whole'), spec: whole },
   ]);
-});
+}, PREPARATION_MS);
 
 afterEach(() => {
   vi.unstubAllEnvs();
