@@ -15,6 +15,7 @@ import {
   pictureKernelsStep,
   shardKernelsStep,
   soundKernelsStep,
+  TENSOR_MEMORY_STEPS,
 } from './steps/native-addons.ts';
 import { s3ServerStep } from './steps/s3-server.ts';
 import { softwareGpuStep } from './steps/software-gpu.ts';
@@ -30,6 +31,7 @@ import { workflowsStep } from './steps/workflows.ts';
 export const RUN_STEPS: readonly SetupStep[] = [
   tensorflowStep,
   trainingKernelsStep,
+  ...TENSOR_MEMORY_STEPS,
   shardKernelsStep,
   pictureKernelsStep,
   soundKernelsStep,

@@ -5,6 +5,7 @@ import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { runInChild } from '../process/child-process.ts';
+import { tensorMemoryEnvironment } from './memory/tensor-memory.ts';
 
 export interface TensorflowStageOptions {
   readonly storeUri: string;
@@ -76,7 +77,8 @@ export function tensorflowEnvironment(
     // Operators are issued one after the other; more would only differ in who waits.
     TF_NUM_INTEROP_THREADS: '1',
     TF_CPP_MIN_LOG_LEVEL: '2',
-    // Tensors of many MiB come and go all the time; in huge pages a tenth of a step's time is saved. The threshold, else
+    ...tensorMemoryEnvironment(),
+    // Where that is not: tensors of many MiB come and go all the time; in huge pages a tenth of a step's time is saved. The threshold, else
     // moving upwards, gives each large one a mapping of its own: no holes stay behind (glibc 2.35 and newer, others do
     // not look).
     GLIBC_TUNABLES:
