@@ -43,6 +43,13 @@ export function pageOf({ ports }: Pick<RunningServer, 'ports'>): string {
 
 /** A real call, not an open port: the server takes connections before it can work. */
 export async function answers(address: string): Promise<boolean> {
+  const connection = await connectAnswering(address);
+  await connection?.close();
+  return connection !== undefined;
+}
+
+/** @returns undefined when the server does not answer */
+export async function connectAnswering(address: string): Promise<Connection | undefined> {
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({ address, connectTimeout: HEALTH_TIMEOUT_MS });
@@ -50,11 +57,10 @@ export async function answers(address: string): Promise<boolean> {
     await connection.withDeadline(Date.now() + HEALTH_TIMEOUT_MS, () =>
       workflowService.describeNamespace({ namespace: DEFAULT_NAMESPACE }),
     );
-    return true;
+    return connection;
   } catch {
-    return false;
-  } finally {
     await connection?.close();
+    return undefined;
   }
 }
 
