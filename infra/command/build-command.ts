@@ -6,8 +6,9 @@ import { build } from 'esbuild';
 import { externalPackages, ownUrls } from '../../pipelines/process/source-bundle.mjs';
 import { PROJECT_FOLDER } from '../folders.ts';
 import type { InfraProgram } from '../supervise.ts';
-import { buildPackages, fromPackageFiles, type PackageSet } from './build-packages.ts';
+import { buildPackages, buildWorkflowThread, fromPackageFiles, type PackageSet } from './build-packages.ts';
 import { BUILD_FILE, BUILT_FOLDER, stampOf, type Build } from './built-command.mjs';
+import { NOT_CLIENTS, NOT_WORKERS } from './short-description.ts';
 
 interface Part {
   /** The command, and what it starts beside itself. */
@@ -21,7 +22,7 @@ const PARTS: readonly Part[] = [
     programs: ['main', 'supervisor-main'],
     packages: [
       { name: 'words', packages: ['commander', 'cli-progress', 'yaml', 'zod'] },
-      { name: 'client', packages: ['@temporalio/client', '@temporalio/common'], clientOnly: true },
+      { name: 'client', packages: ['@temporalio/client', '@temporalio/common'], omitted: NOT_CLIENTS },
     ],
   },
   {
@@ -30,12 +31,11 @@ const PARTS: readonly Part[] = [
       {
         name: 'worker',
         packages: [
-          '@temporalio/worker',
-          '@temporalio/activity',
-          '@temporalio/client',
-          '@temporalio/common',
-          'zod',
+          ...['@temporalio/worker', '@temporalio/activity', '@temporalio/client', '@temporalio/common'],
+          ...['apache-arrow', 'csv-parse/sync', 'execa', 'p-limit', 'yaml', 'zod'],
         ],
+        modules: ['execa', 'p-limit'],
+        omitted: NOT_WORKERS,
       },
     ],
   },
@@ -71,7 +71,8 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
 
 /** @returns what went into it, relative to the checkout */
 async function buildPart({ programs, packages }: Part, folder: string, outdir: string): Promise<string[]> {
-  const files = await Promise.all(packages.map(async (set) => await buildPackages(set, folder)));
+  const thread = await buildWorkflowThread(folder, NOT_WORKERS);
+  const files = await Promise.all(packages.map(async (set) => await buildPackages(set, folder, thread)));
   const { metafile } = await build({
     entryPoints: Object.fromEntries(
       programs.map((name) => [name, join(PROJECT_FOLDER, name === 'main' ? 'cli' : 'infra', `${name}.ts`)]),

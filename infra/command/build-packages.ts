@@ -3,21 +3,25 @@ import { createHash } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { PROJECT_FOLDER } from '../folders.ts';
-import { clientDescription } from './client-description.ts';
+import { shortDescription } from './short-description.ts';
 
 /** Packages that are used together, and hence kept in a file together. */
 export interface PackageSet {
   /** For a file's name: letters. */
   readonly name: string;
   readonly packages: readonly string[];
-  /** Without Temporal's messages that only a worker sends. */
-  readonly clientOnly?: boolean;
+  /** Those of the packages that are ECMAScript modules only. */
+  readonly modules?: readonly string[];
+  /** Of Temporal's messages (`short-description.ts`). */
+  readonly omitted?: readonly string[];
 }
 
 export interface PackageFile {
   readonly packages: readonly string[];
+  readonly modules: readonly string[];
   /** Absolute. */
   readonly path: string;
 }
@@ -30,11 +34,13 @@ const DESCRIPTION = /@temporalio\/proto\/protos\/json-module\.js$/;
 
 /**
  * @param folder absolute, below `node_modules`
+ * @param thread where the packages start a thread from, instead of their own file
  * @returns a file whose name says its content
  */
 export async function buildPackages(
-  { name, packages, clientOnly = false }: PackageSet,
+  { name, packages, modules = [], omitted = [] }: PackageSet,
   folder: string,
+  thread?: ThreadFile,
 ): Promise<PackageFile> {
   const entry = packages.map(
     (one) => `exports[${JSON.stringify(one)}] = () => require(${JSON.stringify(one)});`,
@@ -50,15 +56,40 @@ export async function buildPackages(
     footer: { js: '})' },
     external: EXTERNAL,
     logLevel: 'silent',
-    plugins: [inPlace(), oneProtobuf(), ...(clientOnly ? [shortDescription()] : [])],
+    plugins: [inPlace(thread), oneProtobuf(), description(omitted)],
   });
   const { text } = outputFiles[0]!;
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
   const path = join(folder, `${name}-${hash}.cjs`);
+  await replace(path, text);
+  return { packages, modules, path };
+}
+
+export interface ThreadFile {
+  /** Absolute, without its ending. */
+  readonly replaces: string;
+  readonly path: string;
+}
+
+/** The thread in which a worker runs workflows: with its packages in a file, too. */
+export async function buildWorkflowThread(folder: string, omitted: readonly string[]): Promise<ThreadFile> {
+  const module = '@temporalio/worker/lib/workflow/workflow-worker-thread';
+  const { path: packages } = await buildPackages({ name: 'thread', packages: [module], omitted }, folder);
+  const path = packages.replace(/\.cjs$/u, '.mjs');
+  await replace(
+    path,
+    [
+      `import { cachedPackages } from ${JSON.stringify(pathToFileURL(LOADER).href)};`,
+      `cachedPackages(${JSON.stringify(packages)})[${JSON.stringify(module)}]();\n`,
+    ].join('\n'),
+  );
+  return { replaces: join(PROJECT_FOLDER, 'node_modules', module), path };
+}
+
+async function replace(path: string, text: string): Promise<void> {
   const temporary = `${path}.${String(process.pid)}`;
   await writeFile(temporary, text);
   await rename(temporary, path);
-  return { packages, path };
 }
 
 /** Has esbuild take these packages from their files, when the program runs. */
@@ -66,6 +97,7 @@ export function fromPackageFiles(files: readonly PackageFile[]): Plugin {
   const fileOf = new Map(
     files.flatMap(({ packages, path }) => packages.map((name) => [name, path] as const)),
   );
+  const modules = new Set(files.flatMap((file) => file.modules));
   const require = createRequire(join(PROJECT_FOLDER, 'package.json'));
   return {
     name: 'package-files',
@@ -73,15 +105,15 @@ export function fromPackageFiles(files: readonly PackageFile[]): Plugin {
       plugins.onResolve({ filter: /^[^./]/ }, ({ path }) =>
         fileOf.has(path) ? { path, namespace: 'package-file' } : undefined,
       );
-      plugins.onLoad({ filter: /.*/, namespace: 'package-file' }, ({ path }) => {
-        const names = Object.keys(require(path) as object).filter((name) =>
-          /^(?!default$)[a-z_$][\w$]*$/iu.test(name),
-        );
+      plugins.onLoad({ filter: /.*/, namespace: 'package-file' }, async ({ path }) => {
+        const isModule = modules.has(path);
+        const exported = (isModule ? await import(path) : require(path)) as object;
+        const names = Object.keys(exported).filter((name) => /^(?!default$)[a-z_$][\w$]*$/iu.test(name));
         const contents = [
           `import { cachedPackages } from ${JSON.stringify(LOADER)};`,
           `const loaded = cachedPackages(${JSON.stringify(fileOf.get(path))})[${JSON.stringify(path)}]();`,
           `export const { ${names.join(', ')} } = loaded;`,
-          'export default loaded;',
+          `export default loaded${isModule ? '.default' : ''};`,
         ];
         return { contents: contents.join('\n'), resolveDir: PROJECT_FOLDER };
       });
@@ -93,7 +125,7 @@ export function fromPackageFiles(files: readonly PackageFile[]): Plugin {
  * Code that looks for files beside itself (the thread of the workflows) finds them where they are. The bundler of the
  * workflows, which is most of what a worker would load, is loaded when a bundle has to be made.
  */
-function inPlace(): Plugin {
+function inPlace(thread: ThreadFile | undefined): Plugin {
   return {
     name: 'in-place',
     setup: (plugins) => {
@@ -101,14 +133,17 @@ function inPlace(): Plugin {
       plugins.onResolve({ filter: BUNDLER }, ({ path, importer }) =>
         BUNDLER.test(importer) ? { path, external: true } : undefined,
       );
-      plugins.onLoad({ filter: /@temporalio\/.*\.js$/ }, async ({ path }) => {
+      plugins.onLoad({ filter: /node_modules\/.*\.c?js$/ }, async ({ path }) => {
         if (DESCRIPTION.test(path) || BUNDLER.test(path)) return undefined;
         const text = await readFile(path, 'utf8');
         const folder = dirname(path);
         return {
           contents: text
-            .replaceAll(/require\.resolve\('(\.[^']*)'\)/gu, (_, file: string) => inFolder(folder, file))
-            .replaceAll('__dirname', JSON.stringify(folder)),
+            .replaceAll(/require\.resolve\('(\.[^']*)'\)/gu, (_, file: string) =>
+              join(folder, file) === thread?.replaces ? JSON.stringify(thread.path) : inFolder(folder, file),
+            )
+            .replaceAll('__dirname', JSON.stringify(folder))
+            .replaceAll('__filename', JSON.stringify(path)),
         };
       });
     },
@@ -143,12 +178,12 @@ function oneProtobuf(): Plugin {
   };
 }
 
-function shortDescription(): Plugin {
+function description(omitted: readonly string[]): Plugin {
   return {
-    name: 'short-description',
+    name: 'description',
     setup: (plugins) => {
       plugins.onLoad({ filter: DESCRIPTION }, async ({ path }) => {
-        const json = JSON.stringify(clientDescription(await readFile(path, 'utf8')));
+        const json = JSON.stringify(shortDescription(await readFile(path, 'utf8'), omitted));
         // V8 reads JSON faster than it does an object's source.
         return {
           contents: `

@@ -8,7 +8,7 @@ import type protobuf from 'protobufjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildPackages } from '../../infra/command/build-packages.ts';
 import { keptCodeFile } from '../../infra/command/cached-packages.mjs';
-import { clientDescription } from '../../infra/command/client-description.ts';
+import { NOT_CLIENTS, shortDescription } from '../../infra/command/short-description.ts';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
 
 // Below node_modules, where its packages are found.
@@ -81,7 +81,7 @@ test('what is left out of the description of the messages is nothing that a serv
   const whole = require('./protos/json-module.js') as protobuf.Root;
   const source = readFileSync(require.resolve('./protos/json-module.js'), 'utf8');
   const short = new Root();
-  short.addJSON(clientDescription(source) as Record<string, protobuf.INamespace>);
+  short.addJSON(shortDescription(source, NOT_CLIENTS));
   // Throws where a message is missing that another one has in it.
   short.resolveAll();
   for (const name of [
@@ -95,5 +95,5 @@ test('what is left out of the description of the messages is nothing that a serv
   }
   expect(whole.lookup('coresdk.ActivityHeartbeat')).not.toBeNull();
   expect(short.lookup('coresdk.ActivityHeartbeat')).toBeNull();
-  expect(() => clientDescription('({}).addJSON({});')).toThrow(/client-description/u);
+  expect(() => shortDescription('({}).addJSON({});', NOT_CLIENTS)).toThrow(/short-description/u);
 });

@@ -1,12 +1,14 @@
-/** Temporal's messages and services as Protobuf describes them, without what a client never sends or gets. */
+/** Temporal's messages and services as Protobuf describes them, without those that a program never sends or gets. */
 import { z } from 'zod';
 
 interface Description {
   readonly nested?: Readonly<Record<string, Description>>;
 }
 
-/** Between a worker and its native part; the control plane of Temporal's cloud; web pages about gRPC services. */
-const NOT_CLIENTS = ['coresdk', 'temporal.api.cloud', 'grpc.gateway'];
+/** The control plane of Temporal's cloud; web pages about gRPC services. */
+export const NOT_WORKERS = ['temporal.api.cloud', 'grpc.gateway'];
+/** And what passes between a worker and its native part. */
+export const NOT_CLIENTS = [...NOT_WORKERS, 'coresdk'];
 const START = '.addJSON(';
 const END = '});';
 
@@ -19,13 +21,17 @@ const described = z.record(
  * A third of the messages go, which every start would describe to Protobuf; the services keep all their methods.
  *
  * @param source of `@temporalio/proto/protos/json-module.js`
+ * @param omitted `NOT_CLIENTS` or `NOT_WORKERS`
  * @returns for `Root.addJSON`
  * @throws Error when the source does not look as it did
  */
-export function clientDescription(source: string): Readonly<Record<string, Description>> {
+export function shortDescription(
+  source: string,
+  omitted: readonly string[],
+): Readonly<Record<string, Description>> {
   const from = source.indexOf(START) + START.length;
   const all = described.parse(JSON.parse(source.slice(from, source.lastIndexOf(END) + 1)));
-  return withoutExtensions(NOT_CLIENTS.reduce((left, path) => without(left, path.split('.')), all));
+  return withoutExtensions(omitted.reduce((left, path) => without(left, path.split('.')), all));
 }
 
 function without(
@@ -35,7 +41,7 @@ function without(
   const inner = nested[name ?? ''];
   if (name === undefined || inner === undefined) {
     throw new Error(
-      `Temporal's description has no "${name ?? ''}": adapt infra/command/client-description.ts`,
+      `Temporal's description has no "${name ?? ''}": adapt infra/command/short-description.ts`,
     );
   }
   if (rest.length === 0) return Object.fromEntries(Object.entries(nested).filter(([key]) => key !== name));
