@@ -80,5 +80,8 @@ function serverArguments([port = 0, uiPort = 0]: Ports): string[] {
     ...['server', 'start-dev', '--db-filename', databaseFile()],
     ...['--ip', LOOPBACK, '--port', String(port), '--ui-ip', LOOPBACK, '--ui-port', String(uiPort)],
     ...['--log-level', 'warn', '--log-format', 'json'],
+    // By default a queue is four, and a worker with one slot waits a second or two until it has asked the right one.
+    // What an earlier server wrote into the others is still read.
+    ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
   ];
 }
