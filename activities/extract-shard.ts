@@ -17,7 +17,7 @@ export async function extractShard(
       version: dataset.version,
       shardIndex,
       extractor: services.extractor,
-      concurrency: services.clipsAtOnce,
+      turns: services.turns,
       onProgress,
       signal,
     });

@@ -1,5 +1,6 @@
 /** What activities need from outside, given once by the worker. */
 import type { Extractor } from '../pipelines/extraction/extractor.ts';
+import type { ClipTurns } from '../pipelines/shards/clip-turns.ts';
 import type { Store } from '../pipelines/store/store.ts';
 import type { KafkaConnection } from '../pipelines/streaming/connection.ts';
 
@@ -10,8 +11,8 @@ export interface Services {
    * version (`Extractor.version`) names, as `createExtractor` says.
    */
   readonly extractor: (version?: string) => Promise<Extractor>;
-  /** Clips a shard's activity extracts at a time. */
-  readonly clipsAtOnce: number;
+  /** For the shards that this process builds at a time. */
+  readonly turns: ClipTurns;
   /** The brokers to work with; the embedded one is started when it does not run. */
   readonly kafka: () => Promise<KafkaConnection>;
 }

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../infra/folders.ts';
 import { probeTensorflow } from '../infra/setup/probe-tensorflow.ts';
+import { dawnVersion, probeWebgpu } from '../infra/setup/probe-webgpu.ts';
 import type { Finding, SetupContext, SetupStep } from '../infra/setup/step.ts';
 import { chromiumStep, chromiumVersion } from '../infra/setup/steps/chromium.ts';
 import { ffmpegStep } from '../infra/setup/steps/ffmpeg.ts';
@@ -17,15 +18,12 @@ import { temporalCliStep } from '../infra/setup/steps/temporal-cli.ts';
 import { builtEngine, tensorflowStep } from '../infra/setup/steps/tensorflow.ts';
 import { testPythonStep } from '../infra/setup/steps/test-python.ts';
 import { trainingKernelsStep } from '../infra/setup/steps/training-kernels.ts';
-import { connectionIsNamed } from '../infra/kafka/is-named.ts';
-import { runningSupervisor } from '../infra/supervise.ts';
-import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
-import { addressOf, answers, embeddedTemporal, pageOf } from '../infra/temporal/embedded-server.ts';
 import { processorFeatures } from '../pipelines/process/processor-features.ts';
 import { describeGpu, nvidiaGpus } from '../pipelines/process/nvidia-gpus.ts';
 import { engineOfEnvironment } from '../schemas/engine.ts';
 import { EXIT_CODES, describeError } from '../schemas/errors.ts';
 import { ENVIRONMENT } from '../schemas/names.ts';
+import { kafkaBrokerPart, temporalServerPart } from './doctor-servers.ts';
 
 /** `missing`: the main job cannot run. `optional`: something else cannot. */
 export type PartState = 'ok' | 'missing' | 'optional';
@@ -69,8 +67,9 @@ export async function doctor(options: { readonly json: boolean }): Promise<numbe
 export async function diagnose(): Promise<Diagnosis> {
   const engine = builtEngine()?.engine ?? 'auto';
   const context: SetupContext = { engine, gpuElsewhere: true, say: () => undefined };
-  const [tensorflow, ...others] = await Promise.all([
+  const [tensorflow, webgpu, ...others] = await Promise.all([
     tensorflowPart(context),
+    webgpuPart(),
     stepPart(trainingKernelsStep, context, 'optional'),
     stepPart(ffmpegStep, context, 'missing'),
     extractionPart(),
@@ -81,7 +80,7 @@ export async function diagnose(): Promise<Diagnosis> {
     stepPart(kafkaStep, context, 'optional'),
     kafkaBrokerPart(),
     stepPart(opensslStep, context, 'optional'),
-    stepPart(testPythonStep, context, 'optional'),
+    ...(existsSync(join(PROJECT_FOLDER, 'test')) ? [stepPart(testPythonStep, context, 'optional')] : []),
     chromiumPart(context),
     diskPart(),
   ]);
@@ -90,6 +89,7 @@ export async function diagnose(): Promise<Diagnosis> {
     packagesPart(),
     tensorflow.part,
     await gpuPart(tensorflow.engine),
+    webgpu,
     ...others,
     memoryPart(),
   ];
@@ -182,7 +182,7 @@ async function gpuPart(engine: Diagnosis['engine']): Promise<Part> {
     const asked = engineOfEnvironment(process.env);
     const gpus = await nvidiaGpus();
     const says = gpus.length === 0 ? 'no NVIDIA GPU' : gpus.map(describeGpu).join('\n');
-    if (engine === 'gpu' || asked === 'cpu' || (asked === 'auto' && gpus.length === 0))
+    if (engine === 'gpu' || asked === 'cpu' || asked === 'webgpu' || (asked === 'auto' && gpus.length === 0))
       return { name, state: 'ok', says };
     if (asked === 'gpu') {
       const fix =
@@ -199,47 +199,14 @@ async function gpuPart(engine: Diagnosis['engine']): Promise<Part> {
   }
 }
 
-async function temporalServerPart(): Promise<Part> {
-  const name = 'Temporal server';
-  try {
-    const named = endpointFromEnvironment();
-    if (named !== undefined) {
-      return {
-        name,
-        state: 'ok',
-        says: `${named.address}, namespace ${named.namespace}`,
-        origin: 'TEMPORAL_ADDRESS',
-      };
-    }
-  } catch (error) {
-    return { name, state: 'missing', says: describeError(error), fix: 'Correct the TEMPORAL_… variables.' };
-  }
-  const server = embeddedTemporal.running();
-  const origin = modalmixHome();
-  if (server === undefined) return { name, state: 'ok', says: 'embedded, starts when it is needed', origin };
-  const address = addressOf(server);
-  const supervisor = runningSupervisor();
-  const worker = supervisor?.worker === undefined ? 'no worker' : `worker ${supervisor.worker.pid}`;
-  const state = (await answers(address)) ? 'answers' : 'does not answer yet';
-  const page = pageOf(server);
-  return { name, state: 'ok', says: `embedded, ${state} at ${address}, ${worker}, pages at ${page}`, origin };
-}
-
-async function kafkaBrokerPart(): Promise<Part> {
-  const name = 'Kafka broker';
-  if (connectionIsNamed()) {
-    const origin = ENVIRONMENT.kafkaBrokers;
-    return { name, state: 'ok', says: process.env[origin] ?? '', origin };
-  }
-  const origin = modalmixHome();
-  const resting: Part = { name, state: 'ok', says: 'embedded, starts when it is needed', origin };
-  // The client is loaded with it, and may not be built: the part above says so.
-  const broker = await import('../infra/kafka/embedded-broker.ts').catch(() => undefined);
-  const running = broker?.embeddedBroker.running();
-  if (broker === undefined || running === undefined) return resting;
-  const address = broker.connectionTo(running.ports).brokers.join(',');
-  const state = (await broker.embeddedBroker.isUp()) ? 'answers' : 'does not answer yet';
-  return { name, state: 'ok', says: `embedded, ${state} at ${address}`, origin };
+/** The GPU that `training.engine: webgpu` would take. */
+async function webgpuPart(): Promise<Part> {
+  const name = 'WebGPU';
+  const finding = await probeWebgpu();
+  if ('name' in finding)
+    return { name, state: 'ok', says: finding.name, origin: `Dawn, npm's webgpu ${dawnVersion() ?? ''}` };
+  const isAsked = process.env[ENVIRONMENT.engine] === 'webgpu';
+  return { name, state: isAsked ? 'missing' : 'optional', says: finding.problem, fix: finding.fix };
 }
 
 async function chromiumPart(context: SetupContext): Promise<Part> {

@@ -2,6 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { extractorSource } from '../pipelines/extraction/create-extractor.ts';
+import { ClipTurns } from '../pipelines/shards/clip-turns.ts';
 import { openStore } from '../pipelines/store/store.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../schemas/errors.ts';
 import { TASK_QUEUES } from '../schemas/names.ts';
@@ -36,7 +37,7 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
       services: {
         openStore,
         extractor: extractorSource((text) => process.stderr.write(`warning: ${text}\n`)),
-        clipsAtOnce: clipsAtOnce(options.slots.media),
+        turns: new ClipTurns(clipsAtOnce(options.slots.media)),
         kafka: async () => (await (await import('./kafka/ensure-kafka.ts')).ensureKafka()).connection,
       },
       cacheFolder: cacheFolder(),

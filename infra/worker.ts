@@ -38,8 +38,11 @@ export interface WorkerSettings {
   readonly onReady?: () => void;
 }
 
-/** One shard at a time, its clips side by side; one training; small things freely. */
-export const DEFAULT_SLOTS: Readonly<Record<QueueName, number>> = { media: 1, training: 1, control: 8 };
+/**
+ * A shard, its clips side by side, and the next one, which gets what that leaves free (`ClipTurns`); one training; small
+ * things freely.
+ */
+export const DEFAULT_SLOTS: Readonly<Record<QueueName, number>> = { media: 2, training: 1, control: 8 };
 
 /** How long a stopped worker waits for a training to reach its checkpoint. */
 export const SHUTDOWN_FORCE_S = 600;
@@ -129,7 +132,7 @@ function pinoLogger(level: string): Logger {
   });
 }
 
-/** Clips extracted at a time by each of `slots` shards, so that together they use the cores. */
+/** Clips extracted at a time by all of `slots` shards together: all cores are used, and each shard goes on. */
 export function clipsAtOnce(slots: number): number {
-  return Math.max(1, Math.ceil(availableParallelism() / slots));
+  return Math.max(availableParallelism(), slots);
 }

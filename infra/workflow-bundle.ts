@@ -1,10 +1,11 @@
 /** The workflows' bundle, made once for each state of their sources: bundling takes seconds, a start should not. */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, type Logger } from '@temporalio/worker';
+import type { Logger } from '@temporalio/worker';
 import { z } from 'zod';
 
 const WORKFLOWS = fileURLToPath(new URL('../workflows', import.meta.url));
@@ -12,18 +13,15 @@ const WORKFLOWS = fileURLToPath(new URL('../workflows', import.meta.url));
 const SOURCE_FOLDERS = [WORKFLOWS, fileURLToPath(new URL('../schemas', import.meta.url))];
 
 /**
- * @param cacheFolder where bundles are kept
+ * @param cacheFolder where bundles are kept; need not be writable once set-up has made the bundle there
  * @returns the path of a bundle for `Worker.create({ workflowBundle: { codePath } })`
  */
 export async function workflowBundle(cacheFolder: string, logger?: Logger): Promise<string> {
-  const folder = join(cacheFolder, 'workflow-bundles');
-  const file = join(folder, `${await hashOfSources()}.js`);
-  try {
-    await readFile(file, { flag: 'r' });
-    return file;
-  } catch {
-    await mkdir(folder, { recursive: true });
-  }
+  const { file, made } = await keptWorkflowBundle(cacheFolder);
+  if (made) return file;
+  await mkdir(dirname(file), { recursive: true });
+  // With its bundler, which takes a second to load.
+  const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(WORKFLOWS, 'index.ts'),
     ...(logger === undefined ? {} : { logger }),
@@ -32,6 +30,14 @@ export async function workflowBundle(cacheFolder: string, logger?: Logger): Prom
   await writeFile(temporary, code);
   await rename(temporary, file);
   return file;
+}
+
+/** Where the bundle of the sources as they are is kept, and whether it is there. */
+export async function keptWorkflowBundle(
+  cacheFolder: string,
+): Promise<{ readonly file: string; readonly made: boolean }> {
+  const file = join(cacheFolder, 'workflow-bundles', `${await hashOfSources()}.js`);
+  return { file, made: existsSync(file) };
 }
 
 async function hashOfSources(): Promise<string> {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
+import { ClipTurns } from '../../pipelines/shards/clip-turns.ts';
 import { openStore } from '../../pipelines/store/store.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { audioShape } from '../../schemas/shard.ts';
@@ -47,7 +48,7 @@ await untilSignalled(async (stop) => {
     services: {
       openStore,
       extractor: async () => await Promise.resolve(simulated),
-      clipsAtOnce: CLIPS_AT_ONCE,
+      turns: new ClipTurns(CLIPS_AT_ONCE),
       kafka: () => {
         throw new ModalmixError('internal', 'nothing here streams');
       },

@@ -35,6 +35,8 @@ import type { Picture } from './ppm.ts';
 
 /** How much further back the ffmpeg program seeks where a container seeks by decoding time: 3 frames of 23 fps. */
 const REORDERING_US = 130_434n;
+/** Samples of one answer of the filters, the last but for what is left: fewer answers, each of which costs several calls. */
+const SAMPLES_TOGETHER = 8_192;
 
 /** `Decode`, blocking; limits on time are the caller's. */
 export function decodeInProcess(request: DecodeRequest): Decoded {
@@ -85,7 +87,7 @@ function pictureTaker(video: VideoRequest, part: Part, pictures: Picture[]): Pic
 function sampleTaker(audio: AudioRequest, part: Part, chunks: Float32Array[]): Taker {
   let wanted = Math.round((audio.durationS + AUDIO_MARGIN_S) * audio.sampleRateHz);
   return {
-    filters: () => audioFilter(audio, part),
+    filters: () => `${audioFilter(audio, part)},asetnsamples=n=${String(SAMPLES_TOGETHER)}:p=0`,
     take: (frame) => {
       const bytes = frame.toBuffer();
       const count = Math.min(wanted, frame.nbSamples);

@@ -38,6 +38,12 @@ export interface Segment {
   readonly isWhole: boolean;
 }
 
+/**
+ * Frames of sound that are handed to the filters before these are asked for what they made: a packet of sound is short, and
+ * each call into FFmpeg costs about as much as what it does with one.
+ */
+const SOUND_FRAMES_TOGETHER = 16;
+
 /** Times of the frames that may pass. */
 export type Gate = ReadonlySet<bigint>;
 
@@ -49,6 +55,8 @@ export class FrameDecoder {
   readonly #decoded = new Frame();
   readonly #filtered = new Frame();
   readonly #isVideo: boolean;
+  /** Nothing is cut from sound that is taken whole, so nothing looks at its times. */
+  readonly #needsTimes: boolean;
   /** Asked for once: each question to FFmpeg's objects costs a microsecond. */
   readonly #timeBase: TimeBase;
   readonly #shift: bigint;
@@ -59,6 +67,8 @@ export class FrameDecoder {
   #sink: FilterContext | undefined;
   #sizeOfFirst: string | undefined;
   #lastTime: bigint | undefined;
+  /** Frames that the filters were given since they were last asked. */
+  #waiting = 0;
   /** Frames that passed the gate. */
   passed = 0;
   /** Sizes differ, or times do not rise from frame to frame as the container gives them. */
@@ -72,6 +82,7 @@ export class FrameDecoder {
     this.#taker = taker;
     this.#gate = gate;
     this.#isVideo = stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO;
+    this.#needsTimes = this.#isVideo || !segment.isWhole || gate !== undefined;
     const { num, den } = stream.timeBase;
     this.#timeBase = { num, den };
     this.#shift = shiftOf(stream, segment);
@@ -139,6 +150,19 @@ export class FrameDecoder {
         return;
       }
     }
+    if (this.#needsTimes && !this.#passes(frame)) return;
+    this.passed += 1;
+    if (this.#graph === undefined) this.#build(frame);
+    if (this.done) return;
+    const added = this.#source!.buffersrcAddFrameSync(frame);
+    if (added < 0) this.complaint = FFmpegError.strerror(added);
+    this.#waiting += 1;
+    if (isVideo || this.#waiting === SOUND_FRAMES_TOGETHER) this.#drain();
+  }
+
+  /** Gives the frame its time in the segment. @returns whether it may pass the gate */
+  #passes(frame: Frame): boolean {
+    const isVideo = this.#isVideo;
     const { pts, bestEffortTimestamp } = frame;
     const time =
       bestEffortTimestamp === NO_TIMESTAMP || (!isVideo && pts !== NO_TIMESTAMP) ? pts : bestEffortTimestamp;
@@ -149,13 +173,7 @@ export class FrameDecoder {
       shifted = isVideo ? time - this.#shift : this.#inSamples(time - this.#shift, frame.sampleRate);
       frame.pts = shifted;
     }
-    if (this.#gate?.has(shifted) === false) return;
-    this.passed += 1;
-    if (this.#graph === undefined) this.#build(frame);
-    if (this.done) return;
-    const added = this.#source!.buffersrcAddFrameSync(frame);
-    if (added < 0) this.complaint = FFmpegError.strerror(added);
-    this.#drain();
+    return this.#gate?.has(shifted) !== false;
   }
 
   #inSamples(time: bigint, sampleRate: number): bigint {
@@ -187,6 +205,7 @@ export class FrameDecoder {
   }
 
   #drain(): void {
+    this.#waiting = 0;
     while (!this.done && this.#sink !== undefined) {
       const status = this.#sink.buffersinkGetFrameSync(this.#filtered);
       // At a segment's end nothing more can come, though the file goes on.

@@ -1,8 +1,7 @@
 /** Builds one shard of a plan: rows from older shards where they are there, the rest extracted. */
 import { rm, stat } from 'node:fs/promises';
-import { availableParallelism, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import pLimit from 'p-limit';
 import type { Clip } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { QuarantineEntry, ShardEntry } from '../../schemas/manifest.ts';
@@ -11,6 +10,7 @@ import type { ActivityProgress } from '../../schemas/progress.ts';
 import { shardSchema } from '../../schemas/shard.ts';
 import { ClipUnusable, type Extractor } from '../extraction/extractor.ts';
 import type { Store } from '../store/store.ts';
+import { ClipTurns } from './clip-turns.ts';
 import { openPlan, type PlanClip, type PlanHeader, type PlanLine } from './plan-file.ts';
 import { ReusableRows } from './reusable-rows.ts';
 import { findShard } from './shard-entries.ts';
@@ -28,8 +28,8 @@ export interface BuildShardInput {
   readonly shardIndex: number;
   /** Or how to come by the one whose version the plan names. */
   readonly extractor: Extractor | ((version: string) => Promise<Extractor>);
-  /** Clips extracted at a time; default: the machine's cores. */
-  readonly concurrency?: number;
+  /** Shared by the shards that this process builds at a time; default: of this shard alone, as many as there are cores. */
+  readonly turns?: ClipTurns;
   /** Clips of this shard done so far, at most twice a second, and the last one. */
   readonly onProgress?: (progress: ActivityProgress) => void;
   readonly signal?: AbortSignal;
@@ -109,13 +109,16 @@ async function writeRows(
   const { extraction, classNames } = header;
   const stop = new AbortController();
   const stopped = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const concurrency = input.concurrency ?? availableParallelism();
-  const limit = pLimit(concurrency);
+  const { turns = new ClipTurns() } = input;
+  const own = turns.join();
+  stopped.addEventListener('abort', own.leave, { once: true });
   const tally = new ShardTally(classNames.length, extraction.modalities);
   const quarantined: QuarantineEntry[] = [];
   const writer = await ShardWriter.create(
     localFile,
     shardSchema({ classNames, extraction, extractorVersion: header.extractorVersion }),
+    // Fresh pages of the system's cache cost more than a row's other handling; a store that is not files reads them.
+    store.movesFiles ? 'direct' : 'apart',
   );
   const pending: Promise<Outcome>[] = [];
   let nextClip = 0;
@@ -123,11 +126,11 @@ async function writeRows(
   let reportedAt = 0;
   try {
     for (const [done, clip] of line.clips.entries()) {
-      while (nextClip < line.clips.length && pending.length < concurrency * ROWS_AHEAD) {
+      while (nextClip < line.clips.length && pending.length < turns.size * ROWS_AHEAD) {
         const ahead = line.clips[nextClip];
         nextClip += 1;
         if (ahead === undefined) break;
-        const outcome = limit(() => obtainRow(input, header, line, ahead, reusable, stopped));
+        const outcome = own.take(() => obtainRow(input, header, line, ahead, reusable, stopped));
         // Whoever fails first is awaited in its turn; until then it must not count as unhandled.
         outcome.catch(() => undefined);
         pending.push(outcome);
@@ -153,6 +156,8 @@ async function writeRows(
     await Promise.allSettled(pending);
     await writer.abandon();
     throw error;
+  } finally {
+    own.leave();
   }
   const path = storePaths.shard(name, line.split, line.key);
   if (written.rows > 0) await store.putFile(path, localFile);
@@ -225,7 +230,7 @@ async function checkUnchanged(clip: PlanClip): Promise<void> {
     }
   }
   if (!changed) return;
-  const hashes = await Promise.all(paths.map(hashFile));
+  const hashes = await Promise.all(paths.map(async (path) => await hashFile(path)));
   if (combineHashes(hashes) === clip.sourceSha256) return;
   throw new ModalmixError('input', 'the file changed while the dataset was being built', {
     where: clip.path,

@@ -65,7 +65,7 @@ const USUAL_ASPECT = 16 / 9;
 export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
   const { store, name, index, extraction, extractorVersion } = input;
   checkExtraction(extraction);
-  const clips = await hashSources(input);
+  const { clips, saved } = await hashSources(input);
   const lines = SPLITS.flatMap((split) =>
     cutShards(clips.get(split) ?? [], maxRowsPerShard(extraction)).map((members) => ({
       split,
@@ -106,6 +106,8 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
   }
   if (previous !== version) await store.put(latestPath, JSON.stringify({ version }));
 
+  await saved;
+
   const clipsToExtract = linesToBuild
     .flatMap((line) => line.clips)
     .filter((clip) => clip.problem === undefined && clip.reuse === undefined).length;
@@ -142,8 +144,14 @@ function maxRowsPerShard(extraction: ExtractionConfig): number {
   return Math.max(1, Math.floor((shard.targetMiB * 2 ** 20 * (4 / 3)) / bytes));
 }
 
+interface HashedSources {
+  readonly clips: Map<Split, PlanClip[]>;
+  /** Done when the hashes are remembered for the next time, which the plan need not wait for. */
+  readonly saved: Promise<void>;
+}
+
 /** Clips by split, with their sources' hashes; each file is read at most once, and not again while unchanged. */
-async function hashSources(input: PlanRebuildInput): Promise<Map<Split, PlanClip[]>> {
+async function hashSources(input: PlanRebuildInput): Promise<HashedSources> {
   const { store, name, index, extraction, onProgress, signal } = input;
   const hashes = await SourceHashes.open(store, name);
   const total = index.clips.length;
@@ -174,15 +182,19 @@ async function hashSources(input: PlanRebuildInput): Promise<Map<Split, PlanClip
   };
   try {
     await Promise.all(Array.from({ length: HASHES_AT_A_TIME }, work));
-  } finally {
+  } catch (error) {
     await hashes.save();
+    throw error;
   }
+  const saved = hashes.save();
+  // Told to whoever awaits it; until then it must not count as unhandled.
+  saved.catch(() => undefined);
   const bySplit = new Map<Split, PlanClip[]>(SPLITS.map((split) => [split, []]));
   index.clips.forEach((clip, i) => {
     const member = planned[i];
     if (member !== undefined) bySplit.get(clip.split)?.push(member);
   });
-  return bySplit;
+  return { clips: bySplit, saved };
 }
 
 async function planClip(hashes: SourceHashes, clip: Clip, extraction: ExtractionConfig): Promise<PlanClip> {

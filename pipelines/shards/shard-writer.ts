@@ -7,7 +7,7 @@ import type { Schema } from 'apache-arrow';
 import type { AudioFeature, PictureFeature } from '../extraction/extractor.ts';
 import { BatchMemory } from './batch-memory.ts';
 import type { RowLine } from './batch-columns.ts';
-import { BatchWriter, type WrittenFile } from './batch-writer.ts';
+import { BatchWriter, type WritingMode, type WrittenFile } from './batch-writer.ts';
 
 export type { WrittenFile } from './batch-writer.ts';
 
@@ -43,8 +43,8 @@ export class ShardWriter<Finished = WrittenFile> {
   }
 
   /** @param path a local file that does not exist yet */
-  static async create(path: string, schema: Schema): Promise<ShardWriter> {
-    return new ShardWriter(schema, await BatchWriter.create(path, schema));
+  static async create(path: string, schema: Schema, mode?: WritingMode): Promise<ShardWriter> {
+    return new ShardWriter(schema, await BatchWriter.create(path, schema, mode));
   }
 
   /** The features may be changed afterwards: they were copied. */

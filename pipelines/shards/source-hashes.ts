@@ -75,7 +75,7 @@ export class SourceHashes {
       }
       const known = this.#known.get(path);
       if (known?.[0] === size && known[1] === mtimeMs) return { sha256: known[2], stamp: [size, mtimeMs] };
-      const sha256 = await hashFile(path);
+      const sha256 = await hashFile(path, size);
       this.#known.set(path, [size, mtimeMs, sha256]);
       this.#changed = true;
       return { sha256, stamp: [size, mtimeMs] };
@@ -97,17 +97,22 @@ const PIECE_BYTES = 2 ** 18;
 /** Kept: the collector would go over the whole heap for every few dozen pieces of fresh memory. */
 const sparePieces: Buffer[] = [];
 
-/** @returns in hexadecimal */
-export async function hashFile(path: string): Promise<string> {
+/**
+ * @param size when it is known: no more is read, not even to find that there is none
+ * @returns in hexadecimal
+ */
+export async function hashFile(path: string, size = Infinity): Promise<string> {
   const hash = createHash('sha256');
   const file = await open(path, 'r');
   const piece = sparePieces.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
   try {
-    for (;;) {
-      const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null);
-      if (bytesRead === 0) return hash.digest('hex');
+    for (let left = size; left > 0;) {
+      const { bytesRead } = await file.read(piece, 0, Math.min(PIECE_BYTES, left), null);
+      if (bytesRead === 0) break;
       hash.update(piece.subarray(0, bytesRead));
+      left -= bytesRead;
     }
+    return hash.digest('hex');
   } finally {
     sparePieces.push(piece);
     await file.close();

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
+import { freePorts } from '../../infra/ports.ts';
+import { startTestServer } from '../support/temporal.ts';
 
 const diagnosisSchema = z.object({
   ready: z.boolean(),
@@ -24,6 +26,7 @@ const PARTS = [
   'npm packages',
   'TensorFlow',
   'GPU',
+  'WebGPU',
   'training kernels',
   'ffmpeg',
   'extraction engine',
@@ -58,6 +61,34 @@ describe('modalmix doctor', () => {
     expect(ffmpeg?.fix).toContain('apt-get install ffmpeg');
     expect(diagnosis.ready).toBe(false);
     expect(exitCode).toBe(1);
+  });
+
+  test('asks the servers that the environment names, and says which does not answer', async () => {
+    const [closed = 0] = await freePorts(1);
+    const nobody = `127.0.0.1:${String(closed)}`;
+    const { exitCode, diagnosis } = await runDoctor({ TEMPORAL_ADDRESS: nobody, KAFKA_BROKERS: nobody });
+    const partOf = (wanted: string) => diagnosis.parts.find(({ name }) => name === wanted);
+    expect(partOf('Temporal server')).toMatchObject({ state: 'missing', origin: 'TEMPORAL_ADDRESS' });
+    expect(partOf('Temporal server')?.says).toMatch(new RegExp(`^${nobody} does not answer: .`));
+    expect(partOf('Temporal server')?.fix).toContain('unset TEMPORAL_ADDRESS');
+    expect(partOf('Kafka broker')).toMatchObject({ state: 'optional', says: `${nobody} does not answer` });
+    expect([diagnosis.ready, exitCode]).toEqual([false, 1]);
+  });
+
+  test('tells a namespace that is not there from a server that is not', async () => {
+    const server = await startTestServer();
+    try {
+      const found = await runDoctor({ TEMPORAL_ADDRESS: server.address });
+      const absent = await runDoctor({ TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: 'elsewhere' });
+      const says = [found, absent].map(
+        ({ diagnosis }) => diagnosis.parts.find(({ name }) => name === 'Temporal server')?.says,
+      );
+      expect(says[0]).toBe(`${server.address} answers, namespace default`);
+      expect(says[1]).toContain(`${server.address} answers, but not for namespace elsewhere: `);
+      expect([found.exitCode, absent.exitCode]).toEqual([0, 1]);
+    } finally {
+      await server.stop();
+    }
   });
 });
 

@@ -11,6 +11,7 @@ import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native.ts';
 import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
 import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/lent-messages.ts';
 import { TOPIC_SETTINGS_PATH } from '../../../pipelines/streaming/topic-settings.ts';
+import { TENSOR_MEMORY_PATH } from '../../../pipelines/training/memory/tensor-memory.ts';
 import { PICTURE_KERNELS_PATH } from '../../../pipelines/training/pictures/native.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { findNodeHeaders } from '../node-headers.ts';
@@ -54,6 +55,31 @@ export const soundKernelsStep = kernelsStep({
   source: '../../../pipelines/extraction/native/sound_kernels.cc',
   library: SOUND_KERNELS_PATH,
 });
+
+/** Keeps a training's memory small. No addon: the training's process is started with it. */
+const tensorMemoryStep = addonStep({
+  name: 'tensor memory',
+  purpose: 'training in less memory',
+  sources: ['tensor-memory.cc', 'tensor-memory.h'].map(
+    (name) => new URL(`../../../pipelines/training/memory/${name}`, import.meta.url),
+  ) as [URL, URL],
+  library: TENSOR_MEMORY_PATH,
+  inputs: () => [],
+  // Statics without locks: looking up the C library's `free` may free something.
+  compilerArguments: () =>
+    Promise.resolve([
+      '-std=c++17',
+      '-pthread',
+      '-fno-exceptions',
+      '-fno-rtti',
+      '-fno-threadsafe-statics',
+      '-ldl',
+    ]),
+});
+
+/** Elsewhere the large blocks are TensorFlow's own. */
+export const TENSOR_MEMORY_STEPS: readonly SetupStep[] =
+  process.platform === 'linux' ? [tensorMemoryStep] : [];
 
 /** Reads records in the Kafka client's own memory. */
 const lentMessagesStep = kafkaAddonStep({

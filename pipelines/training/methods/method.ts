@@ -113,6 +113,7 @@ export interface Method {
   /**
    * Changes the gradients before the optimiser uses them; new tensors belong to the tidy around the call.
    *
+   * @param gradients those that it replaces may be disposed
    * @param rho discrepancy ratios of this batch
    */
   readonly adjustGradients?: (

@@ -36,6 +36,7 @@ export const createOgmGe: CreateMethod = (training, modalities) => {
             ? withNoise(gradient, coefficient, DEVIATION_MINIMUM, context.random(`enhancement/${name}`))
             : tf.mul(gradient, coefficient),
         );
+        gradient.dispose();
       }
       return { gradients: adjusted, coefficients };
     },

@@ -101,7 +101,9 @@ function step(name: MethodName, batch: Batch, context: StepContext, state?: unkn
     rho = discrepancyRatios(scores);
     return pass.loss;
   });
-  const adjusted = method.adjustGradients?.(gradients, rho, context);
+  // Those that it replaces are gone afterwards.
+  const given: Gradients = new Map([...gradients].map(([key, gradient]) => [key, gradient.clone()]));
+  const adjusted = method.adjustGradients?.(given, rho, context);
   return { loss: value.dataSync()[0]!, ratios, rho, scores, adjusted, gradients };
 }
 
