@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../infra/folders.ts';
 import { probeTensorflow } from '../infra/setup/probe-tensorflow.ts';
+import { dawnVersion, probeWebgpu } from '../infra/setup/probe-webgpu.ts';
 import type { Finding, SetupContext, SetupStep } from '../infra/setup/step.ts';
 import { chromiumStep, chromiumVersion } from '../infra/setup/steps/chromium.ts';
 import { ffmpegStep } from '../infra/setup/steps/ffmpeg.ts';
@@ -66,8 +67,9 @@ export async function doctor(options: { readonly json: boolean }): Promise<numbe
 export async function diagnose(): Promise<Diagnosis> {
   const engine = builtEngine()?.engine ?? 'auto';
   const context: SetupContext = { engine, gpuElsewhere: true, say: () => undefined };
-  const [tensorflow, ...others] = await Promise.all([
+  const [tensorflow, webgpu, ...others] = await Promise.all([
     tensorflowPart(context),
+    webgpuPart(),
     stepPart(trainingKernelsStep, context, 'optional'),
     stepPart(ffmpegStep, context, 'missing'),
     extractionPart(),
@@ -87,6 +89,7 @@ export async function diagnose(): Promise<Diagnosis> {
     packagesPart(),
     tensorflow.part,
     await gpuPart(tensorflow.engine),
+    webgpu,
     ...others,
     memoryPart(),
   ];
@@ -179,7 +182,7 @@ async function gpuPart(engine: Diagnosis['engine']): Promise<Part> {
     const asked = engineOfEnvironment(process.env);
     const gpus = await nvidiaGpus();
     const says = gpus.length === 0 ? 'no NVIDIA GPU' : gpus.map(describeGpu).join('\n');
-    if (engine === 'gpu' || asked === 'cpu' || (asked === 'auto' && gpus.length === 0))
+    if (engine === 'gpu' || asked === 'cpu' || asked === 'webgpu' || (asked === 'auto' && gpus.length === 0))
       return { name, state: 'ok', says };
     if (asked === 'gpu') {
       const fix =
@@ -194,6 +197,16 @@ async function gpuPart(engine: Diagnosis['engine']): Promise<Part> {
     const fix = `Correct ${ENVIRONMENT.engine}.`;
     return { name, state: 'missing', says: describeError(error), fix };
   }
+}
+
+/** The GPU that `training.engine: webgpu` would take. */
+async function webgpuPart(): Promise<Part> {
+  const name = 'WebGPU';
+  const finding = await probeWebgpu();
+  if ('name' in finding)
+    return { name, state: 'ok', says: finding.name, origin: `Dawn, npm's webgpu ${dawnVersion() ?? ''}` };
+  const isAsked = process.env[ENVIRONMENT.engine] === 'webgpu';
+  return { name, state: isAsked ? 'missing' : 'optional', says: finding.problem, fix: finding.fix };
 }
 
 async function chromiumPart(context: SetupContext): Promise<Part> {

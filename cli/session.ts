@@ -1,9 +1,14 @@
 /** A command's connection to Temporal, with server and workers running behind it. */
-import { Client, Connection } from '@temporalio/client';
+import { Client, type Connection } from '@temporalio/client';
 import { ModalmixError } from '../schemas/errors.ts';
 import { TASK_QUEUES } from '../schemas/names.ts';
 import { ensureSupervisor, workerFailure } from '../infra/supervise.ts';
-import { ensureTemporal } from '../infra/temporal/ensure-temporal.ts';
+import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
+import {
+  connectTemporal,
+  ensureTemporal,
+  type ConnectedTemporal,
+} from '../infra/temporal/ensure-temporal.ts';
 import type { Screen } from './screens/screen.ts';
 
 export interface Session {
@@ -26,9 +31,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * @throws ModalmixError `transient` when the server does not answer
  */
 export async function connect(screen: Screen): Promise<Session> {
-  const endpoint = await ensureTemporal();
+  const { endpoint, connection } = await openConnection();
   if (endpoint.embedded) await ensureSupervisor();
-  const connection = await openConnection(endpoint.connection);
   if (!endpoint.embedded && !(await hasWorkers(connection, endpoint.namespace))) await ensureSupervisor();
   return {
     client: new Client({ connection, namespace: endpoint.namespace }),
@@ -50,12 +54,13 @@ export async function connect(screen: Screen): Promise<Session> {
   };
 }
 
-async function openConnection(options: { readonly address: string }): Promise<Connection> {
+async function openConnection(): Promise<ConnectedTemporal> {
   try {
-    return await Connection.connect({ ...options, connectTimeout: CONNECT_TIMEOUT_MS });
+    return await connectTemporal(CONNECT_TIMEOUT_MS);
   } catch (cause) {
+    if (cause instanceof ModalmixError) throw cause;
     throw new ModalmixError('transient', 'the Temporal server does not answer', {
-      where: options.address,
+      where: endpointFromEnvironment()?.address ?? 'the embedded server',
       fix: 'Check TEMPORAL_ADDRESS and the network, or unset it to use the embedded server.',
       cause,
     });

@@ -4,12 +4,12 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import pLimit from 'p-limit';
 import type { ErrorKind } from '../schemas/errors.ts';
 import { TASK_QUEUES } from '../schemas/names.ts';
 import type { ProcessIdentity } from './processes.ts';
-import { ensureTemporal } from './temporal/ensure-temporal.ts';
+import { connectTemporal } from './temporal/ensure-temporal.ts';
 
 const TRY_AGAIN_MS = 500;
 /** Then the heartbeats have been missed anyway. */
@@ -43,10 +43,9 @@ export async function releaseWork(worker: ProcessIdentity, signal?: AbortSignal)
 }
 
 async function release(identity: string): Promise<number> {
-  const { connection: options, namespace } = await ensureTemporal();
-  const connection = await Connection.connect({ ...options, connectTimeout: CALL_TIMEOUT_MS });
+  const { endpoint, connection } = await connectTemporal(CALL_TIMEOUT_MS);
   try {
-    const client = new Client({ connection, namespace });
+    const client = new Client({ connection, namespace: endpoint.namespace });
     const limit = pLimit(AT_ONCE);
     const query = `ExecutionStatus = "Running" AND TaskQueue = "${TASK_QUEUES.control}"`;
     const released: Promise<number>[] = [];

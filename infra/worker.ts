@@ -91,7 +91,8 @@ export async function runWorkers(settings: WorkerSettings): Promise<void> {
       await Promise.allSettled(running);
     }
   } finally {
-    await connection.close();
+    // Where one of the workers cannot be made, the others keep it.
+    await connection.close().catch(() => undefined);
   }
 }
 

@@ -3,6 +3,7 @@
  * The static types follow from the schema; `parseConfig` turns a bad file into one message a field.
  */
 import { z } from 'zod';
+import { ENGINES, type Engine } from './engine.ts';
 import { encoderConfigSchema } from './encoder-config.ts';
 import { fusionSchema, methodProblem, methodSchema, methodSettings, type MethodTarget } from './methods.ts';
 import { modalitySchema } from './modality.ts';
@@ -166,6 +167,12 @@ export type TrainingData = z.infer<typeof trainingDataSchema>;
 export const precisionSchema = z.enum(['float32', 'bfloat16']);
 export type Precision = z.infer<typeof precisionSchema>;
 
+/** Why an engine cannot train with a precision; undefined when it can. */
+export function precisionProblem(precision: Precision, engine: Engine | undefined): string | undefined {
+  if (precision === 'float32' || engine !== 'webgpu') return undefined;
+  return 'the engine webgpu computes in float32 only: leave precision out, or choose the engine cpu or gpu';
+}
+
 export const trainingConfigSchema = z.strictObject({
   /** Trained one after the other; the report compares them. */
   methods: z.array(methodSchema).min(1).default(['b-mm']),
@@ -204,6 +211,8 @@ export const trainingConfigSchema = z.strictObject({
     ])
     .prefault({ name: 'step' }),
   precision: precisionSchema.default('float32'),
+  /** What trains; absent: what `MODALMIX_ENGINE` says. Which one it is, is no part of what a training is. */
+  engine: z.enum(ENGINES).optional(),
   /** Square crop side in pixels: random resized crop and flip in training, centre crop in testing. */
   cropPx: count.default(224),
   augment: z
@@ -263,6 +272,9 @@ export const runConfigSchema = runConfigFields.superRefine((config, context) => 
     if (message !== undefined)
       context.addIssue({ code: 'custom', path: ['training', 'methods', at], message });
   }
+  const problem = precisionProblem(config.training.precision, config.training.engine);
+  if (problem !== undefined)
+    context.addIssue({ code: 'custom', path: ['training', 'precision'], message: problem });
 });
 export type RunConfig = z.infer<typeof runConfigSchema>;
 

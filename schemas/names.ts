@@ -153,8 +153,10 @@ export const ENVIRONMENT = {
   shardsInFlight: 'MODALMIX_SHARDS_IN_FLIGHT',
   /** What extracts: auto (the default: node-av where it works, else ffmpeg), node-av or ffmpeg. */
   extractor: 'MODALMIX_EXTRACTOR',
-  /** What TensorFlow is set up for and computes on: auto (the default: a GPU where there is one), cpu or gpu. */
+  /** What TensorFlow is set up for and computes on: auto (the default: an NVIDIA GPU where there is one), cpu, gpu, webgpu. */
   engine: 'MODALMIX_ENGINE',
+  /** The name, or a part of it, of the GPU that the engine `webgpu` is to take; unset: the fastest. */
+  webgpuAdapter: 'MODALMIX_WEBGPU_ADAPTER',
   ffmpeg: 'FFMPEG_PATH',
   ffprobe: 'FFPROBE_PATH',
 } as const;

@@ -1,6 +1,7 @@
 /** Contracts between training, evaluation and report. */
 import { z } from 'zod';
 import { evaluationConfigSchema, methodSchema, trainingConfigSchema } from './config.ts';
+import { COMPUTING_ENGINES } from './engine.ts';
 import { modalitySchema } from './modality.ts';
 
 /** `runs/<trainingId>/config.json`: everything a training's result depends on. */
@@ -147,7 +148,7 @@ export const trainingResultSchema = z.strictObject({
     node: z.string(),
     tfjs: z.string(),
     tensorflow: z.string(),
-    engine: z.enum(['cpu', 'gpu']),
+    engine: z.enum(COMPUTING_ENGINES),
     /** Name of the GPU or the processor; absent in older results. */
     device: z.string().optional(),
     threads: z.int(),

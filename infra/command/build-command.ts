@@ -6,17 +6,45 @@ import { build } from 'esbuild';
 import { externalPackages, ownUrls } from '../../pipelines/process/source-bundle.mjs';
 import { PROJECT_FOLDER } from '../folders.ts';
 import type { InfraProgram } from '../supervise.ts';
+import { buildPackages, buildWorkflowThread, fromPackageFiles, type PackageSet } from './build-packages.ts';
 import { BUILD_FILE, BUILT_FOLDER, stampOf, type Build } from './built-command.mjs';
+import { NOT_CLIENTS, NOT_WORKERS } from './short-description.ts';
 
-/** Taken into the build: of many small files, and nothing else shares its objects with us. */
-const BUNDLED_PACKAGES = ['zod'];
-/** What it starts, beside itself. */
-const PROGRAMS: readonly InfraProgram[] = ['supervisor-main', 'worker-main', 'stream-worker-main'];
+interface Part {
+  /** The command, and what it starts beside itself. */
+  readonly programs: readonly ('main' | InfraProgram)[];
+  /** Of many small files each; all other packages are loaded from where they are. */
+  readonly packages: readonly PackageSet[];
+}
+
+const PARTS: readonly Part[] = [
+  {
+    programs: ['main', 'supervisor-main'],
+    packages: [
+      { name: 'words', packages: ['commander', 'cli-progress', 'yaml', 'zod'] },
+      { name: 'client', packages: ['@temporalio/client', '@temporalio/common'], omitted: NOT_CLIENTS },
+    ],
+  },
+  {
+    programs: ['worker-main', 'stream-worker-main'],
+    packages: [
+      {
+        name: 'worker',
+        packages: [
+          ...['@temporalio/worker', '@temporalio/activity', '@temporalio/client', '@temporalio/common'],
+          ...['apache-arrow', 'csv-parse/sync', 'execa', 'p-limit', 'yaml', 'zod'],
+        ],
+        modules: ['execa', 'p-limit'],
+        omitted: NOT_WORKERS,
+      },
+    ],
+  },
+];
 /** A command that runs for hours may still load parts of an earlier build. */
 const KEPT_BUILDS = 3;
 
 /**
- * Our own code: nearly all packages are loaded from where they are. Each build has a folder of its own.
+ * Our own code, and the packages of most files. Each build has a folder of its own.
  *
  * @param folder below `node_modules`
  */
@@ -24,26 +52,12 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
   const temporary = join(folder, `new.${String(process.pid)}`);
   await rm(temporary, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const { metafile } = await build({
-    entryPoints: {
-      main: join(PROJECT_FOLDER, 'cli', 'main.ts'),
-      ...Object.fromEntries(PROGRAMS.map((name) => [name, join(PROJECT_FOLDER, 'infra', `${name}.ts`)])),
-    },
-    outdir: temporary,
-    absWorkingDir: PROJECT_FOLDER,
-    bundle: true,
-    // What a command imports when it runs stays unloaded until then.
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    metafile: true,
-    logLevel: 'silent',
-    plugins: [ownUrls(), externalPackages(BUNDLED_PACKAGES)],
-  });
+  const inputs = new Set<string>();
+  for (const part of PARTS) for (const path of await buildPart(part, folder, temporary)) inputs.add(path);
   await writeFile(join(temporary, 'package.json'), '{ "type": "module" }\n');
-  const paths = Object.keys(metafile.inputs)
-    .filter((path) => !path.startsWith('node_modules/'))
+  // Of the packages' versions: their lock file.
+  const paths = ['package-lock.json', ...inputs]
+    .filter((path) => !/^(?:node_modules\/|package-file:)/u.test(path))
     .map((path) => resolve(PROJECT_FOLDER, path));
   const sources = Object.fromEntries(paths.map((path) => [path, stampOf(path)]));
   const name = createHash('sha256').update(JSON.stringify(sources)).digest('hex').slice(0, 16);
@@ -55,11 +69,43 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
   await prune(folder);
 }
 
+/** @returns what went into it, relative to the checkout */
+async function buildPart({ programs, packages }: Part, folder: string, outdir: string): Promise<string[]> {
+  const thread = await buildWorkflowThread(folder, NOT_WORKERS);
+  const files = await Promise.all(packages.map(async (set) => await buildPackages(set, folder, thread)));
+  const { metafile } = await build({
+    entryPoints: Object.fromEntries(
+      programs.map((name) => [name, join(PROJECT_FOLDER, name === 'main' ? 'cli' : 'infra', `${name}.ts`)]),
+    ),
+    outdir,
+    absWorkingDir: PROJECT_FOLDER,
+    bundle: true,
+    // What a command imports when it runs stays unloaded until then.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    metafile: true,
+    logLevel: 'silent',
+    plugins: [ownUrls(), fromPackageFiles(files), externalPackages([])],
+  });
+  return Object.keys(metafile.inputs);
+}
+
+/** Of builds, and of each set of packages with the code that is kept of it. */
 async function prune(folder: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => /^[0-9a-f]{16}$/u.test(name));
-  const builds = await Promise.all(
-    names.map(async (name) => ({ name, made: (await stat(join(folder, name))).mtimeMs })),
-  );
-  builds.sort((a, b) => b.made - a.made);
-  for (const { name } of builds.slice(KEPT_BUILDS)) await rm(join(folder, name), { recursive: true });
+  const groups = new Map<string, { name: string; made: number }[]>();
+  for (const name of await readdir(folder)) {
+    const [, kind] = /^(?:[0-9a-f]{16}|([a-z]+)-[0-9a-f]{16}\.cjs)$/u.exec(name) ?? [];
+    if (kind === undefined && !/^[0-9a-f]{16}$/u.test(name)) continue;
+    const made = (await stat(join(folder, name))).mtimeMs;
+    groups.set(kind ?? '', [...(groups.get(kind ?? '') ?? []), { name, made }]);
+  }
+  for (const members of groups.values()) {
+    members.sort((a, b) => b.made - a.made);
+    for (const { name } of members.slice(KEPT_BUILDS)) {
+      const files = (await readdir(folder)).filter((file) => file.startsWith(name));
+      for (const file of files) await rm(join(folder, file), { recursive: true });
+    }
+  }
 }

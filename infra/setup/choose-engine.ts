@@ -14,7 +14,9 @@ export function chooseEngine(
   { gpus, elsewhere }: { readonly gpus: number; readonly elsewhere: boolean },
 ): 'cpu' | 'gpu' {
   if (asked === 'auto') return gpus > 0 ? 'gpu' : 'cpu';
-  if (asked === 'cpu' || gpus > 0 || elsewhere) return asked;
+  // Beside WebGPU it only judges.
+  if (asked === 'cpu' || asked === 'webgpu') return 'cpu';
+  if (gpus > 0 || elsewhere) return asked;
   throw new ModalmixError('dependency', `a GPU is asked for, but ${NO_GPU}`, {
     where: 'TensorFlow',
     fix:

@@ -18,11 +18,13 @@ import {
   TENSOR_MEMORY_STEPS,
 } from './steps/native-addons.ts';
 import { s3ServerStep } from './steps/s3-server.ts';
+import { softwareGpuStep } from './steps/software-gpu.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 import { trainingKernelsStep } from './steps/training-kernels.ts';
+import { webgpuStep } from './steps/webgpu.ts';
 import { workflowsStep } from './steps/workflows.ts';
 
 /** What the main job needs. */
@@ -42,7 +44,13 @@ export const RUN_STEPS: readonly SetupStep[] = [
 /** What streaming needs besides; without it nothing else misses them. */
 export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, ...KAFKA_ADDON_STEPS, kafkaStep];
 /** What the tests need besides. */
-export const TEST_STEPS: readonly SetupStep[] = [chromiumStep, opensslStep, testPythonStep, s3ServerStep];
+export const TEST_STEPS: readonly SetupStep[] = [
+  chromiumStep,
+  softwareGpuStep,
+  opensslStep,
+  testPythonStep,
+  s3ServerStep,
+];
 
 const STEPS = {
   run: RUN_STEPS,
@@ -53,7 +61,7 @@ const STEPS = {
 type Purpose = keyof typeof STEPS;
 
 /**
- * @param argv `--for=run|stream|bench|test`, `--engine=auto|cpu|gpu` (without it: what `MODALMIX_ENGINE` says), and
+ * @param argv `--for=run|stream|bench|test`, `--engine=auto|cpu|gpu|webgpu` (without it: what `MODALMIX_ENGINE` says), and
  *   `--gpu-elsewhere`: the GPU that is built for need not be in this machine
  * @returns the exit code
  */
@@ -63,7 +71,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   };
   try {
     const { purpose, ...wanted } = parseOptions(argv);
-    await runSteps(STEPS[purpose], { ...wanted, say });
+    const steps = wanted.engine === 'webgpu' ? [...STEPS[purpose], webgpuStep] : STEPS[purpose];
+    await runSteps(steps, { ...wanted, say });
     return EXIT_CODES.ok;
   } catch (error) {
     process.stderr.write(`\nSet-up stopped: ${describeError(error)}\n`);

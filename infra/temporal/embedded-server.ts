@@ -43,6 +43,13 @@ export function pageOf({ ports }: Pick<RunningServer, 'ports'>): string {
 
 /** A real call, not an open port: the server takes connections before it can work. */
 export async function answers(address: string): Promise<boolean> {
+  const connection = await connectAnswering(address);
+  await connection?.close();
+  return connection !== undefined;
+}
+
+/** @returns undefined when the server does not answer */
+export async function connectAnswering(address: string): Promise<Connection | undefined> {
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({ address, connectTimeout: HEALTH_TIMEOUT_MS });
@@ -50,11 +57,10 @@ export async function answers(address: string): Promise<boolean> {
     await connection.withDeadline(Date.now() + HEALTH_TIMEOUT_MS, () =>
       workflowService.describeNamespace({ namespace: DEFAULT_NAMESPACE }),
     );
-    return true;
+    return connection;
   } catch {
-    return false;
-  } finally {
     await connection?.close();
+    return undefined;
   }
 }
 
@@ -74,5 +80,8 @@ function serverArguments([port = 0, uiPort = 0]: Ports): string[] {
     ...['server', 'start-dev', '--db-filename', databaseFile()],
     ...['--ip', LOOPBACK, '--port', String(port), '--ui-ip', LOOPBACK, '--ui-port', String(uiPort)],
     ...['--log-level', 'warn', '--log-format', 'json'],
+    // By default a queue is four, and a worker with one slot waits a second or two until it has asked the right one.
+    // What an earlier server wrote into the others is still read.
+    ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
   ];
 }

@@ -1,6 +1,7 @@
 /** The Temporal server to work with: the one the environment names, else the embedded one. */
+import { Connection } from '@temporalio/client';
 import { DEFAULT_NAMESPACE, endpointFromEnvironment, type TemporalEndpoint } from './connection-settings.ts';
-import { addressOf, embeddedTemporal } from './embedded-server.ts';
+import { addressOf, connectAnswering, embeddedTemporal } from './embedded-server.ts';
 
 /**
  * @returns where the server is; the embedded one answers when this returns, another one is not asked
@@ -9,7 +10,32 @@ import { addressOf, embeddedTemporal } from './embedded-server.ts';
 export async function ensureTemporal(): Promise<TemporalEndpoint> {
   const named = endpointFromEnvironment();
   if (named !== undefined) return named;
-  const address = addressOf(await embeddedTemporal.ensure());
+  return embeddedEndpoint(addressOf(await embeddedTemporal.ensure()));
+}
+
+export interface ConnectedTemporal {
+  readonly endpoint: TemporalEndpoint;
+  readonly connection: Connection;
+}
+
+/**
+ * As `ensureTemporal`, with an open connection: by the one that shows that the embedded server answers.
+ *
+ * @param connectTimeoutMs of a server that the environment names
+ * @throws ModalmixError as `ensureTemporal`; Error of the client when the server does not answer
+ */
+export async function connectTemporal(connectTimeoutMs: number): Promise<ConnectedTemporal> {
+  const running = endpointFromEnvironment() === undefined ? embeddedTemporal.running() : undefined;
+  if (running !== undefined) {
+    const connection = await connectAnswering(addressOf(running));
+    if (connection !== undefined) return { endpoint: embeddedEndpoint(addressOf(running)), connection };
+  }
+  const endpoint = await ensureTemporal();
+  const connection = await Connection.connect({ ...endpoint.connection, connectTimeout: connectTimeoutMs });
+  return { endpoint, connection };
+}
+
+function embeddedEndpoint(address: string): TemporalEndpoint {
   return { address, namespace: DEFAULT_NAMESPACE, connection: { address }, embedded: true };
 }
 

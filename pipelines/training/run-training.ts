@@ -1,4 +1,5 @@
 /** Trains in a child process, so that the caller's thread stays free. */
+import { engineOfEnvironment } from '../../schemas/engine.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { trainingResultSchema, type TrainingResult } from '../../schemas/training.ts';
 import { openStore } from '../store/store.ts';
@@ -14,6 +15,7 @@ export async function runTraining(options: TensorflowStageOptions): Promise<Trai
   const path = storePaths.trainingResult(options.spec.trainingId);
   const finished = await openStore(options.storeUri).find(path);
   if (finished !== undefined) return trainingResultSchema.parse(JSON.parse(finished.toString('utf8')));
-  const output = await runTensorflowStage(new URL('./trainer-child.ts', import.meta.url), options);
+  const engine = options.spec.training.engine ?? engineOfEnvironment(process.env);
+  const output = await runTensorflowStage(new URL('./trainer-child.ts', import.meta.url), options, engine);
   return trainingResultSchema.parse(output);
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { storePaths } from '../../schemas/names.ts';
 import type { EpochMetrics } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
-import { tf } from './tensorflow.ts';
+import { tf, withTensorflow } from './tensorflow.ts';
 
 export interface TensorboardLog {
   write(metrics: EpochMetrics): Promise<void>;
@@ -24,12 +24,16 @@ export async function openTensorboard(
   // TensorFlow writes to folders only.
   const isFolder = store.uri.startsWith('file:');
   const folder = isFolder ? join(fileURLToPath(store.uri), path) : await store.scratchFolder();
-  const writer = tf.node.summaryFileWriter(folder);
+  const writer = withTensorflow(() => tf.node.summaryFileWriter(folder));
   const add = (metrics: EpochMetrics) => {
-    for (const [name, value] of scalarsOf(metrics)) writer.scalar(name, value, metrics.epoch);
+    withTensorflow(() => {
+      for (const [name, value] of scalarsOf(metrics)) writer.scalar(name, value, metrics.epoch);
+    });
   };
   const send = async () => {
-    writer.flush();
+    withTensorflow(() => {
+      writer.flush();
+    });
     if (isFolder) return;
     for (const file of await readdir(folder)) {
       await store.put(`${path}/${file}`, await readFile(join(folder, file)));

@@ -1,5 +1,7 @@
 /** A stage that computes with TensorFlow, in a child process. Loads no TensorFlow itself. */
 import { availableParallelism } from 'node:os';
+import { engineOfEnvironment, judgingEngine, type Engine } from '../../schemas/engine.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { runInChild } from '../process/child-process.ts';
@@ -15,16 +17,22 @@ export interface TensorflowStageOptions {
 
 /**
  * @param entry URL of a module that calls `serveParent` and takes `{ storeUri, spec }`
+ * @param engine absent: the one that judges where the training's trains
  * @returns what it returned, to be parsed by the caller
  * @throws ModalmixError whatever the stage throws; `transient` when the child died
  */
-export async function runTensorflowStage(entry: URL, options: TensorflowStageOptions): Promise<unknown> {
+export async function runTensorflowStage(
+  entry: URL,
+  options: TensorflowStageOptions,
+  engine?: Engine,
+): Promise<unknown> {
   const { storeUri, spec, onProgress, signal } = options;
   return await runTensorflowChild(
     entry,
     { storeUri, spec },
     {
       threads: spec.training.threads,
+      engine: engine ?? judgingEngine(spec.training.engine ?? engineOfEnvironment(process.env)),
       ...(onProgress === undefined ? {} : { onProgress }),
       ...(signal === undefined ? {} : { signal }),
     },
@@ -34,16 +42,18 @@ export async function runTensorflowStage(entry: URL, options: TensorflowStageOpt
 export interface TensorflowChildOptions extends Pick<TensorflowStageOptions, 'onProgress' | 'signal'> {
   /** Undefined: one for each core this process may use. */
   readonly threads: number | undefined;
+  /** Absent: the one that judges where `MODALMIX_ENGINE`'s trains. */
+  readonly engine?: Engine;
 }
 
 /** As `runTensorflowStage`, for a module that takes any other `input`. */
 export async function runTensorflowChild(
   entry: URL,
   input: unknown,
-  { threads, onProgress, signal }: TensorflowChildOptions,
+  { threads, engine, onProgress, signal }: TensorflowChildOptions,
 ): Promise<unknown> {
   return await runInChild(entry, input, {
-    env: tensorflowEnvironment(threads),
+    env: tensorflowEnvironment(threads, engine),
     onProgress: (progress) => onProgress?.(progress as ActivityProgress),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -54,9 +64,14 @@ export async function runTensorflowChild(
  * when it is loaded, so they cannot be set from inside.
  *
  * @param threads absent: one for each core this process may use
+ * @param engine see `TensorflowChildOptions`
  */
-export function tensorflowEnvironment(threads: number = availableParallelism()): Record<string, string> {
+export function tensorflowEnvironment(
+  threads: number = availableParallelism(),
+  engine: Engine = judgingEngine(engineOfEnvironment(process.env)),
+): Record<string, string> {
   return {
+    [ENVIRONMENT.engine]: engine,
     OMP_NUM_THREADS: String(threads),
     TF_NUM_INTRAOP_THREADS: String(threads),
     // Operators are issued one after the other; more would only differ in who waits.

@@ -1,5 +1,5 @@
 /**
- * The one place that loads TensorFlow. Import it only in processes that compute: it takes a second, and a
+ * The one place that loads TensorFlow, and with the engine `webgpu` another backend beside it. Import it only in processes that compute: it takes a second, and a
  * running kernel blocks the thread. Thread counts come from the environment (`tensorflow-child.ts`).
  */
 import { existsSync } from 'node:fs';
@@ -7,10 +7,11 @@ import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import util from 'node:util';
 import type * as TensorflowNode from '@tensorflow/tfjs-node';
-import { engineOfEnvironment } from '../../schemas/engine.ts';
+import { engineOfEnvironment, type ComputingEngine } from '../../schemas/engine.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { describeGpu, nvidiaGpus } from '../process/nvidia-gpus.ts';
+import type { AdapterFacts } from './webgpu/dawn.ts';
 
 export type Tensor = TensorflowNode.Tensor;
 export type Tensor1D = TensorflowNode.Tensor1D;
@@ -20,6 +21,24 @@ export type Scalar = TensorflowNode.Scalar;
 export type Variable = TensorflowNode.Variable;
 
 export const tf = load();
+
+/** The GPU that computes by WebGPU; undefined: TensorFlow computes, and its own operators can be run (`execute`). */
+export const webgpu: AdapterFacts | undefined =
+  engineOfEnvironment(process.env) === 'webgpu'
+    ? await (await import('./webgpu/backend.ts')).startWebgpu(tf)
+    : undefined;
+
+/** Does what only TensorFlow itself can, whatever computes; `work` must be done when it returns. */
+export function withTensorflow<T>(work: () => T): T {
+  if (webgpu === undefined) return work();
+  // Backends that have been started change at once; the promise is for those that have not.
+  void tf.setBackend('tensorflow');
+  try {
+    return work();
+  } finally {
+    void tf.setBackend('webgpu');
+  }
+}
 
 function load(): typeof TensorflowNode {
   // tfjs-node 4.22 calls helpers of `util` that Node 23 removed.
@@ -35,7 +54,7 @@ function load(): typeof TensorflowNode {
   // are the faster ones without these too.
   process.env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
   const asked = engineOfEnvironment(process.env);
-  if (asked === 'cpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
+  if (asked === 'cpu' || asked === 'webgpu') process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   else prepareForGpu();
   const module = requireTensorflow();
   if (module.getBackend() !== 'tensorflow') {
@@ -107,7 +126,8 @@ interface NodeBackend {
   getNumOfTFTensors(): number;
 }
 
-export const backend = tf.backend() as unknown as NodeBackend;
+/** TensorFlow's; with the engine `webgpu` not the one that computes. */
+export const backend = tf.findBackend('tensorflow') as unknown as NodeBackend;
 
 /** Attributes of a TensorFlow operator, by kind. */
 export const attribute = {
@@ -161,19 +181,19 @@ export function executeOne(name: string, attributes: OpAttribute[], inputs: Tens
 export interface TensorflowFacts {
   readonly tfjs: string;
   readonly tensorflow: string;
-  readonly engine: 'cpu' | 'gpu';
+  readonly engine: ComputingEngine;
   /** Name of the GPU, or of the processor. */
   readonly device: string;
 }
 
 /** Versions and device, for results and `modalmix doctor`. */
 export async function tensorflowFacts(): Promise<TensorflowFacts> {
-  const engine = backend.isUsingGpuDevice ? 'gpu' : 'cpu';
+  const engine = webgpu !== undefined ? 'webgpu' : backend.isUsingGpuDevice ? 'gpu' : 'cpu';
   return {
     tfjs: tf.version['tfjs-node'],
     tensorflow: backend.binding.TF_Version,
     engine,
-    device: engine === 'gpu' ? await gpuName() : (cpus()[0]?.model.trim() ?? process.arch),
+    device: webgpu?.name ?? (engine === 'gpu' ? await gpuName() : (cpus()[0]?.model.trim() ?? process.arch)),
   };
 }
 

@@ -89,9 +89,9 @@ function identified(config: Pick<RunConfig, 'name'>, rest: Omit<TrainingSpec, 't
 
 /**
  * Pretrained weights count by what is in them, wherever they lie. Single precision is left out: trainings from before
- * there was another keep their ids.
+ * there was another keep their ids. So is the engine: a training may go on on another one.
  */
-function withoutFiles({ precision, ...rest }: TrainingConfig): unknown {
+function withoutFiles({ precision, engine: _engine, ...rest }: TrainingConfig): unknown {
   const training = precision === 'float32' ? rest : { ...rest, precision };
   const { encoder } = training;
   if (encoder.kind === 'cnn' || encoder.pretrained === undefined) return training;

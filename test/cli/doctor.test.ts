@@ -26,6 +26,7 @@ const PARTS = [
   'npm packages',
   'TensorFlow',
   'GPU',
+  'WebGPU',
   'training kernels',
   'ffmpeg',
   'extraction engine',

@@ -1,6 +1,7 @@
 /** The encoders there are, by config and modality. */
-import type { ExtractionConfig, Precision } from '../../../schemas/config.ts';
+import { precisionProblem, type ExtractionConfig, type Precision } from '../../../schemas/config.ts';
 import type { EncoderConfig } from '../../../schemas/encoder-config.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Parameters } from '../parameters.ts';
 import { planCnn } from './cnn-plan.ts';
@@ -8,6 +9,7 @@ import type { Encoder } from './encoder.ts';
 import type { EncoderPlan } from './plan.ts';
 import { planResNet } from './resnet-plan.ts';
 import { nativeKernels } from '../kernels/native.ts';
+import { webgpu } from '../tensorflow.ts';
 import { createCompiledEncoder, isCompilable } from './compiled-encoder.ts';
 import { createPlanParameters } from './plan-parameters.ts';
 import { createTapedEncoder } from './taped-encoder.ts';
@@ -27,6 +29,8 @@ export function createEncoder(
   encoder: EncoderConfig,
   precision: Precision = 'float32',
 ): Encoder {
+  const problem = precisionProblem(precision, webgpu === undefined ? undefined : 'webgpu');
+  if (problem !== undefined) throw new ModalmixError('config', problem, { where: 'training.precision' });
   const plan = planEncoder(modality, encoder);
   const created = createPlanParameters(parameters, modality, plan);
   return nativeKernels() && isCompilable(plan)

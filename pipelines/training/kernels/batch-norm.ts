@@ -2,8 +2,17 @@
  * Batch normalisation by TensorFlow's fused operators, over N, H and W of [N, H, W, C]
  * (Ioffe and Szegedy 2015, Algorithm 1). The running variance is the unbiased one, as PyTorch's.
  */
-import { attribute, execute, tf, type OpAttribute, type Tensor1D, type Tensor4D } from '../tensorflow.ts';
+import {
+  attribute,
+  execute,
+  tf,
+  webgpu,
+  type OpAttribute,
+  type Tensor1D,
+  type Tensor4D,
+} from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
+import { portableBatchNormInference, portableBatchNormTraining } from './portable.ts';
 
 /** PyTorch's defaults. */
 export const BATCH_NORM_EPSILON = 1e-5;
@@ -21,6 +30,7 @@ export function batchNormInference(
   offset: Tensor1D,
   running: BatchNormStatistics,
 ): Tensor4D {
+  if (webgpu !== undefined) return portableBatchNormInference(x, scale, offset, running, BATCH_NORM_EPSILON);
   return tf.tidy(
     () =>
       execute(
@@ -45,6 +55,15 @@ export function batchNormTraining(
   running: BatchNormStatistics,
   onRunning: (moved: BatchNormStatistics) => void,
 ): Tensor4D {
+  if (webgpu !== undefined) {
+    const pixels = x.size / x.shape[3];
+    return portableBatchNormTraining(x, scale, offset, BATCH_NORM_EPSILON, ({ mean, variance }) => {
+      onRunning({
+        mean: moved(running.mean, mean),
+        variance: moved(running.variance, tf.mul(variance, pixels / Math.max(1, pixels - 1))),
+      });
+    });
+  }
   return differentiable(
     [x, scale, offset],
     () => {
@@ -60,6 +79,11 @@ export function batchNormTraining(
     },
     (dy, saved) => execute('FusedBatchNormGradV3', batchNormAttributes(true), [dy, ...saved], 5).slice(0, 3),
   ) as Tensor4D;
+}
+
+/** An average, moved by `BATCH_NORM_MOMENTUM` towards what is now. */
+function moved(average: Tensor1D, now: Tensor1D): Tensor1D {
+  return tf.add(tf.mul(average, 1 - BATCH_NORM_MOMENTUM), tf.mul(now, BATCH_NORM_MOMENTUM));
 }
 
 export function batchNormAttributes(isTraining: boolean, averageFactor?: number): OpAttribute[] {

@@ -4,8 +4,17 @@
  * oneDNN's kernels (libtensorflow 2.21: im2col and a matrix product a picture, several times slower). So a
  * stride of 1 uses SAME, which is symmetric there, and for any other the images are padded first.
  */
-import { attribute, executeOne, tf, type OpAttribute, type Tensor, type Tensor4D } from '../tensorflow.ts';
+import {
+  attribute,
+  executeOne,
+  tf,
+  webgpu,
+  type OpAttribute,
+  type Tensor,
+  type Tensor4D,
+} from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
+import { portableConvolution } from './portable.ts';
 import { subsample } from './subsample.ts';
 
 export interface ConvolutionOptions {
@@ -19,6 +28,8 @@ export interface ConvolutionOptions {
 /** x [N, H, W, C] with filter [h, w, C, D] → [N, ⌊(H + 2·pad − h) / stride⌋ + 1, …, D] */
 export function convolution(x: Tensor4D, filter: Tensor4D, options: ConvolutionOptions): Tensor4D {
   const { stride, pad, inputGradient = true } = options;
+  // The tape leaves out gradients that nobody asks for.
+  if (webgpu !== undefined) return portableConvolution(x, filter, stride, pad);
   const [height, width] = filter.shape;
   if (height === 1 && width === 1 && stride > 1) {
     // oneDNN's filter gradient of a strided 1×1 convolution writes beyond its buffer when H or W is even

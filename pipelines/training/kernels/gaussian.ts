@@ -1,10 +1,11 @@
 /**
  * Normal random tensors: pure functions of a generator's stream (`pipelines/random`), by Box and Muller's transform of
- * Philox' words. Our own kernel and TensorFlow's operators draw the same words; what they make of them differs by
- * rounding.
+ * Philox' words. Our own kernel, TensorFlow's operators and the processor draw the same words; what they make of them
+ * differs by rounding.
  */
 import type { Generator, Stream } from '../../random/generator.ts';
-import { attribute, backend, executeOne, tf, type Tensor } from '../tensorflow.ts';
+import { philoxBlocks } from '../../random/philox.ts';
+import { attribute, backend, executeOne, tf, webgpu, type Tensor } from '../tensorflow.ts';
 import { int32, release, runOne, type Handle } from './handles.ts';
 import { nativeKernels } from './native.ts';
 
@@ -26,7 +27,7 @@ export function gaussian(shape: readonly number[], random: Generator, fused = na
   return tf.tidy(() =>
     fused
       ? executeOne('ModalmixGaussian', [], [tf.tensor1d([...shape], 'int32'), wordsOf(stream)])
-      : gaussianByOperators(shape, stream),
+      : gaussianByParts(shape, stream),
   );
 }
 
@@ -49,7 +50,7 @@ export function withNoise(
     }
     const { variance } = tf.moments(x);
     const deviation = tf.add(tf.sqrt(tf.mul(variance, x.size / Math.max(1, x.size - 1))), minimum);
-    return tf.add(tf.mul(x, factor), tf.mul(gaussianByOperators(x.shape, stream), deviation));
+    return tf.add(tf.mul(x, factor), tf.mul(gaussianByParts(x.shape, stream), deviation));
   });
 }
 
@@ -58,6 +59,11 @@ function wordsOf({ key, counter }: Stream): Tensor {
     [...key, ...counter].map((word) => word | 0),
     'int32',
   );
+}
+
+/** By whoever can draw the words. */
+function gaussianByParts(shape: readonly number[], stream: Stream): Tensor {
+  return webgpu === undefined ? gaussianByOperators(shape, stream) : gaussianByProcessor(shape, stream);
 }
 
 function gaussianByOperators(shape: readonly number[], stream: Stream): Tensor {
@@ -81,6 +87,28 @@ function gaussianByOperators(shape: readonly number[], stream: Stream): Tensor {
     return [tf.mul(radius, tf.cos(angle)), tf.mul(radius, tf.sin(angle))];
   });
   return tf.reshape(tf.slice(tf.reshape(tf.concat(pairs, 1), [-1]), 0, size), [...shape]);
+}
+
+/** Number by number, then brought to the GPU. */
+function gaussianByProcessor(shape: readonly number[], { key, counter }: Stream): Tensor {
+  const size = shape.reduce((product, length) => product * length, 1);
+  const perGroup = GROUPED_BLOCKS * WORDS;
+  const words = new Uint32Array(Math.ceil(size / perGroup) * perGroup);
+  philoxBlocks(words, counter, key);
+  const numbers = new Float32Array(words.length);
+  for (let first = 0; first < words.length; first += WORDS) {
+    const group = first - (first % perGroup);
+    const block = (first - group) / WORDS;
+    for (let pair = 0; pair < WORDS; pair += 2) {
+      const share = ((words[first + pair]! & 0x7fffffff) + 0.5) * 2 ** -31; // (0, 1]
+      const radius = Math.sqrt(-2 * Math.log(share));
+      const angle = (words[first + pair + 1]! | 0) * ((2 * Math.PI) / 2 ** 32);
+      const at = group + pair * GROUPED_BLOCKS + block;
+      numbers[at] = radius * Math.cos(angle);
+      numbers[at + GROUPED_BLOCKS] = radius * Math.sin(angle);
+    }
+  }
+  return tf.tensor(numbers.subarray(0, size), [...shape]);
 }
 
 /** The words of blocks 0, 1, … as signed integers. */

@@ -1,12 +1,14 @@
 /** Max pooling with PyTorch's symmetric padding (by −∞, as the operator's own EXPLICIT padding does). */
-import { attribute, executeOne, type Tensor4D } from '../tensorflow.ts';
+import { attribute, executeOne, webgpu, type Tensor4D } from '../tensorflow.ts';
 import { differentiable } from './differentiable.ts';
+import { portableMaxPool } from './portable.ts';
 
 /** x [N, H, W, C] → [N, ⌊(H + 2·pad − size) / stride⌋ + 1, …, C] */
 export function maxPool(
   x: Tensor4D,
   { size, stride, pad }: { readonly size: number; readonly stride: number; readonly pad: number },
 ): Tensor4D {
+  if (webgpu !== undefined) return portableMaxPool(x, size, stride, pad);
   const attributes = [
     attribute.float32('T'),
     attribute.ints('ksize', [1, size, size, 1]),

@@ -1,6 +1,6 @@
 /** Our own operators for the CPU (`../native/`), compiled by set-up and registered with TensorFlow when first asked for. */
 import { existsSync } from 'node:fs';
-import { backend } from '../tensorflow.ts';
+import { backend, webgpu } from '../tensorflow.ts';
 import { isOfTheseSources, nativeLibraryPath } from './native-sources.ts';
 
 let loaded: boolean | undefined;
@@ -13,7 +13,7 @@ export function nativeKernels(): boolean {
 
 function load(): boolean {
   const path = nativeLibraryPath();
-  if (backend.isUsingGpuDevice || !existsSync(path)) return false;
+  if (webgpu !== undefined || backend.isUsingGpuDevice || !existsSync(path)) return false;
   if (!isOfTheseSources()) return failed('they are compiled from other sources than those of this version');
   try {
     process.dlopen({ exports: {} }, path);

@@ -82,6 +82,7 @@ describe('set-up', () => {
       'a GPU is asked for, but this machine shows no NVIDIA GPU',
     );
     expect(chooseEngine('gpu', { gpus: 0, elsewhere: true })).toBe('gpu');
+    expect(chooseEngine('webgpu', two)).toBe('cpu');
   });
 
   test('built TensorFlow for the CPU or the GPU', () => {
@@ -91,7 +92,7 @@ describe('set-up', () => {
   test('of an unknown engine ends with exit code 2', async () => {
     const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     expect(await main(['--engine=tpu'])).toBe(2);
-    expect(stderr.mock.calls.flat().join('')).toContain('"tpu" is none of auto, cpu, gpu');
+    expect(stderr.mock.calls.flat().join('')).toContain('"tpu" is none of auto, cpu, gpu, webgpu');
     stderr.mockRestore();
   });
 });
