@@ -16,7 +16,9 @@ export const BUNDLE_FOLDER = join(PROJECT, 'node_modules', '.cache', 'modalmix',
 /** Of many small files, and nothing else shares their objects with us. All others are loaded from where they are. */
 const BUNDLED_PACKAGES = ['zod', 'apache-arrow', 'flatbuffers'];
 /** Raised when other code is made of the same sources. */
-const REVISION = 1;
+const REVISION = 2;
+/** In parts: this file, too, is bundled by itself. */
+const OWN_URL = ['import', 'meta', 'url'].join('.');
 const KEPT_MS = 24 * 3_600_000;
 
 /**
@@ -177,7 +179,7 @@ export function ownUrls(onSource) {
         const loader = /** @type {const} */ ({ '.ts': 'ts', '.json': 'json' })[extname(path)] ?? 'js';
         if (path.includes('node_modules')) return { contents: content, loader };
         const url = JSON.stringify(pathToFileURL(path).href);
-        return { contents: content.toString('utf8').replaceAll('import.meta.url', url), loader };
+        return { contents: content.toString('utf8').replaceAll(OWN_URL, url), loader };
       });
     },
   };
