@@ -20,7 +20,7 @@ import { testPythonStep } from '../infra/setup/steps/test-python.ts';
 import { trainingKernelsStep } from '../infra/setup/steps/training-kernels.ts';
 import { processorFeatures } from '../pipelines/process/processor-features.ts';
 import { describeGpu, nvidiaGpus } from '../pipelines/process/nvidia-gpus.ts';
-import { engineOfEnvironment } from '../schemas/engine.ts';
+import { engineOfEnvironment } from '../schemas/asked-engine.ts';
 import { EXIT_CODES, describeError } from '../schemas/errors.ts';
 import { ENVIRONMENT } from '../schemas/names.ts';
 import { kafkaBrokerPart, temporalServerPart } from './doctor-servers.ts';

@@ -1,5 +1,5 @@
 /** Trains in a child process, so that the caller's thread stays free. */
-import { engineOfEnvironment } from '../../schemas/engine.ts';
+import { engineOfEnvironment } from '../../schemas/asked-engine.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { trainingResultSchema, type TrainingResult } from '../../schemas/training.ts';
 import { openStore } from '../store/store.ts';

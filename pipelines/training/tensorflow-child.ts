@@ -1,6 +1,7 @@
 /** A stage that computes with TensorFlow, in a child process. Loads no TensorFlow itself. */
 import { availableParallelism } from 'node:os';
-import { engineOfEnvironment, judgingEngine, type Engine } from '../../schemas/engine.ts';
+import { engineOfEnvironment } from '../../schemas/asked-engine.ts';
+import { judgingEngine, type Engine } from '../../schemas/engine.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
