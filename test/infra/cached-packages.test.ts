@@ -39,6 +39,11 @@ test('compiled code is kept, used, and made anew when it is damaged', async () =
   const kept = keptCodeFile(path);
   const yaml = await said(path, code);
   expect(yaml).toBe('a:\n  - 1\n  - 2');
+  const first = readFileSync(kept);
+  // Other functions than the first one's are added, until a few have been.
+  await said(path, `packages['yaml']().parse('a: [1, "2"]');`);
+  expect(readFileSync(kept).length).toBeGreaterThan(first.length + 10_000);
+  for (let use = 0; use < 3; use += 1) expect(await said(path, code)).toBe(yaml);
   const good = readFileSync(kept);
   expect(await said(path, code)).toBe(yaml);
   expect(readFileSync(kept)).toEqual(good);
