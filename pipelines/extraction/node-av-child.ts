@@ -2,6 +2,7 @@
 import { AV_LOG_QUIET } from 'node-av/constants';
 import { Log } from 'node-av/lib';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { failureOf } from '../process/failure.ts';
 import { extractClip } from './extract-clip.ts';
 import { ClipUnusable } from './extractor.ts';
 import { decodeInProcess } from './node-av-decode.ts';
@@ -24,14 +25,8 @@ async function extract({ clip, config, hasRowFile }: ToExtractor): Promise<FromE
     return stored === undefined ? { type: 'done', features } : { type: 'stored', clip: stored };
   } catch (error) {
     if (error instanceof ClipUnusable) return { type: 'unusable', code: error.code, reason: error.message };
-    if (error instanceof ModalmixError) {
-      const { kind, message, where, fix } = error;
-      return { type: 'failed', kind, message, where, fix };
-    }
-    return {
-      type: 'failed',
-      kind: 'internal',
-      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    };
+    const failure = failureOf(error);
+    const isOurs = error instanceof ModalmixError || !(error instanceof Error);
+    return { type: 'failed', ...failure, message: isOurs ? failure.message : (error.stack ?? error.message) };
   }
 }

@@ -7,9 +7,10 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config.ts';
-import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { childProgram } from '../process/child-program.ts';
+import { errorOfFailure, type Failure } from '../process/failure.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from './extractor.ts';
 import { soundKernels } from './native.ts';
 import { closeRowFile, loadClip, openRowFile, type StoredClip } from './row-file.ts';
@@ -31,13 +32,7 @@ export type FromExtractor =
   | { readonly type: 'stored'; readonly clip: StoredClip }
   | { readonly type: 'done'; readonly features: ExtractedClip }
   | { readonly type: 'unusable'; readonly code: UnusableCode; readonly reason: string }
-  | {
-      readonly type: 'failed';
-      readonly kind: ErrorKind;
-      readonly message: string;
-      readonly where?: string | undefined;
-      readonly fix?: string | undefined;
-    };
+  | ({ readonly type: 'failed' } & Failure);
 
 /** With the values in it. */
 type Answer = Exclude<FromExtractor, { readonly type: 'stored' }>;
@@ -105,10 +100,7 @@ function featuresOf(answer: Answer): ExtractedClip {
     case 'unusable':
       throw new ClipUnusable(answer.code, answer.reason);
     case 'failed':
-      throw new ModalmixError(answer.kind, answer.message, {
-        ...(answer.where === undefined ? {} : { where: answer.where }),
-        ...(answer.fix === undefined ? {} : { fix: answer.fix }),
-      });
+      throw errorOfFailure(answer);
     case 'ready':
       throw outOfTurn();
   }

@@ -3,17 +3,11 @@
  * only one thread may use.
  */
 import { parentPort } from 'node:worker_threads';
-import { ModalmixError } from '../../schemas/errors.ts';
 import type { Numbered } from '../process/asked-thread.ts';
+import { failureOf } from '../process/failure.ts';
 import { RowReader } from '../shards/row-reader.ts';
 import { BatchReader, BatchMemory, type BatchReaderOptions } from '../training/batches.ts';
-import type {
-  BatchAnswer,
-  BatchRequest,
-  BatchRequestBody,
-  Failure,
-  ThreadSplit,
-} from './batch-thread-protocol.ts';
+import type { BatchAnswer, BatchRequest, BatchRequestBody, ThreadSplit } from './batch-thread-protocol.ts';
 
 class Session {
   readonly #readers: ReadonlyMap<string, BatchReader>;
@@ -58,14 +52,6 @@ function answer(request: BatchRequest): BatchAnswer {
       sessions.delete(session);
       return { kind: 'done' };
   }
-}
-
-function failureOf(error: unknown): Failure {
-  if (error instanceof ModalmixError) {
-    const { kind, message, where, fix } = error;
-    return { kind, message, where, fix };
-  }
-  return { kind: 'internal', message: error instanceof Error ? error.message : String(error) };
 }
 
 parentPort?.on('message', ({ id, body }: Numbered<BatchRequest>) => {

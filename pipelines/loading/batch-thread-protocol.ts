@@ -1,5 +1,5 @@
 /** What the thread that makes batches is asked, and what it answers. */
-import type { ErrorKind } from '../../schemas/errors.ts';
+import type { Failure } from '../process/failure.ts';
 import type { FileRows } from '../shards/row-reader.ts';
 import type { Batch, BatchReaderOptions, Variation } from '../training/batches.ts';
 
@@ -34,10 +34,3 @@ export type BatchAnswer =
   /** Its images lie in memory that both threads see. */
   | { readonly kind: 'batch'; readonly batch: Batch }
   | { readonly kind: 'failed'; readonly failure: Failure };
-
-export interface Failure {
-  readonly kind: ErrorKind;
-  readonly message: string;
-  readonly where?: string | undefined;
-  readonly fix?: string | undefined;
-}

@@ -2,10 +2,11 @@
 import { Worker } from 'node:worker_threads';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { AskedThread } from '../process/asked-thread.ts';
+import { errorOfFailure, type Failure } from '../process/failure.ts';
 import type { ShardSet } from '../shards/shard-reader.ts';
 import type { Batch, BatchReaderOptions, Variation } from '../training/batches.ts';
 import { pictureKernels } from '../training/pictures/native.ts';
-import type { BatchAnswer, BatchRequest, BatchRequestBody, Failure } from './batch-thread-protocol.ts';
+import type { BatchAnswer, BatchRequest, BatchRequestBody } from './batch-thread-protocol.ts';
 
 /** Of its young generation: what it makes lies outside, and a small heap stays in the processor's cache. */
 const HEAP_MIB = 4;
@@ -88,12 +89,9 @@ export class ThreadSession {
   }
 
   /** The thread names a clip by its row. */
-  #errorOf(split: string, { kind, message, where, fix }: Failure): ModalmixError {
-    const row = /^row (\d+)$/u.exec(where ?? '')?.[1];
-    const place = (row === undefined ? undefined : this.#splits[split]?.clipIds[Number(row)]) ?? where;
-    return new ModalmixError(kind, message, {
-      ...(place === undefined ? {} : { where: place }),
-      ...(fix === undefined ? {} : { fix }),
-    });
+  #errorOf(split: string, failure: Failure): ModalmixError {
+    const row = /^row (\d+)$/u.exec(failure.where ?? '')?.[1];
+    const clip = row === undefined ? undefined : this.#splits[split]?.clipIds[Number(row)];
+    return errorOfFailure({ ...failure, where: clip ?? failure.where });
   }
 }

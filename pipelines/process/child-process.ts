@@ -5,14 +5,11 @@
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { ERROR_KINDS, ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
+import { ERROR_KINDS, ModalmixError } from '../../schemas/errors.ts';
 import { childProgram } from './child-program.ts';
+import { errorOfFailure, failureOf, type Failure } from './failure.ts';
 
-interface ErrorMessage {
-  readonly kind: ErrorKind;
-  readonly message: string;
-  readonly where?: string | undefined;
-  readonly fix?: string | undefined;
+interface ErrorMessage extends Failure {
   readonly stack?: string | undefined;
 }
 
@@ -126,26 +123,13 @@ export function serveParent(handler: (input: unknown, context: ChildContext) => 
 }
 
 function flattenError(error: unknown): ErrorMessage {
-  if (error instanceof ModalmixError) {
-    return {
-      kind: error.kind,
-      message: error.message,
-      where: error.where,
-      fix: error.fix,
-      stack: error.stack,
-    };
-  }
-  if (error instanceof Error) return { kind: 'internal', message: error.message, stack: error.stack };
-  return { kind: 'internal', message: String(error) };
+  return { ...failureOf(error), stack: error instanceof Error ? error.stack : undefined };
 }
 
-function restoreError(error: ErrorMessage): ModalmixError {
-  const kind = ERROR_KINDS.includes(error.kind) ? error.kind : 'internal';
-  const restored = new ModalmixError(kind, error.message, {
-    ...(error.where === undefined ? {} : { where: error.where }),
-    ...(error.fix === undefined ? {} : { fix: error.fix }),
-  });
-  if (error.stack !== undefined) restored.stack = error.stack;
+function restoreError({ stack, ...failure }: ErrorMessage): ModalmixError {
+  const kind = ERROR_KINDS.includes(failure.kind) ? failure.kind : 'internal';
+  const restored = errorOfFailure({ ...failure, kind });
+  if (stack !== undefined) restored.stack = stack;
   return restored;
 }
 

@@ -3,8 +3,8 @@
  * a step's kernels hold this thread for a second at a time. One is on its way at most, and appears when it is complete.
  */
 import { Worker } from 'node:worker_threads';
-import { ModalmixError } from '../../schemas/errors.ts';
 import { AskedThread } from '../process/asked-thread.ts';
+import { errorOfFailure } from '../process/failure.ts';
 import type { Store } from '../store/store.ts';
 import { dropOldCheckpoints, publishFile, writeAside } from './checkpoint-files.ts';
 import type { SendAnswer, SendRequest } from './checkpoint-thread-protocol.ts';
@@ -70,12 +70,7 @@ export class CheckpointSender {
       ...{ storeUri: this.#store.uri, trainingId: this.#trainingId },
       ...{ paths, file, keepLast: this.#keepLast },
     });
-    if (answer.kind === 'done') return;
-    const { kind, message, where, fix } = answer.failure;
-    throw new ModalmixError(kind, message, {
-      ...(where === undefined ? {} : { where }),
-      ...(fix === undefined ? {} : { fix }),
-    });
+    if (answer.kind === 'failed') throw errorOfFailure(answer.failure);
   }
 
   #started(): AskedThread<SendRequest, SendAnswer> {

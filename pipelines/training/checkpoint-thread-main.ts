@@ -1,7 +1,7 @@
 /** The thread that sends checkpoints: see `CheckpointSender`. Loads no TensorFlow. */
 import { parentPort } from 'node:worker_threads';
-import { ModalmixError } from '../../schemas/errors.ts';
 import type { Numbered } from '../process/asked-thread.ts';
+import { failureOf } from '../process/failure.ts';
 import { openStore } from '../store/store.ts';
 import { dropOldCheckpoints, sendFile } from './checkpoint-files.ts';
 import type { SendAnswer, SendRequest } from './checkpoint-thread-protocol.ts';
@@ -13,11 +13,7 @@ async function answer({ storeUri, trainingId, paths, file, keepLast }: SendReque
     await dropOldCheckpoints(store, trainingId, keepLast);
     return { kind: 'done' };
   } catch (error) {
-    if (error instanceof ModalmixError) {
-      const { kind, message, where, fix } = error;
-      return { kind: 'failed', failure: { kind, message, where, fix } };
-    }
-    return { kind: 'failed', failure: { kind: 'internal', message: String(error) } };
+    return { kind: 'failed', failure: failureOf(error) };
   }
 }
 

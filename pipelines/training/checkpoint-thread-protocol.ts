@@ -1,5 +1,5 @@
 /** What the thread that sends checkpoints is asked, and what it answers. */
-import type { ErrorKind } from '../../schemas/errors.ts';
+import type { Failure } from '../process/failure.ts';
 
 /** One file to bring into a store, and what is old by then. */
 export interface SendRequest {
@@ -12,14 +12,4 @@ export interface SendRequest {
   readonly keepLast: number;
 }
 
-export type SendAnswer =
-  | { readonly kind: 'done' }
-  | {
-      readonly kind: 'failed';
-      readonly failure: {
-        readonly kind: ErrorKind;
-        readonly message: string;
-        readonly where?: string | undefined;
-        readonly fix?: string | undefined;
-      };
-    };
+export type SendAnswer = { readonly kind: 'done' } | { readonly kind: 'failed'; readonly failure: Failure };
