@@ -1,12 +1,12 @@
 /** `modalmix doctor`: every part, its version, where it came from, and what mends a missing one. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
 import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../infra/folders.ts';
+import { packageVersion } from '../infra/package-version.ts';
 import { probeTensorflow } from '../infra/setup/probe-tensorflow.ts';
-import { dawnVersion, probeWebgpu } from '../infra/setup/probe-webgpu.ts';
+import { probeWebgpu } from '../infra/setup/probe-webgpu.ts';
 import type { Finding, SetupContext, SetupStep } from '../infra/setup/step.ts';
 import { chromiumStep, chromiumVersion } from '../infra/setup/steps/chromium.ts';
 import { ffmpegStep } from '../infra/setup/steps/ffmpeg.ts';
@@ -121,12 +121,7 @@ function partOf(name: string, finding: Finding, ifAbsent: PartState): Part {
 
 function packagesPart(): Part {
   const origin = join(PROJECT_FOLDER, 'node_modules');
-  const versionOf = (name: string) => {
-    // Not by `require`: a package may keep its package.json to itself.
-    const manifest: unknown = JSON.parse(readFileSync(join(origin, name, 'package.json'), 'utf8'));
-    const { version } = z.object({ version: z.string() }).parse(manifest);
-    return `${name.split('/').at(-1) ?? name} ${version}`;
-  };
+  const versionOf = (name: string) => `${name.split('/').at(-1) ?? name} ${packageVersion(name)}`;
   const says = ['@temporalio/client', '@tensorflow/tfjs-node', 'apache-arrow'].map(versionOf).join(', ');
   return { name: 'npm packages', state: 'ok', says, origin };
 }
@@ -204,7 +199,12 @@ async function webgpuPart(): Promise<Part> {
   const name = 'WebGPU';
   const finding = await probeWebgpu();
   if ('name' in finding)
-    return { name, state: 'ok', says: finding.name, origin: `Dawn, npm's webgpu ${dawnVersion() ?? ''}` };
+    return {
+      name,
+      state: 'ok',
+      says: finding.name,
+      origin: `Dawn, npm's webgpu ${packageVersion('webgpu')}`,
+    };
   const isAsked = process.env[ENVIRONMENT.engine] === 'webgpu';
   return { name, state: isAsked ? 'missing' : 'optional', says: finding.problem, fix: finding.fix };
 }

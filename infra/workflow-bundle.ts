@@ -1,12 +1,12 @@
 /** The workflows' bundle, made once for each state of their sources: bundling takes seconds, a start should not. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@temporalio/worker';
-import { z } from 'zod';
+import { replaceFile } from '../pipelines/process/replace-file.mjs';
+import { packageVersion } from './package-version.ts';
 
 const WORKFLOWS = fileURLToPath(new URL('../workflows', import.meta.url));
 /** Everything that a workflow may import. */
@@ -26,9 +26,7 @@ export async function workflowBundle(cacheFolder: string, logger?: Logger): Prom
     workflowsPath: join(WORKFLOWS, 'index.ts'),
     ...(logger === undefined ? {} : { logger }),
   });
-  const temporary = `${file}.${String(process.pid)}`;
-  await writeFile(temporary, code);
-  await rename(temporary, file);
+  await replaceFile(file, code);
   return file;
 }
 
@@ -41,16 +39,11 @@ export async function keptWorkflowBundle(
 }
 
 async function hashOfSources(): Promise<string> {
-  const hash = createHash('sha256').update(await sdkVersion());
+  const hash = createHash('sha256').update(packageVersion('@temporalio/workflow'));
   for (const folder of SOURCE_FOLDERS) {
     for (const name of (await readdir(folder)).filter((entry) => entry.endsWith('.ts')).sort()) {
       hash.update(`\0${name}\0`).update(await readFile(join(folder, name)));
     }
   }
   return hash.digest('hex').slice(0, 16);
-}
-
-async function sdkVersion(): Promise<string> {
-  const file = createRequire(import.meta.url).resolve('@temporalio/workflow/package.json');
-  return z.object({ version: z.string() }).parse(JSON.parse(await readFile(file, 'utf8'))).version;
 }

@@ -3,10 +3,17 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { replaceFile } from '../../pipelines/process/replace-file.mjs';
 import { externalPackages, ownUrls } from '../../pipelines/process/source-bundle.mjs';
 import { PROJECT_FOLDER } from '../folders.ts';
 import type { InfraProgram } from '../supervise.ts';
-import { buildPackages, buildWorkflowThread, fromPackageFiles, type PackageSet } from './build-packages.ts';
+import {
+  buildPackages,
+  buildWorkflowThread,
+  fromPackageFiles,
+  type PackageFile,
+  type PackageSet,
+} from './build-packages.ts';
 import { BUILD_FILE, BUILT_FOLDER, stampOf, type Build } from './built-command.mjs';
 import { NOT_CLIENTS, NOT_WORKERS } from './short-description.ts';
 
@@ -53,7 +60,11 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
   await rm(temporary, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const inputs = new Set<string>();
-  for (const part of PARTS) for (const path of await buildPart(part, folder, temporary)) inputs.add(path);
+  const thread = await buildWorkflowThread(folder, NOT_WORKERS);
+  for (const { programs, packages } of PARTS) {
+    const files = await Promise.all(packages.map(async (set) => await buildPackages(set, folder, thread)));
+    for (const path of await buildPrograms(programs, files, temporary)) inputs.add(path);
+  }
   await writeFile(join(temporary, 'package.json'), '{ "type": "module" }\n');
   // Of the packages' versions: their lock file.
   const paths = ['package-lock.json', ...inputs]
@@ -64,15 +75,16 @@ export async function buildCommand(folder = BUILT_FOLDER): Promise<void> {
   await rm(join(folder, name), { recursive: true, force: true });
   await rename(temporary, join(folder, name));
   const newest: Build = { project: PROJECT_FOLDER, entry: join(name, 'main.js'), sources };
-  await writeFile(`${temporary}.json`, JSON.stringify(newest));
-  await rename(`${temporary}.json`, join(folder, BUILD_FILE));
+  await replaceFile(join(folder, BUILD_FILE), JSON.stringify(newest));
   await prune(folder);
 }
 
 /** @returns what went into it, relative to the checkout */
-async function buildPart({ programs, packages }: Part, folder: string, outdir: string): Promise<string[]> {
-  const thread = await buildWorkflowThread(folder, NOT_WORKERS);
-  const files = await Promise.all(packages.map(async (set) => await buildPackages(set, folder, thread)));
+async function buildPrograms(
+  programs: Part['programs'],
+  files: readonly PackageFile[],
+  outdir: string,
+): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: Object.fromEntries(
       programs.map((name) => [name, join(PROJECT_FOLDER, name === 'main' ? 'cli' : 'infra', `${name}.ts`)]),
@@ -92,19 +104,20 @@ async function buildPart({ programs, packages }: Part, folder: string, outdir: s
   return Object.keys(metafile.inputs);
 }
 
-/** Of builds, and of each set of packages with the code that is kept of it. */
+/** Of builds, and of each set of packages with what is kept beside its file. */
 async function prune(folder: string): Promise<void> {
-  const groups = new Map<string, { name: string; made: number }[]>();
-  for (const name of await readdir(folder)) {
-    const [, kind] = /^(?:[0-9a-f]{16}|([a-z]+)-[0-9a-f]{16}\.cjs)$/u.exec(name) ?? [];
-    if (kind === undefined && !/^[0-9a-f]{16}$/u.test(name)) continue;
+  const names = await readdir(folder);
+  const groups = new Map<string, { stem: string; made: number }[]>();
+  for (const name of names) {
+    const [, stem, kind = ''] = /^((?:([a-z]+)-)?[0-9a-f]{16})(?:\.cjs)?$/u.exec(name) ?? [];
+    if (stem === undefined) continue;
     const made = (await stat(join(folder, name))).mtimeMs;
-    groups.set(kind ?? '', [...(groups.get(kind ?? '') ?? []), { name, made }]);
+    groups.set(kind, [...(groups.get(kind) ?? []), { stem, made }]);
   }
   for (const members of groups.values()) {
     members.sort((a, b) => b.made - a.made);
-    for (const { name } of members.slice(KEPT_BUILDS)) {
-      const files = (await readdir(folder)).filter((file) => file.startsWith(name));
+    for (const { stem } of members.slice(KEPT_BUILDS)) {
+      const files = names.filter((name) => name === stem || name.startsWith(`${stem}.`));
       for (const file of files) await rm(join(folder, file), { recursive: true });
     }
   }

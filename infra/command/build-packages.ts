@@ -1,10 +1,11 @@
 /** Makes the files of packages that built programs load at once (`cached-packages.mjs`). */
 import { createHash } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { replaceFile } from '../../pipelines/process/replace-file.mjs';
 import { PROJECT_FOLDER } from '../folders.ts';
 import { shortDescription } from './short-description.ts';
 
@@ -61,7 +62,7 @@ export async function buildPackages(
   const { text } = outputFiles[0]!;
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 16);
   const path = join(folder, `${name}-${hash}.cjs`);
-  await replace(path, text);
+  await replaceFile(path, text);
   return { packages, modules, path };
 }
 
@@ -76,7 +77,7 @@ export async function buildWorkflowThread(folder: string, omitted: readonly stri
   const module = '@temporalio/worker/lib/workflow/workflow-worker-thread';
   const { path: packages } = await buildPackages({ name: 'thread', packages: [module], omitted }, folder);
   const path = packages.replace(/\.cjs$/u, '.mjs');
-  await replace(
+  await replaceFile(
     path,
     [
       `import { cachedPackages } from ${JSON.stringify(pathToFileURL(LOADER).href)};`,
@@ -84,12 +85,6 @@ export async function buildWorkflowThread(folder: string, omitted: readonly stri
     ].join('\n'),
   );
   return { replaces: join(PROJECT_FOLDER, 'node_modules', module), path };
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${String(process.pid)}`;
-  await writeFile(temporary, text);
-  await rename(temporary, path);
 }
 
 /** Has esbuild take these packages from their files, when the program runs. */

@@ -1,10 +1,7 @@
 /** Asks for a WebGPU adapter in a process of its own, which a graphics driver may take down with it. */
 import { execa } from 'execa';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { PROJECT_FOLDER } from '../folders.ts';
 import { nodeWithTypeScript } from '../supervise.ts';
 
 const foundSchema = z.object({ name: z.string(), isSoftware: z.boolean() });
@@ -31,14 +28,4 @@ export async function probeWebgpu(): Promise<WebgpuFinding> {
   const refusals = stderr.split('\n').filter((line) => line.startsWith('Warning: '));
   if ('name' in finding || refusals.length === 0) return finding;
   return { ...finding, problem: [finding.problem, ...refusals].join('\n') };
-}
-
-/** Of the package with Dawn; undefined where it is not installed. */
-export function dawnVersion(): string | undefined {
-  try {
-    const file = join(PROJECT_FOLDER, 'node_modules', 'webgpu', 'package.json');
-    return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).version;
-  } catch {
-    return undefined;
-  }
 }

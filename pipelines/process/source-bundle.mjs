@@ -5,9 +5,10 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { basename, extname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { replaceFile } from './replace-file.mjs';
 
 /** The checkout that this file is in. */
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
@@ -135,9 +136,9 @@ async function makeBundle(main, folder) {
   /** @type {Bundle} */
   const record = { maker, entry: name, sha256: hashOf(content), sources };
   await mkdir(folder, { recursive: true });
-  await replace(join(folder, `${name}.map`), map.contents);
-  await replace(join(folder, name), content);
-  await replace(join(folder, recordName(main)), JSON.stringify(record));
+  await replaceFile(join(folder, `${name}.map`), map.contents);
+  await replaceFile(join(folder, name), content);
+  await replaceFile(join(folder, recordName(main)), JSON.stringify(record));
   await prune(folder, stemOf(main), name);
   return { path: join(folder, name) };
 }
@@ -191,23 +192,6 @@ function makerNow() {
   const esbuild = JSON.parse(readFileSync(join(PROJECT, 'node_modules/esbuild/package.json'), 'utf8'));
   const { version } = /** @type {{ version: string }} */ (esbuild);
   return `${String(REVISION)} esbuild ${version} ${hashOf(readFileSync(join(PROJECT, 'tsconfig.json')))}`;
-}
-
-/**
- * Whole or not at all: several processes may begin at once.
- *
- * @param {string} path
- * @param {string | Uint8Array} content
- */
-async function replace(path, content) {
-  const temporary = `${path}.${String(process.pid)}.${String(performance.now())}`;
-  try {
-    await writeFile(temporary, content);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }
 
 /**

@@ -1,5 +1,6 @@
 /** A GPU for WebGPU; only where that engine is asked for. */
-import { dawnVersion, probeWebgpu } from '../probe-webgpu.ts';
+import { packageVersion } from '../../package-version.ts';
+import { probeWebgpu } from '../probe-webgpu.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { aptInstall, canAptInstall } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
@@ -22,5 +23,5 @@ export const webgpuStep: SetupStep = {
 async function check(): Promise<Finding> {
   const finding = await probeWebgpu();
   if ('problem' in finding) return { inPlace: false, ...finding };
-  return { inPlace: true, version: `Dawn ${dawnVersion() ?? ''}`, origin: finding.name };
+  return { inPlace: true, version: `Dawn ${packageVersion('webgpu')}`, origin: finding.name };
 }
