@@ -3,6 +3,7 @@ import { Connection } from '@temporalio/client';
 import { connectionIsNamed } from '../infra/kafka/is-named.ts';
 import { modalmixHome } from '../infra/folders.ts';
 import { runningSupervisor } from '../infra/supervise.ts';
+import { askNamespace } from '../infra/temporal/ask-namespace.ts';
 import { endpointFromEnvironment, type TemporalEndpoint } from '../infra/temporal/connection-settings.ts';
 import { addressOf, answers, embeddedTemporal, pageOf } from '../infra/temporal/embedded-server.ts';
 import { describeError } from '../schemas/errors.ts';
@@ -39,10 +40,7 @@ async function namedTemporalPart(name: string, endpoint: TemporalEndpoint): Prom
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({ ...endpoint.connection, connectTimeout: ANSWER_TIMEOUT_MS });
-    const { workflowService } = connection;
-    await connection.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () =>
-      workflowService.describeNamespace({ namespace }),
-    );
+    await askNamespace(connection, namespace, ANSWER_TIMEOUT_MS);
     return { name, state: 'ok', says: `${address} answers, namespace ${namespace}`, origin };
   } catch (error) {
     const says =

@@ -5,6 +5,7 @@ import { Connection } from '@temporalio/client';
 import { DetachedServer, type Ports, type RunningServer } from '../detached-server.ts';
 import { modalmixHome } from '../folders.ts';
 import { LOOPBACK } from '../ports.ts';
+import { askNamespace } from './ask-namespace.ts';
 import { DEFAULT_NAMESPACE } from './connection-settings.ts';
 import { requireTemporalCli } from './find-cli.ts';
 
@@ -41,7 +42,7 @@ export function pageOf({ ports }: Pick<RunningServer, 'ports'>): string {
   return `http://${LOOPBACK}:${String(ports[1] ?? 0)}`;
 }
 
-/** A real call, not an open port: the server takes connections before it can work. */
+/** See `askNamespace`. */
 export async function answers(address: string): Promise<boolean> {
   const connection = await connectAnswering(address);
   await connection?.close();
@@ -53,10 +54,7 @@ export async function connectAnswering(address: string): Promise<Connection | un
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({ address, connectTimeout: HEALTH_TIMEOUT_MS });
-    const { workflowService } = connection;
-    await connection.withDeadline(Date.now() + HEALTH_TIMEOUT_MS, () =>
-      workflowService.describeNamespace({ namespace: DEFAULT_NAMESPACE }),
-    );
+    await askNamespace(connection, DEFAULT_NAMESPACE, HEALTH_TIMEOUT_MS);
     return connection;
   } catch {
     await connection?.close();
