@@ -1,37 +1,29 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../../../pipelines/store/store.ts';
 import { describeError } from '../../../schemas/errors.ts';
-import { ENVIRONMENT } from '../../../schemas/names.ts';
-import { startFaultyProxy, type FaultyProxy } from '../../support/faulty-proxy.ts';
-import { SECRET, startS3Server, type S3Server } from '../../support/s3-server.ts';
+import { startFaultyBucket, type FaultyBucket } from '../../support/faulty-bucket.ts';
+import type { FaultyProxy } from '../../support/faulty-proxy.ts';
+import { SECRET, type S3Server } from '../../support/s3-server.ts';
 
 const MIB = 2 ** 20;
 
+let bucket: FaultyBucket;
 let folder: string;
 let server: S3Server;
 let proxy: FaultyProxy;
 let store: Store;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'modalmix-s3-faults-'));
-  server = await startS3Server();
-  await server.makeBucket('lab');
-  proxy = await startFaultyProxy(server.port);
-  Object.assign(process.env, server.env, {
-    AWS_ENDPOINT_URL: proxy.endpoint,
-    [ENVIRONMENT.home]: join(folder, 'home'),
-  });
+  bucket = await startFaultyBucket('lab');
+  ({ folder, server, proxy } = bucket);
   store = openStore('s3://lab/faults');
 });
 afterAll(async () => {
-  await proxy.stop();
-  await server.stop();
-  await rm(folder, { recursive: true, force: true });
+  await bucket.stop();
 });
 
 /** Idle connections are kept for a while; a new process has none. */

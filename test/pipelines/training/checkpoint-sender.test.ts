@@ -1,41 +1,29 @@
 /** Checkpoints on their way into a bucket of a real server, behind a proxy that holds them up. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { CheckpointSender } from '../../../pipelines/training/checkpoint-sender.ts';
 import { runTraining } from '../../../pipelines/training/run-training.ts';
 import { openStore, type Store } from '../../../pipelines/store/store.ts';
-import { ENVIRONMENT, storePaths } from '../../../schemas/names.ts';
-import { startFaultyProxy, type FaultyProxy } from '../../support/faulty-proxy.ts';
-import { startS3Server, type S3Server } from '../../support/s3-server.ts';
+import { storePaths } from '../../../schemas/names.ts';
+import { startFaultyBucket, type FaultyBucket } from '../../support/faulty-bucket.ts';
+import type { FaultyProxy } from '../../support/faulty-proxy.ts';
 import { publishTinyDataset, tinySpec, type TinyDataset } from './tiny-dataset.ts';
 import { copyOfDataset } from './tiny-training.ts';
 
 const TRAINING = 'lab-joint-seed0';
 const WAIT = { timeout: 60_000, interval: 20 };
 
-let folder: string;
-let server: S3Server;
+let bucket: FaultyBucket;
 let proxy: FaultyProxy;
 let dataset: TinyDataset;
 
 beforeAll(async () => {
   dataset = await publishTinyDataset();
-  folder = await mkdtemp(join(tmpdir(), 'modalmix-checkpoint-sender-'));
-  server = await startS3Server();
-  await server.makeBucket('lab');
-  proxy = await startFaultyProxy(server.port);
-  Object.assign(process.env, server.env, {
-    AWS_ENDPOINT_URL: proxy.endpoint,
-    [ENVIRONMENT.home]: join(folder, 'home'),
-  });
+  bucket = await startFaultyBucket('lab');
+  ({ proxy } = bucket);
 });
 afterAll(async () => {
-  await proxy.stop();
-  await server.stop();
-  await rm(folder, { recursive: true, force: true });
+  await bucket.stop();
 });
 
 const bytesOf = (step: number) => Buffer.alloc(1_000_000, step);
