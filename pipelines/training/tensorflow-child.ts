@@ -79,9 +79,9 @@ export function tensorflowEnvironment(
     TF_NUM_INTEROP_THREADS: '1',
     TF_CPP_MIN_LOG_LEVEL: '2',
     ...tensorMemoryEnvironment(),
-    // Where that is not: tensors of many MiB come and go all the time; in huge pages a tenth of a step's time is saved. The threshold, else
-    // moving upwards, gives each large one a mapping of its own: no holes stay behind (glibc 2.35 and newer, others do
-    // not look).
+    // Where that is not: tensors of many MiB come and go all the time; in huge pages a tenth of a step's time is saved.
+    // The threshold, else moving upwards, gives each large one a mapping of its own: no holes stay behind (glibc 2.35
+    // and newer, others do not look).
     GLIBC_TUNABLES:
       process.env['GLIBC_TUNABLES'] ?? 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1048576',
   };

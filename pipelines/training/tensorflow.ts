@@ -1,6 +1,7 @@
 /**
- * The one place that loads TensorFlow, and with the engine `webgpu` another backend beside it. Import it only in processes that compute: it takes a second, and a
- * running kernel blocks the thread. Thread counts come from the environment (`tensorflow-child.ts`).
+ * The one place that loads TensorFlow, and with the engine `webgpu` another backend beside it. Import it only in
+ * processes that compute: it takes a second, and a running kernel blocks the thread. Thread counts come from the
+ * environment (`tensorflow-child.ts`).
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

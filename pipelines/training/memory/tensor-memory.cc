@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
-#include <cerrno>
 #include <cstring>
 
 namespace {
