@@ -1,4 +1,4 @@
-import { buildShard } from '../pipelines/shards/build-shard.ts';
+import { buildShard } from '../pipelines/shards/write/build-shard.ts';
 import { progressKeys, type ExtractShardInput, type ExtractShardOutput } from '../schemas/workflows.ts';
 import { runStage, type StageContext } from './run-stage.ts';
 import type { Services } from './services.ts';

@@ -1,4 +1,4 @@
-import { findRunDataset, loadManifest } from '../pipelines/shards/load-manifest.ts';
+import { findRunDataset, loadManifest } from '../pipelines/shards/manifest/load-manifest.ts';
 import type { DatasetManifest } from '../schemas/manifest.ts';
 import { ModalmixError } from '../schemas/errors.ts';
 import { storePaths } from '../schemas/names.ts';
@@ -46,7 +46,7 @@ async function materialise(
     });
   }
   // The Kafka client is native, and not there before streaming was set up.
-  const { materialiseRanges } = await import('../pipelines/streaming/materialise-ranges.ts');
+  const { materialiseRanges } = await import('../pipelines/streaming/ranges/materialise-ranges.ts');
   const { streamSettings } = await import('../pipelines/streaming/stream-settings.ts');
   const { target, shares } = await streamSettings(config, (await services.extractor()).version);
   const connection = await services.kafka();

@@ -1,4 +1,4 @@
-import { readShardList } from '../pipelines/shards/shard-list.ts';
+import { readShardList } from '../pipelines/shards/plan/shard-list.ts';
 import { progressKeys, type ListShardsInput, type ListShardsOutput } from '../schemas/workflows.ts';
 import { runStage } from './run-stage.ts';
 import type { Services } from './services.ts';

@@ -1,6 +1,6 @@
 import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
-import { planRebuild } from '../pipelines/shards/plan-rebuild.ts';
-import { writeShardList } from '../pipelines/shards/shard-list.ts';
+import { planRebuild } from '../pipelines/shards/plan/plan-rebuild.ts';
+import { writeShardList } from '../pipelines/shards/plan/shard-list.ts';
 import {
   SHARDS_PER_PAGE,
   progressKeys,

@@ -13,8 +13,8 @@ import {
   type WindowWork,
 } from '../pipelines/models/retrain-window.ts';
 import { findOutcome, listWindows, lookAtWindow } from '../pipelines/models/windows.ts';
-import { loadManifest } from '../pipelines/shards/load-manifest.ts';
-import { extractionKeyOf } from '../pipelines/streaming/feature-record.ts';
+import { loadManifest } from '../pipelines/shards/manifest/load-manifest.ts';
+import { extractionKeyOf } from '../pipelines/streaming/rows/feature-record.ts';
 import { runTraining } from '../pipelines/training/run-training.ts';
 import { storePaths } from '../schemas/names.ts';
 import type { WindowComparison } from '../schemas/retrain.ts';

@@ -1,7 +1,7 @@
 /** The config of a run, as the command that started it left it in the store. */
-import { findRunDataset } from '../pipelines/shards/load-manifest.ts';
+import { findRunDataset } from '../pipelines/shards/manifest/load-manifest.ts';
 import type { Store } from '../pipelines/store/store.ts';
-import { runConfigSchema, type RunConfig } from '../schemas/config.ts';
+import { runConfigSchema, type RunConfig } from '../schemas/config/config.ts';
 import { ModalmixError } from '../schemas/errors.ts';
 import { storePaths } from '../schemas/names.ts';
 import type { DatasetReference } from '../schemas/manifest.ts';

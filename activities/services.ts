@@ -1,8 +1,8 @@
 /** What activities need from outside, given once by the worker. */
 import type { Extractor } from '../pipelines/extraction/extractor.ts';
-import type { ClipTurns } from '../pipelines/shards/clip-turns.ts';
+import type { ClipTurns } from '../pipelines/shards/write/clip-turns.ts';
 import type { Store } from '../pipelines/store/store.ts';
-import type { KafkaConnection } from '../pipelines/streaming/connection.ts';
+import type { KafkaConnection } from '../pipelines/streaming/kafka/connection.ts';
 
 export interface Services {
   readonly openStore: (uri: string) => Store;

@@ -1,6 +1,6 @@
 import { describeEngine, gatherProvenance } from '../pipelines/evaluation/report/provenance.ts';
 import { writeReport } from '../pipelines/evaluation/report/write-report.ts';
-import { loadManifest } from '../pipelines/shards/load-manifest.ts';
+import { loadManifest } from '../pipelines/shards/manifest/load-manifest.ts';
 import type { Store } from '../pipelines/store/store.ts';
 import { trainingSpecs } from '../pipelines/training/training-spec.ts';
 import { storePaths } from '../schemas/names.ts';

@@ -13,13 +13,13 @@ import { loadConfig } from '../pipelines/config/load-config.ts';
 import { generateDigits } from '../pipelines/datasets/digits/generate-digits.ts';
 import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
 import { createExtractor } from '../pipelines/extraction/create-extractor.ts';
-import { buildShard } from '../pipelines/shards/build-shard.ts';
-import { planRebuild } from '../pipelines/shards/plan-rebuild.ts';
-import { publishManifest } from '../pipelines/shards/publish-manifest.ts';
-import { openStore } from '../pipelines/store/store.ts';
+import { buildShard } from '../pipelines/shards/write/build-shard.ts';
+import { planRebuild } from '../pipelines/shards/plan/plan-rebuild.ts';
+import { publishManifest } from '../pipelines/shards/manifest/publish-manifest.ts';
+import { openStore } from '../pipelines/store/open-store.ts';
 import { runTraining } from '../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../pipelines/training/training-spec.ts';
-import { methodSchema, precisionSchema, type RunConfig } from '../schemas/config.ts';
+import { methodSchema, precisionSchema, type RunConfig } from '../schemas/config/config.ts';
 
 const DEMO = fileURLToPath(new URL('../configs/demo.yaml', import.meta.url));
 

@@ -7,15 +7,15 @@
  * threads), which other processes on the machine disturb less than the clock's.
  */
 import { parseArgs } from 'node:util';
-import { planEncoder } from '../pipelines/training/encoders/index.ts';
-import { createCompiledEncoder } from '../pipelines/training/encoders/compiled-encoder.ts';
-import { createPlanParameters } from '../pipelines/training/encoders/plan-parameters.ts';
-import { createTapedEncoder } from '../pipelines/training/encoders/taped-encoder.ts';
-import { nativeKernels } from '../pipelines/training/kernels/native.ts';
+import { planEncoder } from '../pipelines/training/model/encoders/index.ts';
+import { createCompiledEncoder } from '../pipelines/engine/network/compiled-encoder.ts';
+import { createPlanParameters } from '../pipelines/engine/network/plan-parameters.ts';
+import { createTapedEncoder } from '../pipelines/engine/network/taped-encoder.ts';
+import { nativeKernels } from '../pipelines/engine/kernels/native.ts';
 import { createOptimizer } from '../pipelines/training/optimizers/index.ts';
-import { Parameters } from '../pipelines/training/parameters.ts';
-import { backend, tf, type Tensor4D } from '../pipelines/training/tensorflow.ts';
-import { trainingConfigSchema, type Precision } from '../schemas/config.ts';
+import { Parameters } from '../pipelines/engine/network/parameters.ts';
+import { backend, tf, type Tensor4D } from '../pipelines/engine/tensorflow.ts';
+import { trainingConfigSchema, type Precision } from '../schemas/config/config.ts';
 
 const WARM_UP = 2;
 const CLASSES = 6;

@@ -1,6 +1,6 @@
 /** What stands beside an exported model, so that who uses it needs nothing else of ours. */
 import { z } from 'zod';
-import { extractionConfigSchema, methodSchema } from './config.ts';
+import { extractionConfigSchema, methodSchema } from './config/config.ts';
 import { normalisationSchema } from './manifest.ts';
 import { modalitySchema } from './modality.ts';
 

@@ -1,8 +1,8 @@
 /** Contracts of retraining and of the model registry: windows, comparisons, drift, versions and moves. */
 import { z } from 'zod';
-import { methodSchema } from './config.ts';
+import { methodSchema } from './config/config.ts';
 import { modalitySchema } from './modality.ts';
-import { gateConfigSchema } from './retrain-config.ts';
+import { gateConfigSchema } from './config/retrain-config.ts';
 import { streamCountsSchema } from './stream.ts';
 import { scoresSchema } from './training.ts';
 

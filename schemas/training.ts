@@ -1,7 +1,7 @@
 /** Contracts between training, evaluation and report. */
 import { z } from 'zod';
-import { evaluationConfigSchema, methodSchema, trainingConfigSchema } from './config.ts';
-import { COMPUTING_ENGINES } from './engine.ts';
+import { evaluationConfigSchema, methodSchema, trainingConfigSchema } from './config/config.ts';
+import { COMPUTING_ENGINES } from './config/engine.ts';
 import { modalitySchema } from './modality.ts';
 
 /** `runs/<trainingId>/config.json`: everything a training's result depends on. */

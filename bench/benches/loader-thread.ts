@@ -1,6 +1,6 @@
 /** A thread of `loader.ts`: reads the rows it is told as often as it is told, and every page of them. */
 import { parentPort } from 'node:worker_threads';
-import { RowMemory, RowReader, type FileRows } from '../../pipelines/shards/row-reader.ts';
+import { RowMemory, RowReader, type FileRows } from '../../pipelines/shards/read/row-reader.ts';
 
 export interface ReadTask {
   readonly files: readonly FileRows[];

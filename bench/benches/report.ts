@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { writeReport } from '../../pipelines/evaluation/report/write-report.ts';
-import { openStore } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
 import { provenanceSchema } from '../../schemas/summary.ts';
 import { launchBrowser, openPage } from '../harness/browser.ts';
 import { makeUpRun } from '../harness/made-up-run.ts';

@@ -2,17 +2,18 @@
 import { join } from 'node:path';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
 import { fetchJars } from '../../infra/kafka/jars.ts';
-import { openStore, type Store } from '../../pipelines/store/store.ts';
-import { connectProducer } from '../../pipelines/streaming/clients.ts';
-import type { KafkaConnection } from '../../pipelines/streaming/connection.ts';
-import { encodeFeatureRecord } from '../../pipelines/streaming/feature-record.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
+import { connectProducer } from '../../pipelines/streaming/kafka/clients.ts';
+import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
+import { encodeFeatureRecord } from '../../pipelines/streaming/rows/feature-record.ts';
 import { SILENT_LOG } from '../../pipelines/streaming/log.ts';
 import { StreamMetrics } from '../../pipelines/streaming/metrics.ts';
-import { runSink } from '../../pipelines/streaming/sink.ts';
+import { runSink } from '../../pipelines/streaming/sink/sink.ts';
 import { extractionKeyOfTarget, type StreamTarget } from '../../pipelines/streaming/stream-target.ts';
-import { maxFeatureBytes } from '../../pipelines/streaming/topics.ts';
-import { extractionConfigSchema } from '../../schemas/config.ts';
-import { streamConfigSchema } from '../../schemas/stream-config.ts';
+import { maxFeatureBytes } from '../../pipelines/streaming/kafka/topics.ts';
+import { extractionConfigSchema } from '../../schemas/config/config.ts';
+import { streamConfigSchema } from '../../schemas/config/stream-config.ts';
 import { withHome } from '../harness/with-home.ts';
 
 const PARTITIONS = 4;

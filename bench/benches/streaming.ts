@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { requireClassPath, requireJava } from '../../infra/kafka/jars.ts';
-import { disconnect } from '../../pipelines/streaming/clients.ts';
-import type { KafkaConnection } from '../../pipelines/streaming/connection.ts';
-import { deliver } from '../../pipelines/streaming/deliver.ts';
-import { findStreamManifest } from '../../pipelines/streaming/stream-manifest.ts';
+import { disconnect } from '../../pipelines/streaming/kafka/clients.ts';
+import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
+import { deliver } from '../../pipelines/streaming/kafka/deliver.ts';
+import { findStreamManifest } from '../../pipelines/streaming/sink/stream-manifest.ts';
 import {
   extractionKeyOfTarget,
   topicsOf,
   type StreamTarget,
 } from '../../pipelines/streaming/stream-target.ts';
-import { ensureTopics, maxFeatureBytes } from '../../pipelines/streaming/topics.ts';
+import { ensureTopics, maxFeatureBytes } from '../../pipelines/streaming/kafka/topics.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import type { Figure } from '../harness/figure.ts';
 import { inTurns, secondsOf } from '../harness/in-turns.ts';

@@ -3,12 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExtractedClip, Extractor } from '../../pipelines/extraction/extractor.ts';
 import { randomGenerator } from '../../pipelines/random/generator.ts';
-import { buildShard } from '../../pipelines/shards/build-shard.ts';
-import { planRebuild } from '../../pipelines/shards/plan-rebuild.ts';
-import { publishManifest } from '../../pipelines/shards/publish-manifest.ts';
-import { openStore } from '../../pipelines/store/store.ts';
+import { buildShard } from '../../pipelines/shards/write/build-shard.ts';
+import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
+import { publishManifest } from '../../pipelines/shards/manifest/publish-manifest.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
 import type { Clip, Split } from '../../schemas/clip.ts';
-import { extractionConfigSchema } from '../../schemas/config.ts';
+import { extractionConfigSchema } from '../../schemas/config/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 
 export const CLASS_NAMES = ['anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness'] as const;

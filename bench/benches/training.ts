@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { processorFeatures } from '../../pipelines/process/processor-features.ts';
 import { runTraining } from '../../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
-import { runConfigSchema, type Precision } from '../../schemas/config.ts';
+import { runConfigSchema, type Precision } from '../../schemas/config/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import { figuresAgainst, median, type Figure } from '../harness/figure.ts';

@@ -1,6 +1,6 @@
 /** Embedded servers of a bench's own, whatever else runs on the machine: none is left behind, however the bench ends. */
 import { stopKafka } from '../../infra/kafka/ensure-kafka.ts';
-import { stopSupervisor } from '../../infra/supervise.ts';
+import { stopSupervisor } from '../../infra/supervisor/supervise.ts';
 import { stopTemporal } from '../../infra/temporal/ensure-temporal.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 

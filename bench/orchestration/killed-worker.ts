@@ -1,12 +1,12 @@
 /** What the death of a worker takes from a training: until the next worker is as far as it would have been. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { prepared, storeRunConfig } from '../../cli/prepare-run.ts';
+import { prepared, storeRunConfig } from '../../cli/runs/prepare-run.ts';
 import { buildCommand } from '../../infra/command/build-command.ts';
-import { ensureSupervisor, runningSupervisor, stopSupervisor } from '../../infra/supervise.ts';
+import { ensureSupervisor, runningSupervisor, stopSupervisor } from '../../infra/supervisor/supervise.ts';
 import { ensureTemporal, stopTemporal } from '../../infra/temporal/ensure-temporal.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
-import type { RunConfig } from '../../schemas/config.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { TASK_QUEUES, storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds, type TrainModelInput } from '../../schemas/workflows.ts';

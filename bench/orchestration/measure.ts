@@ -1,9 +1,9 @@
 /** The measurements of orchestration: very many simulated clips, a real run, and the start of a command. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stopSupervisor } from '../../infra/supervise.ts';
+import { stopSupervisor } from '../../infra/supervisor/supervise.ts';
 import { ensureTemporal, stopTemporal } from '../../infra/temporal/ensure-temporal.ts';
-import { runConfigSchema } from '../../schemas/config.ts';
+import { runConfigSchema } from '../../schemas/config/config.ts';
 import { measureRealRun, untilPolled, type RealRun } from './real-run.ts';
 import { simulateRebuild, type SimulatedRebuild } from './simulated-rebuild.ts';
 import { measureStatus } from './status-start.ts';

@@ -8,9 +8,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { prepared, storeRunConfig } from '../../cli/prepare-run.ts';
-import { nodeWithTypeScript } from '../../infra/supervise.ts';
-import { runConfigSchema } from '../../schemas/config.ts';
+import { prepared, storeRunConfig } from '../../cli/runs/prepare-run.ts';
+import { nodeWithTypeScript } from '../../infra/supervisor/supervise.ts';
+import { runConfigSchema } from '../../schemas/config/config.ts';
 import { ENVIRONMENT, TASK_QUEUES } from '../../schemas/names.ts';
 import { audioShape } from '../../schemas/shard.ts';
 import {

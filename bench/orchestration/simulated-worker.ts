@@ -4,15 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
-import { ClipTurns } from '../../pipelines/shards/clip-turns.ts';
-import { openStore } from '../../pipelines/store/store.ts';
+import { ClipTurns } from '../../pipelines/shards/write/clip-turns.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { audioShape } from '../../schemas/shard.ts';
 import { cacheFolder } from '../../infra/folders.ts';
 import { ensureTemporal } from '../../infra/temporal/ensure-temporal.ts';
-import { untilSignalled } from '../../infra/until-signalled.ts';
-import { DEFAULT_SLOTS, runWorkers } from '../../infra/worker.ts';
-import { workerProcessOptions } from '../../infra/worker-process.ts';
+import { untilSignalled } from '../../infra/workers/until-signalled.ts';
+import { DEFAULT_SLOTS, runWorkers } from '../../infra/workers/worker.ts';
+import { workerProcessOptions } from '../../infra/workers/worker-process.ts';
 import { MEMORY_EVERY_MS, type MemoryMessage } from './memory.ts';
 
 const CLIPS_AT_ONCE = 4;

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { MESSAGES } from '../../schemas/workflows.ts';
-import { findRun } from '../find-runs.ts';
+import { findRun } from '../runs/find-runs.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../session.ts';
+import { connect } from '../runs/session.ts';
 
 export type ControlCommand = 'pause' | 'resume' | 'cancel';
 

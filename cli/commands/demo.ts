@@ -1,6 +1,6 @@
 /** `modalmix demo`: the main job on the embedded data. */
 import { fileURLToPath } from 'node:url';
-import type { FollowFlags } from '../run-workflows.ts';
+import type { FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { run } from './run.ts';
 

@@ -3,17 +3,17 @@ import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { loadExperiment } from '../../pipelines/experiments/load-experiment.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { groupsOf } from '../../pipelines/experiments/matrix.ts';
-import { openStore } from '../../pipelines/store/store.ts';
-import { experimentSummarySchema, type ExperimentConfig } from '../../schemas/experiment.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
+import { experimentSummarySchema, type ExperimentConfig } from '../../schemas/config/experiment.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
-import { experimentTable } from '../experiment-table.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
+import { experimentTable } from '../text/experiment-table.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../session.ts';
-import { shellWord } from '../shell-word.ts';
+import { connect } from '../runs/session.ts';
+import { shellWord } from '../text/shell-word.ts';
 
-/** @param file an experiment's YAML file (`schemas/experiment.ts`) */
+/** @param file an experiment's YAML file (`schemas/config/experiment.ts`) */
 export async function experiment(file: string, flags: FollowFlags, screen: Screen): Promise<void> {
   const config = await loadExperiment(file);
   await checkDatasets(config);

@@ -9,13 +9,14 @@ import {
   readCurrent,
   rollback,
 } from '../../pipelines/models/registry.ts';
-import { openStore, type Store } from '../../pipelines/store/store.ts';
-import { runConfigSchema } from '../../schemas/config.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
+import { runConfigSchema } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ModelMove } from '../../schemas/retrain.ts';
-import { fileToOpen } from '../file-to-open.ts';
-import { movesText, versionsText, versionText } from '../model-text.ts';
+import { fileToOpen } from '../runs/file-to-open.ts';
+import { movesText, versionsText, versionText } from '../text/model-text.ts';
 import type { Screen } from '../screens/screen.ts';
 
 export interface ModelsFlags {

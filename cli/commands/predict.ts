@@ -3,12 +3,13 @@ import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { chooseModel } from '../../pipelines/models/choose-model.ts';
 import { runPrediction } from '../../pipelines/prediction/run-prediction.ts';
-import { openStore, type Store } from '../../pipelines/store/store.ts';
-import { runConfigSchema } from '../../schemas/config.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
+import { runConfigSchema } from '../../schemas/config/config.ts';
 import { EXIT_CODES, ModalmixError } from '../../schemas/errors.ts';
 import type { ChosenModel, ClipPrediction, PredictionFacts } from '../../schemas/prediction.ts';
-import { clipsToPredict, type NamedFile } from '../clips-to-predict.ts';
-import { chosenClass, everyClass, factsText, PredictionLines } from '../prediction-text.ts';
+import { clipsToPredict, type NamedFile } from '../runs/clips-to-predict.ts';
+import { chosenClass, everyClass, factsText, PredictionLines } from '../text/prediction-text.ts';
 import type { Screen } from '../screens/screen.ts';
 
 export interface ChoiceFlags {

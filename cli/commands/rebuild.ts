@@ -1,12 +1,12 @@
 /** `modalmix rebuild`: extract what is missing and publish the dataset. */
 import { WORKFLOWS, workflowIds, type RebuildDatasetOutput } from '../../schemas/workflows.ts';
-import { loadManifest } from '../../pipelines/shards/load-manifest.ts';
-import { dataCounts, dataText } from '../data-text.ts';
-import { prepareRun, storeRunConfig } from '../prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
+import { loadManifest } from '../../pipelines/shards/manifest/load-manifest.ts';
+import { dataCounts, dataText } from '../text/data-text.ts';
+import { prepareRun, storeRunConfig } from '../runs/prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../session.ts';
-import { shellWord } from '../shell-word.ts';
+import { connect } from '../runs/session.ts';
+import { shellWord } from '../text/shell-word.ts';
 
 /** @param target a config file or a folder of clips */
 export async function rebuild(target: string, flags: FollowFlags, screen: Screen): Promise<void> {

@@ -2,15 +2,15 @@
 import { access } from 'node:fs/promises';
 import { readRunConfig } from '../../activities/run-config.ts';
 import { reportOf } from '../../activities/write-run-report.ts';
-import { openStore } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
-import { findRun } from '../find-runs.ts';
-import { prepareRun, type PreparedRun } from '../prepare-run.ts';
+import { findRun } from '../runs/find-runs.ts';
+import { prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../session.ts';
-import { showResult } from '../show-result.ts';
+import { connect } from '../runs/session.ts';
+import { showResult } from '../runs/show-result.ts';
 import { publishedDataset } from './train.ts';
 
 /**

@@ -1,11 +1,11 @@
 /** `modalmix run`: the main job, from clips to a report. */
 import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../schemas/workflows.ts';
-import { prepareRun, storeRunConfig } from '../prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
+import { prepareRun, storeRunConfig } from '../runs/prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../session.ts';
-import { shellWord } from '../shell-word.ts';
-import { showResult } from '../show-result.ts';
+import { connect } from '../runs/session.ts';
+import { shellWord } from '../text/shell-word.ts';
+import { showResult } from '../runs/show-result.ts';
 
 /** @param target a config file or a folder of clips */
 export async function run(target: string, flags: FollowFlags, screen: Screen): Promise<void> {

@@ -1,10 +1,10 @@
 /** `modalmix status`: the runs, or one run's stages. */
 import { describeError } from '../../schemas/errors.ts';
-import { findRun, listRuns, type FoundRun } from '../find-runs.ts';
-import { progressOf } from '../follow.ts';
+import { findRun, listRuns, type FoundRun } from '../runs/find-runs.ts';
+import { progressOf } from '../runs/follow.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../session.ts';
-import { duration, stageFacts } from '../stage-text.ts';
+import { connect } from '../runs/session.ts';
+import { duration, stageFacts } from '../text/stage-text.ts';
 
 export async function status(runId: string | undefined, screen: Screen): Promise<void> {
   const session = await connect(screen);

@@ -1,5 +1,5 @@
 /** `modalmix train` and `modalmix evaluate`: one stage alone, on the dataset that the last rebuild published. */
-import { findRunDataset } from '../../pipelines/shards/load-manifest.ts';
+import { findRunDataset } from '../../pipelines/shards/manifest/load-manifest.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import {
   WORKFLOWS,
@@ -9,11 +9,11 @@ import {
   type TrainModelOutput,
   type TrainingReference,
 } from '../../schemas/workflows.ts';
-import { prepareRun, type PreparedRun } from '../prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run-workflows.ts';
+import { prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../session.ts';
-import { shellWord } from '../shell-word.ts';
+import { connect } from '../runs/session.ts';
+import { shellWord } from '../text/shell-word.ts';
 
 const STAGES = {
   train: {

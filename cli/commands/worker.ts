@@ -1,5 +1,5 @@
 /** `modalmix worker`: works in the foreground until Ctrl-C or SIGTERM. */
-import { workUntilStopped, workerProcessOptions } from '../../infra/worker-process.ts';
+import { workUntilStopped, workerProcessOptions } from '../../infra/workers/worker-process.ts';
 
 export interface WorkerFlags {
   readonly queues?: string;

@@ -1,6 +1,6 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Progress } from '../../schemas/progress.ts';
-import { shareDone, stageFacts } from '../stage-text.ts';
+import { shareDone, stageFacts } from '../text/stage-text.ts';
 import type { Screen } from './screen.ts';
 
 const LABEL_CHARACTERS = 26;

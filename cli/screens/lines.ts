@@ -1,5 +1,5 @@
 import type { Progress } from '../../schemas/progress.ts';
-import { shareDone, stageFacts } from '../stage-text.ts';
+import { shareDone, stageFacts } from '../text/stage-text.ts';
 import type { Screen } from './screen.ts';
 
 /** A running stage is told again after this long or this much. */

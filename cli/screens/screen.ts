@@ -1,8 +1,5 @@
 /** Where a command's words go: bars for a person at a terminal, lines for a log, JSON for a script. */
 import type { Progress } from '../../schemas/progress.ts';
-import { BarsScreen } from './bars.ts';
-import { JsonScreen } from './json.ts';
-import { LinesScreen } from './lines.ts';
 
 export interface Screen {
   /** Words for a person; a script does not see them. */
@@ -12,13 +9,4 @@ export interface Screen {
   progress(progress: Progress): void;
   /** Takes the bars away; `say` still works afterwards. */
   close(): void;
-}
-
-export interface ScreenFlags {
-  readonly json?: boolean;
-}
-
-export function openScreen(flags: ScreenFlags): Screen {
-  if (flags.json === true) return new JsonScreen();
-  return process.stdout.isTTY ? new BarsScreen() : new LinesScreen();
 }

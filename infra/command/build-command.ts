@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import { replaceFile } from '../../pipelines/process/replace-file.mjs';
 import { externalPackages, ownUrls } from '../../pipelines/process/source-bundle.mjs';
 import { PROJECT_FOLDER } from '../folders.ts';
-import type { InfraProgram } from '../supervise.ts';
+import { INFRA_PROGRAMS, type InfraProgram } from '../supervisor/supervise.ts';
 import {
   buildPackages,
   buildWorkflowThread,
@@ -16,6 +16,8 @@ import {
 } from './build-packages.ts';
 import { BUILD_FILE, BUILT_FOLDER, stampOf, type Build } from './built-command.mjs';
 import { NOT_CLIENTS, NOT_WORKERS } from './short-description.ts';
+
+const ENTRIES = { main: 'cli/main.ts', ...INFRA_PROGRAMS };
 
 interface Part {
   /** The command, and what it starts beside itself. */
@@ -86,9 +88,7 @@ async function buildPrograms(
   outdir: string,
 ): Promise<string[]> {
   const { metafile } = await build({
-    entryPoints: Object.fromEntries(
-      programs.map((name) => [name, join(PROJECT_FOLDER, name === 'main' ? 'cli' : 'infra', `${name}.ts`)]),
-    ),
+    entryPoints: Object.fromEntries(programs.map((name) => [name, join(PROJECT_FOLDER, ENTRIES[name])])),
     outdir,
     absWorkingDir: PROJECT_FOLDER,
     bundle: true,

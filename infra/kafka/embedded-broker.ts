@@ -1,7 +1,7 @@
 /** The embedded broker: Apache Kafka in KRaft mode, one node, on the loopback, its data in the home folder. */
 import { join } from 'node:path';
-import { DEFAULT_CLIENT_ID, type KafkaConnection } from '../../pipelines/streaming/connection.ts';
-import { brokerAnswers } from '../../pipelines/streaming/broker-health.ts';
+import { DEFAULT_CLIENT_ID, type KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
+import { brokerAnswers } from '../../pipelines/streaming/kafka/broker-health.ts';
 import { DetachedServer, type Ports } from '../detached-server.ts';
 import { modalmixHome } from '../folders.ts';
 import { LOOPBACK, isPortFree } from '../ports.ts';

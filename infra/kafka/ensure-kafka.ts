@@ -1,7 +1,10 @@
 /** The Kafka brokers to work with: those the environment names, else the embedded one. */
 import { isDeepStrictEqual } from 'node:util';
-import type { BrokerSource } from '../../pipelines/streaming/broker-health.ts';
-import { connectionFromEnvironment, type KafkaConnection } from '../../pipelines/streaming/connection.ts';
+import type { BrokerSource } from '../../pipelines/streaming/kafka/broker-health.ts';
+import {
+  connectionFromEnvironment,
+  type KafkaConnection,
+} from '../../pipelines/streaming/kafka/connection.ts';
 import { connectionTo, embeddedBroker } from './embedded-broker.ts';
 
 export interface KafkaEndpoint {

@@ -1,5 +1,5 @@
 /** Which libtensorflow a machine gets: CUDA's, or the one for the CPU. Pure. */
-import type { Engine } from '../../schemas/engine.ts';
+import type { Engine } from '../../schemas/config/engine.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 
 export const NO_GPU = 'this machine shows no NVIDIA GPU';

@@ -1,7 +1,7 @@
 /** Set-up once the npm packages are there: `bootstrap.mjs` calls it. */
 import { parseArgs } from 'node:util';
-import { engineOfEnvironment, parseEngine } from '../../schemas/asked-engine.ts';
-import type { Engine } from '../../schemas/engine.ts';
+import { engineOfEnvironment, parseEngine } from '../../schemas/config/asked-engine.ts';
+import type { Engine } from '../../schemas/config/engine.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { runSteps } from './run-steps.ts';
 import type { SetupContext, SetupStep } from './step.ts';

@@ -1,5 +1,5 @@
 /** What every step of set-up looks like: it can tell whether its part is in place, and put it there. */
-import type { Engine } from '../../schemas/engine.ts';
+import type { Engine } from '../../schemas/config/engine.ts';
 
 export interface SetupContext {
   readonly engine: Engine;

@@ -10,13 +10,13 @@ import {
   type DatasetConfig,
   type RunConfig,
   type TrainingConfig,
-} from '../../schemas/config.ts';
+} from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
-import type { StreamConfig } from '../../schemas/stream-config.ts';
+import type { StreamConfig } from '../../schemas/config/stream-config.ts';
 import { describeIssues, type ConfigProblem } from './config-problems.ts';
 
 /**
- * @param file a YAML file as `schemas/config.ts` describes it
+ * @param file a YAML file as `schemas/config/config.ts` describes it
  * @returns the config with every default filled in and every path absolute
  * @throws ModalmixError `config` naming every problem with its line and field
  */

@@ -1,6 +1,6 @@
 /** The index stage: from a dataset on disk to its list of labelled clips. */
 import type { DatasetIndex } from '../../schemas/clip.ts';
-import type { DatasetConfig } from '../../schemas/config.ts';
+import type { DatasetConfig } from '../../schemas/config/config.ts';
 import { cremaD } from './adapters/crema-d.ts';
 import { csv } from './adapters/csv.ts';
 import { digits } from './adapters/digits.ts';
@@ -10,7 +10,7 @@ import { ucf101 } from './adapters/ucf-101.ts';
 import { assembleIndex } from './assemble-index.ts';
 import type { DatasetAdapter, FoundDataset, IndexOptions } from './dataset-adapter.ts';
 
-/** A new format is a schema in `schemas/config.ts`, a file in `adapters/` and a line here. */
+/** A new format is a schema in `schemas/config/config.ts`, a file in `adapters/` and a line here. */
 const ADAPTERS: {
   readonly [Format in DatasetConfig['format']]: DatasetAdapter<Extract<DatasetConfig, { format: Format }>>;
 } = {

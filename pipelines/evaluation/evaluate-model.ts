@@ -7,16 +7,11 @@ import { storePaths } from '../../schemas/names.ts';
 import { evaluationResultSchema, type EvaluationResult, type TrainingSpec } from '../../schemas/training.ts';
 import { breathe } from '../process/child-process.ts';
 import { randomGenerator } from '../random/generator.ts';
-import { loadManifest } from '../shards/load-manifest.ts';
-import { openShards, type ShardSet } from '../shards/shard-reader.ts';
+import { loadManifest } from '../shards/manifest/load-manifest.ts';
+import { openShards, type ShardSet } from '../shards/read/shard-reader.ts';
 import type { Store } from '../store/store.ts';
-import {
-  evaluationBatches,
-  loadModel,
-  type EvaluationBatch,
-  type ForwardResult,
-  type LoadedModel,
-} from '../training/load-model.ts';
+import { evaluationBatches, loadModel } from '../training/weights/load-model.ts';
+import type { EvaluationBatch, ForwardResult, LoadedModel } from '../training/model/loaded-model.ts';
 import { collectExamples } from './collect-examples.ts';
 import { findEvaluation } from './find-evaluation.ts';
 import { writeFeatures, type FeatureRows, type FeatureSpace } from './feature-table.ts';

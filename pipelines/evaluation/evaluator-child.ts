@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { trainingSpecSchema } from '../../schemas/training.ts';
 import { serveParent } from '../process/child-process.ts';
-import { openStore } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
 import { evaluateModel } from './evaluate-model.ts';
 
 const inputSchema = z.strictObject({ storeUri: z.string(), spec: trainingSpecSchema });

@@ -1,9 +1,14 @@
 /** Everything the test split is asked of a model: as it is, by branch, with modalities dropped and disturbed. */
-import type { EvaluationConfig } from '../../schemas/config.ts';
+import type { EvaluationConfig } from '../../schemas/config/config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { EvaluationResult } from '../../schemas/training.ts';
-import type { EvaluationBatch, ForwardOptions, ForwardResult, LoadedModel } from '../training/load-model.ts';
-import type { Disturbance } from '../training/disturbances.ts';
+import type {
+  EvaluationBatch,
+  ForwardOptions,
+  ForwardResult,
+  LoadedModel,
+} from '../training/model/loaded-model.ts';
+import type { Disturbance } from '../training/data/disturbances.ts';
 import { PredictionCollector } from './metrics/collect-predictions.ts';
 import type { Predictions } from './metrics/predictions.ts';
 import { scorePredictions } from './metrics/scores.ts';

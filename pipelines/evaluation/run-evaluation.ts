@@ -1,7 +1,7 @@
 /** Evaluates in a child process, so that the caller's thread stays free. */
 import { evaluationResultSchema, type EvaluationResult } from '../../schemas/training.ts';
-import { openStore } from '../store/store.ts';
-import { runTensorflowStage, type TensorflowStageOptions } from '../training/tensorflow-child.ts';
+import { openStore } from '../store/open-store.ts';
+import { runTensorflowStage, type TensorflowStageOptions } from '../engine/tensorflow-child.ts';
 import { findEvaluation } from './find-evaluation.ts';
 
 /**

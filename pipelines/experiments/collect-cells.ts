@@ -1,11 +1,11 @@
 /** Every cell of an experiment's matrix with what is in the store of it. */
 import { tableFromIPC } from 'apache-arrow';
 import { z } from 'zod';
-import type { RunConfig } from '../../schemas/config.ts';
-import { failureSchema, type CellState, type ExperimentConfig } from '../../schemas/experiment.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
+import { failureSchema, type CellState, type ExperimentConfig } from '../../schemas/config/experiment.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetReference } from '../../schemas/manifest.ts';
-import type { FusionName, MethodName } from '../../schemas/methods.ts';
+import type { FusionName, MethodName } from '../../schemas/config/methods.ts';
 import { storePaths } from '../../schemas/names.ts';
 import {
   epochMetricsSchema,

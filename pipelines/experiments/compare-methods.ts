@@ -1,6 +1,6 @@
 /** Which methods differ, under the experiment's first condition: paired tests and mean ranks. Pure. */
-import type { Pair, Ranking } from '../../schemas/experiment.ts';
-import type { MethodName } from '../../schemas/methods.ts';
+import type { Pair, Ranking } from '../../schemas/config/experiment.ts';
+import type { MethodName } from '../../schemas/config/methods.ts';
 import type { Cell, CellOutcome } from './collect-cells.ts';
 import { holm, signFlipTest, wilcoxonTest } from './statistics/paired-tests.ts';
 import { criticalDifference, friedmanTest, indistinct } from './statistics/ranking.ts';

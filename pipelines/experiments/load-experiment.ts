@@ -1,7 +1,7 @@
 /** Reads an experiment's YAML file; messages name the line, the field and the fix, as those of a run's config. */
 import { dirname, resolve } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { experimentConfigSchema, type ExperimentConfig } from '../../schemas/experiment.ts';
+import { experimentConfigSchema, type ExperimentConfig } from '../../schemas/config/experiment.ts';
 import { parseYaml, readConfigFile, resolveDataset, resolvePaths } from '../config/load-config.ts';
 import { groupsOf } from './matrix.ts';
 

@@ -1,7 +1,7 @@
 /** An experiment's matrix: the runs that it consists of, and their cells. Pure. */
-import { methodTargetOf, type RunConfig } from '../../schemas/config.ts';
-import type { ExperimentConfig } from '../../schemas/experiment.ts';
-import { methodProblem, type FusionName, type MethodName } from '../../schemas/methods.ts';
+import { methodTargetOf, type RunConfig } from '../../schemas/config/config.ts';
+import type { ExperimentConfig } from '../../schemas/config/experiment.ts';
+import { methodProblem, type FusionName, type MethodName } from '../../schemas/config/methods.ts';
 import { runIdOf } from '../config/run-id.ts';
 
 /** Cells that differ in method and seed only: an ordinary run. */

@@ -1,4 +1,4 @@
-import { experimentConfigSchema, type ExperimentConfig } from '../../schemas/experiment.ts';
+import { experimentConfigSchema, type ExperimentConfig } from '../../schemas/config/experiment.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';

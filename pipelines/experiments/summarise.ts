@@ -6,7 +6,7 @@ import {
   type ExperimentConfig,
   type ExperimentRow,
   type ExperimentSummary,
-} from '../../schemas/experiment.ts';
+} from '../../schemas/config/experiment.ts';
 import { spreadOf } from '../evaluation/report/summarise.ts';
 import type { CollectedGroup } from './collect-cells.ts';
 import { comparePairs, isDone, rankMethods } from './compare-methods.ts';

@@ -1,11 +1,11 @@
 /** Writes what comes out of an experiment: the runs' reports, the result as Arrow and CSV, the summary, the page. */
 import type { DatasetReference } from '../../schemas/manifest.ts';
-import { experimentSummarySchema, type ExperimentSummary } from '../../schemas/experiment.ts';
+import { experimentSummarySchema, type ExperimentSummary } from '../../schemas/config/experiment.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Provenance } from '../../schemas/summary.ts';
 import { describeEngine, gatherProvenance } from '../evaluation/report/provenance.ts';
 import { writeReport } from '../evaluation/report/write-report.ts';
-import { loadManifest } from '../shards/load-manifest.ts';
+import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
 import { collectCells, type CollectedGroup } from './collect-cells.ts';
 import { readExperiment } from './read-experiment.ts';

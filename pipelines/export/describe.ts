@@ -1,8 +1,8 @@
 /** An exported graph's inputs and outputs in words, for the manifest. Pure. */
-import type { ExtractionConfig } from '../../schemas/config.ts';
+import type { ExtractionConfig } from '../../schemas/config/config.ts';
 import type { ExportManifest } from '../../schemas/exported-model.ts';
 import { LOG_OFFSET } from '../../schemas/shard.ts';
-import type { ModelGraph } from './model-graph.ts';
+import type { ModelGraph } from './graph/model-graph.ts';
 
 type TensorFacts = ExportManifest['inputs'][number];
 

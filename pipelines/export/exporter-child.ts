@@ -1,6 +1,6 @@
 /** Entry of the export's child process (see `run-export.ts`). */
 import { serveParent } from '../process/child-process.ts';
-import { openStore } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
 import { exportModel } from './export-model.ts';
 import { exportInputSchema } from './run-export.ts';
 

@@ -6,7 +6,7 @@ import {
   type ExportManifest,
 } from '../../schemas/exported-model.ts';
 import { chosenModelSchema } from '../../schemas/prediction.ts';
-import { runTensorflowChild } from '../training/tensorflow-child.ts';
+import { runTensorflowChild } from '../engine/tensorflow-child.ts';
 import { checkReplaceable } from './replace-folder.ts';
 
 export const exportInputSchema = z.strictObject({

@@ -1,8 +1,8 @@
 /** A graph as a TensorFlow SavedModel: one file, the weights are constants in it. */
 import { ModalmixError } from '../../schemas/errors.ts';
-import { dataType, graphMessage, shapeMessage, type Spelling } from './graph-message.ts';
-import type { ModelGraph } from './model-graph.ts';
-import { encodeSavedModel, LARGEST_MESSAGE_BYTES } from './tensorflow-proto.ts';
+import { dataType, graphMessage, shapeMessage, type Spelling } from './graph/graph-message.ts';
+import type { ModelGraph } from './graph/model-graph.ts';
+import { encodeSavedModel, LARGEST_MESSAGE_BYTES } from './graph/tensorflow-proto.ts';
 import type { OutputFile } from './output-file.ts';
 
 const METHOD_NAME = 'tensorflow/serving/predict';

@@ -2,9 +2,9 @@
  * A graph as a TensorFlow.js graph model: `model.json`, and the constants in binary files (`tf.io.GraphModelArtifacts`;
  * tfjs-converter's format, written without its Python program).
  */
-import { dataType, graphMessage, shapeMessage, type Spelling } from './graph-message.ts';
-import type { GraphConstant } from './graph.ts';
-import type { ModelGraph } from './model-graph.ts';
+import { dataType, graphMessage, shapeMessage, type Spelling } from './graph/graph-message.ts';
+import type { GraphConstant } from './graph/graph.ts';
+import type { ModelGraph } from './graph/model-graph.ts';
 import type { OutputFile } from './output-file.ts';
 
 /** As tfjs-converter cuts them, so that browsers cache them. */

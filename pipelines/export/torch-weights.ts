@@ -3,8 +3,8 @@
  * `audio.layer1.0.bn2.running_var`, `fusion.classifier.weight` [to, from]. `training/pretrained-weights.ts` reads them.
  */
 import type { Modality } from '../../schemas/modality.ts';
-import { encodeSafetensors, type StoredTensor } from '../training/safetensors.ts';
-import { toTorchLayout } from '../training/torch-layout.ts';
+import { encodeSafetensors, type StoredTensor } from '../training/checkpoints/safetensors.ts';
+import { toTorchLayout } from '../training/weights/torch-layout.ts';
 import type { OutputFile } from './output-file.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** A trained model's weights, by name. */
 import { ModalmixError } from '../../schemas/errors.ts';
-import type { StoredTensor } from '../training/safetensors.ts';
+import type { StoredTensor } from '../training/checkpoints/safetensors.ts';
 
 /** @throws ModalmixError `internal` when the model has no such tensor */
 export type Weights = (name: string) => StoredTensor;

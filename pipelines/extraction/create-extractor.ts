@@ -2,8 +2,8 @@
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { Extractor } from './extractor.ts';
-import { createFfmpegExtractor } from './ffmpeg-extractor.ts';
-import { createNodeAvExtractor } from './node-av-pool.ts';
+import { createFfmpegExtractor } from './ffmpeg/extractor.ts';
+import { createNodeAvExtractor } from './node-av/pool.ts';
 
 const ENGINES = ['auto', 'node-av', 'ffmpeg'] as const;
 type Engine = (typeof ENGINES)[number];

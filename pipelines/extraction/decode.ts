@@ -2,7 +2,7 @@
  * What a decoder is asked and answers: a media file in, sampled frames and samples out. Which frames and samples
  * these are is said here, as filters that every engine runs, so that all engines choose alike.
  */
-import type { Picture } from './ppm.ts';
+import type { Picture } from './ffmpeg/ppm.ts';
 
 /**
  * Demuxers that read one self-contained file. Left out on purpose: playlists and scripts that open other

@@ -1,13 +1,13 @@
 /** One clip → its features, with whichever decoder: which streams are tried, what is missing, what fills the arrays. */
 import { stat } from 'node:fs/promises';
 import type { Clip } from '../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../schemas/config.ts';
+import type { ExtractionConfig } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { MODALITIES, type Modality } from '../../schemas/modality.ts';
 import { ClipUnusable, type ExtractedClip, type MissingModality, type PictureFeature } from './extractor.ts';
 import type { Decode, Decoded, DecodeRequest } from './decode.ts';
 import { opticalFlow } from './flow.ts';
-import type { Picture } from './ppm.ts';
+import type { Picture } from './ffmpeg/ppm.ts';
 import { logSpectrogram } from './spectrogram.ts';
 
 /** A decoder's own surplus at the end is shorter than this; more means that the container's duration is wrong. */

@@ -1,11 +1,11 @@
 /** Which trained model a person means: a run's, a training, a registered version, or simply the newest. */
-import type { MethodName, RunConfig } from '../../schemas/config.ts';
-import { runConfigSchema } from '../../schemas/config.ts';
+import type { MethodName, RunConfig } from '../../schemas/config/config.ts';
+import { runConfigSchema } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ChosenModel } from '../../schemas/prediction.ts';
 import { trainingSpecSchema, type TrainingSpec } from '../../schemas/training.ts';
-import { findRunDataset } from '../shards/load-manifest.ts';
+import { findRunDataset } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
 import { readTrainingSpec } from './open-model.ts';

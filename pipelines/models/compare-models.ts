@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { driftSchema, modelComparisonSchema } from '../../schemas/retrain.ts';
 import { trainingSpecSchema } from '../../schemas/training.ts';
-import { runTensorflowChild, type TensorflowStageOptions } from '../training/tensorflow-child.ts';
+import { runTensorflowChild, type TensorflowStageOptions } from '../engine/tensorflow-child.ts';
 import type { ComparedModels } from './judge-models.ts';
 
 export const comparisonInputSchema = z.strictObject({

@@ -1,6 +1,6 @@
 /** Entry of the comparison's child process (see `compare-models.ts`). */
 import { serveParent } from '../process/child-process.ts';
-import { openStore } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
 import { comparisonInputSchema } from './compare-models.ts';
 import { judgeModels } from './judge-models.ts';
 

@@ -1,7 +1,7 @@
 /** Which clips the features' drift is told from: a bounded sample of the new ones, and one of the old ones. Pure. */
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { randomGenerator } from '../random/generator.ts';
-import { partRows } from '../shards/part-rows.ts';
+import { partRows } from '../shards/read/part-rows.ts';
 
 /** Of either side, at most: a mean feature hardly moves with more. */
 export const DRIFT_CLIPS = 2_000;

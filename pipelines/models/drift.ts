@@ -4,7 +4,7 @@ import type { ChannelSums, DatasetManifest, ShardEntry, Snapshot } from '../../s
 import type { Modality } from '../../schemas/modality.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Drift } from '../../schemas/retrain.ts';
-import { addSums, normalisationOf } from '../shards/channel-sums.ts';
+import { addSums, normalisationOf } from '../shards/native/channel-sums.ts';
 
 /** @throws ModalmixError `input` for a dataset version that does not say what is new in it */
 export function snapshotOf({ snapshot, name, version }: DatasetManifest): Snapshot {

@@ -1,5 +1,5 @@
 /** The gate: whether a candidate may become the current model. Pure. */
-import type { GateConfig } from '../../schemas/retrain-config.ts';
+import type { GateConfig } from '../../schemas/config/retrain-config.ts';
 import type { GateDecision, ModelComparison } from '../../schemas/retrain.ts';
 import type { Scores } from '../../schemas/training.ts';
 

@@ -14,18 +14,14 @@ import { PredictionCollector } from '../evaluation/metrics/collect-predictions.t
 import { scorePredictions } from '../evaluation/metrics/scores.ts';
 import { WorkMeter } from '../evaluation/work-meter.ts';
 import { breathe } from '../process/child-process.ts';
-import { loadManifest } from '../shards/load-manifest.ts';
-import { partRows } from '../shards/part-rows.ts';
+import { loadManifest } from '../shards/manifest/load-manifest.ts';
+import { partRows } from '../shards/read/part-rows.ts';
 import type { Store } from '../store/store.ts';
-import { discrepancyRatios, type PerModality } from '../training/discrepancy.ts';
-import {
-  evaluationBatches,
-  loadModel,
-  type EvaluationBatch,
-  type ForwardResult,
-  type LoadedModel,
-} from '../training/load-model.ts';
-import { addPerModality, tallyBatch } from '../training/tally.ts';
+import { discrepancyRatios } from '../training/methods/discrepancy.ts';
+import type { PerModality } from '../../schemas/modality.ts';
+import { evaluationBatches, loadModel } from '../training/weights/load-model.ts';
+import type { EvaluationBatch, ForwardResult, LoadedModel } from '../training/model/loaded-model.ts';
+import { addPerModality, tallyBatch } from '../training/model/tally.ts';
 import { DRIFT_SPLITS, drawRows, type DrawnRows } from './drift-sample.ts';
 import { FeatureMoments, featureShift, manifestDrift, snapshotOf } from './drift.ts';
 

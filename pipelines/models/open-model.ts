@@ -1,5 +1,5 @@
 /** The registry's first version: the training that the main job made. */
-import type { RunConfig } from '../../schemas/config.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ModelVersion } from '../../schemas/retrain.ts';

@@ -1,9 +1,9 @@
 /** What is done with a closed window: its snapshot and starting point, and the decision about its candidate. */
-import type { RunConfig } from '../../schemas/config.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
-import { retrainConfigSchema, type RetrainConfig } from '../../schemas/retrain-config.ts';
+import { retrainConfigSchema, type RetrainConfig } from '../../schemas/config/retrain-config.ts';
 import {
   windowComparisonSchema,
   windowStartSchema,
@@ -12,9 +12,9 @@ import {
   type WindowStart,
 } from '../../schemas/retrain.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
-import { loadManifest } from '../shards/load-manifest.ts';
+import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
-import { freezeSnapshot } from '../streaming/freeze-snapshot.ts';
+import { freezeSnapshot } from '../streaming/ranges/freeze-snapshot.ts';
 import { fineTuneSpec } from '../training/training-spec.ts';
 import { applyGate } from './gate.ts';
 import { versionOf } from './open-model.ts';

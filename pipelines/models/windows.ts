@@ -12,10 +12,10 @@ import {
 } from '../../schemas/retrain.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
-import type { RetrainConfig } from '../../schemas/retrain-config.ts';
+import type { RetrainConfig } from '../../schemas/config/retrain-config.ts';
 import { streamManifestSchema, type StreamCounts, type StreamManifest } from '../../schemas/stream.ts';
 import type { Store } from '../store/store.ts';
-import { findStreamManifest } from '../streaming/stream-manifest.ts';
+import { findStreamManifest } from '../streaming/sink/stream-manifest.ts';
 import { createRecord, findRecord, listRecords } from './records.ts';
 
 export interface OpenWindow {

@@ -15,11 +15,12 @@ import { softmaxRows } from '../evaluation/metrics/softmax.ts';
 import { createExtractor } from '../extraction/create-extractor.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor } from '../extraction/extractor.ts';
 import { breathe } from '../process/child-process.ts';
-import { extractedRows } from '../shards/extracted-rows.ts';
-import { loadManifest } from '../shards/load-manifest.ts';
+import { extractedRows } from '../shards/write/extracted-rows.ts';
+import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
-import { BatchReader } from '../training/batches.ts';
-import { loadModel, type LoadedModel } from '../training/load-model.ts';
+import { BatchReader } from '../training/data/batches.ts';
+import { loadModel } from '../training/weights/load-model.ts';
+import type { LoadedModel } from '../training/model/loaded-model.ts';
 
 export interface PredictClipsInput {
   readonly store: Store;

@@ -1,6 +1,6 @@
 /** Entry of the prediction's child process (see `run-prediction.ts`). */
 import { serveParent } from '../process/child-process.ts';
-import { openStore } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
 import { predictClips } from './predict-clips.ts';
 import { predictionInputSchema, type FromPredictor } from './run-prediction.ts';
 

@@ -8,7 +8,7 @@ import {
   type PredictionFacts,
 } from '../../schemas/prediction.ts';
 import { runInChild } from '../process/child-process.ts';
-import { tensorflowEnvironment } from '../training/tensorflow-child.ts';
+import { tensorflowEnvironment } from '../engine/tensorflow-child.ts';
 
 export const predictionInputSchema = z.strictObject({
   storeUri: z.string(),

@@ -2,9 +2,6 @@
  * The store: named, immutable-once-written blobs. Every write is atomic: a reader sees the old bytes,
  * the new bytes or nothing. Paths are relative, with `/`, as `schemas/names.ts` gives them.
  */
-import { ModalmixError } from '../../schemas/errors.ts';
-import { FileStore } from './file-store.ts';
-import { S3Store } from './s3-store.ts';
 
 export interface Store {
   /** The URI it was opened with, normalised. */
@@ -42,18 +39,4 @@ export interface Store {
 export interface PutFileOptions {
   /** Default: true; a store elsewhere then keeps the file as its local copy, for `localFile`. */
   readonly readAgain?: boolean;
-}
-
-/**
- * @param uri `file:<folder>`, `file:///<absolute folder>` or `s3://<bucket>/<prefix>`
- * @throws ModalmixError `config` for any other scheme; whether a bucket can be used is seen at its first use
- */
-export function openStore(uri: string): Store {
-  const scheme = /^([a-z][a-z0-9+]*):/u.exec(uri)?.[1];
-  if (scheme === 'file') return new FileStore(uri);
-  if (scheme === 's3') return new S3Store(uri);
-  throw new ModalmixError('config', `no store can be opened at "${uri}"`, {
-    where: 'store',
-    fix: 'Use file:<folder>, for example file:.modalmix/store, or s3://<bucket>/<prefix>.',
-  });
 }

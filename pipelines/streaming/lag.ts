@@ -3,9 +3,9 @@ import type { KafkaConsumer } from 'node-rdkafka';
 import { consumerGroups } from '../../schemas/names.ts';
 import type { StreamManifest } from '../../schemas/stream.ts';
 import type { Store } from '../store/store.ts';
-import { committedOffsets, connectConsumer, disconnect, partitionsOf, watermarks } from './clients.ts';
-import type { KafkaConnection } from './connection.ts';
-import { findStreamManifest } from './stream-manifest.ts';
+import { committedOffsets, connectConsumer, disconnect, partitionsOf, watermarks } from './kafka/clients.ts';
+import type { KafkaConnection } from './kafka/connection.ts';
+import { findStreamManifest } from './sink/stream-manifest.ts';
 import { extractionKeyOfTarget, topicsOf, type StreamTarget } from './stream-target.ts';
 
 export interface PartitionStatus {

@@ -2,15 +2,15 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { datasetConfigSchema, type DatasetConfig } from '../../schemas/config.ts';
+import { datasetConfigSchema, type DatasetConfig } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { TopicNames } from '../../schemas/names.ts';
 import { CLIP_EVENT_VERSION, clipEventSchema, type ClipEvent } from '../../schemas/stream.ts';
 import type { ListedClip } from '../datasets/dataset-adapter.ts';
 import { listClips } from '../datasets/index-dataset.ts';
-import { connectProducer, disconnect } from './clients.ts';
-import type { KafkaConnection } from './connection.ts';
-import { deliver, type OutgoingRecord } from './deliver.ts';
+import { connectProducer, disconnect } from './kafka/clients.ts';
+import type { KafkaConnection } from './kafka/connection.ts';
+import { deliver, type OutgoingRecord } from './kafka/deliver.ts';
 
 /**
  * The events of a folder (`<class>/**`, or `train/<class>/**` and `test/<class>/**`) or of a table

@@ -1,10 +1,10 @@
 /** From a run's config to what its stream's workers need. */
 import { dirname } from 'node:path';
 import { listClips } from '../datasets/index-dataset.ts';
-import type { SplitShares } from './choose-split.ts';
+import type { SplitShares } from './rows/choose-split.ts';
 import type { StreamTarget } from './stream-target.ts';
-import type { DatasetConfig, RunConfig } from '../../schemas/config.ts';
-import { streamConfigSchema } from '../../schemas/stream-config.ts';
+import type { DatasetConfig, RunConfig } from '../../schemas/config/config.ts';
+import { streamConfigSchema } from '../../schemas/config/stream-config.ts';
 
 export interface StreamSettings {
   readonly target: StreamTarget;

@@ -1,8 +1,8 @@
 /** The dataset that a stream feeds: what ingest and sink must agree on. */
-import type { ExtractionConfig } from '../../schemas/config.ts';
+import type { ExtractionConfig } from '../../schemas/config/config.ts';
 import { topicNames, type TopicNames } from '../../schemas/names.ts';
-import type { StreamConfig } from '../../schemas/stream-config.ts';
-import { extractionKeyOf } from './feature-record.ts';
+import type { StreamConfig } from '../../schemas/config/stream-config.ts';
+import { extractionKeyOf } from './rows/feature-record.ts';
 
 export interface StreamTarget {
   /** The dataset's name in the store. */

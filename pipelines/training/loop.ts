@@ -3,15 +3,17 @@ import type { TrainingSpec } from '../../schemas/training.ts';
 import type { EpochMetrics } from '../../schemas/training.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { randomGenerator } from '../random/generator.ts';
-import type { BatchSource } from '../loading/batch-source.ts';
-import { testingBatches, trainingBatches } from './batches.ts';
-import type { EpochSums, TrainingState } from './checkpoint.ts';
-import { discrepancyRatios, type PerModality } from './discrepancy.ts';
-import { epochRows, type RowPool } from './epoch-rows.ts';
-import type { MultimodalModel } from './model.ts';
+import type { BatchSource } from './data/batch-source.ts';
+import { testingBatches, trainingBatches } from './data/batches.ts';
+import type { EpochSums, TrainingState } from './checkpoints/checkpoint.ts';
+import { discrepancyRatios } from './methods/discrepancy.ts';
+import type { PerModality } from '../../schemas/modality.ts';
+import { epochRows, type RowPool } from './data/epoch-rows.ts';
+import type { MultimodalModel } from './model/model.ts';
 import { learningRateAt } from './schedule.ts';
-import { testStep, trainStep, type StepOutcome, type StepParts } from './step.ts';
-import { accuracyOf, addPerModality, addTally, emptyTally, type Tally } from './tally.ts';
+import { trainStep, type StepOutcome, type StepParts } from './step.ts';
+import { testStep } from './model/answers.ts';
+import { accuracyOf, addPerModality, addTally, emptyTally, type Tally } from './model/tally.ts';
 
 export interface SplitReader {
   readonly rows: number;

@@ -1,11 +1,11 @@
 /** Trainings that a method builds on, e.g. its teachers: which they are, and what they ended with. */
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
-import type { MethodName } from '../../schemas/config.ts';
+import type { MethodName } from '../../schemas/config/config.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { epochMetricsSchema, type TrainingSpec } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
-import { loadModel } from './load-model.ts';
+import { loadModel } from './weights/load-model.ts';
 import { METHOD_OF } from './methods/index.ts';
 import type { FinishedTraining } from './methods/method.ts';
 import { withMethod } from './training-spec.ts';

@@ -1,9 +1,9 @@
 /** Trains in a child process, so that the caller's thread stays free. */
-import { engineOfEnvironment } from '../../schemas/asked-engine.ts';
+import { engineOfEnvironment } from '../../schemas/config/asked-engine.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { trainingResultSchema, type TrainingResult } from '../../schemas/training.ts';
-import { openStore } from '../store/store.ts';
-import { runTensorflowStage, type TensorflowStageOptions } from './tensorflow-child.ts';
+import { openStore } from '../store/open-store.ts';
+import { runTensorflowStage, type TensorflowStageOptions } from '../engine/tensorflow-child.ts';
 
 /**
  * A stop comes at the next step, after a checkpoint.

@@ -1,8 +1,9 @@
 /** One optimiser step, and one look at what the model says. */
 import type { Modality } from '../../schemas/modality.ts';
-import type { Batch } from './batches.ts';
-import { discrepancyRatios, type PerModality } from './discrepancy.ts';
-import type { Features } from './features.ts';
+import type { Batch } from './data/batches.ts';
+import { discrepancyRatios } from './methods/discrepancy.ts';
+import type { PerModality } from '../../schemas/modality.ts';
+import type { Features } from './model/features.ts';
 import type {
   DifferentiateOptions,
   ForwardPass,
@@ -12,11 +13,12 @@ import type {
   StepReport,
   StepTools,
 } from './methods/method.ts';
-import type { Ratios } from './mixup.ts';
-import type { MultimodalModel } from './model.ts';
+import type { Ratios } from './methods/mixup/mixup.ts';
+import type { MultimodalModel } from './model/model.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
-import { tallyBatch, type Answers, type Tally } from './tally.ts';
-import { tf, type Tensor, type Tensor2D } from './tensorflow.ts';
+import { answer } from './model/answers.ts';
+import { tallyBatch, type Answers, type Tally } from './model/tally.ts';
+import { tf, type Tensor, type Tensor2D } from '../engine/tensorflow.ts';
 
 export interface StepOutcome {
   readonly loss: number;
@@ -100,29 +102,4 @@ function differentiate(
   }, by);
   for (const [buffer, values] of before) buffer.assign(values);
   return { ...pass!, loss: value.dataSync()[0]!, gradients };
-}
-
-/** Fused and branch logits of features, read back in one go. */
-export function answer(model: MultimodalModel, features: Features): Answers {
-  const logits: Tensor2D[] = [
-    model.fuse(features).logits,
-    ...model.modalities.map((modality) => model.branch(features, modality)),
-  ];
-  const values = tf.concat(logits, 0).dataSync<'float32'>(); // [(1 + U)·B, K]
-  const size = features.size * model.classes;
-  const branches: Partial<Record<Modality, Float32Array>> = {};
-  for (const [place, modality] of model.modalities.entries()) {
-    branches[modality] = values.subarray((place + 1) * size, (place + 2) * size);
-  }
-  return { fused: values.subarray(0, size), branches };
-}
-
-/** What the model says of a batch in testing mode. */
-export function testStep(model: MultimodalModel, batch: Batch): Tally {
-  let tally: Tally | undefined;
-  tf.tidy(() => {
-    const answers = answer(model, model.encode(batch, false));
-    tally = tallyBatch(answers, batch.labels, batch.present, model.modalities);
-  });
-  return tally!;
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { storePaths } from '../../schemas/names.ts';
 import type { EpochMetrics } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
-import { tf, withTensorflow } from './tensorflow.ts';
+import { tf, withTensorflow } from '../engine/tensorflow.ts';
 
 export interface TensorboardLog {
   write(metrics: EpochMetrics): Promise<void>;

@@ -3,30 +3,20 @@ import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
-import type { ActivityProgress } from '../../schemas/progress.ts';
 import {
   trainingResultSchema,
   trainingSpecSchema,
   type TrainingResult,
   type TrainingSpec,
 } from '../../schemas/training.ts';
-import { loadManifest } from '../shards/load-manifest.ts';
-import { openShards, type ShardSet } from '../shards/shard-reader.ts';
-import type { Store } from '../store/store.ts';
-import { keepRows, rowPoolOf } from './epoch-rows.ts';
+import { loadManifest } from '../shards/manifest/load-manifest.ts';
+import { openShards, type ShardSet } from '../shards/read/shard-reader.ts';
+import { keepRows, rowPoolOf } from './data/epoch-rows.ts';
 import { METHOD_OF } from './methods/index.ts';
 import { neededTrainings } from './needed-trainings.ts';
+import type { TrainModelInput } from './train-input.ts';
 import { trainSplits } from './train-splits.ts';
-import { trainingDataOf, withTrainingData } from './training-data.ts';
-
-export interface TrainModelInput {
-  readonly store: Store;
-  readonly spec: TrainingSpec;
-  /** Called after every step; `done` and `total` count optimiser steps. */
-  readonly report: (progress: ActivityProgress) => void;
-  /** Asked after every step. */
-  readonly stopRequested: () => boolean;
-}
+import { trainingDataOf, withTrainingData } from './data/training-data.ts';
 
 /**
  * Trains, or goes on where an earlier call stopped; a finished training is returned untouched. Trainings that the

@@ -6,13 +6,13 @@ import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { EpochMetrics, TrainingResult } from '../../schemas/training.ts';
 import { breathe } from '../process/child-process.ts';
-import type { ShardSet } from '../shards/shard-reader.ts';
-import { hashFile } from '../shards/source-hashes.ts';
+import type { ShardSet } from '../shards/read/shard-reader.ts';
+import { hashFile } from '../shards/plan/source-hashes.ts';
 import type { Store } from '../store/store.ts';
-import { openBatches } from '../loading/batch-source.ts';
-import { trainingBatches } from './batches.ts';
-import { publishFile } from './checkpoint-files.ts';
-import { CheckpointSender } from './checkpoint-sender.ts';
+import { openBatches } from './data/batch-source.ts';
+import { trainingBatches } from './data/batches.ts';
+import { publishFile } from './checkpoints/checkpoint-files.ts';
+import { CheckpointSender } from './checkpoints/checkpoint-sender.ts';
 import {
   newestCheckpoint,
   sourceOf,
@@ -20,20 +20,20 @@ import {
   writeVariables,
   type Checkpoint,
   type TrainingState,
-} from './checkpoint.ts';
-import { createModel } from './create-model.ts';
-import { epochRows, type RowPool } from './epoch-rows.ts';
+} from './checkpoints/checkpoint.ts';
+import { createModel } from './weights/create-model.ts';
+import { epochRows, type RowPool } from './data/epoch-rows.ts';
 import { emptySums, trainEpochs, type SplitReader } from './loop.ts';
 import { METHOD_OF } from './methods/index.ts';
 import { closeNeeded, openNeeded } from './needed-trainings.ts';
 import { createOptimizer } from './optimizers/index.ts';
 import { RateMeter } from './rate.ts';
-import { writeSafetensors } from './safetensors.ts';
-import { writeStartingWeights } from './starting-weights.ts';
+import { writeSafetensors } from './checkpoints/safetensors.ts';
+import { writeStartingWeights } from './weights/starting-weights.ts';
 import type { StepParts } from './step.ts';
 import { openTensorboard } from './tensorboard.ts';
-import { tensorflowFacts } from './tensorflow.ts';
-import type { TrainModelInput } from './train-model.ts';
+import { tensorflowFacts } from '../engine/tensorflow.ts';
+import type { TrainModelInput } from './train-input.ts';
 
 export interface TrainSplitsInput extends TrainModelInput {
   readonly manifest: Pick<DatasetManifest, 'classNames' | 'normalisation'>;

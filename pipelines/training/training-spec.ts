@@ -1,8 +1,8 @@
 /** What a run's config asks to be trained: one `TrainingSpec` for each method and seed, or a fine-tuning. Pure. */
 import { createHash } from 'node:crypto';
-import type { MethodName, RunConfig, TrainingConfig } from '../../schemas/config.ts';
+import type { MethodName, RunConfig, TrainingConfig } from '../../schemas/config/config.ts';
 import type { ModelVersion } from '../../schemas/retrain.ts';
-import { retrainConfigSchema } from '../../schemas/retrain-config.ts';
+import { retrainConfigSchema } from '../../schemas/config/retrain-config.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 
 const HASH_CHARACTERS = 12;

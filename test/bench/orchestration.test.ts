@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { coveredMs, temporalShare } from '../../bench/orchestration/history.ts';
 import { simulateRebuild } from '../../bench/orchestration/simulated-rebuild.ts';
-import { loadManifest } from '../../pipelines/shards/load-manifest.ts';
-import { openStore } from '../../pipelines/store/store.ts';
+import { loadManifest } from '../../pipelines/shards/manifest/load-manifest.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 
 const CLIPS = 5_000;

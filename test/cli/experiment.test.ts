@@ -1,6 +1,6 @@
 import { access, readFile, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { experimentSummarySchema } from '../../schemas/experiment.ts';
+import { experimentSummarySchema } from '../../schemas/config/experiment.ts';
 import { runFiles, weights } from '../support/observe.ts';
 import { createProject, tinyConfig, type Project } from '../support/project.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';

@@ -4,7 +4,7 @@ import { fetchJars } from '../../infra/kafka/jars.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import { streamSettings } from '../../pipelines/streaming/stream-settings.ts';
-import { ensureTopics } from '../../pipelines/streaming/topics.ts';
+import { ensureTopics } from '../../pipelines/streaming/kafka/topics.ts';
 import { summarySchema } from '../../schemas/summary.ts';
 import { featureRow, sendFeatureRows } from '../support/feature-rows.ts';
 import { runFiles, weights } from '../support/observe.ts';

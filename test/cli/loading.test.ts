@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
-import { nodeWithTypeScript } from '../../infra/supervise.ts';
+import { nodeWithTypeScript } from '../../infra/supervisor/supervise.ts';
 
 test('every command loads on a machine where Kafka client and TensorFlow are not set up yet', async () => {
   const folder = join(PROJECT_FOLDER, 'cli', 'commands');

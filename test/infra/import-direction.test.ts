@@ -40,7 +40,11 @@ const CASES = [
     good: "import '../schemas/names.ts';",
   },
   { file: 'workflows/index.ts', bad: "import 'node:fs';", good: "import '@temporalio/workflow';" },
-  { file: 'infra/worker.ts', bad: "import '../cli/main.ts';", good: "import '../activities/index.ts';" },
+  {
+    file: 'infra/workers/worker.ts',
+    bad: "import '../cli/main.ts';",
+    good: "import '../activities/index.ts';",
+  },
 ];
 
 describe('the lint rule on the direction of imports', () => {

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { requireClassPath, requireJava } from '../../infra/kafka/jars.ts';
-import type { KafkaConnection } from '../../pipelines/streaming/connection.ts';
+import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
 
 export interface PartitionStart {
   readonly topic: string;

@@ -1,9 +1,9 @@
 /** Made-up feature rows that fit a target's extraction, as they stand on the features topic. */
 import { audioShape } from '../../schemas/shard.ts';
-import { connectProducer, disconnect } from '../../pipelines/streaming/clients.ts';
-import type { KafkaConnection } from '../../pipelines/streaming/connection.ts';
-import { deliver } from '../../pipelines/streaming/deliver.ts';
-import { encodeFeatureRecord, type FeatureRecord } from '../../pipelines/streaming/feature-record.ts';
+import { connectProducer, disconnect } from '../../pipelines/streaming/kafka/clients.ts';
+import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
+import { deliver } from '../../pipelines/streaming/kafka/deliver.ts';
+import { encodeFeatureRecord, type FeatureRecord } from '../../pipelines/streaming/rows/feature-record.ts';
 import {
   extractionKeyOfTarget,
   topicsOf,

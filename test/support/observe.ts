@@ -1,7 +1,7 @@
 /** What a running job has left in its store so far: by this, and not by time alone, tests choose their moment. */
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runningSupervisor } from '../../infra/supervise.ts';
+import { runningSupervisor } from '../../infra/supervisor/supervise.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 
 const POLL_MS = 15;

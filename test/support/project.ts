@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
-import { stopSupervisor } from '../../infra/supervise.ts';
-import { openStore, type Store } from '../../pipelines/store/store.ts';
+import { stopSupervisor } from '../../infra/supervisor/supervise.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 
 const MODALMIX = fileURLToPath(new URL('../../cli/modalmix.mjs', import.meta.url));

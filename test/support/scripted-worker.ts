@@ -3,7 +3,7 @@ import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/wo
 import { tmpdir } from 'node:os';
 import type { ControlActivities, MediaActivities, TrainingActivities } from '../../activities/index.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
-import { workflowBundle } from '../../infra/workflow-bundle.ts';
+import { workflowBundle } from '../../infra/workers/workflow-bundle.ts';
 
 export type ScriptedActivities = MediaActivities & TrainingActivities & ControlActivities;
 

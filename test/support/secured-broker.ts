@@ -7,7 +7,7 @@ import { DetachedServer, type Ports } from '../../infra/detached-server.ts';
 import { prepareBroker } from '../../infra/kafka/broker-program.ts';
 import { fetchJars, requireClassPath, requireJava } from '../../infra/kafka/jars.ts';
 import { LOOPBACK } from '../../infra/ports.ts';
-import { brokerAnswers } from '../../pipelines/streaming/broker-health.ts';
+import { brokerAnswers } from '../../pipelines/streaming/kafka/broker-health.ts';
 
 export const USER = 'ada';
 export const PASSWORD = 'correct-horse-battery';

@@ -14,17 +14,18 @@ import { fetchJars } from '../../infra/kafka/jars.ts';
 import { streamSettings, type StreamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
-import type { ShardRow } from '../../pipelines/shards/row-reader.ts';
-import { ShardFile } from '../../pipelines/shards/shard-file.ts';
-import { openStore, type Store } from '../../pipelines/store/store.ts';
-import type { KafkaConnection } from '../../pipelines/streaming/connection.ts';
-import { findStreamManifest } from '../../pipelines/streaming/stream-manifest.ts';
+import type { ShardRow } from '../../pipelines/shards/read/row-reader.ts';
+import { ShardFile } from '../../pipelines/shards/read/shard-file.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
+import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
+import { findStreamManifest } from '../../pipelines/streaming/sink/stream-manifest.ts';
 import { extractionKeyOfTarget } from '../../pipelines/streaming/stream-target.ts';
 import type { StreamRole } from '../../pipelines/streaming/metrics.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { streamRowSchema, type StreamManifest, type StreamRow } from '../../schemas/stream.ts';
 
-const WORKER = fileURLToPath(new URL('../../infra/stream-worker-main.ts', import.meta.url));
+const WORKER = fileURLToPath(new URL('../../infra/workers/stream-worker-main.ts', import.meta.url));
 const POLL_MS = 200;
 
 /** A broker in a home folder of its own. Call once a test file. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { DefaultLogger, Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { workflowBundle } from '../../infra/workflow-bundle.ts';
+import { workflowBundle } from '../../infra/workers/workflow-bundle.ts';
 import { decodeHistory, type History } from './recorded-history.ts';
 import { installQuietRuntime } from '../support/scripted-worker.ts';
 

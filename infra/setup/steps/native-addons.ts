@@ -7,12 +7,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SOUND_KERNELS_PATH } from '../../../pipelines/extraction/native.ts';
-import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native.ts';
+import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native/kernels.ts';
 import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
-import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/lent-messages.ts';
-import { TOPIC_SETTINGS_PATH } from '../../../pipelines/streaming/topic-settings.ts';
-import { TENSOR_MEMORY_PATH } from '../../../pipelines/training/memory/tensor-memory.ts';
-import { PICTURE_KERNELS_PATH } from '../../../pipelines/training/pictures/native.ts';
+import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/kafka/lent-messages.ts';
+import { TOPIC_SETTINGS_PATH } from '../../../pipelines/streaming/kafka/topic-settings.ts';
+import { TENSOR_MEMORY_PATH } from '../../../pipelines/engine/memory/tensor-memory.ts';
+import { PICTURE_KERNELS_PATH } from '../../../pipelines/training/data/pictures/native.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { findNodeHeaders } from '../node-headers.ts';
 import { runProgram } from '../programs.ts';
@@ -44,7 +44,7 @@ export const shardKernelsStep = kernelsStep({
 export const pictureKernelsStep = kernelsStep({
   name: 'picture kernels',
   purpose: 'fast crops and flips',
-  source: '../../../pipelines/training/pictures/native/picture_kernels.cc',
+  source: '../../../pipelines/training/data/pictures/native/picture_kernels.cc',
   library: PICTURE_KERNELS_PATH,
 });
 
@@ -61,7 +61,7 @@ const tensorMemoryStep = addonStep({
   name: 'tensor memory',
   purpose: 'training in less memory',
   sources: ['tensor-memory.cc', 'tensor-memory.h'].map(
-    (name) => new URL(`../../../pipelines/training/memory/${name}`, import.meta.url),
+    (name) => new URL(`../../../pipelines/engine/memory/${name}`, import.meta.url),
   ) as [URL, URL],
   library: TENSOR_MEMORY_PATH,
   inputs: () => [],
@@ -125,7 +125,7 @@ function kernelsStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { sour
 /** An addon that is bound to the Kafka client's version and to one ABI of Node. */
 function kafkaAddonStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { source: string }): SetupStep {
   const { source, ...facts } = addon;
-  const folder = '../../../pipelines/streaming/native/';
+  const folder = '../../../pipelines/streaming/kafka/native/';
   return addonStep({
     ...facts,
     sources: [new URL(`${folder}${source}`, import.meta.url), new URL(`${folder}client.h`, import.meta.url)],

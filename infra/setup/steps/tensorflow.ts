@@ -9,14 +9,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { describeGpu, nvidiaGpus } from '../../../pipelines/process/nvidia-gpus.ts';
-import { ENGINES, type Engine } from '../../../schemas/engine.ts';
+import { ENGINES, type Engine } from '../../../schemas/config/engine.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { findProgram } from '../../find-program.ts';
 import { cacheFolder } from '../../folders.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
 import { NO_GPU, chooseEngine } from '../choose-engine.ts';
-import { probeTensorflow } from '../probe-tensorflow.ts';
+import { probeTensorflow } from '../probes/probe-tensorflow.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 import {
   CUDA_LIBRARIES,

@@ -1,5 +1,5 @@
 /**
- * Our own training kernels (`pipelines/training/native/`), compiled against the libtensorflow that set-up has linked,
+ * Our own training kernels (`pipelines/engine/native/`), compiled against the libtensorflow that set-up has linked,
  * for this machine's processor. Without them training works too, slower.
  */
 import { createHash } from 'node:crypto';
@@ -14,7 +14,7 @@ import {
   nativeSourcesHash,
   nativeStampPath,
   nativeStampSchema,
-} from '../../../pipelines/training/kernels/native-sources.ts';
+} from '../../../pipelines/engine/kernels/native-sources.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { runProgram } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';

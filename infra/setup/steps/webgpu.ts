@@ -1,6 +1,6 @@
 /** A GPU for WebGPU; only where that engine is asked for. */
 import { packageVersion } from '../../package-version.ts';
-import { probeWebgpu } from '../probe-webgpu.ts';
+import { probeWebgpu } from '../probes/probe-webgpu.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { aptInstall, canAptInstall } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';

@@ -1,6 +1,6 @@
 /** The workflows' bundle: a worker that may not write to the cache, as in an image, has to find it there. */
 import { cacheFolder } from '../../folders.ts';
-import { keptWorkflowBundle, workflowBundle } from '../../workflow-bundle.ts';
+import { keptWorkflowBundle, workflowBundle } from '../../workers/workflow-bundle.ts';
 import type { SetupStep } from '../step.ts';
 
 export const workflowsStep: SetupStep = {

@@ -1,5 +1,5 @@
 /** Reads back what the stages before the report wrote. */
-import type { RunConfig } from '../../../schemas/config.ts';
+import type { RunConfig } from '../../../schemas/config/config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';

@@ -1,5 +1,5 @@
 /** Writes a run's report: `summary.json` (the table as data), then the page. */
-import type { RunConfig } from '../../../schemas/config.ts';
+import type { RunConfig } from '../../../schemas/config/config.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { summarySchema, type Provenance, type Summary } from '../../../schemas/summary.ts';

@@ -2,7 +2,7 @@
  * Nearest neighbours by Euclidean distance, all pairs compared: matrix products find more candidates than are
  * asked for, and the candidates' distances are then computed one by one, free of the products' rounding.
  */
-import { tf } from '../../training/tensorflow.ts';
+import { tf } from '../../engine/tensorflow.ts';
 import type { Points } from './points.ts';
 
 /** Distances held at a time: 16 MiB. */

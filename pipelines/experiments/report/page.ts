@@ -1,9 +1,8 @@
 /** The page of an experiment: what stands on it, in reading order. Pure, but for the bundling of its script. */
-import type { ExperimentConfig, ExperimentRow, ExperimentSummary } from '../../../schemas/experiment.ts';
-import type { Provenance } from '../../../schemas/summary.ts';
+import type { ExperimentRow } from '../../../schemas/config/experiment.ts';
 import { renderShell } from '../../evaluation/report/shell.ts';
-import type { CollectedGroup } from '../collect-cells.ts';
 import type { ExperimentData } from './experiment-data.ts';
+import type { ExperimentPageInput } from './page-input.ts';
 import { comparisonSection } from './sections/comparison.ts';
 import { conditionsSection } from './sections/conditions.ts';
 import { costSection } from './sections/cost.ts';
@@ -12,14 +11,6 @@ import { provenanceSection } from './sections/provenance.ts';
 import { resultsSection } from './sections/results.ts';
 import { runsSection } from './sections/runs.ts';
 import { testsSection } from './sections/tests.ts';
-
-export interface ExperimentPageInput {
-  readonly experimentId: string;
-  readonly config: ExperimentConfig;
-  readonly groups: readonly CollectedGroup[];
-  readonly summary: ExperimentSummary;
-  readonly provenance: Provenance;
-}
 
 export async function renderExperiment(input: ExperimentPageInput): Promise<string> {
   const { config, summary } = input;

@@ -1,5 +1,5 @@
-// What a shard's rows are summed with, and how its file gets to the disk early; `../native.ts` loads this.
-// The sums are those of `../channel-sums.ts` to the last bit: whole numbers of bytes, and floats in their order.
+// What a shard's rows are summed with, and how its file gets to the disk early; `./kernels.ts` loads this.
+// The sums are those of `./channel-sums.ts` to the last bit: whole numbers of bytes, and floats in their order.
 #include <node_api.h>
 
 #include <algorithm>

@@ -10,11 +10,12 @@
  * fusion treats it.
  */
 import type { Modality } from '../../../schemas/modality.ts';
-import { column, featureOf, isPresent, presentCount, type Features, type Presence } from '../features.ts';
-import { crossEntropy } from '../losses.ts';
-import { hardLabels } from '../mixup.ts';
-import { argMax } from '../tally.ts';
-import { tf, type Scalar, type Tensor1D, type Tensor2D } from '../tensorflow.ts';
+import { column, featureOf, type Features } from '../model/features.ts';
+import { isPresent, presentCount, type Presence } from '../data/presence.ts';
+import { crossEntropy } from '../model/losses.ts';
+import { hardLabels } from './mixup/mixup.ts';
+import { argMax } from '../model/tally.ts';
+import { tf, type Scalar, type Tensor1D, type Tensor2D } from '../../engine/tensorflow.ts';
 import type { CreateMethod } from './method.ts';
 
 export const createCml: CreateMethod = ({ cml }, modalities) => ({

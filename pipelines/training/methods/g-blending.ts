@@ -11,9 +11,9 @@
  */
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { EpochMetrics } from '../../../schemas/training.ts';
-import { crossEntropy } from '../losses.ts';
-import { hardLabels } from '../mixup.ts';
-import { tf, type Scalar } from '../tensorflow.ts';
+import { crossEntropy } from '../model/losses.ts';
+import { hardLabels } from './mixup/mixup.ts';
+import { tf, type Scalar } from '../../engine/tensorflow.ts';
 import type { CreateMethod } from './method.ts';
 import { createUnimodalHeads, unimodalLoss } from './unimodal-heads.ts';
 

@@ -1,24 +1,24 @@
 /** The methods there are, by name. */
-import type { MethodName } from '../../../schemas/config.ts';
-import { createAgm } from './agm.ts';
-import { createBmm } from './b-mm.ts';
+import type { MethodName } from '../../../schemas/config/config.ts';
+import { createAgm } from './modulation/agm.ts';
+import { createBmm } from './mixup/b-mm.ts';
 import { createGBlending } from './g-blending.ts';
 import { createCml } from './cml.ts';
-import { createInputMixup } from './input-mixup.ts';
+import { createInputMixup } from './mixup/input-mixup.ts';
 import { createJoint } from './joint.ts';
 import { createLfm } from './lfm.ts';
-import { createManifoldMixup } from './manifold-mixup.ts';
+import { createManifoldMixup } from './mixup/manifold-mixup.ts';
 import type { CreateMethod } from './method.ts';
 import { createMla } from './mla.ts';
-import { createMm } from './mm.ts';
-import { createMmPareto } from './mmpareto.ts';
+import { createMm } from './mixup/mm.ts';
+import { createMmPareto } from './modulation/mmpareto.ts';
 import { createPmr } from './pmr.ts';
 import { createReconBoost } from './reconboost.ts';
 import { createUmt } from './umt.ts';
 import { createMmcosine } from './mmcosine.ts';
-import { createOgm } from './ogm.ts';
-import { createOgmGe } from './ogm-ge.ts';
-import { createOpm } from './opm.ts';
+import { createOgm } from './modulation/ogm.ts';
+import { createOgmGe } from './modulation/ogm-ge.ts';
+import { createOpm } from './modulation/opm.ts';
 import { createUnimodal } from './unimodal.ts';
 
 export const METHOD_OF: Readonly<Record<MethodName, CreateMethod>> = {

@@ -1,6 +1,6 @@
 /** Joint training, the plain baseline: cross-entropy of the fused logits. */
-import { crossEntropy } from '../losses.ts';
-import { hardLabels } from '../mixup.ts';
+import { crossEntropy } from '../model/losses.ts';
+import { hardLabels } from './mixup/mixup.ts';
 import type { CreateMethod } from './method.ts';
 
 export const createJoint: CreateMethod = () => ({

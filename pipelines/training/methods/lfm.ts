@@ -11,11 +11,12 @@
  * cross-entropy. The paper's other weight, learnt by bi-level optimisation, is not offered.
  */
 import type { Modality } from '../../../schemas/modality.ts';
-import { featureOf, isPresent, type Features } from '../features.ts';
-import { unitLength } from '../kernels/unit-length.ts';
-import { crossEntropy } from '../losses.ts';
-import { hardLabels } from '../mixup.ts';
-import { tf, type Scalar, type Tensor2D } from '../tensorflow.ts';
+import { featureOf, type Features } from '../model/features.ts';
+import { isPresent } from '../data/presence.ts';
+import { unitLength } from '../../engine/kernels/unit-length.ts';
+import { crossEntropy } from '../model/losses.ts';
+import { hardLabels } from './mixup/mixup.ts';
+import { tf, type Scalar, type Tensor2D } from '../../engine/tensorflow.ts';
 import type { CreateMethod } from './method.ts';
 
 export const createLfm: CreateMethod = ({ lfm }, modalities) => ({

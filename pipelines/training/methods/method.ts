@@ -1,6 +1,6 @@
 /**
  * What a training method is. The loop reads batches, judges and counts; a method decides what is minimised and how. A
- * method is one file, one line in `index.ts`, its name and hyper-parameters in `schemas/methods.ts`, and one numeric
+ * method is one file, one line in `index.ts`, its name and hyper-parameters in `schemas/config/methods.ts`, and one numeric
  * test.
  *
  * Most methods are a `forward`, the loss of a batch, and perhaps `adjustGradients`. What else there is:
@@ -11,20 +11,20 @@
  *   - `onEpochEnd` sees what was counted over the epoch; `state` is what the next epochs depend on;
  *   - `needs` names methods that are trained first on the same data, `begin` gets what they ended with.
  */
-import type { MethodName, TrainingConfig } from '../../../schemas/config.ts';
+import type { MethodName, TrainingConfig } from '../../../schemas/config/config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { EpochMetrics } from '../../../schemas/training.ts';
 import type { Generator } from '../../random/generator.ts';
-import type { Batch } from '../batches.ts';
-import type { PerModality } from '../discrepancy.ts';
-import type { Features } from '../features.ts';
-import type { ModelFusion } from '../fusion/index.ts';
-import type { LoadedModel } from '../load-model.ts';
-import type { Ratios } from '../mixup.ts';
-import type { CreateExtension, MultimodalModel } from '../model.ts';
-import type { Gradients } from '../parameters.ts';
-import type { Tally } from '../tally.ts';
-import type { Scalar } from '../tensorflow.ts';
+import type { Batch } from '../data/batches.ts';
+import type { PerModality } from '../../../schemas/modality.ts';
+import type { Features } from '../model/features.ts';
+import type { ModelFusion } from '../model/fusion/index.ts';
+import type { LoadedModel } from '../model/loaded-model.ts';
+import type { Ratios } from './mixup/mixup.ts';
+import type { CreateExtension, MultimodalModel } from '../model/model.ts';
+import type { Gradients } from '../../engine/network/parameters.ts';
+import type { Tally } from '../model/tally.ts';
+import type { Scalar } from '../../engine/tensorflow.ts';
 
 export interface StepContext {
   /** From 0. */

@@ -13,11 +13,11 @@
  * the head as it is after the step.
  */
 import type { Modality } from '../../../schemas/modality.ts';
-import type { Batch } from '../batches.ts';
-import { featureOf } from '../features.ts';
-import { sharedHead } from '../fusion/shared-head.ts';
-import type { CreateExtension, MultimodalModel } from '../model.ts';
-import { tf, type Scalar, type Tensor2D } from '../tensorflow.ts';
+import type { Batch } from '../data/batches.ts';
+import { featureOf } from '../model/features.ts';
+import { sharedHead } from '../model/fusion/shared-head.ts';
+import type { CreateExtension, MultimodalModel } from '../model/model.ts';
+import { tf, type Scalar, type Tensor2D } from '../../engine/tensorflow.ts';
 import type { CreateMethod, ForwardPass } from './method.ts';
 import { unimodalLoss } from './unimodal-heads.ts';
 

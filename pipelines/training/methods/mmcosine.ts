@@ -7,7 +7,7 @@
  * The paper's text was not at hand; the formula and s = 10 are those of its authors' code, without the contrastive
  * term that is off there.
  */
-import { cosineFusion } from '../fusion/cosine.ts';
+import { cosineFusion } from '../model/fusion/cosine.ts';
 import { createJoint } from './joint.ts';
 import type { CreateMethod } from './method.ts';
 

@@ -11,13 +11,15 @@
  * (1 − m) new + m old; so the first epoch has none, and is joint training. More than two modalities are our extension.
  */
 import type { Modality } from '../../../schemas/modality.ts';
-import type { Batch } from '../batches.ts';
-import { discrepancyRatios, type PerModality } from '../discrepancy.ts';
-import { featureOf, isPresent, presentCount, type Features } from '../features.ts';
-import { crossEntropy } from '../losses.ts';
-import { hardLabels } from '../mixup.ts';
-import type { CreateExtension, MultimodalModel } from '../model.ts';
-import { tf, type Scalar, type Tensor2D, type Variable } from '../tensorflow.ts';
+import type { Batch } from '../data/batches.ts';
+import { discrepancyRatios } from './discrepancy.ts';
+import type { PerModality } from '../../../schemas/modality.ts';
+import { featureOf, type Features } from '../model/features.ts';
+import { isPresent, presentCount } from '../data/presence.ts';
+import { crossEntropy } from '../model/losses.ts';
+import { hardLabels } from './mixup/mixup.ts';
+import type { CreateExtension, MultimodalModel } from '../model/model.ts';
+import { tf, type Scalar, type Tensor2D, type Variable } from '../../engine/tensorflow.ts';
 import { createJoint } from './joint.ts';
 import type { CreateMethod, ForwardPass, Method } from './method.ts';
 

@@ -14,12 +14,13 @@
  * that code has cut its gradient off. With few epochs choose shorter stages: every modality should get several.
  */
 import type { Modality } from '../../../schemas/modality.ts';
-import type { Batch } from '../batches.ts';
-import { column, isPresent, presentCount, type Features } from '../features.ts';
-import { crossEntropy } from '../losses.ts';
-import { hardLabels } from '../mixup.ts';
-import type { MultimodalModel } from '../model.ts';
-import { tf, type Scalar, type Tensor2D } from '../tensorflow.ts';
+import type { Batch } from '../data/batches.ts';
+import { column, type Features } from '../model/features.ts';
+import { isPresent, presentCount } from '../data/presence.ts';
+import { crossEntropy } from '../model/losses.ts';
+import { hardLabels } from './mixup/mixup.ts';
+import type { MultimodalModel } from '../model/model.ts';
+import { tf, type Scalar, type Tensor2D } from '../../engine/tensorflow.ts';
 import type { CreateMethod, Method } from './method.ts';
 
 export const createReconBoost: CreateMethod = (training, modalities) => {

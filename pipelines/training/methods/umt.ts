@@ -8,9 +8,10 @@
  * BalanceBenchmark's public code. The mean is over the clips that have the modality.
  */
 import type { Modality } from '../../../schemas/modality.ts';
-import type { Batch } from '../batches.ts';
-import { column, featureOf, isPresent, type Features } from '../features.ts';
-import { tf, type Scalar } from '../tensorflow.ts';
+import type { Batch } from '../data/batches.ts';
+import { column, featureOf, type Features } from '../model/features.ts';
+import { isPresent } from '../data/presence.ts';
+import { tf, type Scalar } from '../../engine/tensorflow.ts';
 import { createJoint } from './joint.ts';
 import type { CreateMethod, FinishedTraining, ForwardPass } from './method.ts';
 

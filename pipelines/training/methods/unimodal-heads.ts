@@ -1,12 +1,12 @@
 /** A linear head for each modality beside the fusion, z_u → K classes; it is also what judges the modality alone. */
-import { createClassifiers } from '../fusion/fusion.ts';
-import { crossEntropy } from '../losses.ts';
-import { hardLabels } from '../mixup.ts';
-import type { CreateExtension, MultimodalModel } from '../model.ts';
-import type { Batch } from '../batches.ts';
-import type { Features } from '../features.ts';
+import { createClassifiers } from '../model/fusion/fusion.ts';
+import { crossEntropy } from '../model/losses.ts';
+import { hardLabels } from './mixup/mixup.ts';
+import type { CreateExtension, MultimodalModel } from '../model/model.ts';
+import type { Batch } from '../data/batches.ts';
+import type { Features } from '../model/features.ts';
 import type { Modality } from '../../../schemas/modality.ts';
-import type { Scalar } from '../tensorflow.ts';
+import type { Scalar } from '../../engine/tensorflow.ts';
 
 const HEADS = 'heads';
 

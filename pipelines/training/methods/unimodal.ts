@@ -3,9 +3,9 @@
  * No parameter is shared, so this is |U| independent trainings side by side; the fused prediction is the mean of
  * their probabilities (`fusion/late.ts`).
  */
-import { crossEntropy } from '../losses.ts';
-import { hardLabels } from '../mixup.ts';
-import { tf, type Scalar } from '../tensorflow.ts';
+import { crossEntropy } from '../model/losses.ts';
+import { hardLabels } from './mixup/mixup.ts';
+import { tf, type Scalar } from '../../engine/tensorflow.ts';
 import type { CreateMethod } from './method.ts';
 
 export const createUnimodal: CreateMethod = () => ({

@@ -2,8 +2,8 @@
  * Adam (Kingma and Ba, ICLR 2015, Algorithm 1) and AdamW (Loshchilov and Hutter, ICLR 2019, Algorithm 2) as PyTorch
  * has them: Adam adds the decay to the gradient, AdamW shrinks the weight before the step.
  */
-import { nativeKernels } from '../kernels/native.ts';
-import { execute, tf, type Tensor, type Variable } from '../tensorflow.ts';
+import { nativeKernels } from '../../engine/kernels/native.ts';
+import { execute, tf, type Tensor, type Variable } from '../../engine/tensorflow.ts';
 import type { Optimizer } from './optimizer.ts';
 import { createSlots } from './state.ts';
 

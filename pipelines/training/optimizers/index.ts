@@ -1,7 +1,7 @@
 /** The optimisers there are, by config. */
-import type { TrainingConfig } from '../../../schemas/config.ts';
-import { nativeKernels } from '../kernels/native.ts';
-import type { Variable } from '../tensorflow.ts';
+import type { TrainingConfig } from '../../../schemas/config/config.ts';
+import { nativeKernels } from '../../engine/kernels/native.ts';
+import type { Variable } from '../../engine/tensorflow.ts';
 import { createAdam } from './adam.ts';
 import type { Optimizer } from './optimizer.ts';
 import { createSgd } from './sgd.ts';

@@ -1,6 +1,6 @@
 /** What an optimiser is: it moves parameters along gradients and keeps what it needs between steps. */
-import type { Gradients } from '../parameters.ts';
-import type { Variable } from '../tensorflow.ts';
+import type { Gradients } from '../../engine/network/parameters.ts';
+import type { Variable } from '../../engine/tensorflow.ts';
 
 export interface Optimizer {
   /**

@@ -2,8 +2,8 @@
  * Stochastic gradient descent with momentum and weight decay as PyTorch has them (`torch.optim.SGD`, no dampening, no
  * Nesterov): g ← g + d·w; m ← μ·m + g; w ← w − η·m.
  */
-import { nativeKernels } from '../kernels/native.ts';
-import { execute, tf, type Tensor, type Variable } from '../tensorflow.ts';
+import { nativeKernels } from '../../engine/kernels/native.ts';
+import { execute, tf, type Tensor, type Variable } from '../../engine/tensorflow.ts';
 import type { Optimizer } from './optimizer.ts';
 import { createSlots } from './state.ts';
 

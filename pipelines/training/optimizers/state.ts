@@ -1,5 +1,5 @@
 /** An optimiser's memory: variables in the shapes of the parameters, zero at first. */
-import { tf, type Variable } from '../tensorflow.ts';
+import { tf, type Variable } from '../../engine/tensorflow.ts';
 
 /** TensorFlow wants unique names in a process. */
 let created = 0;

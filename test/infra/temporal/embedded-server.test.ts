@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isAlive } from '../../../infra/processes.ts';
-import { nodeWithTypeScript } from '../../../infra/supervise.ts';
+import { nodeWithTypeScript } from '../../../infra/supervisor/supervise.ts';
 import { answers, embeddedTemporal } from '../../../infra/temporal/embedded-server.ts';
 import { ensureTemporal, stopTemporal } from '../../../infra/temporal/ensure-temporal.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';

@@ -7,7 +7,7 @@ import { writeFeatures, type FeatureRows } from '../../../pipelines/evaluation/f
 import { projectFeatures } from '../../../pipelines/evaluation/project-features.ts';
 import { decodeUmap, encodeUmap } from '../../../pipelines/evaluation/umap-table.ts';
 import { randomGenerator } from '../../../pipelines/random/generator.ts';
-import { openStore } from '../../../pipelines/store/store.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
 
 let folder: string;
 beforeEach(async () => {

@@ -2,13 +2,13 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { runConfigSchema, type RunConfig } from '../../../schemas/config.ts';
+import { runConfigSchema, type RunConfig } from '../../../schemas/config/config.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { indexDataset } from '../../../pipelines/datasets/index-dataset.ts';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
-import { buildShard } from '../../../pipelines/shards/build-shard.ts';
-import { planRebuild } from '../../../pipelines/shards/plan-rebuild.ts';
-import { publishManifest } from '../../../pipelines/shards/publish-manifest.ts';
+import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extractor.ts';
+import { buildShard } from '../../../pipelines/shards/write/build-shard.ts';
+import { planRebuild } from '../../../pipelines/shards/plan/plan-rebuild.ts';
+import { publishManifest } from '../../../pipelines/shards/manifest/publish-manifest.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 
 const CLASSES = [

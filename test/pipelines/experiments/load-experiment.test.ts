@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseExperiment } from '../../../pipelines/experiments/load-experiment.ts';
 import { groupsOf } from '../../../pipelines/experiments/matrix.ts';
 import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
-import { METHODS } from '../../../schemas/methods.ts';
+import { METHODS } from '../../../schemas/config/methods.ts';
 import { loadExperiment } from '../../../pipelines/experiments/load-experiment.ts';
 import { fileURLToPath } from 'node:url';
 

@@ -1,7 +1,7 @@
 /** An experiment whose trainings are made up but true to the contracts; some are left out, one has failed. */
-import { experimentConfigSchema, type ExperimentConfig } from '../../../schemas/experiment.ts';
+import { experimentConfigSchema, type ExperimentConfig } from '../../../schemas/config/experiment.ts';
 import type { DatasetReference } from '../../../schemas/manifest.ts';
-import { METHODS } from '../../../schemas/methods.ts';
+import { METHODS } from '../../../schemas/config/methods.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { trainingResultSchema } from '../../../schemas/training.ts';
 import { writeFeatures, type FeatureRows } from '../../../pipelines/evaluation/feature-table.ts';

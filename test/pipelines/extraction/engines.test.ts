@@ -14,11 +14,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ExtractedClip, Extractor } from '../../../pipelines/extraction/extractor.ts';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
-import { createNodeAvExtractor } from '../../../pipelines/extraction/node-av-pool.ts';
+import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extractor.ts';
+import { createNodeAvExtractor } from '../../../pipelines/extraction/node-av/pool.ts';
 import { logSpectrogram } from '../../../pipelines/extraction/spectrogram.ts';
 import type { Clip } from '../../../schemas/clip.ts';
-import { extractionConfigSchema } from '../../../schemas/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modalmix-engines-'));
 const config = extractionConfigSchema.parse({ video: { shortSide: 64 } });

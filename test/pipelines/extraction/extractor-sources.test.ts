@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { AudioFeature, Extractor } from '../../../pipelines/extraction/extractor.ts';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
+import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extractor.ts';
 import { logSpectrogram } from '../../../pipelines/extraction/spectrogram.ts';
 import { ffmpegPath } from '../../../pipelines/process/ffmpeg-path.ts';
 import type { Clip } from '../../../schemas/clip.ts';
-import { extractionConfigSchema } from '../../../schemas/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/config.ts';
 import { LOG_OFFSET } from '../../../schemas/shard.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DRIFT_CLIPS, drawRows } from '../../../pipelines/models/drift-sample.ts';
 import { FeatureMoments, featureShift } from '../../../pipelines/models/drift.ts';
-import { partRows } from '../../../pipelines/shards/part-rows.ts';
+import { partRows } from '../../../pipelines/shards/read/part-rows.ts';
 import type { Split } from '../../../schemas/clip.ts';
 import type { ShardEntry } from '../../../schemas/manifest.ts';
 

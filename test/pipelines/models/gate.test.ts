@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { applyGate } from '../../../pipelines/models/gate.ts';
-import { gateConfigSchema } from '../../../schemas/retrain-config.ts';
+import { gateConfigSchema } from '../../../schemas/config/retrain-config.ts';
 import { gateDecisionSchema, type ModelComparison } from '../../../schemas/retrain.ts';
 import { scores } from './made-up-history.ts';
 

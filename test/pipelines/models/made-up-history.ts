@@ -9,7 +9,7 @@ import { applyGate } from '../../../pipelines/models/gate.ts';
 import { recordText } from '../../../pipelines/models/records.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import { gateConfigSchema } from '../../../schemas/retrain-config.ts';
+import { gateConfigSchema } from '../../../schemas/config/retrain-config.ts';
 import {
   retrainWindowSchema,
   type Drift,

@@ -10,7 +10,8 @@ import {
   rollback,
 } from '../../../pipelines/models/registry.ts';
 import { listWindows } from '../../../pipelines/models/windows.ts';
-import { openStore, type Store } from '../../../pipelines/store/store.ts';
+import type { Store } from '../../../pipelines/store/store.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { currentModelSchema, type ModelMove } from '../../../schemas/retrain.ts';
 import { newFolder } from '../shards/fixtures.ts';

@@ -8,12 +8,16 @@ import {
   readWindowManifest,
   type LookInput,
 } from '../../../pipelines/models/windows.ts';
-import { openStore, type Store } from '../../../pipelines/store/store.ts';
-import { emptyStreamManifest, publishStreamManifest } from '../../../pipelines/streaming/stream-manifest.ts';
+import type { Store } from '../../../pipelines/store/store.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
+import {
+  emptyStreamManifest,
+  publishStreamManifest,
+} from '../../../pipelines/streaming/sink/stream-manifest.ts';
 import { extractionKeyOfTarget, type StreamTarget } from '../../../pipelines/streaming/stream-target.ts';
-import { extractionConfigSchema } from '../../../schemas/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/config.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import { streamConfigSchema } from '../../../schemas/stream-config.ts';
+import { streamConfigSchema } from '../../../schemas/config/stream-config.ts';
 import type { StreamManifest } from '../../../schemas/stream.ts';
 
 const TARGET: StreamTarget = {

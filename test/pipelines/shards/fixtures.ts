@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { extractionConfigSchema, type ExtractionConfig } from '../../../schemas/config.ts';
+import { extractionConfigSchema, type ExtractionConfig } from '../../../schemas/config/config.ts';
 import type { Clip, DatasetIndex, Split } from '../../../schemas/clip.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
-import { buildShard } from '../../../pipelines/shards/build-shard.ts';
-import { planRebuild, type ShardPlan } from '../../../pipelines/shards/plan-rebuild.ts';
-import { publishManifest } from '../../../pipelines/shards/publish-manifest.ts';
+import { buildShard } from '../../../pipelines/shards/write/build-shard.ts';
+import { planRebuild, type ShardPlan } from '../../../pipelines/shards/plan/plan-rebuild.ts';
+import { publishManifest } from '../../../pipelines/shards/manifest/publish-manifest.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 
 export function newFolder(): string {

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg-extractor.ts';
-import { openShards } from '../../../pipelines/shards/shard-reader.ts';
-import { openStore } from '../../../pipelines/store/store.ts';
+import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extractor.ts';
+import { openShards } from '../../../pipelines/shards/read/shard-reader.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
 import { testPython } from '../../reference/python.ts';
 import { clipOf, ffmpeg, makeClip, newFolder, rebuild, smallExtraction } from './fixtures.ts';
 

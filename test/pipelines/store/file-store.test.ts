@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { openStore } from '../../../pipelines/store/store.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
 
 async function newStore() {
   const parent = await mkdtemp(join(tmpdir(), 'modalmix-store-'));

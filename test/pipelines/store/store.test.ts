@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStore, type Store } from '../../../pipelines/store/store.ts';
+import type { Store } from '../../../pipelines/store/store.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
 import { ENVIRONMENT } from '../../../schemas/names.ts';
 import { startS3Server, type S3Server } from '../../support/s3-server.ts';
 

@@ -2,17 +2,20 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openStore } from '../../../pipelines/store/store.ts';
-import { decodeFeatureRecord, encodeFeatureRecord } from '../../../pipelines/streaming/feature-record.ts';
-import { PartitionWindow } from '../../../pipelines/streaming/partition-window.ts';
-import { StreamIndex } from '../../../pipelines/streaming/stream-index.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
+import {
+  decodeFeatureRecord,
+  encodeFeatureRecord,
+} from '../../../pipelines/streaming/rows/feature-record.ts';
+import { PartitionWindow } from '../../../pipelines/streaming/ingest/partition-window.ts';
+import { StreamIndex } from '../../../pipelines/streaming/rows/stream-index.ts';
 import {
   emptyStreamManifest,
   findStreamManifest,
   publishStreamManifest,
-} from '../../../pipelines/streaming/stream-manifest.ts';
-import { extractionConfigSchema } from '../../../schemas/config.ts';
-import { streamConfigSchema } from '../../../schemas/stream-config.ts';
+} from '../../../pipelines/streaming/sink/stream-manifest.ts';
+import { extractionConfigSchema } from '../../../schemas/config/config.ts';
+import { streamConfigSchema } from '../../../schemas/config/stream-config.ts';
 
 const RECORD = {
   clipId: 'speaker-1/clip-2',

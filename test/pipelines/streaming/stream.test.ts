@@ -11,12 +11,12 @@ import { waitForEnd } from '../../../infra/processes.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
 import { createExtractor } from '../../../pipelines/extraction/create-extractor.ts';
 import { randomGenerator } from '../../../pipelines/random/generator.ts';
-import { connectProducer, disconnect } from '../../../pipelines/streaming/clients.ts';
-import { listDeadLetters, replayDeadLetters } from '../../../pipelines/streaming/dead-letter.ts';
-import { deliver } from '../../../pipelines/streaming/deliver.ts';
+import { connectProducer, disconnect } from '../../../pipelines/streaming/kafka/clients.ts';
+import { listDeadLetters, replayDeadLetters } from '../../../pipelines/streaming/dead-letters/dead-letter.ts';
+import { deliver } from '../../../pipelines/streaming/kafka/deliver.ts';
 import { readStreamStatus } from '../../../pipelines/streaming/lag.ts';
 import { clipEventsOf, encodeClipEvent, sendClipEvents } from '../../../pipelines/streaming/send-clips.ts';
-import { ensureTopics } from '../../../pipelines/streaming/topics.ts';
+import { ensureTopics } from '../../../pipelines/streaming/kafka/topics.ts';
 import type { ClipEvent } from '../../../schemas/stream.ts';
 import {
   createStream,

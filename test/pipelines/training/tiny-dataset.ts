@@ -6,7 +6,7 @@ import {
   runConfigSchema,
   type MethodName,
   type RunConfig,
-} from '../../../schemas/config.ts';
+} from '../../../schemas/config/config.ts';
 import type { Split } from '../../../schemas/clip.ts';
 import type { ChannelSums, DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Modality } from '../../../schemas/modality.ts';
@@ -14,8 +14,9 @@ import { storePaths } from '../../../schemas/names.ts';
 import type { TrainingSpec } from '../../../schemas/training.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
 import { randomGenerator } from '../../../pipelines/random/generator.ts';
-import { addSums, normalisationOf } from '../../../pipelines/shards/channel-sums.ts';
-import { openStore, type Store } from '../../../pipelines/store/store.ts';
+import { addSums, normalisationOf } from '../../../pipelines/shards/native/channel-sums.ts';
+import type { Store } from '../../../pipelines/store/store.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
 import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
 import { clipOf, newFolder, rebuild } from '../shards/fixtures.ts';
 

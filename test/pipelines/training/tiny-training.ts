@@ -1,7 +1,8 @@
 /** Trainings on the tiny dataset, each in a store of its own. */
 import { join } from 'node:path';
 import type { TrainingResult, TrainingSpec } from '../../../schemas/training.ts';
-import { openStore, type Store } from '../../../pipelines/store/store.ts';
+import type { Store } from '../../../pipelines/store/store.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
 import { trainModel } from '../../../pipelines/training/train-model.ts';
 import { newFolder } from '../shards/fixtures.ts';
 import type { TinyDataset } from './tiny-dataset.ts';

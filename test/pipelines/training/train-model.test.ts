@@ -2,19 +2,15 @@ import { existsSync, readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { METHODS, type Precision } from '../../../schemas/config.ts';
+import { METHODS, type Precision } from '../../../schemas/config/config.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
 import { epochMetricsSchema, type TrainingSpec } from '../../../schemas/training.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
-import {
-  evaluationBatches,
-  loadModel,
-  readWeights,
-  type EvaluationBatch,
-} from '../../../pipelines/training/load-model.ts';
+import { evaluationBatches, loadModel, readWeights } from '../../../pipelines/training/weights/load-model.ts';
+import type { EvaluationBatch } from '../../../pipelines/training/model/loaded-model.ts';
 import { runTraining } from '../../../pipelines/training/run-training.ts';
-import { backend, tf } from '../../../pipelines/training/tensorflow.ts';
+import { backend, tf } from '../../../pipelines/engine/tensorflow.ts';
 import { trainModel } from '../../../pipelines/training/train-model.ts';
 import { relativeError } from './golden/read-golden.ts';
 import { publishTinyDataset, tinySpec, type TinyDataset } from './tiny-dataset.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runConfigSchema } from '../../../schemas/config.ts';
+import { runConfigSchema } from '../../../schemas/config/config.ts';
 import { trainingSpecSchema } from '../../../schemas/training.ts';
 import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
 

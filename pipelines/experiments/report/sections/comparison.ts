@@ -1,8 +1,8 @@
-import type { Pair, Ranking } from '../../../../schemas/experiment.ts';
-import type { MethodName } from '../../../../schemas/methods.ts';
+import type { Pair, Ranking } from '../../../../schemas/config/experiment.ts';
+import type { MethodName } from '../../../../schemas/config/methods.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading, whole } from '../../../evaluation/report/sections/parts.ts';
-import type { ExperimentPageInput } from '../page.ts';
+import type { ExperimentPageInput } from '../page-input.ts';
 import { numberCell, pText, sortableTable } from './parts.ts';
 
 /** Rem a method takes in the plot of ranks, and what its axis takes. */

@@ -1,9 +1,9 @@
-import type { TrainingData } from '../../../../schemas/config.ts';
+import type { TrainingData } from '../../../../schemas/config/config.ts';
 import { headName } from '../../../evaluation/report/head-names.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading } from '../../../evaluation/report/sections/parts.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
-import type { ExperimentPageInput } from '../page.ts';
+import type { ExperimentPageInput } from '../page-input.ts';
 import { heatTable, mean } from './parts.ts';
 
 /** Accuracy on the same test clips after training on worse data. */

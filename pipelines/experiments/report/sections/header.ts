@@ -1,8 +1,8 @@
-import type { ExperimentSummary, Pair } from '../../../../schemas/experiment.ts';
-import type { MethodName } from '../../../../schemas/methods.ts';
+import type { ExperimentSummary, Pair } from '../../../../schemas/config/experiment.ts';
+import type { MethodName } from '../../../../schemas/config/methods.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { factList, whole } from '../../../evaluation/report/sections/parts.ts';
-import type { ExperimentPageInput } from '../page.ts';
+import type { ExperimentPageInput } from '../page-input.ts';
 import { mean } from './parts.ts';
 
 const ALPHA = 0.05;

@@ -1,4 +1,4 @@
-import type { ExperimentSummary } from '../../../../schemas/experiment.ts';
+import type { ExperimentSummary } from '../../../../schemas/config/experiment.ts';
 import { storePaths } from '../../../../schemas/names.ts';
 import type { Provenance } from '../../../../schemas/summary.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';

@@ -1,10 +1,10 @@
-import type { ExperimentRow } from '../../../../schemas/experiment.ts';
+import type { ExperimentRow } from '../../../../schemas/config/experiment.ts';
 import { headName } from '../../../evaluation/report/head-names.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading } from '../../../evaluation/report/sections/parts.ts';
 import { samplingError } from '../../../evaluation/report/summarise.ts';
 import type { Spread } from '../../../../schemas/summary.ts';
-import type { ExperimentPageInput } from '../page.ts';
+import type { ExperimentPageInput } from '../page-input.ts';
 import { numberCell, sortableTable, spreadCell, type SortableColumn } from './parts.ts';
 
 /** Methods × scores, a table each dataset, fusion and condition. */

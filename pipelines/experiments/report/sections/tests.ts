@@ -4,7 +4,7 @@ import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading } from '../../../evaluation/report/sections/parts.ts';
 import { isDone } from '../../compare-methods.ts';
 import { testConditions } from '../../result-rows.ts';
-import type { ExperimentPageInput } from '../page.ts';
+import type { ExperimentPageInput } from '../page-input.ts';
 import { heatTable, mean } from './parts.ts';
 
 const WORDS = { dropped: 'dropped', noise: 'noise', blur: 'blur', mask: 'mask' } as const;

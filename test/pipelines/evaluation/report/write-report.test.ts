@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeReport, type WrittenReport } from '../../../../pipelines/evaluation/report/write-report.ts';
-import { openStore, type Store } from '../../../../pipelines/store/store.ts';
+import type { Store } from '../../../../pipelines/store/store.ts';
+import { openStore } from '../../../../pipelines/store/open-store.ts';
 import { storePaths } from '../../../../schemas/names.ts';
 import { provenanceSchema, summarySchema } from '../../../../schemas/summary.ts';
 import {

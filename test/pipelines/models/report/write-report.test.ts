@@ -6,7 +6,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerVersion } from '../../../../pipelines/models/registry.ts';
 import { writeModelsReport } from '../../../../pipelines/models/report/write-report.ts';
-import { openStore, type Store } from '../../../../pipelines/store/store.ts';
+import type { Store } from '../../../../pipelines/store/store.ts';
+import { openStore } from '../../../../pipelines/store/open-store.ts';
 import { storePaths } from '../../../../schemas/names.ts';
 import { provenanceSchema } from '../../../../schemas/summary.ts';
 import {

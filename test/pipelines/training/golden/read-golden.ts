@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { decodeSafetensors, type StoredTensor } from '../../../../pipelines/training/safetensors.ts';
-import { tf, type Tensor } from '../../../../pipelines/training/tensorflow.ts';
+import { decodeSafetensors, type StoredTensor } from '../../../../pipelines/training/checkpoints/safetensors.ts';
+import { tf, type Tensor } from '../../../../pipelines/engine/tensorflow.ts';
 
 export interface Golden {
   readonly tensors: ReadonlyMap<string, StoredTensor>;

@@ -7,10 +7,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { trainingConfigSchema } from '../../../../schemas/config.ts';
-import { readVariables } from '../../../../pipelines/training/checkpoint.ts';
-import { MultimodalModel } from '../../../../pipelines/training/model.ts';
-import { encodeSafetensors } from '../../../../pipelines/training/safetensors.ts';
+import { trainingConfigSchema } from '../../../../schemas/config/config.ts';
+import { readVariables } from '../../../../pipelines/training/checkpoints/checkpoint.ts';
+import { MultimodalModel } from '../../../../pipelines/training/model/model.ts';
+import { encodeSafetensors } from '../../../../pipelines/training/checkpoints/safetensors.ts';
 import { publishTinyDataset } from '../tiny-dataset.ts';
 
 export const STEPS = 20;

@@ -2,19 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { trainingConfigSchema, type MethodName } from '../../../../schemas/config.ts';
+import { trainingConfigSchema, type MethodName } from '../../../../schemas/config/config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { randomGenerator, type Generator } from '../../../../pipelines/random/generator.ts';
-import type { Batch, Images } from '../../../../pipelines/training/batches.ts';
-import { writeVariables } from '../../../../pipelines/training/checkpoint.ts';
+import type { Batch, Images } from '../../../../pipelines/training/data/batches.ts';
+import { writeVariables } from '../../../../pipelines/training/checkpoints/checkpoint.ts';
 import { METHOD_OF } from '../../../../pipelines/training/methods/index.ts';
 import { matchingWeight } from '../../../../pipelines/training/methods/lfm.ts';
 import type { ForwardPass, StepContext, StepTools } from '../../../../pipelines/training/methods/method.ts';
-import { MultimodalModel } from '../../../../pipelines/training/model.ts';
-import { dropProbabilities } from '../../../../pipelines/training/opm.ts';
-import type { Gradients } from '../../../../pipelines/training/parameters.ts';
-import type { StoredTensor } from '../../../../pipelines/training/safetensors.ts';
-import { tf } from '../../../../pipelines/training/tensorflow.ts';
+import { MultimodalModel } from '../../../../pipelines/training/model/model.ts';
+import { dropProbabilities } from '../../../../pipelines/training/methods/modulation/drop-probabilities.ts';
+import type { Gradients } from '../../../../pipelines/engine/network/parameters.ts';
+import type { StoredTensor } from '../../../../pipelines/training/checkpoints/safetensors.ts';
+import { tf } from '../../../../pipelines/engine/tensorflow.ts';
 import { readGolden, relativeError } from '../golden/read-golden.ts';
 
 const TOLERANCE = 1e-4;

@@ -2,19 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { trainingConfigSchema, type MethodName } from '../../../../schemas/config.ts';
+import { trainingConfigSchema, type MethodName } from '../../../../schemas/config/config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { randomGenerator, type Generator } from '../../../../pipelines/random/generator.ts';
-import type { Batch, Images } from '../../../../pipelines/training/batches.ts';
-import { writeVariables } from '../../../../pipelines/training/checkpoint.ts';
-import { discrepancyRatios } from '../../../../pipelines/training/discrepancy.ts';
+import type { Batch, Images } from '../../../../pipelines/training/data/batches.ts';
+import { writeVariables } from '../../../../pipelines/training/checkpoints/checkpoint.ts';
+import { discrepancyRatios } from '../../../../pipelines/training/methods/discrepancy.ts';
 import { METHOD_OF } from '../../../../pipelines/training/methods/index.ts';
 import type { StepContext } from '../../../../pipelines/training/methods/method.ts';
-import { MultimodalModel } from '../../../../pipelines/training/model.ts';
-import type { Gradients } from '../../../../pipelines/training/parameters.ts';
-import { answer } from '../../../../pipelines/training/step.ts';
-import { emptyTally, tallyBatch } from '../../../../pipelines/training/tally.ts';
-import { tf } from '../../../../pipelines/training/tensorflow.ts';
+import { MultimodalModel } from '../../../../pipelines/training/model/model.ts';
+import type { Gradients } from '../../../../pipelines/engine/network/parameters.ts';
+import { answer } from '../../../../pipelines/training/model/answers.ts';
+import { emptyTally, tallyBatch } from '../../../../pipelines/training/model/tally.ts';
+import { tf } from '../../../../pipelines/engine/tensorflow.ts';
 import { readGolden, relativeError } from '../golden/read-golden.ts';
 
 const TOLERANCE = 1e-5;

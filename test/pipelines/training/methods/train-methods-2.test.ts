@@ -4,7 +4,7 @@ import { storePaths } from '../../../../schemas/names.ts';
 import type { TrainingSpec } from '../../../../schemas/training.ts';
 import { epochMetricsSchema } from '../../../../schemas/training.ts';
 import type { Store } from '../../../../pipelines/store/store.ts';
-import { tf } from '../../../../pipelines/training/tensorflow.ts';
+import { tf } from '../../../../pipelines/engine/tensorflow.ts';
 import { publishTinyDataset, tinySpec, type TinyDataset } from '../tiny-dataset.ts';
 import { copyOfDataset, trainSteps } from '../tiny-training.ts';
 

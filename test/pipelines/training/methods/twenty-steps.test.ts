@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { openShards } from '../../../../pipelines/shards/shard-reader.ts';
-import { BatchReader } from '../../../../pipelines/training/batches.ts';
+import { openShards } from '../../../../pipelines/shards/read/shard-reader.ts';
+import { BatchReader } from '../../../../pipelines/training/data/batches.ts';
 import { METHOD_OF } from '../../../../pipelines/training/methods/index.ts';
 import { createOptimizer } from '../../../../pipelines/training/optimizers/index.ts';
 import { trainStep } from '../../../../pipelines/training/step.ts';

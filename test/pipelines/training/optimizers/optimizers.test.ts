@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import type { TrainingConfig } from '../../../../schemas/config.ts';
+import type { TrainingConfig } from '../../../../schemas/config/config.ts';
 import { createOptimizer } from '../../../../pipelines/training/optimizers/index.ts';
-import { nativeKernels } from '../../../../pipelines/training/kernels/native.ts';
-import { backend, tf } from '../../../../pipelines/training/tensorflow.ts';
+import { nativeKernels } from '../../../../pipelines/engine/kernels/native.ts';
+import { backend, tf } from '../../../../pipelines/engine/tensorflow.ts';
 import { relativeError } from '../golden/read-golden.ts';
 
 const numbers = z.array(z.number());

@@ -1,0 +1,25 @@
+/** The brokers and settings that commands of a stream work with. */
+import type { RunConfig } from '../../../schemas/config/config.ts';
+import { streamConfigSchema, type StreamConfig } from '../../../schemas/config/stream-config.ts';
+import type { Screen } from '../../screens/screen.ts';
+
+/** The Kafka client is loaded only once it is there: set-up builds it. */
+export async function ensureParts(screen: Screen): Promise<void> {
+  const { STREAM_STEPS } = await import('../../../infra/setup/main.ts');
+  const { runSteps } = await import('../../../infra/setup/run-steps.ts');
+  const say = (line: string) => {
+    if (!line.startsWith('ok')) screen.say(line);
+  };
+  await runSteps(STREAM_STEPS, { engine: 'auto', say });
+}
+
+/** The brokers; what streaming needs is set up first when it is missing. */
+export async function connectKafka(screen: Screen) {
+  await ensureParts(screen);
+  const { ensureKafka } = await import('../../../infra/kafka/ensure-kafka.ts');
+  return await ensureKafka();
+}
+
+export function streamOf(config: RunConfig): StreamConfig {
+  return config.stream ?? streamConfigSchema.parse({});
+}

@@ -1,0 +1,105 @@
+/** `modalmix stream work` and `stop`: the workers of a stream, in the foreground or kept by the supervisor. */
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  dropStream,
+  findKeptStream,
+  keepStream,
+  streamLogFile,
+} from '../../../infra/supervisor/kept-streams.ts';
+import { ensureSupervisor, runningSupervisor } from '../../../infra/supervisor/supervise.ts';
+import { untilSignalled } from '../../../infra/workers/until-signalled.ts';
+import { loadConfig } from '../../../pipelines/config/load-config.ts';
+import { runIdOf } from '../../../pipelines/config/run-id.ts';
+import type { RunConfig } from '../../../schemas/config/config.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import type { Screen } from '../../screens/screen.ts';
+import { shellWord } from '../../text/shell-word.ts';
+import { ensureParts } from './connect.ts';
+
+export interface WorkFlags {
+  readonly config: string;
+  readonly detach?: boolean;
+  readonly ingest: string;
+}
+
+/** The supervisor looks for what it shall keep so often, and a worker needs a moment to start or end. */
+const POLL_MS = 250;
+const START_TIMEOUT_MS = 30_000;
+
+/**
+ * In the foreground until SIGTERM or SIGINT, or handed to the supervisor.
+ * @throws ModalmixError `config` for an unknown role or flags that do not fit it
+ */
+export async function work(role: string, flags: WorkFlags, screen: Screen): Promise<void> {
+  if (role !== 'ingest' && role !== 'sink' && role !== 'all') {
+    throw new ModalmixError('config', `"${role}" is no role of a stream worker`, {
+      fix: 'Use ingest, sink or all.',
+    });
+  }
+  const ingest = Number(flags.ingest);
+  if (!Number.isInteger(ingest) || ingest < 1) {
+    throw new ModalmixError('config', `"${flags.ingest}" is no number of workers`, { where: '--ingest' });
+  }
+  if (role !== 'all' && (flags.detach === true || ingest !== 1)) {
+    throw new ModalmixError('config', `--detach and --ingest do not go with the role ${role}`, {
+      fix: 'Use them with "stream work all".',
+    });
+  }
+  await ensureParts({ ...screen, say: () => undefined });
+  if (flags.detach === true) await keepWorking(flags.config, ingest, screen);
+  else if (role === 'all') {
+    const { keepStreamProcesses } = await import('../../../infra/workers/stream-processes.ts');
+    await untilSignalled(async (signal) => {
+      await keepStreamProcesses({ configFile: flags.config, ingest, signal });
+    });
+  } else {
+    const { workUntilStopped } = await import('../../../infra/workers/stream-worker.ts');
+    await workUntilStopped({ role, configFile: flags.config });
+  }
+}
+
+async function keepWorking(configFile: string, ingest: number, screen: Screen): Promise<void> {
+  const config = await loadConfig(configFile);
+  const runId = runIdOf(config);
+  await ensureSupervisor();
+  keepStream(runId, { configFile: resolve(configFile), ingest, since: new Date().toISOString() });
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < deadline && (runningSupervisor()?.streamWorkers.length ?? 0) < ingest + 1) {
+    await sleep(POLL_MS);
+  }
+  screen.say(workText(config, configFile));
+  screen.event('kept', { runId, ingest, log: streamLogFile(runId) });
+}
+
+/** @throws ModalmixError `config` when none is kept */
+export async function stopWork(configFile: string, screen: Screen): Promise<void> {
+  const runId = runIdOf(await loadConfig(configFile));
+  if (!dropStream(runId)) {
+    throw new ModalmixError('config', 'the supervisor keeps no workers of this stream', {
+      where: configFile,
+      fix: `Workers that run in a terminal are ended there, with Ctrl-C.`,
+    });
+  }
+  screen.say('The workers end once what is under way is published.');
+  screen.event('dropped', { runId });
+}
+
+/** Who works for a stream, as far as this machine's supervisor knows. */
+export function workText(config: RunConfig, configFile: string): string {
+  const runId = runIdOf(config);
+  const kept = findKeptStream(runId);
+  const word = shellWord(configFile);
+  if (kept === undefined) {
+    return `No workers are kept running here. Start them: modalmix stream work all --detach --config ${word}`;
+  }
+  if (kept.failure !== undefined) {
+    return `Its workers ended for good: ${kept.failure}\nWhen that is mended: modalmix stream work all --detach --config ${word}`;
+  }
+  const workers = `${String(kept.ingest)} ingest ${kept.ingest === 1 ? 'worker' : 'workers'} and the sink`;
+  const state =
+    runningSupervisor() === undefined
+      ? 'start again with the next command that uses Temporal'
+      : 'are kept running';
+  return `${workers} ${state}; log: ${streamLogFile(runId)}\nTo end them: modalmix stream stop --config ${word}`;
+}

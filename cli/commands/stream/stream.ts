@@ -1,0 +1,136 @@
+/** What `modalmix infra …` and `modalmix stream …` do. */
+import { loadConfig } from '../../../pipelines/config/load-config.ts';
+import { openStore } from '../../../pipelines/store/open-store.ts';
+import type { PartitionStatus } from '../../../pipelines/streaming/lag.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import { topicNames } from '../../../schemas/names.ts';
+import { connectKafka, ensureParts, streamOf } from './connect.ts';
+import { counted } from '../../text/counted.ts';
+import type { Screen } from '../../screens/screen.ts';
+
+export async function bringUp(screen: Screen): Promise<void> {
+  const { connection, embedded } = await connectKafka(screen);
+  const brokers = connection.brokers.join(',');
+  screen.say(
+    embedded
+      ? `The embedded Kafka broker answers at ${brokers}.`
+      : `Kafka: ${brokers} (from the environment).`,
+  );
+  screen.event('kafka', { brokers: connection.brokers, embedded });
+}
+
+export async function bringDown(screen: Screen): Promise<void> {
+  await ensureParts(screen);
+  const { stopKafka } = await import('../../../infra/kafka/ensure-kafka.ts');
+  await stopKafka();
+  screen.say('The embedded Kafka broker is stopped; its topics stay.');
+  screen.event('kafka stopped', {});
+}
+
+/** @throws ModalmixError `config` when the source holds no clip or names a class that is none */
+export async function send(source: string, configFile: string, screen: Screen): Promise<void> {
+  const config = await loadConfig(configFile);
+  const { connection } = await connectKafka(screen);
+  const { clipEventsOf, sendClipEvents } = await import('../../../pipelines/streaming/send-clips.ts');
+  const { ensureTopics } = await import('../../../pipelines/streaming/kafka/topics.ts');
+  const { classNamesOf } = await import('../../../pipelines/streaming/stream-settings.ts');
+  const topics = await ensureTopics(connection, streamOf(config));
+  const events = await clipEventsOf(source, await classNamesOf(config.dataset));
+  const sent = await sendClipEvents(connection, topics, events);
+  screen.say(`${counted(sent, 'event')} sent to ${topics.clips}.`);
+  screen.event('sent', { events: sent, topic: topics.clips });
+}
+
+export async function status(configFile: string, screen: Screen): Promise<void> {
+  const config = await loadConfig(configFile);
+  const { connection } = await connectKafka(screen);
+  const { streamSettings } = await import('../../../pipelines/streaming/stream-settings.ts');
+  const { createExtractor } = await import('../../../pipelines/extraction/create-extractor.ts');
+  const { readStreamStatus } = await import('../../../pipelines/streaming/lag.ts');
+  const { target } = await streamSettings(config, (await createExtractor(screen.say.bind(screen))).version);
+  const { ingest, sink, manifest } = await readStreamStatus(connection, target, openStore(config.store));
+  screen.say(lagTable([...ingest, ...sink]));
+  if (manifest === undefined) screen.say('\nNo sink has begun yet.');
+  else {
+    const { rows, superseded, duplicates, outdated, foreign, deadLetters } = manifest.counts;
+    screen.say(
+      `\n${counted(rows - superseded, 'clip')} in ${counted(manifest.shards.length, 'shard')} (generation ${String(manifest.generation)}, ${manifest.publishedAt}). ` +
+        `Of the feature records: ${counted(superseded, 'row')} replaced, ${counted(duplicates, 'duplicate')} and ${String(outdated)} outdated dropped, ` +
+        `${String(foreign)} of other extractions skipped, ${String(deadLetters)} to the dead letters. ` +
+        'An ingest worker drops an event that it just saw before it becomes a record: its metrics count those.',
+    );
+  }
+  const { workText } = await import('./stream-work.ts');
+  screen.say(`\n${workText(config, configFile)}`);
+  screen.event('stream', { ingest, sink, generation: manifest?.generation, counts: manifest?.counts });
+}
+
+function lagTable(partitions: readonly PartitionStatus[]): string {
+  const header = ['topic', 'partition', 'done', 'end', 'lag'];
+  const rows = partitions.map(({ topic, partition, next, end, lag }) =>
+    [topic, partition, next, end, lag].map(String),
+  );
+  const widths = header.map((name, column) =>
+    Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return [header, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  '),
+    )
+    .join('\n');
+}
+
+export async function listLetters(configFile: string, screen: Screen): Promise<void> {
+  const config = await loadConfig(configFile);
+  const { connection } = await connectKafka(screen);
+  const { listDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
+  const { ensureTopics } = await import('../../../pipelines/streaming/kafka/topics.ts');
+  const letters = await listDeadLetters(connection, await ensureTopics(connection, streamOf(config)));
+  for (const { source, code, message, key, rejectedAt } of letters) {
+    const place = `${source.topic}/${String(source.partition)}/${String(source.offset)}`;
+    screen.say(`${place}  ${code}  ${key ?? ''}  ${rejectedAt}\n    ${message.replaceAll('\n', '\n    ')}`);
+    screen.event('dead-letter', { place, code, message, key, rejectedAt });
+  }
+  screen.say(letters.length === 0 ? 'No dead letters.' : `${counted(letters.length, 'dead letter')}.`);
+}
+
+export interface ReplayFlags {
+  readonly config: string;
+  readonly code?: string;
+  readonly all?: boolean;
+}
+
+/** @throws ModalmixError `config` when nothing says which letters */
+export async function replayLetters(
+  places: readonly string[],
+  flags: ReplayFlags,
+  screen: Screen,
+): Promise<void> {
+  if (places.length === 0 && flags.code === undefined && flags.all !== true) {
+    throw new ModalmixError('config', 'nothing says which letters to send again', {
+      fix: 'Name places as "dead-letter list" shows them, a --code, or --all.',
+    });
+  }
+  const config = await loadConfig(flags.config);
+  const { connection } = await connectKafka(screen);
+  const { replayDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
+  const { replayed, gone } = await replayDeadLetters(
+    connection,
+    topicNames(streamOf(config).topicPrefix),
+    (letter) => {
+      const { topic, partition, offset } = letter.source;
+      return (
+        flags.all === true ||
+        letter.code === flags.code ||
+        places.includes(`${topic}/${String(partition)}/${String(offset)}`)
+      );
+    },
+  );
+  screen.say(`${counted(replayed, 'event')} sent again.`);
+  if (gone.length > 0) screen.say(`${counted(gone.length, 'event')} no longer on the topic.`);
+  screen.event('replayed', { replayed, gone: gone.length });
+}

@@ -1,0 +1,148 @@
+/** `modalmix infra` and `modalmix stream`: the broker, events, workers' progress and dead letters. */
+import { Option, type Command } from 'commander';
+import { TOPICS } from '../../schemas/names.ts';
+import type { FollowFlags } from '../runs/run-workflows.ts';
+import type { Screen } from '../screens/screen.ts';
+
+/** Runs a command's work with a screen, and turns errors into exit codes. */
+export type RunCommand = (command: Command, action: (screen: Screen) => Promise<void>) => Promise<void>;
+
+interface ConfigFlags {
+  readonly config: string;
+}
+
+interface WorkFlags extends ConfigFlags {
+  readonly detach?: boolean;
+  readonly ingest: string;
+}
+
+interface ReplayFlags extends ConfigFlags {
+  readonly code?: string;
+  readonly all?: boolean;
+}
+
+const CONFIG = () =>
+  new Option(
+    '-c, --config <file>',
+    "the run's config file, whose dataset the stream feeds",
+  ).makeOptionMandatory();
+
+/** Adds `infra up|down`. */
+export function infraCommand(program: Command, run: RunCommand): void {
+  const infra = program.command('infra').description('the embedded Kafka broker');
+  infra
+    .command('up')
+    .description('start the broker that streaming uses; set it up first when it is missing')
+    .action(async function (this: Command) {
+      await run(this, async (screen) => {
+        const { bringUp } = await import('../commands/stream/stream.ts');
+        await bringUp(screen);
+      });
+    });
+  infra
+    .command('down')
+    .description('stop it; what is on its topics stays')
+    .action(async function (this: Command) {
+      await run(this, async (screen) => {
+        const { bringDown } = await import('../commands/stream/stream.ts');
+        await bringDown(screen);
+      });
+    });
+}
+
+/** Adds `stream send|work|stop|retrain|close-window|status|dead-letter`. */
+export function streamCommand(program: Command, run: RunCommand): void {
+  const stream = program.command('stream').description('clips that arrive on Kafka');
+  stream
+    .command('send <source>')
+    .description(`send an event for each clip of a folder or CSV file to ${TOPICS.clips}`)
+    .addOption(CONFIG())
+    .action(async function (this: Command, source: string, { config }: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { send } = await import('../commands/stream/stream.ts');
+        await send(source, config, screen);
+      });
+    });
+  stream
+    .command('work <role>')
+    .description(
+      'work until stopped, in the foreground; the role is ingest, sink, or all (each started again when it dies)',
+    )
+    .addOption(CONFIG())
+    .option('--detach', 'of "all": let the supervisor keep them running, also after a restart of the machine')
+    .option('--ingest <count>', 'of "all": ingest workers', '1')
+    .action(async function (this: Command, role: string, flags: WorkFlags) {
+      await run(this, async (screen) => {
+        const { work } = await import('../commands/stream/stream-work.ts');
+        await work(role, flags, screen);
+      });
+    });
+  stream
+    .command('stop')
+    .description(
+      'end the workers that the supervisor keeps; what is under way is finished and published first',
+    )
+    .addOption(CONFIG())
+    .action(async function (this: Command, { config }: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { stopWork } = await import('../commands/stream/stream-work.ts');
+        await stopWork(config, screen);
+      });
+    });
+  stream
+    .command('retrain <target>')
+    .description('keep a model trained: fine-tune, compare and decide at each window of new clips')
+    .option('--detach', 'start it and leave it running')
+    .action(async function (this: Command, target: string, flags: FollowFlags) {
+      await run(this, async (screen) => {
+        const { retrain } = await import('../commands/stream/retrain.ts');
+        await retrain(target, flags, screen);
+      });
+    });
+  stream
+    .command('close-window <target>')
+    .description('let the retraining take the new clips that are there now')
+    .action(async function (this: Command, target: string) {
+      await run(this, async (screen) => {
+        const { closeWindow } = await import('../commands/stream/retrain.ts');
+        await closeWindow(target, screen);
+      });
+    });
+  stream
+    .command('status')
+    .description('lag by partition, and what is in the shards')
+    .addOption(CONFIG())
+    .action(async function (this: Command, { config }: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { status } = await import('../commands/stream/stream.ts');
+        await status(config, screen);
+      });
+    });
+  deadLetterCommand(stream, run);
+}
+
+function deadLetterCommand(stream: Command, run: RunCommand): void {
+  const letters = stream.command('dead-letter').description('events that could not be used');
+  letters
+    .command('list')
+    .description('those that were not sent again yet')
+    .addOption(CONFIG())
+    .action(async function (this: Command, { config }: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { listLetters } = await import('../commands/stream/stream.ts');
+        await listLetters(config, screen);
+      });
+    });
+  letters
+    .command('replay [places...]')
+    .description('send them again; a place is topic/partition/offset as the list shows it')
+    .addOption(CONFIG())
+    .option('--code <code>', 'all with this reason')
+    .option('--all', 'all of them')
+    .action(async function (this: Command, places: string[], flags: ReplayFlags) {
+      await run(this, async (screen) => {
+        const { replayLetters } = await import('../commands/stream/stream.ts');
+        await replayLetters(places, flags, screen);
+      });
+    });
+}

@@ -1,0 +1,62 @@
+/** The runs that Temporal knows: their workflows, without the children that they started. */
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { WORKFLOWS } from '../../schemas/workflows.ts';
+
+export interface FoundRun {
+  readonly runId: string;
+  readonly workflowId: string;
+  readonly storeUri: string | undefined;
+  readonly type: string;
+  /** Temporal's own word, in lower case: `running`, `completed`, `failed`, `cancelled`, … */
+  readonly state: string;
+  readonly startedAt: Date;
+  readonly closedAt: Date | undefined;
+}
+
+const QUERY = `WorkflowType IN (${Object.values(WORKFLOWS)
+  .map((type) => `'${type}'`)
+  .join(', ')})`;
+
+/** Newest first; of executions with the same id, the last. */
+export async function listRuns(client: Client): Promise<FoundRun[]> {
+  const newest = new Map<string, FoundRun>();
+  for await (const info of client.workflow.list({ query: QUERY })) {
+    if (info.parentExecution !== undefined) continue;
+    const found = describeRun(info);
+    const known = newest.get(found.workflowId);
+    if (known === undefined || known.startedAt < found.startedAt) newest.set(found.workflowId, found);
+  }
+  return [...newest.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
+}
+
+/**
+ * @param runId or a workflow's own id
+ * @throws ModalmixError `config` when no such run is known
+ */
+export async function findRun(client: Client, runId: string): Promise<FoundRun[]> {
+  const runs = await listRuns(client);
+  const found = runs.filter((one) => one.runId === runId || one.workflowId === runId);
+  if (found.length > 0) return found;
+  const known = [...new Set(runs.map((one) => one.runId))].slice(0, 5);
+  throw new ModalmixError('config', `no run "${runId}" is known`, {
+    fix: known.length === 0 ? 'Nothing has been started here yet.' : `The last ones: ${known.join(', ')}.`,
+  });
+}
+
+function describeRun(info: WorkflowExecutionInfo): FoundRun {
+  return {
+    runId: info.workflowId.split('/')[0] ?? info.workflowId,
+    workflowId: info.workflowId,
+    storeUri: storeUriOf(info.memo),
+    type: info.type,
+    state: info.status.name === 'CANCELLED' ? 'cancelled' : info.status.name.toLowerCase(),
+    startedAt: info.startTime,
+    closedAt: info.closeTime,
+  };
+}
+
+function storeUriOf(memo: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const uri = memo?.['storeUri'];
+  return typeof uri === 'string' ? uri : undefined;
+}

@@ -1,0 +1,80 @@
+/** From what a person typed to a checked config: nothing is written before this is through. */
+import { open, stat } from 'node:fs/promises';
+import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
+import { loadConfig } from '../../pipelines/config/load-config.ts';
+import { runIdOf } from '../../pipelines/config/run-id.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { storePaths } from '../../schemas/names.ts';
+import { folderConfig, saveFolderConfig } from './folder-config.ts';
+import type { Screen } from '../screens/screen.ts';
+
+const TARGET_FIX = 'Give the path of a YAML file, or of a folder with one folder of clips a class.';
+/** A config begins with text; every media file has a zero byte among its first ones. */
+const LOOKED_AT_BYTES = 4_096;
+
+export interface PreparedRun {
+  readonly runId: string;
+  readonly config: RunConfig;
+  readonly store: Store;
+}
+
+/**
+ * @param target a config file, or a folder with one folder of clips a class
+ * @throws ModalmixError `config` when the config or the dataset it names cannot be used
+ */
+export async function prepareRun(target: string, screen: Screen): Promise<PreparedRun> {
+  const kind = await kindOf(target);
+  if (kind === 'nothing') {
+    throw new ModalmixError('config', 'there is no such file or folder', { where: target, fix: TARGET_FIX });
+  }
+  if (kind === 'folder') {
+    const made = await folderConfig(target);
+    await checkDataset(made.config);
+    await saveFolderConfig(made, screen);
+    return prepared(made.config);
+  }
+  if (await isBinary(target)) {
+    throw new ModalmixError('config', 'it is not a config file', { where: target, fix: TARGET_FIX });
+  }
+  const config = await loadConfig(target);
+  await checkDataset(config);
+  return prepared(config);
+}
+
+export function prepared(config: RunConfig): PreparedRun {
+  return { runId: runIdOf(config), config, store: openStore(config.store) };
+}
+
+/** Leaves the config where the workflows find it. */
+export async function storeRunConfig({ store, runId, config }: PreparedRun): Promise<void> {
+  await store.put(storePaths.runConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/**
+ * Finds what the index stage would stumble over (a missing folder, an unknown class, an empty split) before
+ * anything is started. The embedded dataset is made by the index stage, and has no such mistakes.
+ */
+async function checkDataset(config: RunConfig): Promise<void> {
+  if (config.dataset.format !== 'digits') await indexDataset(config.dataset);
+}
+
+async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch {
+    return 'nothing';
+  }
+}
+
+async function isBinary(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(LOOKED_AT_BYTES));
+    return buffer.subarray(0, bytesRead).includes(0);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,77 @@
+/** A command's connection to Temporal, with server and workers running behind it. */
+import { Client, type Connection } from '@temporalio/client';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { TASK_QUEUES } from '../../schemas/names.ts';
+import { ensureSupervisor, workerFailure } from '../../infra/supervisor/supervise.ts';
+import { endpointFromEnvironment } from '../../infra/temporal/connection-settings.ts';
+import {
+  connectTemporal,
+  ensureTemporal,
+  type ConnectedTemporal,
+} from '../../infra/temporal/ensure-temporal.ts';
+import type { Screen } from '../screens/screen.ts';
+
+export interface Session {
+  readonly client: Client;
+  /** Whether server and workers are this project's own. */
+  readonly embedded: boolean;
+  /** Starts what of server and workers has ended. */
+  readonly revive: () => Promise<void>;
+  /** Why nobody works here and nobody will; undefined where it may only take a while. */
+  readonly workerFailure: () => ModalmixError | undefined;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Connects to the server that the environment names, else to the embedded one, which is started when it
+ * does not run. Where nobody works for it, a worker is started on this machine.
+ *
+ * @throws ModalmixError `transient` when the server does not answer
+ */
+export async function connect(screen: Screen): Promise<Session> {
+  const { endpoint, connection } = await openConnection();
+  if (endpoint.embedded) await ensureSupervisor();
+  if (!endpoint.embedded && !(await hasWorkers(connection, endpoint.namespace))) await ensureSupervisor();
+  return {
+    client: new Client({ connection, namespace: endpoint.namespace }),
+    embedded: endpoint.embedded,
+    revive: async () => {
+      if (!endpoint.embedded) return;
+      try {
+        await ensureTemporal();
+        await ensureSupervisor();
+      } catch (error) {
+        screen.say(error instanceof Error ? error.message : String(error));
+      }
+    },
+    // Elsewhere others may work.
+    workerFailure: () => (endpoint.embedded ? workerFailure() : undefined),
+    close: async () => {
+      await connection.close();
+    },
+  };
+}
+
+async function openConnection(): Promise<ConnectedTemporal> {
+  try {
+    return await connectTemporal(CONNECT_TIMEOUT_MS);
+  } catch (cause) {
+    if (cause instanceof ModalmixError) throw cause;
+    throw new ModalmixError('transient', 'the Temporal server does not answer', {
+      where: endpointFromEnvironment()?.address ?? 'the embedded server',
+      fix: 'Check TEMPORAL_ADDRESS and the network, or unset it to use the embedded server.',
+      cause,
+    });
+  }
+}
+
+/** Whether somebody has lately asked the server for work. */
+async function hasWorkers(connection: Connection, namespace: string): Promise<boolean> {
+  const { pollers } = await connection.workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name: TASK_QUEUES.control },
+  });
+  return pollers.length > 0;
+}

@@ -1,0 +1,37 @@
+/** An experiment's table for a terminal. Pure. */
+import type { ExperimentSummary } from '../../schemas/config/experiment.ts';
+import { MODALITIES } from '../../schemas/modality.ts';
+import type { Spread } from '../../schemas/summary.ts';
+import { textTable } from './text-table.ts';
+
+/** Test accuracies in percent, mean ± deviation over the seeds, a table each dataset, condition and fusion. */
+export function experimentTable({ rows, notDone }: ExperimentSummary): string {
+  const modalities = MODALITIES.filter((modality) => rows.some((row) => row.branches[modality]));
+  const titleOf = (row: (typeof rows)[number]) => `${row.dataset}, ${row.condition}, ${row.fusion}`;
+  const tables = [...new Set(rows.map(titleOf))].map((title) => {
+    const own = rows.filter((row) => titleOf(row) === title);
+    return `${title}: test accuracy in %\n${textTable({
+      header: ['method', 'fused', ...modalities, 'seeds', 'seconds'],
+      rows: own.map((row) => [
+        row.method,
+        percent(row.accuracy),
+        ...modalities.map((modality) => percent(row.branches[modality])),
+        String(row.seeds.length),
+        row.seconds.mean.toFixed(0),
+      ]),
+    })}`;
+  });
+  const lacking = notDone
+    .filter(({ state }) => state !== 'not applicable')
+    .map(
+      ({ dataset, condition, fusion, method, seed, reason }) =>
+        `not done: ${dataset}, ${condition}, ${fusion}: ${method} seed ${String(seed)}: ${reason ?? 'not trained yet'}`,
+    );
+  return [...tables, ...(lacking.length === 0 ? [] : [lacking.join('\n')])].join('\n\n');
+}
+
+function percent(spread: Spread | undefined): string {
+  if (spread === undefined) return '–';
+  const mean = (100 * spread.mean).toFixed(1);
+  return spread.std === undefined ? mean : `${mean} ± ${(100 * spread.std).toFixed(1)}`;
+}

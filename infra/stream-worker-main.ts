@@ -1,4 +1,0 @@
-/** The entry of a stream worker: `tsx infra/stream-worker-main.ts --role ingest|sink --config <file>`. */
-import { main } from './stream-worker.ts';
-
-process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,109 @@
+/** A worker as a process: options from the command line, the server from the environment, SIGTERM to stop. */
+import { rmSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { extractorSource } from '../../pipelines/extraction/create-extractor.ts';
+import { ClipTurns } from '../../pipelines/shards/write/clip-turns.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
+import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
+import { TASK_QUEUES } from '../../schemas/names.ts';
+import { cacheFolder } from '../folders.ts';
+import { ensureTemporal } from '../temporal/ensure-temporal.ts';
+import { untilSignalled } from './until-signalled.ts';
+import { DEFAULT_SLOTS, clipsAtOnce, runWorkers, type QueueName } from './worker.ts';
+
+export interface WorkerProcessOptions {
+  readonly queues: readonly QueueName[];
+  readonly slots: Readonly<Record<QueueName, number>>;
+  readonly metricsAddress?: string;
+  /** A file that is there while all queues are being polled, for a readiness probe. */
+  readonly readyFile?: string;
+}
+
+/** Works until SIGTERM or SIGINT; a training then leaves a checkpoint first. */
+export async function workUntilStopped(options: WorkerProcessOptions): Promise<void> {
+  const { readyFile } = options;
+  const removeReadyFile = () => {
+    if (readyFile !== undefined) rmSync(readyFile, { force: true });
+  };
+  // A container that is started again in the same place may find the file of before.
+  removeReadyFile();
+  await untilSignalled(async (signal) => {
+    const endpoint = await ensureTemporal();
+    signal.addEventListener('abort', removeReadyFile, { once: true });
+    await runWorkers({
+      ...options,
+      connection: endpoint.connection,
+      namespace: endpoint.namespace,
+      services: {
+        openStore,
+        extractor: extractorSource((text) => process.stderr.write(`warning: ${text}\n`)),
+        turns: new ClipTurns(clipsAtOnce(options.slots.media)),
+        kafka: async () => (await (await import('../kafka/ensure-kafka.ts')).ensureKafka()).connection,
+      },
+      cacheFolder: cacheFolder(),
+      stop: signal,
+      onReady: () => {
+        if (readyFile !== undefined) writeFileSync(readyFile, '');
+        // Whoever started this process may wait for it.
+        if (process.connected) process.send?.('ready');
+      },
+    });
+  }).finally(removeReadyFile);
+}
+
+/**
+ * @param queues `media,training,control` or some of them
+ * @param slots `media=2,training=1`; what is not named keeps its default
+ * @throws ModalmixError `config` for unknown queues and counts that are none
+ */
+export function workerProcessOptions(
+  queues: string | undefined,
+  slots: string | undefined,
+  metricsAddress: string | undefined,
+  readyFile?: string,
+): WorkerProcessOptions {
+  const named = (queues ?? Object.keys(TASK_QUEUES).join(',')).split(',').map((name) => queueName(name));
+  const counts = (slots ?? '')
+    .split(',')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const [name, count] = pair.split('=');
+      const number = Number(count);
+      if (Number.isInteger(number) && number > 0) return [queueName(name ?? ''), number] as const;
+      throw new ModalmixError('config', `"${pair}" is not a queue and a count`, {
+        where: '--slots',
+        fix: 'Write it as media=2,training=1.',
+      });
+    });
+  return {
+    queues: [...new Set(named)],
+    slots: { ...DEFAULT_SLOTS, ...Object.fromEntries(counts) },
+    ...(metricsAddress === undefined ? {} : { metricsAddress }),
+    ...(readyFile === undefined ? {} : { readyFile }),
+  };
+}
+
+function queueName(text: string): QueueName {
+  const name = text.trim();
+  if (name in TASK_QUEUES) return name as QueueName;
+  throw new ModalmixError('config', `there is no queue "${name}"`, {
+    where: '--queues',
+    fix: `Choose from ${Object.keys(TASK_QUEUES).join(', ')}.`,
+  });
+}
+
+/**
+ * @param argv `--queues`, `--slots`, `--metrics`
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const text = { type: 'string' } as const;
+    const { values } = parseArgs({ args: [...argv], options: { queues: text, slots: text, metrics: text } });
+    await workUntilStopped(workerProcessOptions(values.queues, values.slots, values.metrics));
+    return EXIT_CODES.ok;
+  } catch (error) {
+    process.stderr.write(`error: ${describeError(error)}\n`);
+    return error instanceof ModalmixError ? exitCodeOf(error.kind) : EXIT_CODES.failed;
+  }
+}

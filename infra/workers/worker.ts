@@ -1,0 +1,138 @@
+/** One process that works for the queues it is given, until it is told to stop. */
+import { availableParallelism } from 'node:os';
+import {
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type Logger,
+  type LogLevel,
+  type NativeConnectionOptions,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { pino } from 'pino';
+import { createActivities, type Activities } from '../../activities/index.ts';
+import type { Services } from '../../activities/services.ts';
+import { TASK_QUEUES } from '../../schemas/names.ts';
+import { identifyProcess } from '../processes.ts';
+import { workerIdentity } from '../supervisor/release-work.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+
+export type QueueName = keyof typeof TASK_QUEUES;
+
+export interface WorkerSettings {
+  readonly connection: NativeConnectionOptions;
+  readonly namespace: string;
+  readonly queues: readonly QueueName[];
+  /** Activities at a time, per queue. */
+  readonly slots: Readonly<Record<QueueName, number>>;
+  readonly services: Services;
+  /** Where the workflows' bundle is kept. */
+  readonly cacheFolder: string;
+  /** `host:port` where Prometheus may read metrics. */
+  readonly metricsAddress?: string;
+  readonly logLevel?: string;
+  /** Told to stop: running activities are cancelled, a training leaves a checkpoint. */
+  readonly stop: AbortSignal;
+  /** Called when all queues are being polled. */
+  readonly onReady?: () => void;
+}
+
+/**
+ * A shard, its clips side by side, and the next one, which gets what that leaves free (`ClipTurns`); one training; small
+ * things freely.
+ */
+export const DEFAULT_SLOTS: Readonly<Record<QueueName, number>> = { media: 2, training: 1, control: 8 };
+
+/** How long a stopped worker waits for a training to reach its checkpoint. */
+export const SHUTDOWN_FORCE_S = 600;
+/** How often a cancellation is asked for, whatever the heartbeat timeout. */
+const HEARTBEAT_THROTTLE = '2 seconds';
+/** How long a dead worker's workflows wait for it before another one takes them over. */
+const STICKY_TIMEOUT = '3 seconds';
+
+/** @throws Error when the server cannot be reached */
+export async function runWorkers(settings: WorkerSettings): Promise<void> {
+  const logger = pinoLogger(settings.logLevel ?? 'info');
+  installRuntime(logger, settings.metricsAddress);
+  const own = identifyProcess(process.pid);
+  const connection = await NativeConnection.connect(settings.connection);
+  try {
+    const activities = createActivities(settings.services);
+    const workers = await Promise.all(
+      settings.queues.map(async (queue) => {
+        const options = await queueOptions(queue, activities, settings, logger);
+        return await Worker.create({
+          ...options,
+          connection,
+          ...(own === undefined ? {} : { identity: workerIdentity(own) }),
+          namespace: settings.namespace,
+          taskQueue: TASK_QUEUES[queue],
+          maxConcurrentActivityTaskExecutions: settings.slots[queue],
+          maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+          stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+          shutdownForceTime: SHUTDOWN_FORCE_S * 1_000,
+        });
+      }),
+    );
+    const shutDown = () => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    settings.stop.addEventListener('abort', shutDown, { once: true });
+    const running = workers.map(async (worker) => {
+      await worker.run();
+    });
+    settings.onReady?.();
+    if (settings.stop.aborted) shutDown();
+    try {
+      await Promise.all(running);
+    } finally {
+      shutDown();
+      await Promise.allSettled(running);
+    }
+  } finally {
+    // Where one of the workers cannot be made, the others keep it.
+    await connection.close().catch(() => undefined);
+  }
+}
+
+async function queueOptions(
+  queue: QueueName,
+  activities: Activities,
+  settings: WorkerSettings,
+  logger: Logger,
+): Promise<Partial<WorkerOptions>> {
+  if (queue !== 'control') return { activities: activities[queue] };
+  return {
+    activities: activities.control,
+    workflowBundle: { codePath: await workflowBundle(settings.cacheFolder, logger) },
+  };
+}
+
+function installRuntime(logger: Logger, metricsAddress: string | undefined): void {
+  Runtime.install({
+    logger,
+    // Signals are the process's own affair: see `worker-main.ts`.
+    shutdownSignals: [],
+    telemetryOptions: {
+      logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
+      ...(metricsAddress === undefined ? {} : { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+    },
+  });
+}
+
+const PINO_LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
+function pinoLogger(level: string): Logger {
+  const log = pino({ level });
+  const lowest =
+    (Object.keys(PINO_LEVELS) as LogLevel[]).find((name) => PINO_LEVELS[name] === level) ?? 'INFO';
+  return new DefaultLogger(lowest, (entry) => {
+    log[PINO_LEVELS[entry.level]](entry.meta ?? {}, entry.message);
+  });
+}
+
+/** Clips extracted at a time by all of `slots` shards together: all cores are used, and each shard goes on. */
+export function clipsAtOnce(slots: number): number {
+  return Math.max(availableParallelism(), slots);
+}

@@ -1,0 +1,294 @@
+/** Decides what a dataset's version consists of, shard by shard, and what of it is there already. */
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../../schemas/clip.ts';
+import type { ExtractionConfig } from '../../../schemas/config/config.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import { storePaths } from '../../../schemas/names.ts';
+import type { ActivityProgress } from '../../../schemas/progress.ts';
+import { audioShape, SHARD_FORMAT_VERSION } from '../../../schemas/shard.ts';
+import type { Store } from '../../store/store.ts';
+import { cutShards } from './cut-shards.ts';
+import {
+  openPlan,
+  planExists,
+  writePlan,
+  type PlanClip,
+  type PlanContent,
+  type PlanLine,
+} from './plan-file.ts';
+import { findShard, findShards } from '../manifest/shard-entries.ts';
+import { combineHashes, NO_STAMP, SourceHashes } from './source-hashes.ts';
+
+export interface PlanRebuildInput {
+  readonly store: Store;
+  /** The dataset's name in the store. */
+  readonly name: string;
+  readonly index: DatasetIndex;
+  readonly extraction: ExtractionConfig;
+  /** `Extractor.version` of the engine that will build the shards. */
+  readonly extractorVersion: string;
+  /** Clips whose source files are hashed so far. */
+  readonly onProgress?: (progress: ActivityProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What came of it; the plan itself is in the store. */
+export interface ShardPlan {
+  readonly name: string;
+  /** The dataset's version, and the plan's id. */
+  readonly version: string;
+  readonly shards: number;
+  /** Indices (0…shards−1) of the shards that `buildShard` still has to build. */
+  readonly shardsToBuild: readonly number[];
+  readonly clips: number;
+  /** Clips of `shardsToBuild` that must be decoded. */
+  readonly clipsToExtract: number;
+  /** Clips whose rows are already in a shard of this or an earlier version. */
+  readonly clipsReused: number;
+}
+
+const HASHES_AT_A_TIME = 2 * availableParallelism();
+const SAVE_EVERY_MS = 120_000;
+const PROGRESS_EVERY_MS = 500;
+/** How many plans back rows are looked for. */
+const PLANS_SEARCHED = 8;
+/** Aspect assumed when a row's size is estimated. */
+const USUAL_ASPECT = 16 / 9;
+
+/**
+ * Hashes the sources and writes the plan. A clip whose file is gone, empty or too large is planned for
+ * quarantine. Run twice: the same version, and nothing is written.
+ *
+ * @throws ModalmixError `config` when the extraction config cannot work, `cancelled` on the signal
+ */
+export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
+  const { store, name, index, extraction, extractorVersion } = input;
+  checkExtraction(extraction);
+  const { clips, saved } = await hashSources(input);
+  const lines = SPLITS.flatMap((split) =>
+    cutShards(clips.get(split) ?? [], maxRowsPerShard(extraction)).map((members) => ({
+      split,
+      key: shardKey(split, members, input),
+      clips: members,
+    })),
+  );
+  const version = digest([
+    'dataset',
+    index.classNames,
+    extraction,
+    extractorVersion,
+    lines.map(({ key }) => key),
+  ]).slice(0, 16);
+  const featureKey = digest([featureConfig(extraction), extractorVersion]).slice(0, 16);
+
+  const entries = await findShards(store, name, lines);
+  const shardsToBuild = lines.flatMap((_, i) => (entries[i] === undefined ? [i] : []));
+  const linesToBuild = shardsToBuild.flatMap((i) => lines[i] ?? []);
+  const latestPath = storePaths.latestPlan(name, featureKey);
+  const previous = await readLatest(store, latestPath);
+  await findReusableRows(store, name, previous, linesToBuild);
+
+  // A plan that is there already has this very content, except for where rows can be taken from.
+  if (shardsToBuild.length > 0 || !(await planExists(store, name, version))) {
+    const before = previous === version ? await previousOf(store, name, version) : previous;
+    const content: PlanContent = {
+      name,
+      version,
+      classNames: [...index.classNames],
+      extraction,
+      extractorVersion,
+      featureKey,
+      ...(before === undefined ? {} : { previous: before }),
+      index: index.report,
+    };
+    await writePlan(store, content, lines);
+  }
+  if (previous !== version) await store.put(latestPath, JSON.stringify({ version }));
+
+  await saved;
+
+  const clipsToExtract = linesToBuild
+    .flatMap((line) => line.clips)
+    .filter((clip) => clip.problem === undefined && clip.reuse === undefined).length;
+  const problems = lines.flatMap((line) => line.clips).filter((clip) => clip.problem !== undefined).length;
+  return {
+    name,
+    version,
+    shards: lines.length,
+    shardsToBuild,
+    clips: index.clips.length,
+    clipsToExtract,
+    clipsReused: index.clips.length - clipsToExtract - problems,
+  };
+}
+
+function checkExtraction(extraction: ExtractionConfig): void {
+  if (extraction.modalities.includes('flow') && extraction.video.frames < 2) {
+    throw new ModalmixError('config', 'optical flow needs at least two frames', {
+      where: 'extraction.video.frames',
+      fix: 'Set it to 2 or more, or remove "flow" from extraction.modalities.',
+    });
+  }
+}
+
+/** Rows of the target size and a third more: shards then lie between about two and four thirds of it. */
+function maxRowsPerShard(extraction: ExtractionConfig): number {
+  const { modalities, audio, video, shard } = extraction;
+  const [frequencies, times] = audioShape(audio);
+  const pixels = video.shortSide * Math.floor(video.shortSide * USUAL_ASPECT);
+  const bytes =
+    (modalities.includes('audio') ? frequencies * times * (audio.storage === 'float16' ? 2 : 4) : 0) +
+    (modalities.includes('rgb') ? video.frames * pixels * 3 : 0) +
+    (modalities.includes('flow') ? (video.frames - 1) * pixels * 2 : 0);
+  return Math.max(1, Math.floor((shard.targetMiB * 2 ** 20 * (4 / 3)) / bytes));
+}
+
+interface HashedSources {
+  readonly clips: Map<Split, PlanClip[]>;
+  /** Done when the hashes are remembered for the next time, which the plan need not wait for. */
+  readonly saved: Promise<void>;
+}
+
+/** Clips by split, with their sources' hashes; each file is read at most once, and not again while unchanged. */
+async function hashSources(input: PlanRebuildInput): Promise<HashedSources> {
+  const { store, name, index, extraction, onProgress, signal } = input;
+  const hashes = await SourceHashes.open(store, name);
+  const total = index.clips.length;
+  const planned: PlanClip[] = new Array<PlanClip>(total);
+  let next = 0;
+  let done = 0;
+  let savedAt = Date.now();
+  let reportedAt = 0;
+  const work = async (): Promise<void> => {
+    while (next < total) {
+      if (signal?.aborted === true) throw new ModalmixError('cancelled', 'planning was asked to stop');
+      const i = next;
+      next += 1;
+      const clip = index.clips[i];
+      if (clip === undefined) continue;
+      planned[i] = await planClip(hashes, clip, extraction);
+      done += 1;
+      const now = Date.now();
+      if (now - reportedAt >= PROGRESS_EVERY_MS || done === total) {
+        reportedAt = now;
+        onProgress?.({ done, total });
+      }
+      if (now - savedAt >= SAVE_EVERY_MS) {
+        savedAt = now;
+        await hashes.save();
+      }
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: HASHES_AT_A_TIME }, work));
+  } catch (error) {
+    await hashes.save();
+    throw error;
+  }
+  const saved = hashes.save();
+  // Told to whoever awaits it; until then it must not count as unhandled.
+  saved.catch(() => undefined);
+  const bySplit = new Map<Split, PlanClip[]>(SPLITS.map((split) => [split, []]));
+  index.clips.forEach((clip, i) => {
+    const member = planned[i];
+    if (member !== undefined) bySplit.get(clip.split)?.push(member);
+  });
+  return { clips: bySplit, saved };
+}
+
+async function planClip(hashes: SourceHashes, clip: Clip, extraction: ExtractionConfig): Promise<PlanClip> {
+  const { split: _split, ...rest } = clip;
+  const maxBytes = extraction.limits.clipMaxMiB * 2 ** 20;
+  const source = await hashes.hash(clip.path, maxBytes);
+  if ('problem' in source) return { ...rest, sourceSha256: '', stamps: [], problem: source.problem };
+  if (clip.audioPath === undefined) return { ...rest, sourceSha256: source.sha256, stamps: [source.stamp] };
+  const audio = await hashes.hash(clip.audioPath, maxBytes);
+  // A separate audio file that cannot be used costs the clip its audio, not its pictures.
+  const [audioSha256, audioStamp] =
+    'problem' in audio ? [audio.problem.code, NO_STAMP] : [audio.sha256, audio.stamp];
+  return {
+    ...rest,
+    sourceSha256: combineHashes([source.sha256, audioSha256]),
+    stamps: [source.stamp, audioStamp],
+  };
+}
+
+/** Everything the shard's bytes depend on. Paths are not among it: a dataset may be moved. */
+function shardKey(split: Split, clips: readonly PlanClip[], input: PlanRebuildInput): string {
+  const { shard: _shard, ...extraction } = input.extraction;
+  return digest([
+    SHARD_FORMAT_VERSION,
+    input.index.classNames,
+    extraction,
+    input.extractorVersion,
+    split,
+    clips.map((clip) => [clip.clipId, clip.label, clip.group, contentKey(clip), clip.problem?.code]),
+  ]).slice(0, 32);
+}
+
+/** What a row's features depend on, beside the config. */
+function contentKey(clip: PlanClip): string {
+  return JSON.stringify([clip.sourceSha256, clip.startS ?? null, clip.endS ?? null]);
+}
+
+/** The part of the config that a row's features depend on. */
+function featureConfig(extraction: ExtractionConfig): unknown {
+  const { shard: _shard, limits: _limits, ...features } = extraction;
+  return features;
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}
+
+async function readLatest(store: Store, path: string): Promise<string | undefined> {
+  const bytes = await store.find(path);
+  if (bytes === undefined) return undefined;
+  const content: unknown = JSON.parse(bytes.toString('utf8'));
+  return typeof content === 'object' && content !== null && 'version' in content
+    ? String(content.version)
+    : undefined;
+}
+
+async function previousOf(store: Store, name: string, version: string): Promise<string | undefined> {
+  if (!(await planExists(store, name, version))) return undefined;
+  return (await openPlan(store, name, version)).header.previous;
+}
+
+/** Sets `reuse` on the clips whose features an earlier version's shard has. */
+async function findReusableRows(
+  store: Store,
+  name: string,
+  latest: string | undefined,
+  lines: readonly PlanLine[],
+): Promise<void> {
+  const wanted = new Map<string, PlanClip[]>();
+  for (const clip of lines.flatMap((line) => line.clips)) {
+    if (clip.problem !== undefined) continue;
+    const key = contentKey(clip);
+    const same = wanted.get(key);
+    if (same === undefined) wanted.set(key, [clip]);
+    else same.push(clip);
+  }
+  let version = latest;
+  for (let depth = 0; depth < PLANS_SEARCHED && version !== undefined && wanted.size > 0; depth += 1) {
+    if (!(await planExists(store, name, version))) return;
+    const plan = await openPlan(store, name, version);
+    for await (const line of plan.lines()) {
+      if (wanted.size === 0) break;
+      if (!line.clips.some((old) => wanted.has(contentKey(old)))) continue;
+      const entry = await findShard(store, name, line.split, line.key);
+      if (entry === undefined) continue;
+      const lost = new Set(entry.quarantined.map(({ clipId }) => clipId));
+      for (const old of line.clips) {
+        if (lost.has(old.clipId)) continue;
+        for (const clip of wanted.get(contentKey(old)) ?? []) {
+          clip.reuse = { split: line.split, key: line.key, clipId: old.clipId };
+        }
+        wanted.delete(contentKey(old));
+      }
+    }
+    version = plan.header.previous;
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Events that could not be used: written with their reason and place, listed, and sent again when what was
+ * wrong has been put right. A letter is identified by its event's place, so one that was written twice
+ * (by a worker that died in between) is listed once.
+ */
+import type { KafkaConsumer, Message, Producer } from 'node-rdkafka';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import type { TopicNames } from '../../../schemas/names.ts';
+import {
+  DEAD_LETTER_PAYLOAD_MAX_BYTES,
+  deadLetterRecordSchema,
+  type DeadLetter,
+  type DeadLetterCode,
+  type DeadLetterRecord,
+} from '../../../schemas/stream.ts';
+import {
+  connectConsumer,
+  connectProducer,
+  consume,
+  disconnect,
+  partitionsOf,
+  watermarks,
+} from '../kafka/clients.ts';
+import type { KafkaConnection } from '../kafka/connection.ts';
+import { deliver } from '../kafka/deliver.ts';
+import { formatPlace, type RecordPlace } from '../rows/feature-record.ts';
+
+const MESSAGE_MAX_CHARACTERS = 2_000;
+
+/** The record of `modalmix.dead-letter` about `message`. */
+export function deadLetterOf(
+  message: Pick<Message, 'topic' | 'partition' | 'offset' | 'key' | 'value'>,
+  code: DeadLetterCode,
+  reason: string,
+): DeadLetter {
+  const value = message.value ?? Buffer.alloc(0);
+  return {
+    schemaVersion: 1,
+    kind: 'letter',
+    code,
+    message: reason.slice(0, MESSAGE_MAX_CHARACTERS),
+    source: { topic: message.topic, partition: message.partition, offset: message.offset },
+    ...(message.key === null || message.key === undefined ? {} : { key: message.key.toString() }),
+    payloadBase64: value.subarray(0, DEAD_LETTER_PAYLOAD_MAX_BYTES).toString('base64'),
+    payloadBytes: value.length,
+    rejectedAt: new Date().toISOString(),
+  };
+}
+
+/** Key and value as they stand on the topic. */
+export function encodeDeadLetter(record: DeadLetterRecord): { key: string; value: Buffer } {
+  return { key: formatPlace(record.source), value: Buffer.from(JSON.stringify(record)) };
+}
+
+/** Letters that were not sent again yet, oldest first. */
+export async function listDeadLetters(
+  connection: KafkaConnection,
+  topics: TopicNames,
+): Promise<DeadLetter[]> {
+  const consumer = await connectConsumer(connection, 'dead-letters', {
+    'group.id': `${topics.deadLetter}.reader`,
+  });
+  try {
+    const open = new Map<string, DeadLetter>();
+    for await (const message of readWhole(consumer, topics.deadLetter)) {
+      const record = parseDeadLetter(message);
+      const place = formatPlace(record.source);
+      if (record.kind === 'replayed') open.delete(place);
+      else if (!open.has(place)) open.set(place, record);
+    }
+    return [...open.values()];
+  } finally {
+    await disconnect(consumer);
+  }
+}
+
+export interface ReplayResult {
+  readonly replayed: number;
+  /** Letters whose event is no longer there in full. */
+  readonly gone: readonly RecordPlace[];
+}
+
+/**
+ * Sends the events of the letters that `choose` picks to their own topic again. An event that was too long
+ * to be kept in its letter is read from its topic, as long as that still has it.
+ */
+export async function replayDeadLetters(
+  connection: KafkaConnection,
+  topics: TopicNames,
+  choose: (letter: DeadLetter) => boolean,
+): Promise<ReplayResult> {
+  const letters = (await listDeadLetters(connection, topics)).filter(choose);
+  if (letters.length === 0) return { replayed: 0, gone: [] };
+  const producer = await connectProducer(connection, 'replay', {
+    dr_cb: true,
+    'message.max.bytes': REPLAY_MAX_BYTES,
+  });
+  const gone: RecordPlace[] = [];
+  try {
+    for (const letter of letters) {
+      const value = await eventOf(connection, letter);
+      if (value === undefined) {
+        gone.push(letter.source);
+        continue;
+      }
+      // First the event, then the note about it: dying in between sends it twice, which is noticed downstream.
+      await deliver(producer, [{ topic: letter.source.topic, key: letter.key ?? null, value }]);
+      await deliver(producer, [replayedNote(topics, letter)]);
+    }
+  } finally {
+    await disconnect(producer);
+  }
+  return { replayed: letters.length - gone.length, gone };
+}
+
+const REPLAY_MAX_BYTES = 1_000_000_000;
+
+function replayedNote(topics: TopicNames, letter: DeadLetter) {
+  return {
+    topic: topics.deadLetter,
+    ...encodeDeadLetter({
+      schemaVersion: 1,
+      kind: 'replayed',
+      source: letter.source,
+      replayedAt: new Date().toISOString(),
+    }),
+  };
+}
+
+function parseDeadLetter(message: Message): DeadLetterRecord {
+  try {
+    return deadLetterRecordSchema.parse(JSON.parse(message.value?.toString() ?? ''));
+  } catch (error) {
+    throw new ModalmixError('input', 'the record is no dead letter', {
+      where: formatPlace(message),
+      fix: `Only Modalmix writes to ${message.topic}.`,
+      cause: error,
+    });
+  }
+}
+
+const READ_BATCH = 500;
+
+/** Every record that is there now, partition by partition. */
+async function* readWhole(consumer: KafkaConsumer, topic: string): AsyncGenerator<Message> {
+  const partitions = (await partitionsOf(consumer, topic)) ?? 0;
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const { lowOffset, highOffset } = await watermarks(consumer, topic, partition);
+    if (lowOffset >= highOffset) continue;
+    yield* readRange(consumer, { topic, partition, offset: lowOffset }, highOffset);
+  }
+}
+
+async function* readRange(consumer: KafkaConsumer, from: RecordPlace, end: number): AsyncGenerator<Message> {
+  // The last offsets may be markers of transactions, which are never handed out.
+  let reached = from.offset;
+  const noticeEnd = (event: RecordPlace) => {
+    if (event.topic === from.topic && event.partition === from.partition) reached = event.offset;
+  };
+  consumer.on('partition.eof', noticeEnd);
+  consumer.assign([{ topic: from.topic, partition: from.partition, offset: from.offset }]);
+  try {
+    while (reached < end) {
+      for (const message of await consume(consumer, READ_BATCH)) {
+        if (message.offset >= end) return;
+        yield message;
+        if (message.offset === end - 1) return;
+      }
+    }
+  } finally {
+    consumer.off('partition.eof', noticeEnd);
+    consumer.unassign();
+  }
+}
+
+/** The letter's event, whole; undefined when it is no longer anywhere. */
+async function eventOf(connection: KafkaConnection, letter: DeadLetter): Promise<Buffer | undefined> {
+  if (letter.code === 'deleted-unread') return undefined;
+  if (letter.payloadBytes > DEAD_LETTER_PAYLOAD_MAX_BYTES) return await readOne(connection, letter.source);
+  return Buffer.from(letter.payloadBase64, 'base64');
+}
+
+async function readOne(connection: KafkaConnection, place: RecordPlace): Promise<Buffer | undefined> {
+  const consumer = await connectConsumer(connection, 'dead-letters', { 'group.id': `${place.topic}.replay` });
+  try {
+    const { lowOffset } = await watermarks(consumer, place.topic, place.partition);
+    if (place.offset < lowOffset) return undefined;
+    for await (const message of readRange(consumer, place, place.offset + 1))
+      return message.value ?? undefined;
+    return undefined;
+  } finally {
+    await disconnect(consumer);
+  }
+}
+
+/** Writes letters and waits until the broker has them. */
+export async function sendDeadLetters(
+  producer: Producer,
+  topics: TopicNames,
+  letters: readonly DeadLetter[],
+): Promise<void> {
+  await deliver(
+    producer,
+    letters.map((letter) => ({ topic: topics.deadLetter, ...encodeDeadLetter(letter) })),
+  );
+}

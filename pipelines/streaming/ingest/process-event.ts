@@ -1,0 +1,153 @@
+/** One event: parsed, authorised, hashed, extracted; or the dead letter it deserves. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Message } from 'node-rdkafka';
+import type { Clip } from '../../../schemas/clip.ts';
+import { ModalmixError, isRetryable } from '../../../schemas/errors.ts';
+import type { ClipEvent, DeadLetter } from '../../../schemas/stream.ts';
+import { ClipUnusable, type Extractor } from '../../extraction/extractor.ts';
+import { combineHashes, contentHash, hashFile } from '../../shards/plan/source-hashes.ts';
+import { EventRejected, authoriseFile, type AllowedFiles } from './authorise-clip.ts';
+import { deadLetterOf } from '../dead-letters/dead-letter.ts';
+import { encodeFeatureRecord, extractionKeyOf } from '../rows/feature-record.ts';
+import type { Log } from '../log.ts';
+import { parseClipEvent } from './parse-event.ts';
+import type { StreamTarget } from '../stream-target.ts';
+
+export type EventOutcome =
+  | {
+      readonly kind: 'features';
+      readonly clipId: string;
+      /** Equal for two events that would give the same row. */
+      readonly fingerprint: string;
+      readonly record: Uint8Array;
+      readonly sentAtMs: number;
+    }
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'dead-letter'; readonly letter: DeadLetter };
+
+export interface ProcessContext {
+  readonly target: StreamTarget;
+  readonly extractor: Extractor;
+  readonly allowed: AllowedFiles;
+  /** Longest feature record. */
+  readonly maxRecordBytes: number;
+  /** True when the clip's published row has this fingerprint: extracting it again would tell nothing new. */
+  readonly isKnown: (clipId: string, fingerprint: string) => boolean;
+  /** Seconds of one extraction. */
+  readonly onExtracted: (seconds: number) => void;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** The event of a record, or its dead letter. */
+export function readEvent(message: Message, target: StreamTarget): ClipEvent | DeadLetter {
+  try {
+    return parseClipEvent(message.value, target.classNames);
+  } catch (error) {
+    if (error instanceof EventRejected) return deadLetterOf(message, error.code, error.message);
+    throw error;
+  }
+}
+
+/**
+ * Tries again for as long as the machine fails and not the clip.
+ * @throws ModalmixError `cancelled` on the signal, `dependency` when the extractor cannot run at all
+ */
+export async function processEvent(
+  message: Message,
+  event: ClipEvent,
+  context: ProcessContext,
+): Promise<EventOutcome> {
+  try {
+    return await withRetries(context, () => extractEvent(message, event, context));
+  } catch (error) {
+    if (error instanceof EventRejected || error instanceof ClipUnusable) {
+      return { kind: 'dead-letter', letter: deadLetterOf(message, error.code, error.message) };
+    }
+    throw error;
+  }
+}
+
+async function extractEvent(
+  message: Message,
+  event: ClipEvent,
+  context: ProcessContext,
+): Promise<EventOutcome> {
+  const { target, extractor } = context;
+  const path = await authoriseFile(event.uri, context.allowed);
+  const audioPath =
+    event.audioUri === undefined ? undefined : await authoriseFile(event.audioUri, context.allowed);
+  const mediaHash = await hashFile(path);
+  if (event.sha256 !== undefined && event.sha256 !== mediaHash) {
+    throw new EventRejected(
+      'hash-mismatch',
+      `the file's SHA-256 is ${mediaHash}, the event says ${event.sha256}`,
+    );
+  }
+  const hashes = audioPath === undefined ? [mediaHash] : [mediaHash, await hashFile(audioPath)];
+  const content = contentHash(combineHashes(hashes), event);
+  const fingerprint = JSON.stringify([content, event.label, event.split ?? null, event.group ?? null]);
+  if (context.isKnown(event.clipId, fingerprint)) return { kind: 'duplicate' };
+  const started = performance.now();
+  const features = await extractor.extract(
+    clipOf(event, path, audioPath, target),
+    target.extraction,
+    context.signal,
+  );
+  context.onExtracted((performance.now() - started) / 1_000);
+  const record = encodeFeatureRecord({
+    clipId: event.clipId,
+    label: event.label,
+    ...(event.split === undefined ? {} : { split: event.split }),
+    ...(event.group === undefined ? {} : { group: event.group }),
+    contentHash: content,
+    extractionKey: extractionKeyOf(target.extraction, extractor.version),
+    sentAt: event.sentAt,
+    source: message,
+    features,
+  });
+  if (record.length > context.maxRecordBytes) {
+    throw new EventRejected(
+      'too-large',
+      `its features have ${String(record.length)} bytes, allowed are ${String(context.maxRecordBytes)}`,
+    );
+  }
+  return { kind: 'features', clipId: event.clipId, fingerprint, record, sentAtMs: Date.parse(event.sentAt) };
+}
+
+function clipOf(event: ClipEvent, path: string, audioPath: string | undefined, target: StreamTarget): Clip {
+  return {
+    clipId: event.clipId,
+    path,
+    ...(audioPath === undefined ? {} : { audioPath }),
+    label: target.classNames.indexOf(event.label),
+    split: event.split ?? 'train',
+    ...(event.group === undefined ? {} : { group: event.group }),
+    ...(event.startS === undefined ? {} : { startS: event.startS }),
+    ...(event.endS === undefined ? {} : { endS: event.endS }),
+  };
+}
+
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 30_000;
+
+async function withRetries<T>(context: ProcessContext, attempt: () => Promise<T>): Promise<T> {
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(2 * waitMs, LAST_RETRY_MS)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const passing = error instanceof ModalmixError ? isRetryable(error.kind) : isSystemError(error);
+      if (!passing || context.signal.aborted) throw error;
+      context.log.warn(
+        { reason: (error as Error).message, waitMs },
+        'the machine failed; trying the clip again',
+      );
+      await sleep(waitMs, undefined, { signal: context.signal });
+    }
+  }
+}
+
+/** Thrown by Node's file functions: a full table of handles, a disk that fails. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && !(error instanceof EventRejected);
+}

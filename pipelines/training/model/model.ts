@@ -1,0 +1,126 @@
+/** The multimodal classifier: an encoder for each modality, a fusion, a classifier. */
+import type { Precision } from '../../../schemas/config/config.ts';
+import type { EncoderConfig } from '../../../schemas/config/encoder-config.ts';
+import type { Modality } from '../../../schemas/modality.ts';
+import type { Batch } from '../data/batches.ts';
+import { createEncoder } from './encoders/index.ts';
+import type { Encoder } from '../../engine/network/encoder.ts';
+import { featureOf, type Features } from './features.ts';
+import type { Fused, Fusion, FusionOptions } from './fusion/fusion.ts';
+import { namedFusion, type ModelFusion } from './fusion/index.ts';
+import { Parameters } from '../../engine/network/parameters.ts';
+import { tf, type Tensor2D, type Tensor4D } from '../../engine/tensorflow.ts';
+
+export interface ModelOptions {
+  readonly modalities: readonly Modality[];
+  readonly encoder: EncoderConfig;
+  /** Of the encoders; absent: float32. */
+  readonly precision?: Precision;
+  readonly fusion: ModelFusion;
+  readonly classes: number;
+  /** Of the initial weights; undefined: they are 0, to be overwritten. */
+  readonly seed: number | undefined;
+  /** A method's own parameters. */
+  readonly extend?: CreateExtension | undefined;
+}
+
+/** What a method adds to a model. */
+export interface Extension {
+  /** The unimodal logits [B, K] from [B, D], where they are not the fusion's. */
+  readonly branch?: (modality: Modality, feature: Tensor2D) => Tensor2D;
+  /** Where those are linear: `branch` is z W + b with the parameters `<heads>.<modality>.weight` and `.bias`. */
+  readonly heads?: string;
+}
+
+export type CreateExtension = (parameters: Parameters, options: FusionOptions) => Extension;
+
+export type Perturbation = (modality: Modality, images: Tensor4D) => Tensor4D;
+
+export class MultimodalModel {
+  readonly modalities: readonly Modality[];
+  readonly classes: number;
+  readonly featureSize: number;
+  readonly parameters: Parameters;
+  readonly #encoders: ReadonlyMap<Modality, Encoder>;
+  readonly #fusion: Fusion;
+  readonly extension: Extension;
+
+  constructor(options: ModelOptions) {
+    const { modalities, classes } = options;
+    this.modalities = modalities;
+    this.classes = classes;
+    this.parameters = new Parameters(options.seed);
+    this.#encoders = new Map(
+      modalities.map((modality) => [
+        modality,
+        createEncoder(this.parameters, modality, options.encoder, options.precision),
+      ]),
+    );
+    this.featureSize = this.#encoders.get(modalities[0]!)!.featureSize;
+    const sizes = { modalities, classes, featureSize: this.featureSize };
+    this.#fusion = namedFusion(options.fusion).create(this.parameters, sizes);
+    this.extension = options.extend?.(this.parameters, sizes) ?? {};
+  }
+
+  get fusedSize(): number {
+    return this.#fusion.fusedSize;
+  }
+
+  /**
+   * z_u of every modality. Only the clips that have a modality go through its encoder, so that batch
+   * statistics never see a filler.
+   *
+   * @param perturb changes a modality's normalised images before the encoder sees them
+   */
+  encode(batch: Batch, training: boolean, perturb?: Perturbation): Features {
+    const values: Partial<Record<Modality, Tensor2D>> = {};
+    for (const modality of this.modalities) {
+      values[modality] = this.#encodeModality(batch, modality, training, perturb);
+    }
+    return { size: batch.size, values, present: batch.present };
+  }
+
+  /** z_u of one modality, as `encode`. */
+  encodeOne(batch: Batch, modality: Modality, training: boolean): Tensor2D {
+    return this.#encodeModality(batch, modality, training, undefined);
+  }
+
+  /** The classifier's input and the logits [B, K]. */
+  fuse(features: Features): Fused {
+    return this.#fusion.fuse(features);
+  }
+
+  /** The unimodal logits [B, K] of one modality. */
+  branch(features: Features, modality: Modality): Tensor2D {
+    const feature = featureOf(features, modality);
+    return this.extension.branch?.(modality, feature) ?? this.#fusion.branch(modality, feature);
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+
+  #encodeModality(
+    batch: Batch,
+    modality: Modality,
+    training: boolean,
+    perturb: Perturbation | undefined,
+  ): Tensor2D {
+    const images = batch.images[modality];
+    if (images === undefined || images.rows.length === 0) return tf.zeros([batch.size, this.featureSize]);
+    const [clips, frames, height, width, channels] = images.shape;
+    // Frames are folded into the batch: [P·F, H, W, C] → [P·F, D] → mean over F → [P, D]
+    const x = tf.tensor4d(images.values, [clips * frames, height, width, channels]);
+    const perFrame = this.#encoders.get(modality)!.encode(perturb?.(modality, x) ?? x, training);
+    const perClip =
+      frames === 1 ? perFrame : tf.mean<Tensor2D>(tf.reshape(perFrame, [clips, frames, this.featureSize]), 1);
+    return clips === batch.size ? perClip : tf.matMul(placement(images.rows, batch.size), perClip);
+  }
+}
+
+/** The 0/1 matrix [B, P] that puts P rows at their places among B; its gradient takes them from there. */
+function placement(rows: Int32Array, size: number): Tensor2D {
+  const matrix = new Float32Array(size * rows.length);
+  for (const [place, row] of rows.entries()) matrix[row * rows.length + place] = 1;
+  return tf.tensor2d(matrix, [size, rows.length]);
+}

@@ -1,0 +1,151 @@
+/** Contracts of an experiment: its matrix, and what comes out of it. */
+import { z } from 'zod';
+import { datasetConfigSchema, nameSchema, runConfigSchema, trainingDataSchema } from './config.ts';
+import { METHODS, fusionSchema, methodSchema } from './methods.ts';
+import { modalitySchema } from '../modality.ts';
+import { spreadSchema } from '../summary.ts';
+
+/** Trainings that differ in more than method and seed are told apart by a group; each group is a run of its own. */
+const MOST_GROUPS = 1_000;
+
+const conditionSchema = z.strictObject({
+  name: z.string().min(1).max(60),
+  /** What is done to the training split; absent: what the base says, else nothing. */
+  data: trainingDataSchema.optional(),
+});
+
+/** One YAML file: every dataset × condition × fusion × method × seed is trained and evaluated once. */
+export const experimentConfigSchema = z
+  .strictObject({
+    name: nameSchema,
+    /** What all have in common. Its own methods, seeds and fusion do not matter. */
+    base: runConfigSchema,
+    /** Absent: the base's alone. */
+    datasets: z
+      .array(z.strictObject({ name: nameSchema, dataset: datasetConfigSchema }))
+      .min(1)
+      .optional(),
+    /** `all`: every method there is. */
+    methods: z.preprocess((given) => (given === 'all' ? METHODS : given), z.array(methodSchema).min(1)),
+    seeds: z.array(z.int().nonnegative()).min(1),
+    /** Absent: the base's alone. */
+    fusions: z.array(fusionSchema).min(1).optional(),
+    /** The first is the one that methods are compared under. */
+    conditions: z
+      .array(conditionSchema)
+      .min(1)
+      .default([{ name: 'as it is' }]),
+  })
+  .superRefine(({ datasets = [], methods, seeds, fusions = [], conditions }, context) => {
+    const named = {
+      datasets: datasets.map(({ name }) => name),
+      methods,
+      seeds,
+      fusions,
+      conditions: conditions.map(({ name }) => name),
+    };
+    for (const [field, names] of Object.entries(named)) {
+      for (const [at, name] of names.entries()) {
+        if (names.indexOf(name as never) === at) continue;
+        context.addIssue({
+          code: 'custom',
+          path: [field, at],
+          message: 'it is there already: leave one out',
+        });
+      }
+    }
+    const groups = Math.max(1, datasets.length) * conditions.length * Math.max(1, fusions.length);
+    if (groups > MOST_GROUPS) {
+      const message = `datasets × conditions × fusions are ${String(groups)}, more than ${String(MOST_GROUPS)}: make it several experiments`;
+      context.addIssue({ code: 'custom', path: ['conditions'], message });
+    }
+  });
+export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;
+
+/** `experiments/<id>/failures/….json`: why a cell, or all cells of a run, came to nothing. */
+export const failureSchema = z.strictObject({ reason: z.string() });
+
+export const CELL_STATES = ['done', 'failed', 'not applicable', 'missing'] as const;
+export const cellStateSchema = z.enum(CELL_STATES);
+export type CellState = z.infer<typeof cellStateSchema>;
+
+/** Where a cell stands in the matrix. */
+const placeSchema = {
+  dataset: z.string(),
+  condition: z.string(),
+  fusion: fusionSchema,
+  method: methodSchema,
+};
+
+export const summaryCellSchema = z.strictObject({
+  ...placeSchema,
+  seed: z.int(),
+  state: cellStateSchema,
+  /** Why it is not done. */
+  reason: z.string().optional(),
+  trainingId: z.string().optional(),
+});
+export type SummaryCell = z.infer<typeof summaryCellSchema>;
+
+/** A method within a dataset, a condition and a fusion, over the seeds that are done. Scores are shares in 0…1. */
+export const experimentRowSchema = z.strictObject({
+  ...placeSchema,
+  seeds: z.array(z.int()),
+  accuracy: spreadSchema,
+  macroF1: spreadSchema,
+  meanAveragePrecision: spreadSchema,
+  expectedCalibrationError: spreadSchema,
+  branches: z.partialRecord(modalitySchema, spreadSchema),
+  /** Of the training steps. */
+  seconds: spreadSchema,
+  peakMemoryMiB: spreadSchema.optional(),
+});
+export type ExperimentRow = z.infer<typeof experimentRowSchema>;
+
+const testSchema = z.strictObject({
+  /** Two-sided. */
+  p: z.number(),
+  /** After Holm's correction over the pairs that were tested. */
+  holm: z.number(),
+});
+
+export const pairSchema = z.strictObject({
+  first: methodSchema,
+  second: methodSchema,
+  /** Mean accuracy of the first minus the second's, over what both have. */
+  difference: z.number(),
+  /** Sign-flip test over test clips. */
+  clips: testSchema.extend({ count: z.int() }),
+  /** Wilcoxon's signed-rank test over trainings (dataset × fusion × seed). */
+  trainings: testSchema.extend({ count: z.int() }),
+});
+export type Pair = z.infer<typeof pairSchema>;
+
+export const rankingSchema = z.strictObject({
+  /** Blocks: dataset × fusion × seed in which every ranked method is done. */
+  blocks: z.int(),
+  /** From the best mean rank (1 is best). */
+  ranks: z.array(z.strictObject({ method: methodSchema, rank: z.number() })),
+  friedman: z.strictObject({ statistic: z.number(), p: z.number() }),
+  /** Nemenyi's, at 5 %. */
+  criticalDifference: z.number(),
+  /** Greatest groups of methods whose mean ranks lie closer together than that. */
+  groups: z.array(z.array(methodSchema)),
+});
+export type Ranking = z.infer<typeof rankingSchema>;
+
+/** `experiments/<id>/summary.json`. */
+export const experimentSummarySchema = z.strictObject({
+  formatVersion: z.literal(1),
+  experimentId: z.string(),
+  name: z.string(),
+  datasets: z.array(z.strictObject({ name: z.string(), version: z.string().optional(), testClips: z.int() })),
+  /** Of the matrix; cells that are not applicable are no failures. */
+  cells: z.record(cellStateSchema, z.int()),
+  rows: z.array(experimentRowSchema),
+  /** Under the first condition. */
+  pairs: z.array(pairSchema),
+  ranking: rankingSchema.optional(),
+  notDone: z.array(summaryCellSchema),
+});
+export type ExperimentSummary = z.infer<typeof experimentSummarySchema>;

@@ -1,0 +1,188 @@
+/**
+ * The training methods' names, their hyper-parameters (`training.<group>` of the config) and what each can be trained
+ * on. What they do is in `pipelines/training/methods/`.
+ */
+import { z } from 'zod';
+import type { Modality } from '../modality.ts';
+
+const share = z.number().min(0).max(1);
+const positive = z.number().positive();
+
+export const METHODS = [
+  'unimodal',
+  'joint',
+  'mm',
+  'b-mm',
+  'ogm-ge',
+  'g-blending',
+  'pmr',
+  'agm',
+  'mmpareto',
+  'umt',
+  'mla',
+  'reconboost',
+  'ogm',
+  'input-mixup',
+  'manifold-mixup',
+  'opm',
+  'mmcosine',
+  'lfm',
+  'cml',
+] as const;
+export const methodSchema = z.enum(METHODS);
+export type MethodName = z.infer<typeof methodSchema>;
+
+export const FUSIONS = ['concat', 'sum', 'film', 'gated'] as const;
+export const fusionSchema = z.enum(FUSIONS);
+export type FusionName = z.infer<typeof fusionSchema>;
+
+/** Hyper-parameters by group; the defaults are the papers' or, where a docstring says so, their authors' code's. */
+export const methodSettings = {
+  mixup: z.strictObject({ alpha: positive.default(1) }).prefault({}),
+  /** B-MM, and what it is taken apart by (`pipelines/training/methods/mixup/balance.ts`). */
+  balance: z
+    .strictObject({
+      gamma: z.number().min(0).default(0.1),
+      /** What ρ does to λ^u; `fixed` keeps the first epoch's ρ, `independent` draws each λ^u by itself. */
+      rule: z.enum(['policy', 'opposite', 'fixed', 'independent']).default('policy'),
+      /** The clips ρ is measured on: those just trained on, or those held out. */
+      rhoFrom: z.enum(['train', 'validation']).default('train'),
+      /** Which modalities are mixed: all, those with ρ ≥ 1, or those with ρ ≤ 1. */
+      mixed: z.enum(['all', 'strong', 'weak']).default('all'),
+      /** Whose λ^u mixes the label: their mean, the strong ones', the weak ones', or by share in Σ s^u. */
+      labels: z.enum(['mean', 'strong', 'weak', 'share']).default('mean'),
+    })
+    .prefault({}),
+  ogm: z
+    .strictObject({
+      alpha: z.number().min(0).default(0.8),
+      startEpoch: z.int().min(0).default(0),
+      endEpoch: z.int().min(0).default(50),
+      /** Generalisation enhancement: the Gaussian noise of OGM-GE. */
+      ge: z.boolean().default(true),
+    })
+    .prefault({}),
+  pmr: z
+    .strictObject({
+      /** Of the prototypes' loss. */
+      alpha: z.number().min(0).default(1),
+      /** Share of the older prototypes in the new ones. */
+      momentum: z.number().min(0).max(1).default(0.2),
+      startEpoch: z.int().min(0).default(0),
+      endEpoch: z.int().min(0).default(100),
+    })
+    .prefault({}),
+  agm: z.strictObject({ alpha: z.number().min(0).default(1) }).prefault({}),
+  mmPareto: z
+    .strictObject({
+      /** Of the encoders' joined gradients. */
+      gamma: positive.default(1.5),
+    })
+    .prefault({}),
+  umt: z
+    .strictObject({
+      /** Of the distance to the teachers. */
+      weight: z.number().min(0).default(10),
+    })
+    .prefault({}),
+  mla: z
+    .strictObject({
+      /** What the modalities' logits are weighed by when a clip is judged. */
+      weighting: z.enum(['entropy', 'mean']).default('entropy'),
+    })
+    .prefault({}),
+  reconBoost: z
+    .strictObject({
+      /** Of a stage: epochs of one modality alone, then epochs of all. */
+      boostEpochs: z.int().positive().default(4),
+      rectifyEpochs: z.int().min(0).default(4),
+      targetWeight: positive.default(5),
+      ensembleWeight: z.number().min(0).default(1),
+      agreement: z.number().min(0).default(0.5),
+    })
+    .prefault({}),
+  manifoldMixup: z
+    .strictObject({
+      alpha: positive.default(2),
+      /** Where a step may mix; one of them is drawn each time. */
+      depths: z
+        .array(z.enum(['input', 'feature']))
+        .min(1)
+        .default(['input', 'feature']),
+    })
+    .prefault({}),
+  opm: z
+    .strictObject({
+      /** q_base: probability of dropping a modality that is just ahead. */
+      dropBase: share.default(0.5),
+      /** How much it grows with ρ. */
+      lambda: z.number().min(0).default(0.5),
+      /** p_exe: share of the steps that are modulated. */
+      executeShare: share.default(0.7),
+      /** From 0; plain joint training before. */
+      startEpoch: z.int().min(0).default(6),
+    })
+    .prefault({}),
+  mmcosine: z.strictObject({ scale: positive.default(10) }).prefault({}),
+  lfm: z
+    .strictObject({
+      temperature: positive.default(0.07),
+      /** α: share of the contrastive loss; `heuristic` lets it fall with the epochs. */
+      matching: z.union([z.literal('heuristic'), share]).default('heuristic'),
+    })
+    .prefault({}),
+  cml: z.strictObject({ weight: z.number().min(0).default(0.1) }).prefault({}),
+};
+
+/** What a method cannot do without. Absent: any number of modalities, any fusion. */
+interface MethodLimits {
+  readonly modalities?: { readonly min: number; readonly max?: number; readonly why: string };
+  readonly fusions?: { readonly allowed: readonly FusionName[]; readonly why: string };
+  readonly validation?: { readonly why: string; readonly when?: (target: MethodTarget) => boolean };
+}
+
+const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {
+  'b-mm': {
+    validation: {
+      why: 'training.balance.rhoFrom is validation, and ρ is measured there',
+      when: ({ rhoFrom }) => rhoFrom === 'validation',
+    },
+  },
+  pmr: { modalities: { min: 2, why: 'it helps the modality that is behind another' } },
+  agm: { modalities: { min: 2, why: 'it slows one modality against another' } },
+  reconboost: { modalities: { min: 2, why: 'it trains each modality on what the others leave over' } },
+  opm: { modalities: { min: 2, why: 'the one that is ahead is dropped' } },
+  mmcosine: {
+    fusions: { allowed: ['concat', 'sum'], why: 'its logits are a sum of one cosine for each modality' },
+  },
+  lfm: { modalities: { min: 2, why: 'features of different modalities are matched' } },
+  cml: { modalities: { min: 2, why: 'confidence is compared with that without a modality' } },
+};
+
+export interface MethodTarget {
+  readonly modalities: readonly Modality[];
+  readonly fusion: FusionName;
+  /** Share of the training list that is set aside for validation. */
+  readonly validationShare: number;
+  /** `training.balance.rhoFrom` */
+  readonly rhoFrom: 'train' | 'validation';
+}
+
+/** Why a method cannot be trained on this, as the end of a sentence about its name; nothing when it can. */
+export function methodProblem(method: MethodName, target: MethodTarget): string | undefined {
+  const { modalities, fusions, validation } = METHOD_LIMITS[method] ?? {};
+  const count = target.modalities.length;
+  if (modalities !== undefined && (count < modalities.min || count > (modalities.max ?? Infinity))) {
+    const wanted =
+      modalities.max === modalities.min ? '' : modalities.max === undefined ? 'at least ' : 'up to ';
+    const number = modalities.max ?? modalities.min;
+    return `it needs ${wanted}${String(number)} modalities, and extraction.modalities has ${String(count)}: ${modalities.why}`;
+  }
+  if (fusions !== undefined && !fusions.allowed.includes(target.fusion)) {
+    return `it needs training.fusion ${fusions.allowed.join(' or ')}, which is ${target.fusion}: ${fusions.why}`;
+  }
+  if (validation !== undefined && target.validationShare === 0 && validation.when?.(target) !== false) {
+    return `it needs a validation split, and dataset.validationShare is 0: ${validation.why}`;
+  }
+  return undefined;
+}
