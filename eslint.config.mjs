@@ -10,6 +10,8 @@ import tseslint from 'typescript-eslint';
 
 /** Below every stage; they know nothing of one another. */
 const FOUNDATIONS = ['config', 'store', 'random', 'process'];
+/** What computes tensors: above the foundations alone, so that it knows no clip, modality or method. */
+const ENGINE = 'engine';
 /** In the order in which the data flows: a stage may use the ones before it. */
 const STAGES = [
   'datasets',
@@ -23,14 +25,15 @@ const STAGES = [
   'prediction',
   'export',
 ];
-const PIPELINES = [...FOUNDATIONS, ...STAGES];
+const PIPELINES = [...FOUNDATIONS, ENGINE, ...STAGES];
 
 /** Which parts a part may import, besides itself. */
 const MAY_IMPORT = {
   schemas: [],
   ...Object.fromEntries(FOUNDATIONS.map((name) => [name, ['schemas']])),
+  [ENGINE]: ['schemas', ...FOUNDATIONS],
   ...Object.fromEntries(
-    STAGES.map((name, place) => [name, ['schemas', ...FOUNDATIONS, ...STAGES.slice(0, place)]]),
+    STAGES.map((name, place) => [name, ['schemas', ...FOUNDATIONS, ENGINE, ...STAGES.slice(0, place)]]),
   ),
   activities: ['schemas', ...PIPELINES],
   workflows: ['schemas'],

@@ -1,4 +1,4 @@
-import { publishManifest } from '../pipelines/shards/manifest/publish-manifest.ts';
+import { publishManifest } from '../pipelines/shards/publish-manifest.ts';
 import { storePaths } from '../schemas/names.ts';
 import {
   progressKeys,

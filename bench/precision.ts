@@ -15,7 +15,7 @@ import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
 import { createExtractor } from '../pipelines/extraction/create-extractor.ts';
 import { buildShard } from '../pipelines/shards/write/build-shard.ts';
 import { planRebuild } from '../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../pipelines/shards/manifest/publish-manifest.ts';
+import { publishManifest } from '../pipelines/shards/publish-manifest.ts';
 import { openStore } from '../pipelines/store/open-store.ts';
 import { runTraining } from '../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../pipelines/training/training-spec.ts';

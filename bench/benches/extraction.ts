@@ -15,7 +15,7 @@ import { ffmpegPath } from '../../pipelines/process/ffmpeg-path.ts';
 import { buildShard } from '../../pipelines/shards/write/build-shard.ts';
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
 import { ClipTurns } from '../../pipelines/shards/write/clip-turns.ts';
-import { publishManifest } from '../../pipelines/shards/manifest/publish-manifest.ts';
+import { publishManifest } from '../../pipelines/shards/publish-manifest.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import type { Figure } from '../harness/figure.ts';

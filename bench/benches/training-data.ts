@@ -5,7 +5,7 @@ import type { ExtractedClip, Extractor } from '../../pipelines/extraction/extrac
 import { randomGenerator } from '../../pipelines/random/generator.ts';
 import { buildShard } from '../../pipelines/shards/write/build-shard.ts';
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../../pipelines/shards/manifest/publish-manifest.ts';
+import { publishManifest } from '../../pipelines/shards/publish-manifest.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import type { Clip, Split } from '../../schemas/clip.ts';
 import { extractionConfigSchema } from '../../schemas/config/config.ts';

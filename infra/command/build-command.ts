@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import { replaceFile } from '../../pipelines/process/replace-file.mjs';
 import { externalPackages, ownUrls } from '../../pipelines/process/source-bundle.mjs';
 import { PROJECT_FOLDER } from '../folders.ts';
-import { INFRA_PROGRAMS, type InfraProgram } from '../supervisor/supervise.ts';
+import { INFRA_PROGRAMS, type InfraProgram } from '../programs.ts';
 import {
   buildPackages,
   buildWorkflowThread,

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { describeError } from '../../schemas/errors.ts';
 import { findKeptStream, keepStream, keptStreams, streamLogFile, type KeptStream } from './kept-streams.ts';
 import type { ProcessIdentity } from '../processes.ts';
-import { keepStreamProcesses } from '../workers/stream-processes.ts';
+import { keepStreamProcesses } from './stream-processes.ts';
 
 export interface StreamKeeperOptions {
   readonly log: Logger;

@@ -16,6 +16,7 @@ import { ENVIRONMENT } from '../../schemas/names.ts';
 import { builtProgram } from '../command/built-command.mjs';
 import { workerFailureSchema } from './failed-starts.ts';
 import { PROJECT_FOLDER, modalmixHome } from '../folders.ts';
+import { INFRA_PROGRAMS, type InfraProgram } from '../programs.ts';
 import { withLock } from '../lock.ts';
 import { endProcess, isAlive, processIdentitySchema } from '../processes.ts';
 import { readStateFile } from '../state-file.ts';
@@ -119,14 +120,6 @@ export function nodeWithTypeScript(): { program: string; args: string[] } {
   const tsx = createRequire(import.meta.url).resolve('tsx');
   return { program: process.execPath, args: ['--import', pathToFileURL(tsx).href] };
 }
-
-/** Programs that are started beside the command, by the file of the checkout that they start from. */
-export const INFRA_PROGRAMS = {
-  'supervisor-main': 'infra/supervisor/supervisor-main.ts',
-  'worker-main': 'infra/workers/worker-main.ts',
-  'stream-worker-main': 'infra/workers/stream-worker-main.ts',
-} as const;
-export type InfraProgram = keyof typeof INFRA_PROGRAMS;
 
 /** The program and its first arguments that run one of them: as set-up has built it, else its TypeScript. */
 export function infraProgram(name: InfraProgram): { program: string; args: string[] } {

@@ -1,9 +1,7 @@
 /** One optimiser step, and one look at what the model says. */
-import type { Modality } from '../../schemas/modality.ts';
 import type { Batch } from './data/batches.ts';
 import { discrepancyRatios } from './methods/discrepancy.ts';
 import type { PerModality } from '../../schemas/modality.ts';
-import type { Features } from './model/features.ts';
 import type {
   DifferentiateOptions,
   ForwardPass,
@@ -17,8 +15,8 @@ import type { Ratios } from './methods/mixup/mixup.ts';
 import type { MultimodalModel } from './model/model.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { answer } from './model/answers.ts';
-import { tallyBatch, type Answers, type Tally } from './model/tally.ts';
-import { tf, type Tensor, type Tensor2D } from '../engine/tensorflow.ts';
+import { tallyBatch, type Tally } from './model/tally.ts';
+import { tf, type Tensor } from '../engine/tensorflow.ts';
 
 export interface StepOutcome {
   readonly loss: number;

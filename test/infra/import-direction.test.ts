@@ -1,4 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ESLint } from 'eslint';
+import { execa } from 'execa';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
 
@@ -17,7 +20,7 @@ const CASES = [
   {
     file: 'pipelines/training/loop.ts',
     bad: "import '../evaluation/evaluate-model.ts';",
-    good: "import '../shards/shard-reader.ts';",
+    good: "import '../shards/read/shard-reader.ts';",
   },
   {
     file: 'pipelines/training/loop.ts',
@@ -25,8 +28,18 @@ const CASES = [
     good: "import '../store/store.ts';",
   },
   {
+    file: 'pipelines/engine/tensorflow.ts',
+    bad: "import '../training/loop.ts';",
+    good: "import '../random/generator.ts';",
+  },
+  {
+    file: 'pipelines/engine/tensorflow.ts',
+    bad: "import '../shards/read/shard-reader.ts';",
+    good: "import '../process/child-process.ts';",
+  },
+  {
     file: 'activities/index.ts',
-    bad: "import '../infra/worker.ts';",
+    bad: "import '../infra/workers/worker.ts';",
     good: "import '../pipelines/training/loop.ts';",
   },
   {
@@ -42,8 +55,8 @@ const CASES = [
   { file: 'workflows/index.ts', bad: "import 'node:fs';", good: "import '@temporalio/workflow';" },
   {
     file: 'infra/workers/worker.ts',
-    bad: "import '../cli/main.ts';",
-    good: "import '../activities/index.ts';",
+    bad: "import '../../cli/main.ts';",
+    good: "import '../../activities/index.ts';",
   },
 ];
 
@@ -67,3 +80,39 @@ describe('the lint rule on the direction of imports', () => {
     },
   );
 });
+
+describe('the lint rule on circles of imports', () => {
+  test('finds one of types alone, and passes a line of imports', { timeout: LINT_TIMEOUT_MS }, async () => {
+    await withFolder(async (folder) => {
+      const files = {
+        'a.ts': "import type { B } from './b.ts';\nexport interface A { b?: B }\n",
+        'b.ts': "import type { A } from './a.ts';\nexport interface B { a?: A }\n",
+        'c.ts': "import type { D } from './d.ts';\nexport interface C { d?: D }\n",
+        'd.ts': 'export interface D { n: number }\n',
+      };
+      for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+      const circle = await cruise([join(folder, 'a.ts')]);
+      expect(circle.exitCode).toBe(1);
+      expect(circle.stdout).toMatch(/no-circles: .*b\.ts/u);
+      expect((await cruise([join(folder, 'c.ts')])).exitCode).toBe(0);
+    });
+  });
+});
+
+/** Below the project, where the rule's settings hold. */
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(PROJECT_FOLDER, 'test', 'circle-'));
+  try {
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function cruise(files: readonly string[]) {
+  return await execa('npx', ['depcruise', '--config', 'dependency-cruiser.config.mjs', ...files], {
+    cwd: PROJECT_FOLDER,
+    preferLocal: true,
+    reject: false,
+  });
+}

@@ -41,7 +41,7 @@ export async function demoStream(screen: Screen, configFile = DEMO_CONFIG): Prom
   const prepared = await prepareRun(configFile, screen);
   const session = await connect(screen);
   const stop = new AbortController();
-  const { keepStreamProcesses } = await import('../../../infra/workers/stream-processes.ts');
+  const { keepStreamProcesses } = await import('../../../infra/supervisor/stream-processes.ts');
   const logFile = join(rootOf(prepared), 'workers.log');
   const workers = keepStreamProcesses({
     ...{ configFile, ingest: INGEST_WORKERS, logFile, signal: stop.signal },

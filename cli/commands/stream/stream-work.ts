@@ -49,7 +49,7 @@ export async function work(role: string, flags: WorkFlags, screen: Screen): Prom
   await ensureParts({ ...screen, say: () => undefined });
   if (flags.detach === true) await keepWorking(flags.config, ingest, screen);
   else if (role === 'all') {
-    const { keepStreamProcesses } = await import('../../../infra/workers/stream-processes.ts');
+    const { keepStreamProcesses } = await import('../../../infra/supervisor/stream-processes.ts');
     await untilSignalled(async (signal) => {
       await keepStreamProcesses({ configFile: flags.config, ingest, signal });
     });

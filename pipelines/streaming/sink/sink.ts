@@ -6,21 +6,19 @@
 import type { KafkaConsumer, Message, Producer, TopicPartitionOffset } from 'node-rdkafka';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { consumerGroups } from '../../../schemas/names.ts';
-import type { Store } from '../../store/store.ts';
-import type { SplitShares } from '../rows/choose-split.ts';
-import { assertCurrent, type BrokerSource } from '../kafka/broker-health.ts';
+import { assertCurrent } from '../kafka/broker-health.ts';
 import { connectProducer, disconnect, partitionsOf, watermarks } from '../kafka/clients.ts';
 import type { KafkaConnection } from '../kafka/connection.ts';
 import { sendDeadLetters } from '../dead-letters/dead-letter.ts';
 import { connectFeatureConsumer, READ_TIMEOUT_MS } from '../rows/feature-consumer.ts';
 import { keepRunning } from '../keep-running.ts';
 import { consumeLent } from '../kafka/lent-messages.ts';
-import { warnOnce, type Log } from '../log.ts';
-import type { PartitionLag, StreamMetrics } from '../metrics.ts';
+import { warnOnce } from '../log.ts';
+import type { PartitionLag } from '../metrics.ts';
 import { openSinkState } from './open-sink.ts';
 import type { SinkInput } from './sink-input.ts';
 import type { SealedPart, SinkState } from './sink-state.ts';
-import { topicsOf, type StreamTarget } from '../stream-target.ts';
+import { topicsOf } from '../stream-target.ts';
 import { ensureTopics } from '../kafka/topics.ts';
 
 const READ_BATCH = 32;

@@ -8,7 +8,7 @@ import { indexDataset } from '../../../pipelines/datasets/index-dataset.ts';
 import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extractor.ts';
 import { buildShard } from '../../../pipelines/shards/write/build-shard.ts';
 import { planRebuild } from '../../../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../../../pipelines/shards/manifest/publish-manifest.ts';
+import { publishManifest } from '../../../pipelines/shards/publish-manifest.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 
 const CLASSES = [

@@ -9,7 +9,7 @@ import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
 import { buildShard } from '../../../pipelines/shards/write/build-shard.ts';
 import { planRebuild, type ShardPlan } from '../../../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../../../pipelines/shards/manifest/publish-manifest.ts';
+import { publishManifest } from '../../../pipelines/shards/publish-manifest.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 
 export function newFolder(): string {

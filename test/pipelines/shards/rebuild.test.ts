@@ -7,7 +7,7 @@ import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extr
 import { buildShard } from '../../../pipelines/shards/write/build-shard.ts';
 import { loadManifest } from '../../../pipelines/shards/manifest/load-manifest.ts';
 import { planRebuild } from '../../../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../../../pipelines/shards/manifest/publish-manifest.ts';
+import { publishManifest } from '../../../pipelines/shards/publish-manifest.ts';
 import { openShards } from '../../../pipelines/shards/read/shard-reader.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';

@@ -6,7 +6,7 @@ import type { StreamRole } from '../../pipelines/streaming/metrics.ts';
 import { EXIT_CODES, ModalmixError } from '../../schemas/errors.ts';
 import { withLog } from '../log-file.ts';
 import { identifyProcess, type ProcessIdentity } from '../processes.ts';
-import { infraProgram } from '../supervisor/supervise.ts';
+import { infraProgram } from './supervise.ts';
 
 export interface StreamProcessesOptions {
   readonly configFile: string;

@@ -1,11 +1,11 @@
 /** Makes a version of a dataset visible: everything before was preparation. */
-import { ModalmixError } from '../../../schemas/errors.ts';
-import type { DatasetManifest, ShardEntry } from '../../../schemas/manifest.ts';
-import { storePaths } from '../../../schemas/names.ts';
-import type { Store } from '../../store/store.ts';
-import { mergeShards, writeManifest } from './merge-shards.ts';
-import { openPlan } from '../plan/plan-file.ts';
-import { findShards } from './shard-entries.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import type { DatasetManifest, ShardEntry } from '../../schemas/manifest.ts';
+import { storePaths } from '../../schemas/names.ts';
+import type { Store } from '../store/store.ts';
+import { mergeShards, writeManifest } from './manifest/merge-shards.ts';
+import { openPlan } from './plan/plan-file.ts';
+import { findShards } from './manifest/shard-entries.ts';
 
 export interface PublishManifestInput {
   readonly store: Store;
