@@ -19,7 +19,9 @@ import { publishManifest } from '../pipelines/shards/publish-manifest.ts';
 import { openStore } from '../pipelines/store/open-store.ts';
 import { runTraining } from '../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../pipelines/training/training-spec.ts';
-import { methodSchema, precisionSchema, type RunConfig } from '../schemas/config/config.ts';
+import type { RunConfig } from '../schemas/config/config.ts';
+import { methodSchema } from '../schemas/config/methods.ts';
+import { precisionSchema } from '../schemas/config/training-config.ts';
 
 const DEMO = fileURLToPath(new URL('../configs/demo.yaml', import.meta.url));
 

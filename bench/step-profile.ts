@@ -15,7 +15,7 @@ import { nativeKernels } from '../pipelines/engine/kernels/native.ts';
 import { createOptimizer } from '../pipelines/training/optimizers/index.ts';
 import { Parameters } from '../pipelines/engine/network/parameters.ts';
 import { backend, tf, type Tensor4D } from '../pipelines/engine/tensorflow.ts';
-import { trainingConfigSchema, type Precision } from '../schemas/config/config.ts';
+import { trainingConfigSchema, type Precision } from '../schemas/config/training-config.ts';
 
 const WARM_UP = 2;
 const CLASSES = 6;

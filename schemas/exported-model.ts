@@ -1,6 +1,7 @@
 /** What stands beside an exported model, so that who uses it needs nothing else of ours. */
 import { z } from 'zod';
-import { extractionConfigSchema, methodSchema } from './config/config.ts';
+import { methodSchema } from './config/methods.ts';
+import { extractionConfigSchema } from './config/extraction-config.ts';
 import { normalisationSchema } from './manifest.ts';
 import { modalitySchema } from './modality.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { indexReportSchema, splitSchema } from './clip.ts';
-import { extractionConfigSchema } from './config/config.ts';
+import { extractionConfigSchema } from './config/extraction-config.ts';
 import { modalitySchema } from './modality.ts';
 
 /** A clip that could not be used, with the reason. */

@@ -1,6 +1,6 @@
 /** Contracts of retraining and of the model registry: windows, comparisons, drift, versions and moves. */
 import { z } from 'zod';
-import { methodSchema } from './config/config.ts';
+import { methodSchema } from './config/methods.ts';
 import { modalitySchema } from './modality.ts';
 import { gateConfigSchema } from './config/retrain-config.ts';
 import { streamCountsSchema } from './stream.ts';

@@ -14,7 +14,7 @@ import {
   Utf8,
   type DataType,
 } from 'apache-arrow';
-import type { ExtractionConfig } from './config/config.ts';
+import type { ExtractionConfig } from './config/extraction-config.ts';
 import { MODALITIES, type Modality } from './modality.ts';
 
 /** Part of every shard's key: raise it when the same clips would be written as other bytes. */

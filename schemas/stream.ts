@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { splitSchema } from './clip.ts';
-import { extractionConfigSchema } from './config/config.ts';
+import { extractionConfigSchema } from './config/extraction-config.ts';
 import { shardEntrySchema } from './manifest.ts';
 import { modalitySchema } from './modality.ts';
 

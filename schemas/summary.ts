@@ -1,6 +1,6 @@
 /** Contracts of the report: its table as data, and what a figure is traced back by. */
 import { z } from 'zod';
-import { methodSchema } from './config/config.ts';
+import { methodSchema } from './config/methods.ts';
 import { modalitySchema } from './modality.ts';
 
 /** Over the seeds; `std` is the sample deviation (n − 1), absent for a single seed. */

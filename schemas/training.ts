@@ -1,6 +1,8 @@
 /** Contracts between training, evaluation and report. */
 import { z } from 'zod';
-import { evaluationConfigSchema, methodSchema, trainingConfigSchema } from './config/config.ts';
+import { methodSchema } from './config/methods.ts';
+import { evaluationConfigSchema } from './config/evaluation-config.ts';
+import { trainingConfigSchema } from './config/training-config.ts';
 import { COMPUTING_ENGINES } from './config/engine.ts';
 import { modalitySchema } from './modality.ts';
 

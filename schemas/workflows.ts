@@ -2,7 +2,7 @@
  * What starts a workflow and what it returns, and the names of its messages. Payloads are ids, paths and
  * counts; clip lists, plans and configs stay in the store.
  */
-import type { MethodName } from './config/config.ts';
+import type { MethodName } from './config/methods.ts';
 import type { DatasetReference } from './manifest.ts';
 import type { ActivityProgress } from './progress.ts';
 

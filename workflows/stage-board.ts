@@ -6,7 +6,7 @@ import {
   type Stage,
   type StageProgress,
 } from '../schemas/progress.ts';
-import type { MethodName } from '../schemas/config/config.ts';
+import type { MethodName } from '../schemas/config/methods.ts';
 
 export interface StageSeed {
   readonly stage: Stage;

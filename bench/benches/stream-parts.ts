@@ -12,7 +12,7 @@ import { StreamMetrics } from '../../pipelines/streaming/metrics.ts';
 import { runSink } from '../../pipelines/streaming/sink/sink.ts';
 import { extractionKeyOfTarget, type StreamTarget } from '../../pipelines/streaming/stream-target.ts';
 import { maxFeatureBytes } from '../../pipelines/streaming/kafka/topics.ts';
-import { extractionConfigSchema } from '../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../schemas/config/extraction-config.ts';
 import { streamConfigSchema } from '../../schemas/config/stream-config.ts';
 import { withHome } from '../harness/with-home.ts';
 

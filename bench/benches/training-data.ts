@@ -8,7 +8,7 @@ import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
 import { publishManifest } from '../../pipelines/shards/publish-manifest.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import type { Clip, Split } from '../../schemas/clip.ts';
-import { extractionConfigSchema } from '../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../schemas/config/extraction-config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 
 export const CLASS_NAMES = ['anger', 'disgust', 'fear', 'happiness', 'neutral', 'sadness'] as const;

@@ -1,7 +1,8 @@
 /** The files that training and evaluation leave in a store, filled with made-up but contract-true values. */
 import sharp from 'sharp';
 import { storePaths } from '../../schemas/names.ts';
-import { runConfigSchema, type MethodName, type RunConfig } from '../../schemas/config/config.ts';
+import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
+import type { MethodName } from '../../schemas/config/methods.ts';
 import { datasetManifestSchema, type DatasetManifest } from '../../schemas/manifest.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import {

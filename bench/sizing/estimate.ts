@@ -1,5 +1,5 @@
 /** What so many clips cost: a pure function of measured rates. */
-import { extractionConfigSchema } from '../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../schemas/config/extraction-config.ts';
 import type { Rates } from './rates.ts';
 
 export interface Target {

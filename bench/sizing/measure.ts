@@ -10,7 +10,7 @@ import { buildShard } from '../../pipelines/shards/write/build-shard.ts';
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
 import { hashFile } from '../../pipelines/shards/plan/source-hashes.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
-import { extractionConfigSchema } from '../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../schemas/config/extraction-config.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { renderClip } from '../harness/render-clip.ts';
 import { simulateRebuild } from '../orchestration/simulated-rebuild.ts';

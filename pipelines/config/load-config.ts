@@ -5,12 +5,9 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import {
-  runConfigSchema,
-  type DatasetConfig,
-  type RunConfig,
-  type TrainingConfig,
-} from '../../schemas/config/config.ts';
+import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
+import type { TrainingConfig } from '../../schemas/config/training-config.ts';
+import type { DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { StreamConfig } from '../../schemas/config/stream-config.ts';
 import { describeIssues, type ConfigProblem } from './config-problems.ts';

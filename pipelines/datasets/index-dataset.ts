@@ -1,6 +1,6 @@
 /** The index stage: from a dataset on disk to its list of labelled clips. */
 import type { DatasetIndex } from '../../schemas/clip.ts';
-import type { DatasetConfig } from '../../schemas/config/config.ts';
+import type { DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { cremaD } from './adapters/crema-d.ts';
 import { csv } from './adapters/csv.ts';
 import { digits } from './adapters/digits.ts';

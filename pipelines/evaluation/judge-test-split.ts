@@ -1,5 +1,5 @@
 /** Everything the test split is asked of a model: as it is, by branch, with modalities dropped and disturbed. */
-import type { EvaluationConfig } from '../../schemas/config/config.ts';
+import type { EvaluationConfig } from '../../schemas/config/evaluation-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import type { EvaluationResult } from '../../schemas/training.ts';
 import type {

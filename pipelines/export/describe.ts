@@ -1,5 +1,5 @@
 /** An exported graph's inputs and outputs in words, for the manifest. Pure. */
-import type { ExtractionConfig } from '../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import type { ExportManifest } from '../../schemas/exported-model.ts';
 import { LOG_OFFSET } from '../../schemas/shard.ts';
 import type { ModelGraph } from './graph/model-graph.ts';

@@ -1,7 +1,7 @@
 /** One clip → its features, with whichever decoder: which streams are tried, what is missing, what fills the arrays. */
 import { stat } from 'node:fs/promises';
 import type { Clip } from '../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { MODALITIES, type Modality } from '../../schemas/modality.ts';
 import { ClipUnusable, type ExtractedClip, type MissingModality, type PictureFeature } from './extractor.ts';

@@ -3,7 +3,7 @@
  * this interface; everything else in the project knows only it.
  */
 import type { Clip } from '../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 
 /** Log-magnitude spectrogram, frequency-major. */

@@ -1,6 +1,6 @@
 /** Audio samples → log-magnitude spectrogram, as `librosa.stft` gives it. */
 import FFT from 'fft.js';
-import type { ExtractionConfig } from '../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import { audioSamples, audioShape, LOG_OFFSET } from '../../schemas/shard.ts';
 import type { AudioFeature } from './extractor.ts';
 import { soundKernels } from './native.ts';

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { datasetConfigSchema, type DatasetConfig } from '../../schemas/config/config.ts';
+import { datasetConfigSchema, type DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { TopicNames } from '../../schemas/names.ts';
 import { CLIP_EVENT_VERSION, clipEventSchema, type ClipEvent } from '../../schemas/stream.ts';

@@ -3,7 +3,8 @@ import { dirname } from 'node:path';
 import { listClips } from '../datasets/index-dataset.ts';
 import type { SplitShares } from './rows/choose-split.ts';
 import type { StreamTarget } from './stream-target.ts';
-import type { DatasetConfig, RunConfig } from '../../schemas/config/config.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
+import type { DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { streamConfigSchema } from '../../schemas/config/stream-config.ts';
 
 export interface StreamSettings {

@@ -1,5 +1,5 @@
 /** The dataset that a stream feeds: what ingest and sink must agree on. */
-import type { ExtractionConfig } from '../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import { topicNames, type TopicNames } from '../../schemas/names.ts';
 import type { StreamConfig } from '../../schemas/config/stream-config.ts';
 import { extractionKeyOf } from './rows/feature-record.ts';

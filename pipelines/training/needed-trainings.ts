@@ -1,7 +1,7 @@
 /** Trainings that a method builds on, e.g. its teachers: which they are, and what they ended with. */
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
-import type { MethodName } from '../../schemas/config/config.ts';
+import type { MethodName } from '../../schemas/config/methods.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { epochMetricsSchema, type TrainingSpec } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';

@@ -1,5 +1,5 @@
 /** The learning rate of each epoch. Pure. */
-import type { TrainingConfig } from '../../schemas/config/config.ts';
+import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 
 /**
  * - `constant`: the base rate;

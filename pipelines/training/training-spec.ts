@@ -1,6 +1,8 @@
 /** What a run's config asks to be trained: one `TrainingSpec` for each method and seed, or a fine-tuning. Pure. */
 import { createHash } from 'node:crypto';
-import type { MethodName, RunConfig, TrainingConfig } from '../../schemas/config/config.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
+import type { MethodName } from '../../schemas/config/methods.ts';
+import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 import type { ModelVersion } from '../../schemas/retrain.ts';
 import { retrainConfigSchema } from '../../schemas/config/retrain-config.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';

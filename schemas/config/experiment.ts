@@ -1,6 +1,8 @@
 /** Contracts of an experiment: its matrix, and what comes out of it. */
 import { z } from 'zod';
-import { datasetConfigSchema, nameSchema, runConfigSchema, trainingDataSchema } from './config.ts';
+import { nameSchema, runConfigSchema } from './config.ts';
+import { trainingDataSchema } from './training-config.ts';
+import { datasetConfigSchema } from './dataset-config.ts';
 import { METHODS, fusionSchema, methodSchema } from './methods.ts';
 import { modalitySchema } from '../modality.ts';
 import { spreadSchema } from '../summary.ts';

@@ -1,7 +1,7 @@
 /** Activities that a test scripts: the work they stand for, without media or TensorFlow. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runStage } from '../../activities/run-stage.ts';
-import type { MethodName } from '../../schemas/config/config.ts';
+import type { MethodName } from '../../schemas/config/methods.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { progressKeys } from '../../schemas/workflows.ts';
 import type { ScriptedActivities } from '../support/scripted-worker.ts';

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { listClips } from '../../../pipelines/datasets/index-dataset.ts';
 import type { OutgoingRecord } from '../../../pipelines/streaming/kafka/deliver.ts';
 import { encodeClipEvent } from '../../../pipelines/streaming/send-clips.ts';
-import { datasetConfigSchema } from '../../../schemas/config/config.ts';
+import { datasetConfigSchema } from '../../../schemas/config/dataset-config.ts';
 import type { TopicNames } from '../../../schemas/names.ts';
 import {
   CLIP_EVENT_MAX_BYTES,

@@ -4,7 +4,7 @@
  */
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { DatasetConfig } from '../../../schemas/config/config.ts';
+import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { countedNames } from '../assemble-index.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';

@@ -4,7 +4,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { CsvError, parse, type Info } from 'csv-parse/sync';
 import pLimit from 'p-limit';
 import type { Split } from '../../../schemas/clip.ts';
-import type { DatasetConfig } from '../../../schemas/config/config.ts';
+import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { countedNames } from '../assemble-index.ts';
 import { clipIdOf } from '../clip-id.ts';

@@ -1,7 +1,7 @@
 /** A folder a class: `root/<class>/**`, or `root/{train,test[,validation]}/<class>/**`. */
 import { relative, resolve, sep } from 'node:path';
 import type { Split } from '../../../schemas/clip.ts';
-import type { DatasetConfig } from '../../../schemas/config/config.ts';
+import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { countedNames } from '../assemble-index.ts';
 import { clipIdOf } from '../clip-id.ts';

@@ -5,7 +5,7 @@
  * folders.
  */
 import { relative, resolve } from 'node:path';
-import type { DatasetConfig } from '../../../schemas/config/config.ts';
+import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { countedNames } from '../assemble-index.ts';
 import { clipIdOf } from '../clip-id.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';

@@ -4,7 +4,7 @@
  * (`<Class>/<file>`).
  */
 import { basename, join, relative, resolve } from 'node:path';
-import type { DatasetConfig } from '../../../schemas/config/config.ts';
+import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { countedNames } from '../assemble-index.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { listFiles } from '../list-files.ts';

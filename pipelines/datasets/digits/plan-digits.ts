@@ -3,7 +3,7 @@
  * here, by its own purpose and the clip's number, so that more clips leave the earlier ones as they are.
  */
 import { createHash } from 'node:crypto';
-import type { DatasetConfig } from '../../../schemas/config/config.ts';
+import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { randomGenerator, type Generator } from '../../random/generator.ts';
 import { DIGIT_WORDS, FONTS, VOICES } from './pools.ts';
 

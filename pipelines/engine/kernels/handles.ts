@@ -2,7 +2,7 @@
  * TensorFlow's operators on bare handles: no bookkeeping by TensorFlow.js, so a number's memory is free again at the
  * moment when it is released, not at the end of a tidy.
  */
-import type { Precision } from '../../../schemas/config/config.ts';
+import type { Precision } from '../../../schemas/config/training-config.ts';
 import { attribute, backend, type OpAttribute, type Tensor } from '../tensorflow.ts';
 
 /** An array that TensorFlow holds. */

@@ -24,7 +24,7 @@ import {
   type Handle,
 } from '../kernels/handles.ts';
 import { convolutionGradient, convolve } from '../kernels/raw-convolution.ts';
-import type { Precision } from '../../../schemas/config/config.ts';
+import type { Precision } from '../../../schemas/config/training-config.ts';
 import { attribute, tf, type OpAttribute, type Tensor, type Tensor2D } from '../tensorflow.ts';
 import type { Encoder } from './encoder.ts';
 import type { ConvolutionNormParameters, PlanParameters } from './plan-parameters.ts';

@@ -9,7 +9,7 @@ import { convolution } from '../kernels/convolution.ts';
 import { maxPool } from '../kernels/max-pool.ts';
 import { roundToBfloat16 } from '../kernels/bfloat16.ts';
 import { relu } from '../kernels/relu.ts';
-import type { Precision } from '../../../schemas/config/config.ts';
+import type { Precision } from '../../../schemas/config/training-config.ts';
 import { tf, type Tensor1D, type Tensor2D, type Tensor4D } from '../tensorflow.ts';
 import type { Encoder } from './encoder.ts';
 import type { ConvolutionNormParameters, PlanParameters } from './plan-parameters.ts';

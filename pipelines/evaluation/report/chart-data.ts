@@ -1,5 +1,5 @@
 /** Turns records of trainings into the series the page draws. Pure. */
-import type { MethodName } from '../../../schemas/config/config.ts';
+import type { MethodName } from '../../../schemas/config/methods.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { UmapPoint } from '../umap-table.ts';
 import { packPoints } from './packed-points.ts';

@@ -1,5 +1,5 @@
 /** What the page's charts are drawn from: the one JSON block of the report. */
-import type { MethodName } from '../../../schemas/config/config.ts';
+import type { MethodName } from '../../../schemas/config/methods.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 
 export interface ReportData {

@@ -6,7 +6,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Clip } from '../../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../../schemas/names.ts';
 import { childProgram } from '../../process/child-program.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExtractionConfig } from '../../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ShardEntry } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';

@@ -23,7 +23,7 @@ import {
 } from 'apache-arrow';
 import { z } from 'zod';
 import { splitSchema, type Split } from '../../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../../schemas/config/config.ts';
+import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
 import { clipIdSchema, featureMetadataSchema } from '../../../schemas/stream.ts';

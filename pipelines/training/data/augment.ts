@@ -1,5 +1,5 @@
 /** Crops and flips: which part of a picture is used. `pictures/render-view.ts` cuts it out. */
-import type { TrainingConfig } from '../../../schemas/config/config.ts';
+import type { TrainingConfig } from '../../../schemas/config/training-config.ts';
 import type { Generator } from '../../random/generator.ts';
 
 /** A box in shares of the picture's width and height, so that it fits rgb and flow of any size alike. */

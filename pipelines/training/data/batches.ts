@@ -1,5 +1,5 @@
 /** From shard rows to the normalised arrays that a step reads. Which rows, in which order, is decided here too. */
-import type { TrainingConfig } from '../../../schemas/config/config.ts';
+import type { TrainingConfig } from '../../../schemas/config/training-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { DatasetManifest, Normalisation } from '../../../schemas/manifest.ts';
 import { MODALITIES, type Modality } from '../../../schemas/modality-names.ts';

@@ -3,7 +3,7 @@
  * Every choice follows from the seed and the clip's id, so that the order of the clips, and clips that come later,
  * change as little as can be. Pure.
  */
-import type { TrainingData } from '../../../schemas/config/config.ts';
+import type { TrainingData } from '../../../schemas/config/training-config.ts';
 import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
 import type { TrainingSpec } from '../../../schemas/training.ts';
 import { randomGenerator } from '../../random/generator.ts';

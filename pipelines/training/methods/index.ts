@@ -1,5 +1,5 @@
 /** The methods there are, by name. */
-import type { MethodName } from '../../../schemas/config/config.ts';
+import type { MethodName } from '../../../schemas/config/methods.ts';
 import { createAgm } from './modulation/agm.ts';
 import { createBmm } from './mixup/b-mm.ts';
 import { createGBlending } from './g-blending.ts';

@@ -11,7 +11,8 @@
  *   - `onEpochEnd` sees what was counted over the epoch; `state` is what the next epochs depend on;
  *   - `needs` names methods that are trained first on the same data, `begin` gets what they ended with.
  */
-import type { MethodName, TrainingConfig } from '../../../schemas/config/config.ts';
+import type { MethodName } from '../../../schemas/config/methods.ts';
+import type { TrainingConfig } from '../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { EpochMetrics } from '../../../schemas/training.ts';
 import type { Generator } from '../../random/generator.ts';

@@ -1,5 +1,5 @@
 /** The multimodal classifier: an encoder for each modality, a fusion, a classifier. */
-import type { Precision } from '../../../schemas/config/config.ts';
+import type { Precision } from '../../../schemas/config/training-config.ts';
 import type { EncoderConfig } from '../../../schemas/config/encoder-config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Batch } from '../data/batches.ts';

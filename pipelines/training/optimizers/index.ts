@@ -1,5 +1,5 @@
 /** The optimisers there are, by config. */
-import type { TrainingConfig } from '../../../schemas/config/config.ts';
+import type { TrainingConfig } from '../../../schemas/config/training-config.ts';
 import { nativeKernels } from '../../engine/kernels/native.ts';
 import type { Variable } from '../../engine/tensorflow.ts';
 import { createAdam } from './adam.ts';

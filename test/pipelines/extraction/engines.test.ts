@@ -18,7 +18,7 @@ import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extr
 import { createNodeAvExtractor } from '../../../pipelines/extraction/node-av/pool.ts';
 import { logSpectrogram } from '../../../pipelines/extraction/spectrogram.ts';
 import type { Clip } from '../../../schemas/clip.ts';
-import { extractionConfigSchema } from '../../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modalmix-engines-'));
 const config = extractionConfigSchema.parse({ video: { shortSide: 64 } });

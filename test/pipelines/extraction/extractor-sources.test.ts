@@ -9,7 +9,7 @@ import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extr
 import { logSpectrogram } from '../../../pipelines/extraction/spectrogram.ts';
 import { ffmpegPath } from '../../../pipelines/process/ffmpeg-path.ts';
 import type { Clip } from '../../../schemas/clip.ts';
-import { extractionConfigSchema } from '../../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 import { LOG_OFFSET } from '../../../schemas/shard.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Clip } from '../../../schemas/clip.ts';
-import { extractionConfigSchema } from '../../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';
 import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extractor.ts';
 

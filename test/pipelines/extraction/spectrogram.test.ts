@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { extractionConfigSchema } from '../../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 import { soundKernels } from '../../../pipelines/extraction/native.ts';
 import {
   fitSamples,

@@ -15,7 +15,7 @@ import {
   publishStreamManifest,
 } from '../../../pipelines/streaming/sink/stream-manifest.ts';
 import { extractionKeyOfTarget, type StreamTarget } from '../../../pipelines/streaming/stream-target.ts';
-import { extractionConfigSchema } from '../../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { streamConfigSchema } from '../../../schemas/config/stream-config.ts';
 import type { StreamManifest } from '../../../schemas/stream.ts';

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { extractionConfigSchema, type ExtractionConfig } from '../../../schemas/config/config.ts';
+import { extractionConfigSchema, type ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import type { Clip, DatasetIndex, Split } from '../../../schemas/clip.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Extractor } from '../../../pipelines/extraction/extractor.ts';

@@ -14,7 +14,7 @@ import {
   findStreamManifest,
   publishStreamManifest,
 } from '../../../pipelines/streaming/sink/stream-manifest.ts';
-import { extractionConfigSchema } from '../../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 import { streamConfigSchema } from '../../../schemas/config/stream-config.ts';
 
 const RECORD = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { trainingConfigSchema } from '../../../schemas/config/config.ts';
+import { trainingConfigSchema } from '../../../schemas/config/training-config.ts';
 import { learningRateAt } from '../../../pipelines/training/schedule.ts';
 
 function rates(schedule: object, epochs: number): number[] {

@@ -1,12 +1,9 @@
 /** A published dataset of little clips with features that tell the class, and a spec to train on it. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  extractionConfigSchema,
-  runConfigSchema,
-  type MethodName,
-  type RunConfig,
-} from '../../../schemas/config/config.ts';
+import { runConfigSchema, type RunConfig } from '../../../schemas/config/config.ts';
+import type { MethodName } from '../../../schemas/config/methods.ts';
+import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 import type { Split } from '../../../schemas/clip.ts';
 import type { ChannelSums, DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Modality } from '../../../schemas/modality.ts';

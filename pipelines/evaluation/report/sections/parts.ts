@@ -1,5 +1,5 @@
 /** Pieces several sections are made of. */
-import type { MethodName } from '../../../../schemas/config/config.ts';
+import type { MethodName } from '../../../../schemas/config/methods.ts';
 import { markup, type Html } from '../html.ts';
 import { METHOD_COLOURS } from '../method-colours.ts';
 import type { ReportData } from '../report-data.ts';

@@ -1,4 +1,4 @@
-import type { TrainingData } from '../../../../schemas/config/config.ts';
+import type { TrainingData } from '../../../../schemas/config/training-config.ts';
 import { headName } from '../../../evaluation/report/head-names.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading } from '../../../evaluation/report/sections/parts.ts';

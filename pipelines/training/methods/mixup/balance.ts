@@ -3,7 +3,7 @@
  * Better" (Ma, Ding, Chen, arXiv 2510.10986) says that they follow each modality's contribution; this formula is
  * our reading of it, not the paper's own.
  */
-import type { TrainingConfig } from '../../../../schemas/config/config.ts';
+import type { TrainingConfig } from '../../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import type { PerModality } from '../../../../schemas/modality.ts';
 import type { Ratios } from './mixup.ts';

@@ -1,5 +1,5 @@
 /** On-the-fly prediction modulation in numbers (Wei et al., TPAMI 2024). */
-import type { TrainingConfig } from '../../../../schemas/config/config.ts';
+import type { TrainingConfig } from '../../../../schemas/config/training-config.ts';
 import type { PerModality } from '../../../../schemas/modality.ts';
 
 /** θ must stay below 1. */

@@ -1,9 +1,6 @@
 /** The encoders there are, by config and modality. */
-import {
-  precisionProblem,
-  type ExtractionConfig,
-  type Precision,
-} from '../../../../schemas/config/config.ts';
+import { precisionProblem, type Precision } from '../../../../schemas/config/training-config.ts';
+import type { ExtractionConfig } from '../../../../schemas/config/extraction-config.ts';
 import type { EncoderConfig } from '../../../../schemas/config/encoder-config.ts';
 import { ModalmixError } from '../../../../schemas/errors.ts';
 import type { Modality } from '../../../../schemas/modality.ts';

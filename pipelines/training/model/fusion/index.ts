@@ -1,5 +1,5 @@
 /** The fusions there are, by name. */
-import type { FusionName } from '../../../../schemas/config/config.ts';
+import type { FusionName } from '../../../../schemas/config/methods.ts';
 import { createConcat } from './concat.ts';
 import { createFilm } from './film.ts';
 import type { CreateFusion } from './fusion.ts';

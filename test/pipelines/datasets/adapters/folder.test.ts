@@ -2,7 +2,7 @@ import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { indexDataset } from '../../../../pipelines/datasets/index-dataset.ts';
-import { datasetConfigSchema } from '../../../../schemas/config/config.ts';
+import { datasetConfigSchema } from '../../../../schemas/config/dataset-config.ts';
 import { emptyFiles, makeTree } from '../tree.ts';
 
 const folderOf = (root: string, more: object = {}) =>

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { indexDataset } from '../../../../pipelines/datasets/index-dataset.ts';
-import { datasetConfigSchema } from '../../../../schemas/config/config.ts';
+import { datasetConfigSchema } from '../../../../schemas/config/dataset-config.ts';
 import { emptyFiles, makeTree } from '../tree.ts';
 
 const kineticsOf = (root: string, more: object = {}) =>

@@ -13,7 +13,7 @@ import {
 import { renderArguments } from '../../../../pipelines/datasets/digits/render-clip.ts';
 import { indexDataset } from '../../../../pipelines/datasets/index-dataset.ts';
 import { ffmpegPath, ffprobePath } from '../../../../pipelines/process/ffmpeg-path.ts';
-import { datasetConfigSchema } from '../../../../schemas/config/config.ts';
+import { datasetConfigSchema } from '../../../../schemas/config/dataset-config.ts';
 import { makeTree } from '../tree.ts';
 
 function digitsOf(root: string, more: object = {}): DigitsConfig {

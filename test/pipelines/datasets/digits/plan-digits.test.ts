@@ -8,7 +8,7 @@ import {
 } from '../../../../pipelines/datasets/digits/plan-digits.ts';
 import { renderArguments } from '../../../../pipelines/datasets/digits/render-clip.ts';
 import { FONTS, VOICES } from '../../../../pipelines/datasets/digits/pools.ts';
-import { datasetConfigSchema } from '../../../../schemas/config/config.ts';
+import { datasetConfigSchema } from '../../../../schemas/config/dataset-config.ts';
 
 function digitsOf(more: object = {}): DigitsConfig {
   return datasetConfigSchema.parse({ format: 'digits', root: 'data', ...more }) as DigitsConfig;

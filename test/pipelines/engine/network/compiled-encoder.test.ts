@@ -28,7 +28,7 @@ import {
 } from '../../../../pipelines/engine/kernels/raw-convolution.ts';
 import { Parameters } from '../../../../pipelines/engine/network/parameters.ts';
 import { backend, tf, type Tensor, type Tensor4D } from '../../../../pipelines/engine/tensorflow.ts';
-import type { Precision } from '../../../../schemas/config/config.ts';
+import type { Precision } from '../../../../schemas/config/training-config.ts';
 import type { EncoderConfig } from '../../../../schemas/config/encoder-config.ts';
 import { relativeError } from '../../training/golden/read-golden.ts';
 

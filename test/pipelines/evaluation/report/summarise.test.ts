@@ -5,7 +5,7 @@ import {
   samplingError,
   spreadOf,
 } from '../../../../pipelines/evaluation/report/summarise.ts';
-import type { MethodName } from '../../../../schemas/config/config.ts';
+import type { MethodName } from '../../../../schemas/config/methods.ts';
 import type { Summary, SummaryRow } from '../../../../schemas/summary.ts';
 
 function row(method: MethodName, accuracies: readonly number[]): SummaryRow {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { trainingDataSchema, type TrainingData } from '../../../../schemas/config/config.ts';
+import { trainingDataSchema, type TrainingData } from '../../../../schemas/config/training-config.ts';
 import { openStore } from '../../../../pipelines/store/open-store.ts';
 import { changeRows, type ChangedRows } from '../../../../pipelines/training/data/training-data.ts';
 import { trainModel } from '../../../../pipelines/training/train-model.ts';

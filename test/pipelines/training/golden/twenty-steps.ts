@@ -7,7 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { trainingConfigSchema } from '../../../../schemas/config/config.ts';
+import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import { readVariables } from '../../../../pipelines/training/checkpoints/checkpoint.ts';
 import { MultimodalModel } from '../../../../pipelines/training/model/model.ts';
 import { encodeSafetensors } from '../../../../pipelines/training/checkpoints/safetensors.ts';

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { trainingConfigSchema, type FusionName, type MethodName } from '../../../../schemas/config/config.ts';
+import type { FusionName, MethodName } from '../../../../schemas/config/methods.ts';
+import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { methodProblem } from '../../../../schemas/config/methods.ts';
 import type { EpochMetrics } from '../../../../schemas/training.ts';

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { trainingConfigSchema, type MethodName } from '../../../../schemas/config/config.ts';
+import type { MethodName } from '../../../../schemas/config/methods.ts';
+import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { randomGenerator, type Generator } from '../../../../pipelines/random/generator.ts';
 import type { Batch, Images } from '../../../../pipelines/training/data/batches.ts';

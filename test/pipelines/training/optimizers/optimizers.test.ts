@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import type { TrainingConfig } from '../../../../schemas/config/config.ts';
+import type { TrainingConfig } from '../../../../schemas/config/training-config.ts';
 import { createOptimizer } from '../../../../pipelines/training/optimizers/index.ts';
 import { nativeKernels } from '../../../../pipelines/engine/kernels/native.ts';
 import { backend, tf } from '../../../../pipelines/engine/tensorflow.ts';

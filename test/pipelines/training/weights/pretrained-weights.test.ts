@@ -14,7 +14,7 @@ import {
 } from '../../../../pipelines/training/checkpoints/safetensors.ts';
 import { tf, type Tensor2D, type Tensor4D } from '../../../../pipelines/engine/tensorflow.ts';
 import { trainingSpecs } from '../../../../pipelines/training/training-spec.ts';
-import { trainingConfigSchema } from '../../../../schemas/config/config.ts';
+import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import type { ResNetDepth } from '../../../../schemas/config/encoder-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { readGolden, relativeError } from '../golden/read-golden.ts';

@@ -13,7 +13,7 @@ import { shardKernels } from '../../../../../pipelines/shards/native/kernels.ts'
 import { asStored, ShardTally } from '../../../../../pipelines/shards/write/shard-tally.ts';
 import { ShardThread } from '../../../../../pipelines/shards/write/batches/shard-thread.ts';
 import { ShardWriter, type WritableRow } from '../../../../../pipelines/shards/write/shard-writer.ts';
-import { extractionConfigSchema } from '../../../../../schemas/config/config.ts';
+import { extractionConfigSchema } from '../../../../../schemas/config/extraction-config.ts';
 import { audioShape, shardSchema } from '../../../../../schemas/shard.ts';
 import { newFolder } from '../../fixtures.ts';
 

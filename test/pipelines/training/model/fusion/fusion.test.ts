@@ -1,7 +1,7 @@
 /** One suite for every fusion. */
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Modality } from '../../../../../schemas/modality.ts';
-import { FUSIONS } from '../../../../../schemas/config/config.ts';
+import { FUSIONS } from '../../../../../schemas/config/methods.ts';
 import { randomGenerator } from '../../../../../pipelines/random/generator.ts';
 import type { Features } from '../../../../../pipelines/training/model/features.ts';
 import { FUSION_OF } from '../../../../../pipelines/training/model/fusion/index.ts';

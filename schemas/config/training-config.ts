@@ -1,0 +1,110 @@
+/** `training` of the config: how a model is trained. */
+import { z } from 'zod';
+import { modalitySchema } from '../modality.ts';
+import { encoderConfigSchema } from './encoder-config.ts';
+import { ENGINES, type Engine } from './engine.ts';
+import { fusionSchema, methodSchema, methodSettings } from './methods.ts';
+
+const share = z.number().min(0).max(1);
+const positive = z.number().positive();
+const count = z.int().positive();
+
+/**
+ * What is done to the training split before it is trained on, to ask how a method stands it. Validation and test
+ * split are never touched; what is done to a clip follows from the seed and the clip's id.
+ */
+export const trainingDataSchema = z
+  .strictObject({
+    /** Few labels: the share of each class's clips that is kept, at least one. */
+    keepShare: z.number().gt(0).max(1).optional(),
+    /**
+     * Class imbalance: the first class keeps its clips, class k of K at most factor^(−k / (K − 1)) times as many as
+     * the largest has, at least one (Cui et al., CVPR 2019).
+     */
+    longTailFactor: z.number().min(1).optional(),
+    /** Share of the kept clips whose label is another one, uniformly drawn. */
+    labelNoise: share.optional(),
+    /** Share of the kept, complete clips that lose that modality; no clip loses two. */
+    missing: z
+      .partialRecord(modalitySchema, share)
+      .refine(
+        (shares) => Object.values(shares).reduce((sum, one) => sum + one, 0) <= 1,
+        'the shares must add up to 1 at most',
+      )
+      .optional(),
+  })
+  .refine(
+    (data) => Object.values(data).some((value) => value !== undefined),
+    'it changes nothing: leave it out',
+  );
+export type TrainingData = z.infer<typeof trainingDataSchema>;
+
+/**
+ * What encoders store what their layers hand on, and its gradients, as; weights, sums, statistics, fusion and loss are
+ * float32 either way.
+ */
+export const precisionSchema = z.enum(['float32', 'bfloat16']);
+export type Precision = z.infer<typeof precisionSchema>;
+
+/** Why an engine cannot train with a precision; undefined when it can. */
+export function precisionProblem(precision: Precision, engine: Engine | undefined): string | undefined {
+  if (precision === 'float32' || engine !== 'webgpu') return undefined;
+  return 'the engine webgpu computes in float32 only: leave precision out, or choose the engine cpu or gpu';
+}
+
+export const trainingConfigSchema = z.strictObject({
+  /** Trained one after the other; the report compares them. */
+  methods: z.array(methodSchema).min(1).default(['b-mm']),
+  seeds: z.array(z.int().nonnegative()).min(1).default([0]),
+  epochs: count.default(100),
+  batchSize: count.min(2).default(64),
+  encoder: encoderConfigSchema.prefault({}),
+  fusion: fusionSchema.default('concat'),
+  optimizer: z
+    .discriminatedUnion('name', [
+      z.strictObject({
+        name: z.literal('sgd'),
+        learningRate: positive.default(1e-3),
+        momentum: share.default(0.9),
+        weightDecay: z.number().min(0).default(1e-4),
+      }),
+      z.strictObject({
+        name: z.enum(['adam', 'adamw']),
+        learningRate: positive.default(1e-3),
+        beta1: share.default(0.9),
+        beta2: share.default(0.999),
+        epsilon: positive.default(1e-8),
+        weightDecay: z.number().min(0).default(0),
+      }),
+    ])
+    .prefault({ name: 'sgd' }),
+  schedule: z
+    .discriminatedUnion('name', [
+      z.strictObject({ name: z.literal('constant') }),
+      z.strictObject({
+        name: z.literal('step'),
+        stepEpochs: count.default(70),
+        gamma: positive.default(0.1),
+      }),
+      z.strictObject({ name: z.literal('cosine'), warmupEpochs: z.int().min(0).default(0) }),
+    ])
+    .prefault({ name: 'step' }),
+  precision: precisionSchema.default('float32'),
+  /** What trains; absent: what `MODALMIX_ENGINE` says. Which one it is, is no part of what a training is. */
+  engine: z.enum(ENGINES).optional(),
+  /** Square crop side in pixels: random resized crop and flip in training, centre crop in testing. */
+  cropPx: count.default(224),
+  augment: z
+    .strictObject({
+      cropMinScale: share.default(0.08),
+      /** Off for data where mirroring changes the meaning (digits, text). */
+      flip: z.boolean().default(true),
+    })
+    .prefault({}),
+  ...methodSettings,
+  data: trainingDataSchema.optional(),
+  checkpoint: z.strictObject({ everySteps: count.default(200), keepLast: count.default(3) }).prefault({}),
+  /** Threads TensorFlow may use; results are bit-identical for the same number. */
+  threads: count.optional(),
+});
+export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
