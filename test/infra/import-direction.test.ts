@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ESLint } from 'eslint';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -91,10 +91,10 @@ describe('the lint rule on circles of imports', () => {
         'd.ts': 'export interface D { n: number }\n',
       };
       for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
-      const circle = await cruise([join(folder, 'a.ts')]);
+      const circle = await cruise(join(folder, 'a.ts'));
       expect(circle.exitCode).toBe(1);
-      expect(circle.stdout).toMatch(/no-circles: .*b\.ts/u);
-      expect((await cruise([join(folder, 'c.ts')])).exitCode).toBe(0);
+      expect(circle.stdout).toMatch(/no-circles:[^]*b\.ts/u);
+      expect((await cruise(join(folder, 'c.ts'))).exitCode).toBe(0);
     });
   });
 });
@@ -109,8 +109,9 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
-async function cruise(files: readonly string[]) {
-  return await execa('npx', ['depcruise', '--config', 'dependency-cruiser.config.mjs', ...files], {
+async function cruise(file: string) {
+  const path = relative(PROJECT_FOLDER, file);
+  return await execa('depcruise', ['--config', 'dependency-cruiser.config.mjs', path], {
     cwd: PROJECT_FOLDER,
     preferLocal: true,
     reject: false,
