@@ -14,7 +14,7 @@ import { runTraining } from '../../../pipelines/training/run-training.ts';
 import { backend, tf } from '../../../pipelines/engine/tensorflow.ts';
 import { trainModel } from '../../../pipelines/training/train-model.ts';
 import { relativeError } from './golden/read-golden.ts';
-import { publishTinyDataset, tinySpec, type TinyDataset } from './tiny-dataset.ts';
+import { EASY, publishTinyDataset, tinySpec, type TinyDataset } from './tiny-dataset.ts';
 import { copyOfDataset, trainSteps } from './tiny-training.ts';
 
 let dataset: TinyDataset;
@@ -64,18 +64,20 @@ describe('a training', () => {
 
   it.each(['concat', 'sum', 'film', 'gated'])('with fusion %s learns what the clips show', async (fusion) => {
     const store = await copyOfDataset(dataset);
-    const result = await trainSteps(
-      store,
-      tinySpec(dataset, 'joint', { fusion, epochs: 6, encoder: { width: 4 } }),
-    );
-    expect(result.last.train.fused).toBeGreaterThan(0.85);
+    const { last } = await trainSteps(store, tinySpec(dataset, 'joint', { ...EASY, fusion, epochs: 12 }));
+    expect(last.train.fused).toBeGreaterThan(0.85);
+    expect((4 * last.validation!.fused + 6 * last.test!.fused) / 10).toBeGreaterThan(0.85);
   });
 
   it('with bfloat16 learns what the clips show, keeps float32 weights and is judged with bfloat16', async () => {
     const store = await copyOfDataset(dataset);
-    const spec = tinySpec(dataset, 'joint', { precision: 'bfloat16', epochs: 6, encoder: { width: 8 } });
-    const result = await trainSteps(store, spec);
-    expect(result.last.train.fused).toBeGreaterThan(0.85);
+    const spec = tinySpec(dataset, 'joint', {
+      ...EASY,
+      ...{ precision: 'bfloat16', epochs: 12, encoder: { width: 8 } },
+    });
+    const { last } = await trainSteps(store, spec);
+    expect(last.train.fused).toBeGreaterThan(0.85);
+    expect((4 * last.validation!.fused + 6 * last.test!.fused) / 10).toBeGreaterThan(0.85);
     const weights = await readWeights(store, spec.trainingId, 'last');
     const filter = weights.tensors.get('audio.layer1.0.conv1.weight')!;
     const numbers = new Uint32Array(Float32Array.from(filter.values).buffer);

@@ -7,7 +7,7 @@ import { evaluationBatches, loadModel } from '../../../../pipelines/training/wei
 import { tf } from '../../../../pipelines/engine/tensorflow.ts';
 import { trainModel } from '../../../../pipelines/training/train-model.ts';
 import { withMethod } from '../../../../pipelines/training/training-spec.ts';
-import { publishTinyDataset, tinySpec, type TinyDataset } from '../tiny-dataset.ts';
+import { EASY, publishTinyDataset, tinySpec, type TinyDataset } from '../tiny-dataset.ts';
 import { copyOfDataset, trainSteps } from '../tiny-training.ts';
 
 let dataset: TinyDataset;
@@ -38,14 +38,14 @@ const CASES = [
 ] as const;
 
 /** ReconBoost's modalities take turns, so each gets half of the epochs. */
-const epochsOf = (method: string) => (method === 'reconboost' ? 12 : 6);
+const epochsOf = (method: string) => (method === 'reconboost' ? 24 : 12);
 
 const STAGES = { reconBoost: { boostEpochs: 1, rectifyEpochs: 1 } };
 
 describe.each(CASES)('$method', ({ method, needed, heads }) => {
   it('learns what the clips show, leaves no tensor behind, and its model answers as training judged it', async () => {
     const store = await copyOfDataset(dataset);
-    const spec = tinySpec(dataset, method, { epochs: epochsOf(method), encoder: { width: 4 }, ...STAGES });
+    const spec = tinySpec(dataset, method, { ...EASY, epochs: epochsOf(method), ...STAGES });
     const counts: number[] = [];
     await trainModel({
       store,
@@ -53,13 +53,17 @@ describe.each(CASES)('$method', ({ method, needed, heads }) => {
       report: () => counts.push(tf.memory().numTensors),
       stopRequested: () => false,
     });
-    expect(counts.slice(-30)).toEqual(Array(30).fill(counts.at(-1)));
+    // At 2 steps an epoch, the last ones: none of a training that it needs.
+    expect(counts.slice(-24)).toEqual(Array(24).fill(counts.at(-1)));
     const metrics = await metricsOf(store, spec);
-    expect(metrics.at(-1)!.train.loss).toBeLessThan(0.8 * metrics[0]!.train.loss);
-    expect(metrics.at(-1)!.train.fused).toBeGreaterThan(0.85);
-    const branches = Object.values(metrics.at(-1)!.train.branches);
+    const { train, validation, test } = metrics.at(-1)!;
+    expect(train.loss).toBeLessThan(0.5 * metrics[0]!.train.loss);
+    expect(train.fused).toBeGreaterThan(0.85);
+    const branches = Object.values(train.branches);
     expect(branches).toHaveLength(2);
     if (heads) expect(Math.min(...branches)).toBeGreaterThan(0.6);
+    // Noise can be learnt by heart; of clips that it has not seen, one of ten may be wrong.
+    expect((4 * validation!.fused + 6 * test!.fused) / 10).toBeGreaterThan(0.85);
 
     const { manifest } = dataset;
     const model = await loadModel({ store, spec, manifest, weights: 'last' });
@@ -71,7 +75,7 @@ describe.each(CASES)('$method', ({ method, needed, heads }) => {
       }
     }
     model.dispose();
-    expect(right / 6).toBeCloseTo(metrics.at(-1)!.test!.fused, 10);
+    expect(right / 6).toBeCloseTo(test!.fused, 10);
   });
 
   it('stopped within an epoch ends with the weights of an undisturbed one', async () => {
