@@ -144,6 +144,7 @@ function unwrap(schema: z.core.$ZodType, value: unknown): z.core.$ZodType {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
     return unwrap(schema.unwrap(), value);
   }
+  if (schema instanceof z.ZodPipe) return unwrap(schema.out, value);
   if (schema instanceof z.ZodDiscriminatedUnion) {
     const { discriminator } = schema.def;
     const chosen = valueAt(value, [discriminator]);

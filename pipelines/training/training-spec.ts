@@ -6,6 +6,7 @@ import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 import type { ModelVersion } from '../../schemas/retrain.ts';
 import { retrainConfigSchema } from '../../schemas/config/retrain-config.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
+import { settingsThatCount } from './settings-that-count.ts';
 
 const HASH_CHARACTERS = 12;
 
@@ -84,7 +85,10 @@ export function withMethod(spec: TrainingSpec, method: MethodName): TrainingSpec
 
 /** The same spec always has the same id, and another one another. */
 function identified(config: Pick<RunConfig, 'name'>, rest: Omit<TrainingSpec, 'trainingId'>): TrainingSpec {
-  const identity = canonicalJson({ ...rest, training: withoutFiles(rest.training) });
+  const identity = canonicalJson({
+    ...rest,
+    training: withoutFiles(settingsThatCount(rest.method, rest.training)),
+  });
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, HASH_CHARACTERS);
   return { ...rest, trainingId: `${config.name}-${rest.method}-s${String(rest.seed)}-${hash}` };
 }

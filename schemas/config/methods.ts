@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Modality } from '../modality.ts';
+import { balanceSchema } from './balance-config.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -39,20 +40,8 @@ export type FusionName = z.infer<typeof fusionSchema>;
 /** Hyper-parameters by group; the defaults are the papers' or, where a docstring says so, their authors' code's. */
 export const methodSettings = {
   mixup: z.strictObject({ alpha: positive.default(1) }).prefault({}),
-  /** B-MM, and what it is taken apart by (`pipelines/training/methods/mixup/balance.ts`). */
-  balance: z
-    .strictObject({
-      gamma: z.number().min(0).default(0.1),
-      /** What ρ does to λ^u; `fixed` keeps the first epoch's ρ, `independent` draws each λ^u by itself. */
-      rule: z.enum(['policy', 'opposite', 'fixed', 'independent']).default('policy'),
-      /** The clips ρ is measured on: those just trained on, or those held out. */
-      rhoFrom: z.enum(['train', 'validation']).default('train'),
-      /** Which modalities are mixed: all, those with ρ ≥ 1, or those with ρ ≤ 1. */
-      mixed: z.enum(['all', 'strong', 'weak']).default('all'),
-      /** Whose λ^u mixes the label: their mean, the strong ones', the weak ones', or by share in Σ s^u. */
-      labels: z.enum(['mean', 'strong', 'weak', 'share']).default('mean'),
-    })
-    .prefault({}),
+  /** B-MM, and what it is taken apart by. */
+  balance: balanceSchema.prefault({}),
   ogm: z
     .strictObject({
       alpha: z.number().min(0).default(0.8),

@@ -1,14 +1,15 @@
 /**
  * B-MM, balanced multimodal mixup (Ma, Ding, Chen, arXiv 2510.10986): a ratio of its own for each modality, set from
- * the discrepancy ratios of the epoch before (`balance.ts`, our reading). The first epoch is MM.
+ * the discrepancy ratios of the epoch before (`balance.ts`, our reading): what leads is mixed further, the others and
+ * the label keep λ. The first epoch is MM.
  *
- * `training.balance` takes it apart: which rule sets the ratios, which clips ρ is measured on, which modalities are
- * mixed, and whose ratio mixes the label.
+ * `training.balance` takes it apart: which rule sets the ratios, on which clips and when ρ is measured, which
+ * modalities are mixed, and whose ratio mixes the label.
  */
 import { z } from 'zod';
 import { ModalmixError } from '../../../../schemas/errors.ts';
 import { modalitySchema } from '../../../../schemas/modality.ts';
-import { labelParts, stepRatios } from './balance.ts';
+import { stepMix } from './balance.ts';
 import { discrepancyRatios } from '../discrepancy.ts';
 import type { PerModality } from '../../../../schemas/modality.ts';
 import { drawRatio } from './mixup.ts';
@@ -23,11 +24,11 @@ export const createBmm: CreateMethod = ({ mixup, balance }, modalities) => {
     forward: (model, batch, context) => {
       const draw = (modality?: string) =>
         drawRatio(context.random(modality === undefined ? 'lambda' : `lambda/${modality}`), mixup.alpha);
-      const ratios = stepRatios(draw, rho, balance);
-      return mixedStep(model, batch, context, ratios, labelParts(rho, balance.labels));
+      const { ratios, label } = stepMix(draw, rho, balance);
+      return mixedStep(model, batch, context, ratios, label);
     },
     onEpochEnd: (trained, end) => {
-      if (balance.rule === 'fixed' && end.epoch > 0) return;
+      if (balance.updates === 'first-epoch' && end.epoch > 0) return;
       rho = balance.rhoFrom === 'train' ? trained : heldOut(end);
     },
     state: {

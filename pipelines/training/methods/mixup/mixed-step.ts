@@ -1,10 +1,17 @@
 /** What MM and B-MM share: mix each z_u with its partner's, fuse, and ask for the mixed label. */
 import type { Modality } from '../../../../schemas/modality.ts';
 import type { Batch } from '../../data/batches.ts';
-import type { PerModality } from '../../../../schemas/modality.ts';
 import { featureOf, type Features } from '../../model/features.ts';
 import { crossEntropy } from '../../model/losses.ts';
-import { drawPartners, mixLabels, mixWeights, type MixWeights, type Ratios } from './mixup.ts';
+import {
+  drawPartners,
+  lambdaWeights,
+  mixLabels,
+  mixWeights,
+  type MixedLabel,
+  type MixWeights,
+  type Ratios,
+} from './mixup.ts';
 import type { MultimodalModel } from '../../model/model.ts';
 import { tf, type Tensor2D } from '../../../engine/tensorflow.ts';
 import type { ForwardPass, StepContext } from '../method.ts';
@@ -12,14 +19,14 @@ import type { ForwardPass, StepContext } from '../method.ts';
 /**
  * z̃_u = λ^u z_u,i + (1 − λ^u) z_u,j with one permutation for all modalities; cross-entropy with ỹ.
  *
- * @param parts what each modality counts in the label's ratio; absent: all alike
+ * @param label absent: the mean of the modalities' shares, all alike
  */
 export function mixedStep(
   model: MultimodalModel,
   batch: Batch,
   context: StepContext,
   ratios: Ratios,
-  parts: Readonly<PerModality> = {},
+  label: MixedLabel = { parts: {} },
 ): ForwardPass {
   const features = model.encode(batch, true);
   const partners = drawPartners(context.random('pairs'), batch.size);
@@ -32,9 +39,11 @@ export function mixedStep(
   const labels = mixLabels(
     batch.labels,
     partners,
-    [...weights.values()],
+    'lambda' in label
+      ? lambdaWeights(label.lambda, weights, ratios, batch.present, partners)
+      : [...weights.values()],
     model.classes,
-    model.modalities.map((modality) => parts[modality] ?? 1),
+    model.modalities.map((modality) => ('parts' in label ? (label.parts[modality] ?? 1) : 1)),
   );
   const { logits } = model.fuse(mixFeatures(features, partners, weights));
   return { features, ratios, loss: crossEntropy(logits, labels) };

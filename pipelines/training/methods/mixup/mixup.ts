@@ -2,7 +2,7 @@
  * Mixup in numbers, without tensors (Zhang et al., ICLR 2018; on features: Ma, Ding, Chen, arXiv 2510.10986).
  * A batch is paired with a permutation of itself; each pair is a convex mix, and so is its label.
  */
-import type { Modality } from '../../../../schemas/modality.ts';
+import type { Modality, PerModality } from '../../../../schemas/modality.ts';
 import type { Generator } from '../../../random/generator.ts';
 import { isPresent, type Presence } from '../../data/presence.ts';
 
@@ -48,6 +48,37 @@ export function mixWeights(
     other[i] = hasOther && ratio < 1 ? (hasOwn ? 1 - ratio : 1) : 0;
   }
   return { own, other };
+}
+
+/** Whose share mixes the label: by what each modality counts in the mean of theirs, or the λ that all were drawn by. */
+export type MixedLabel = { readonly parts: Readonly<PerModality> } | { readonly lambda: number };
+
+/**
+ * What `mixLabels` is to see under the label rule `lambda`: each modality of a pair as λ alone would have mixed it, so
+ * that the label is the one MM gives the pair. A complete pair gets λ; a modality that only one of the two has counts
+ * as wholly that one's, as it does in the feature. Where all that a pair holds is mixed further than λ, nothing in it
+ * holds λ, and the label follows the features that are there.
+ *
+ * @param weights of the features, by the λ^u
+ * @returns one for each of `weights`, in its order
+ */
+export function lambdaWeights(
+  lambda: number,
+  weights: ReadonlyMap<Modality, MixWeights>,
+  ratios: Ratios,
+  present: Presence,
+  partners: Int32Array,
+): MixWeights[] {
+  const kept = [...weights].filter(([modality]) => (ratios[modality] ?? 1) >= lambda).map(([, mix]) => mix);
+  const holdsLambda = Uint8Array.from(partners, (_, row) =>
+    Number(kept.some(({ own, other }) => own[row]! + other[row]! > 0)),
+  );
+  return [...weights].map(([modality, mixed]) => {
+    const asMm = mixWeights(lambda, modality, present, partners);
+    const choose = (side: 'own' | 'other') =>
+      Float32Array.from(holdsLambda, (holds, row) => (holds === 1 ? asMm : mixed)[side][row]!);
+    return { own: choose('own'), other: choose('other') };
+  });
 }
 
 /**

@@ -217,29 +217,34 @@ class Model:
         return turned
 
 
-def mixed_loss(model, inputs, labels, present, partners, ratios):
+def mixed_loss(model, inputs, labels, present, partners, ratios, lam):
+    """The label: each modality of a pair as lam would mix it; where all that is there is mixed further, as it is."""
     features = model.encode(inputs, present)
     one_hot = F.one_hot(labels, CLASSES).double()
-    mixed, seen, shares = {}, {}, []
+    mixed, seen, held, asked, kept = {}, {}, [], [], torch.zeros(SIZE, dtype=torch.bool)
     for name, ratio in ratios.items():
         m_i, m_j = present[name].double(), present[name].double()[partners]
-        total = ratio * m_i + (1 - ratio) * m_j
-        own = torch.where(total > 0, ratio * m_i / total.clamp(min=1e-30), torch.zeros(SIZE))
-        other = torch.where(total > 0, (1 - ratio) * m_j / total.clamp(min=1e-30), torch.zeros(SIZE))
-        mixed[name] = own[:, None] * features[name] + other[:, None] * features[name][partners]
+        own, total = shares(ratio, m_i, m_j)
+        mixed[name] = own[:, None] * features[name] + (total > 0)[:, None] * (1 - own)[:, None] * features[name][partners]
         seen[name] = (total > 0).long()
-        shares.append(torch.where(total > 0, own, torch.full((SIZE,), float("nan"))))
-    share = torch.nanmean(torch.stack(shares), 0)[:, None]
+        nothing = torch.full((SIZE,), float("nan"))
+        held.append(torch.where(total > 0, own, nothing))
+        asked.append(torch.where(total > 0, shares(lam, m_i, m_j)[0], nothing))
+        if ratio >= lam:
+            kept |= total > 0
+    share = torch.where(kept, torch.nanmean(torch.stack(asked), 0), torch.nanmean(torch.stack(held), 0))[:, None]
     soft = share * one_hot + (1 - share) * one_hot[partners]
     return soft_cross_entropy(model.fuse(mixed, seen), soft)
 
 
+def shares(ratio, m_i, m_j):
+    total = ratio * m_i + (1 - ratio) * m_j
+    return torch.where(total > 0, ratio * m_i / total.clamp(min=1e-30), torch.zeros(SIZE)), total
+
+
 def balance(ratio, rho, gamma):
-    strong = max(rho, key=rho.get)
-    k = 1 - math.tanh(gamma * max(0, rho[strong] - 1))
-    return {
-        name: ratio + (1 - ratio) * (1 - k) if name == strong else 0.5 + (ratio - 0.5) * k for name in rho
-    }
+    """What leads is mixed further; the others keep the ratio."""
+    return {name: 0.5 + (ratio - 0.5) * (1 - math.tanh(gamma * (r - 1))) if r > 1 else ratio for name, r in rho.items()}
 
 
 def make_methods():
@@ -265,14 +270,14 @@ def make_methods():
 
     beta = 0.3
     ratio = max(beta, 1 - beta)
-    record("mm", mixed_loss(model, inputs, labels, every, partners, {"audio": ratio, "rgb": ratio}),
+    record("mm", mixed_loss(model, inputs, labels, every, partners, {"audio": ratio, "rgb": ratio}, ratio),
            {"beta": beta, "ratios": {"audio": ratio, "rgb": ratio}})
     rho = {"audio": 1.6, "rgb": 1 / 1.6}
-    ratios = balance(ratio, rho, 0.1)
-    record("b-mm", mixed_loss(model, inputs, labels, every, partners, ratios),
-           {"beta": beta, "rho": rho, "gamma": 0.1, "ratios": ratios})
-    record("b-mm-missing", mixed_loss(model, inputs, labels, some, partners, ratios),
-           {"beta": beta, "rho": rho, "gamma": 0.1, "ratios": ratios})
+    ratios = balance(ratio, rho, 1)
+    record("b-mm", mixed_loss(model, inputs, labels, every, partners, ratios, ratio),
+           {"beta": beta, "rho": rho, "gamma": 1, "ratios": ratios})
+    record("b-mm-missing", mixed_loss(model, inputs, labels, some, partners, ratios, ratio),
+           {"beta": beta, "rho": rho, "gamma": 1, "ratios": ratios})
 
     features = model.encode(inputs, every)
     loss = F.cross_entropy(model.fuse(features, every), labels)

@@ -158,13 +158,19 @@ def soft_cross_entropy(logits, labels):
     return -(labels * F.log_softmax(logits, 1)).sum(1).mean()
 
 
-def feature_mixup(model, inputs, present, ratios, parts=None):
+def feature_mixup(model, inputs, present, ratios, parts=None, lam=None):
+    """With lam the label is that of a mix by lam, but where the pair holds only what is mixed further than by lam."""
     features, mixed, seen, shares = model.encode(inputs, present), {}, {}, {}
     for name in model.names:
         own, other = mixing(present[name], ratios[name])
         mixed[name] = own[:, None] * features[name] + other[:, None] * features[name][PARTNERS]
         seen[name], shares[name] = ((own + other) > 0).double(), own
     labels = soft_labels(shares, seen, parts or {name: 1.0 for name in model.names})
+    if lam is not None:
+        as_mm = soft_labels({name: mixing(present[name], lam)[0] for name in model.names}, seen,
+                            {name: 1.0 for name in model.names})
+        kept = sum(seen[name] for name in model.names if ratios[name] >= lam) > 0
+        labels = torch.where(kept[:, None], as_mm, labels)
     return soft_cross_entropy(model.fuse(mixed, seen), labels)
 
 
@@ -314,7 +320,8 @@ def count(which, r):
 
 for options in [{"rule": "opposite"}, {"mixed": "strong"}, {"mixed": "weak", "labels": "strong"},
                 {"labels": "weak"}, {"labels": "share"}]:
-    rule, mixed, labels = (options.get(k, d) for k, d in (("rule", "policy"), ("mixed", "all"), ("labels", "mean")))
+    options = {"rule": "strong-less", **options}
+    rule, mixed, labels = (options.get(k, d) for k, d in (("rule", ""), ("mixed", "all"), ("labels", "mean")))
     turned = {name: 1 / r if rule == "opposite" else r for name, r in RHO.items()}
     ratios = {name: r if count(mixed, RHO[name]) else 1.0 for name, r in balanced(RATIO, turned, 0.3).items()}
     # s^u / Σ s, solved from ρ^u = s^u / mean of the others with Σ s = 1: s = ρ (1 − s) / (U − 1)
@@ -323,6 +330,10 @@ for options in [{"rule": "opposite"}, {"mixed": "strong"}, {"mixed": "weak", "la
     record("b-mm " + " ".join(f"{k}={v}" for k, v in options.items()), THREE,
            lambda m: feature_mixup(m, inputs, SOME, ratios, parts),
            ratio=RATIO, rho=RHO, balance={"gamma": 0.3, **options}, ratios=ratios)
+
+further = {name: 0.5 + (RATIO - 0.5) * (1 - math.tanh(1.5 * max(0, r - 1))) for name, r in RHO.items()}
+record("b-mm", THREE, lambda m: feature_mixup(m, inputs, SOME, further, lam=RATIO),
+       ratio=RATIO, rho=RHO, balance={"gamma": 1.5}, ratios=further)
 
 header, data, at = {"__metadata__": {}}, [], 0
 for key, value in tensors.items():

@@ -214,8 +214,8 @@ describe('B-MM’s ratios', () => {
     }).toThrow(/validation split, which has no clip/u);
   });
 
-  it('stay with the first epoch’s ρ under the rule `fixed`', () => {
-    const method = METHOD({ rule: 'fixed' });
+  it('stay with the first epoch’s ρ when told to', () => {
+    const method = METHOD({ updates: 'first-epoch' });
     method.onEpochEnd!({ audio: 3, rgb: 1 / 3 }, end(0));
     method.onEpochEnd!({ audio: 0.5, rgb: 2 }, end(1));
     expect(method.state!.save()).toEqual({ rho: { audio: 3, rgb: 1 / 3 } });

@@ -85,7 +85,6 @@ function contextOf(beta = 0): StepContext {
 }
 
 const training = trainingConfigSchema.parse({
-  balance: { gamma: 0.1 },
   ogm: { alpha: 0.8, ge: false, endEpoch: 3 },
 });
 
@@ -193,6 +192,18 @@ describe('B-MM', () => {
     const mm = step('mm', batchOf(everyone), context);
     writeVariables(model.parameters.all(), golden.under('weights'), 'methods.safetensors');
     const bmm = step('b-mm', batchOf(everyone), context, { rho: { audio: 1, rgb: 1 } });
+    expect(bmm.loss).toBe(mm.loss);
+    for (const [name, gradient] of mm.gradients) {
+      expect(bmm.gradients.get(name)!.dataSync(), name).toEqual(gradient.dataSync());
+    }
+  });
+
+  it('with γ = 0 is MM, bit for bit, whoever leads and whatever is missing', () => {
+    const context = contextOf(0.3);
+    const mm = step('mm', batchOf(facts.present), context);
+    writeVariables(model.parameters.all(), golden.under('weights'), 'methods.safetensors');
+    const off = trainingConfigSchema.parse({ balance: { gamma: 0 } });
+    const bmm = step('b-mm', batchOf(facts.present), context, { rho: { audio: 3, rgb: 1 / 3 } }, off);
     expect(bmm.loss).toBe(mm.loss);
     for (const [name, gradient] of mm.gradients) {
       expect(bmm.gradients.get(name)!.dataSync(), name).toEqual(gradient.dataSync());

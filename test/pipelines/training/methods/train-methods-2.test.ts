@@ -29,8 +29,9 @@ describe('a training on clips of which some lack their picture', () => {
     ['mmcosine', {}],
     ['lfm', {}],
     ['cml', {}],
-    ['b-mm', { balance: { rhoFrom: 'validation', mixed: 'weak', labels: 'share' } }],
-    ['b-mm', { balance: { rule: 'fixed', labels: 'strong' } }],
+    ['b-mm', {}],
+    ['b-mm', { balance: { rule: 'strong-less', rhoFrom: 'validation', mixed: 'weak', labels: 'share' } }],
+    ['b-mm', { balance: { updates: 'first-epoch', labels: 'strong' } }],
     ['b-mm', { balance: { rule: 'independent', mixed: 'strong' } }],
   ] as const)(
     'by %s %j fits them better with time, leaves no tensor behind, and resumes bit for bit',

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import type { Presence } from '../../../../../pipelines/training/data/presence.ts';
 import { randomGenerator } from '../../../../../pipelines/random/generator.ts';
 import {
   drawPartners,
   drawRatio,
   hardLabels,
+  lambdaWeights,
   mixLabels,
   mixWeights,
+  type Ratios,
 } from '../../../../../pipelines/training/methods/mixup/mixup.ts';
 
 const PARTNERS = Int32Array.of(1, 2, 0);
@@ -50,6 +53,42 @@ describe('mixed labels', () => {
     const labels = mixLabels(Int32Array.of(0, 1, 2), PARTNERS, [audio, rgb], 3);
     expect([...labels.subarray(0, 3)]).toEqual([0.875, 0.125, 0]);
     expect([...labels.subarray(3, 6)]).toEqual([0, 0.375, 0.625]);
+  });
+
+  describe('by λ where the stronger modality is mixed further', () => {
+    const LABELS = Int32Array.of(0, 1, 2);
+    const labelsOf = (present: Presence, ratios: Ratios, lambda: number) => {
+      const weights = new Map(
+        (['audio', 'rgb'] as const).map((modality) => [
+          modality,
+          mixWeights(ratios[modality]!, modality, present, PARTNERS),
+        ]),
+      );
+      return mixLabels(LABELS, PARTNERS, lambdaWeights(lambda, weights, ratios, present, PARTNERS), 3);
+    };
+
+    it('are λ of the clip, whatever the stronger one holds', () => {
+      expect([...labelsOf(COMPLETE, { audio: 0.5, rgb: 0.75 }, 0.75)]).toEqual([
+        0.75, 0.25, 0, 0, 0.75, 0.25, 0.25, 0, 0.75,
+      ]);
+    });
+
+    it('are MM’s where one of a pair lacks a modality', () => {
+      // Row 0 keeps its rgb clean, row 1 takes its partner's, as in the test above.
+      const present = { audio: COMPLETE.audio, rgb: Uint8Array.of(1, 0, 1) };
+      const mm = labelsOf(present, { audio: 0.75, rgb: 0.75 }, 0.75);
+      expect(labelsOf(present, { audio: 0.625, rgb: 0.75 }, 0.75)).toEqual(mm);
+      expect([...mm.subarray(0, 3)]).toEqual([0.875, 0.125, 0]);
+      // And where it is the stronger one that is lacking.
+      expect(labelsOf(present, { audio: 0.75, rgb: 0.625 }, 0.75)).toEqual(mm);
+    });
+
+    it('follow the stronger modality where a pair has nothing else', () => {
+      const present = { audio: COMPLETE.audio, rgb: Uint8Array.of(0, 0, 1) };
+      const labels = labelsOf(present, { audio: 0.625, rgb: 0.75 }, 0.75);
+      expect([...labels.subarray(0, 3)]).toEqual([0.625, 0.375, 0]);
+      expect([...labels.subarray(3, 6)]).toEqual([0, 0.375, 0.625]);
+    });
   });
 
   it('with ratio 1 are the hard labels', () => {

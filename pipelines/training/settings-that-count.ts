@@ -1,0 +1,32 @@
+/**
+ * Which methods' hyper-parameters are part of what a training is. Those that only another method reads are put down as
+ * what they were when trainings got their ids, so that a new default or field of one method leaves the others'
+ * trainings found, and a matrix over one method's settings trains the other methods once.
+ */
+import type { MethodName } from '../../schemas/config/methods.ts';
+import type { TrainingConfig } from '../../schemas/config/training-config.ts';
+
+type Group = 'balance';
+
+const READ_BY: Readonly<Record<Group, MethodName>> = { balance: 'b-mm' };
+
+const UNREAD: Readonly<Record<Group, unknown>> = {
+  balance: { gamma: 0.1, rule: 'policy', rhoFrom: 'train', mixed: 'all', labels: 'mean' },
+};
+
+/** @returns the training's config as its id sees it */
+export function settingsThatCount(method: MethodName, training: TrainingConfig): TrainingConfig {
+  const unread = (Object.keys(READ_BY) as Group[]).filter((group) => READ_BY[group] !== method);
+  return {
+    ...training,
+    balance: asEver(training.balance),
+    ...Object.fromEntries(unread.map((group) => [group, UNREAD[group]])),
+  } as TrainingConfig;
+}
+
+/** The words that earlier versions had for the same: a rule `policy`, a rule `fixed`. */
+function asEver({ updates, ...balance }: TrainingConfig['balance']): unknown {
+  const often = updates === 'every-epoch';
+  if (balance.rule === 'strong-less') return { ...balance, rule: often ? 'policy' : 'fixed' };
+  return often ? balance : { ...balance, updates };
+}
