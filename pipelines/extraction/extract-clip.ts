@@ -4,11 +4,19 @@ import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { MODALITIES, type Modality } from '../../schemas/modality.ts';
-import { ClipUnusable, type ExtractedClip, type MissingModality, type PictureFeature } from './extractor.ts';
+import { audioSamples } from '../../schemas/shard.ts';
+import {
+  ClipUnusable,
+  type AudioFeature,
+  type ExtractedClip,
+  type MissingModality,
+  type PictureFeature,
+} from './extractor.ts';
 import type { Decode, Decoded, DecodeRequest } from './decode.ts';
 import { opticalFlow } from './flow.ts';
 import type { Picture } from './ffmpeg/ppm.ts';
-import { logSpectrogram } from './spectrogram.ts';
+import { disturbPictures, disturbSamples } from './disturb.ts';
+import { fitSamples, fittedSpectrogram } from './spectrogram.ts';
 
 /** A decoder's own surplus at the end is shorter than this; more means that the container's duration is wrong. */
 const LONGEST_CODEC_TAIL_S = 0.25;
@@ -27,7 +35,7 @@ export async function extractClip(
   signal?: AbortSignal,
 ): Promise<ExtractedClip> {
   const audioFileProblem = await checkFiles(clip, config);
-  return await assemble(config, await decodeClip(decode, clip, config, audioFileProblem, signal));
+  return await assemble(clip, config, await decodeClip(decode, clip, config, audioFileProblem, signal));
 }
 
 /** @returns why a separate audio file cannot be used, if so. @throws ClipUnusable for the clip's own file */
@@ -174,7 +182,7 @@ function withoutCodecTail(decoded: Decoded, clip: Clip, sampleRateHz: number): F
     : decoded.samples;
 }
 
-async function assemble(config: ExtractionConfig, decoded: DecodedClip): Promise<ExtractedClip> {
+async function assemble(clip: Clip, config: ExtractionConfig, decoded: DecodedClip): Promise<ExtractedClip> {
   const missing: Partial<Record<Modality, MissingModality>> = {};
   const wanted = MODALITIES.filter((name) => config.modalities.includes(name));
   const { pictures, samples } = decoded;
@@ -202,12 +210,28 @@ async function assemble(config: ExtractionConfig, decoded: DecodedClip): Promise
   if (wanted.every((name) => missing[name] !== undefined)) throw nothingUsable(wanted, missing);
   return {
     ...(samples.value !== undefined && wanted.includes('audio')
-      ? { audio: logSpectrogram(samples.value, config.audio) }
+      ? { audio: audioFeature(samples.value, clip, config) }
       : {}),
-    ...(frames !== undefined && wanted.includes('rgb') ? { rgb: frames } : {}),
+    ...(frames !== undefined && wanted.includes('rgb') ? { rgb: disturbedFrames(frames, clip, config) } : {}),
     ...(flow === undefined ? {} : { flow }),
     missing,
   };
+}
+
+function audioFeature(samples: Float32Array, { clipId }: Clip, config: ExtractionConfig): AudioFeature {
+  const { audio, disturb } = config;
+  const fitted = fitSamples(samples, audioSamples(audio), audio.fit);
+  if (disturb?.audio !== undefined) {
+    const own = Math.min(samples.length, fitted.length);
+    disturbSamples(fitted, own, disturb.audio.snrDb, disturb.seed, clipId);
+  }
+  return fittedSpectrogram(fitted, audio);
+}
+
+/** In place: flow was taken from the frames before. */
+function disturbedFrames(frames: PictureFeature, { clipId }: Clip, { disturb }: ExtractionConfig) {
+  if (disturb?.rgb !== undefined) disturbPictures(frames.data, disturb.rgb.deviation, disturb.seed, clipId);
+  return frames;
 }
 
 /** [T, H, W, 3]; a clip that ends early repeats its last frame. */

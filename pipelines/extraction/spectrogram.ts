@@ -103,12 +103,16 @@ function fillColumn(
 
 /** Samples of any length → the `audio` feature of the config's shape. */
 export function logSpectrogram(samples: Float32Array, audio: ExtractionConfig['audio']): AudioFeature {
+  return fittedSpectrogram(fitSamples(samples, audioSamples(audio), audio.fit), audio);
+}
+
+/** @param fitted as many samples as the config says */
+export function fittedSpectrogram(fitted: Float32Array, audio: ExtractionConfig['audio']): AudioFeature {
   const native = soundKernels();
-  if (native === undefined) return logSpectrogramPlainly(samples, audio);
+  if (native === undefined) return fittedSpectrogramPlainly(fitted, audio);
   const { nFft, hop } = audio;
   const shape = audioShape(audio);
   const data = new Float32Array(shape[0] * shape[1]);
-  const fitted = fitSamples(samples, audioSamples(audio), audio.fit);
   const { table, window } = transformOf(nFft);
   native.logSpectrogram(fitted, table, window, hop, LOG_OFFSET, data);
   return { data, shape };
@@ -116,7 +120,10 @@ export function logSpectrogram(samples: Float32Array, audio: ExtractionConfig['a
 
 /** The same values to the last bit, without anything compiled. */
 export function logSpectrogramPlainly(samples: Float32Array, audio: ExtractionConfig['audio']): AudioFeature {
-  const fitted = fitSamples(samples, audioSamples(audio), audio.fit);
+  return fittedSpectrogramPlainly(fitSamples(samples, audioSamples(audio), audio.fit), audio);
+}
+
+function fittedSpectrogramPlainly(fitted: Float32Array, audio: ExtractionConfig['audio']): AudioFeature {
   const magnitudes = stftMagnitude(fitted, audio.nFft, audio.hop);
   const data = new Float32Array(magnitudes.length);
   for (let i = 0; i < data.length; i += 1) data[i] = Math.log(magnitudes[i]! + LOG_OFFSET);

@@ -55,7 +55,9 @@ export async function predictClips(input: PredictClipsInput): Promise<void> {
       extractorVersion: { dataset: manifest.extractorVersion, here: extractor.version },
     });
     const { batchSize } = spec.evaluation;
-    const extraction = { ...manifest.extraction, modalities: spec.modalities };
+    // A disturbed dataset is a test of the methods; a person's clips are taken as they are.
+    const { disturb: _disturb, ...undisturbed } = manifest.extraction;
+    const extraction = { ...undisturbed, modalities: spec.modalities };
     const extractBatch = (from: number) =>
       extractAll(extractor, files.slice(from, from + batchSize), extraction);
     let pending = extractBatch(0);

@@ -37,6 +37,21 @@ export const extractionConfigSchema = z.strictObject({
       boundPx: positive.default(20),
     })
     .prefault({}),
+  /**
+   * Noise that every clip of every split gets before it is stored, for curves over the imbalance and stress tests: part
+   * of the dataset's version. From the seed and the clip's id alone, so the same clip has the same noise. Absent:
+   * clips are stored as they are. `predict` adds none.
+   */
+  disturb: z
+    .strictObject({
+      seed: z.int().nonnegative().default(0),
+      /** White Gaussian noise in the waveform, this many dB below the clip's own power (negative: above). */
+      audio: z.strictObject({ snrDb: z.number().min(-60).max(120) }).optional(),
+      /** Gaussian noise of this deviation in every channel of every stored frame, in units of 0…1. Flow has none. */
+      rgb: z.strictObject({ deviation: positive.max(10) }).optional(),
+    })
+    .refine(({ audio, rgb }) => audio !== undefined || rgb !== undefined, 'names neither audio nor rgb')
+    .optional(),
   shard: z.strictObject({ targetMiB: positive.default(96) }).prefault({}),
   limits: z
     .strictObject({

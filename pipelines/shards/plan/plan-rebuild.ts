@@ -87,7 +87,12 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
   const linesToBuild = shardsToBuild.flatMap((i) => lines[i] ?? []);
   const latestPath = storePaths.latestPlan(name, featureKey);
   const previous = await readLatest(store, latestPath);
-  await findReusableRows(store, name, previous, linesToBuild);
+  const sameFeatures =
+    extraction.disturb === undefined
+      ? contentKey
+      : // The noise is the clip's own: another clip's row of the same file has another.
+        (clip: PlanClip) => JSON.stringify([clip.clipId, contentKey(clip)]);
+  await findReusableRows(store, name, previous, linesToBuild, sameFeatures);
 
   // A plan that is there already has this very content, except for where rows can be taken from.
   if (shardsToBuild.length > 0 || !(await planExists(store, name, version))) {
@@ -262,11 +267,12 @@ async function findReusableRows(
   name: string,
   latest: string | undefined,
   lines: readonly PlanLine[],
+  sameFeatures: (clip: PlanClip) => string,
 ): Promise<void> {
   const wanted = new Map<string, PlanClip[]>();
   for (const clip of lines.flatMap((line) => line.clips)) {
     if (clip.problem !== undefined) continue;
-    const key = contentKey(clip);
+    const key = sameFeatures(clip);
     const same = wanted.get(key);
     if (same === undefined) wanted.set(key, [clip]);
     else same.push(clip);
@@ -277,16 +283,16 @@ async function findReusableRows(
     const plan = await openPlan(store, name, version);
     for await (const line of plan.lines()) {
       if (wanted.size === 0) break;
-      if (!line.clips.some((old) => wanted.has(contentKey(old)))) continue;
+      if (!line.clips.some((old) => wanted.has(sameFeatures(old)))) continue;
       const entry = await findShard(store, name, line.split, line.key);
       if (entry === undefined) continue;
       const lost = new Set(entry.quarantined.map(({ clipId }) => clipId));
       for (const old of line.clips) {
         if (lost.has(old.clipId)) continue;
-        for (const clip of wanted.get(contentKey(old)) ?? []) {
+        for (const clip of wanted.get(sameFeatures(old)) ?? []) {
           clip.reuse = { split: line.split, key: line.key, clipId: old.clipId };
         }
-        wanted.delete(contentKey(old));
+        wanted.delete(sameFeatures(old));
       }
     }
     version = plan.header.previous;

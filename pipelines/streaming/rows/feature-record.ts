@@ -57,7 +57,7 @@ const KEY_CHARACTERS = 16;
 /** What two rows must share to stand in one dataset: the extraction's settings and the extractor's version. */
 export function extractionKeyOf(config: ExtractionConfig, extractorVersion: string): string {
   // Neither the shards' size nor the limits change a row's values.
-  const { modalities, audio, video, flow } = config;
+  const { modalities, audio, video, flow, disturb } = config;
   return createHash('sha256')
     .update(
       JSON.stringify([
@@ -66,6 +66,7 @@ export function extractionKeyOf(config: ExtractionConfig, extractorVersion: stri
         sortedKeys(video),
         sortedKeys(flow),
         extractorVersion,
+        ...(disturb === undefined ? [] : [disturb]),
       ]),
     )
     .digest('hex')
