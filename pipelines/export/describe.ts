@@ -1,5 +1,6 @@
 /** An exported graph's inputs and outputs in words, for the manifest. Pure. */
 import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
+import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 import type { ExportManifest } from '../../schemas/exported-model.ts';
 import { LOG_OFFSET } from '../../schemas/shard.ts';
 import type { ModelGraph } from './graph/model-graph.ts';
@@ -7,13 +8,13 @@ import type { ModelGraph } from './graph/model-graph.ts';
 type TensorFacts = ExportManifest['inputs'][number];
 
 /** From a shard's columns to the inputs. */
-export const TO_INPUTS = (cropPx: number): string => {
+export const TO_INPUTS = ({ cropPx, testView }: Pick<TrainingConfig, 'cropPx' | 'testView'>): string => {
   const side = String(cropPx);
-  return (
-    'audio as the column has it; of pictures the square of ' +
-    `${side} × ${side} pixels in the middle (the largest square, resized bilinearly to that, where a picture is smaller), ` +
-    'as floats of the same values, 0…255'
-  );
+  const square =
+    testView === 'whole'
+      ? `the whole picture resized bilinearly to ${side} × ${side}, whatever its proportions (between the centres of two pixels each way, without averaging over more when it shrinks)`
+      : `the square of ${side} × ${side} pixels in the middle (the largest square, resized bilinearly to that, where a picture is smaller)`;
+  return `audio as the column has it; of pictures ${square}, as floats of the same values, 0…255`;
 };
 
 export function describeInputs(

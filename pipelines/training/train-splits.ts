@@ -139,7 +139,8 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
   const tensorboard = await openTensorboard(store, trainingId, state.metrics);
   const rate = new RateMeter(state.step);
   const { modalities } = spec;
-  const sources = await openBatches(splits, { manifest, modalities, cropPx: training.cropPx });
+  const { cropPx, testView } = training;
+  const sources = await openBatches(splits, { manifest, modalities, cropPx, testView });
   const readerOf = (split: Split): SplitReader => ({ rows: splits[split].rows, source: sources.of[split] });
 
   try {

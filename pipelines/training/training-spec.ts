@@ -94,11 +94,18 @@ function identified(config: Pick<RunConfig, 'name'>, rest: Omit<TrainingSpec, 't
 }
 
 /**
- * Pretrained weights count by what is in them, wherever they lie. Single precision is left out: trainings from before
- * there was another keep their ids. So is the engine: a training may go on on another one.
+ * Pretrained weights count by what is in them, wherever they lie. What was the only way before there was a choice
+ * (single precision, views of pictures) is left out: trainings from then keep their ids. So is the engine: a training
+ * may go on on another one.
  */
-function withoutFiles({ precision, engine: _engine, ...rest }: TrainingConfig): unknown {
-  const training = precision === 'float32' ? rest : { ...rest, precision };
+function withoutFiles({ precision, engine: _engine, testView, augment, ...rest }: TrainingConfig): unknown {
+  const { view, ...otherAugment } = augment;
+  const training = {
+    ...rest,
+    ...(precision === 'float32' ? {} : { precision }),
+    ...(testView === 'centre' ? {} : { testView }),
+    augment: view === 'crop' ? otherAugment : augment,
+  };
   const { encoder } = training;
   if (encoder.kind === 'cnn' || encoder.pretrained === undefined) return training;
   const pretrained = Object.entries(encoder.pretrained).map(

@@ -92,10 +92,21 @@ export const trainingConfigSchema = z.strictObject({
   precision: precisionSchema.default('float32'),
   /** What trains; absent: what `MODALMIX_ENGINE` says. Which one it is, is no part of what a training is. */
   engine: z.enum(ENGINES).optional(),
-  /** Square crop side in pixels: random resized crop and flip in training, centre crop in testing. */
+  /** Side in pixels of the square that encoders see: `augment` says what of a picture is on it in training. */
   cropPx: count.default(224),
+  /**
+   * What is on it in validation, testing and prediction: `centre`, the square of `cropPx` pixels in the middle, which
+   * of a 4:3 picture 256 high shows 57 % at 224; or `whole`, the whole picture resized to the square, whatever its
+   * proportions, as OGM-GE and BalanceBenchmark test.
+   */
+  testView: z.enum(['centre', 'whole']).default('centre'),
   augment: z
     .strictObject({
+      /**
+       * `crop`: a random part of the picture (torchvision's RandomResizedCrop). `whole`: the whole picture resized to
+       * the square, as BalanceBenchmark trains on UCF-101; `cropMinScale` then means nothing.
+       */
+      view: z.enum(['crop', 'whole']).default('crop'),
       cropMinScale: share.default(0.08),
       /** Off for data where mirroring changes the meaning (digits, text). */
       flip: z.boolean().default(true),

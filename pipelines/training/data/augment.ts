@@ -11,20 +11,22 @@ export interface View {
   readonly flipped: boolean;
 }
 
+/** What may be left out is off: it is what the config's defaults say. */
+export type Augment = Pick<TrainingConfig['augment'], 'cropMinScale' | 'flip'> &
+  Partial<TrainingConfig['augment']>;
+
+const WHOLE = { left: 0, top: 0, width: 1, height: 1 } as const;
+
 /** Aspect ratios of torchvision's RandomResizedCrop. */
 const ASPECT = [3 / 4, 4 / 3] as const;
 const ATTEMPTS = 10;
 
 /**
  * torchvision's RandomResizedCrop (area ~ U(minScale, 1), log aspect uniform, 10 attempts, else the centre) and a
- * flip with probability ½. One view serves all frames and all pictures of a clip.
+ * flip with probability ½; or the whole picture and the flip. One view serves all frames and all pictures of a clip.
  */
-export function randomView(
-  random: Generator,
-  height: number,
-  width: number,
-  augment: TrainingConfig['augment'],
-): View {
+export function randomView(random: Generator, height: number, width: number, augment: Augment): View {
+  if (augment.view === 'whole') return { ...WHOLE, flipped: augment.flip && random.uniform() < 0.5 };
   const box = randomBox(random, height, width, augment.cropMinScale);
   const flipped = augment.flip && random.uniform() < 0.5;
   return {
@@ -55,6 +57,16 @@ function randomBox(random: Generator, height: number, width: number, minScale: n
   const w = Math.min(width, Math.round(height * ASPECT[1]));
   const h = Math.min(height, Math.round(width / ASPECT[0]));
   return { top: Math.floor((height - h) / 2), left: Math.floor((width - w) / 2), height: h, width: w };
+}
+
+/** How a picture is seen in testing: the config's `testView`; `side` is its `cropPx`. */
+export function testView(
+  height: number,
+  width: number,
+  side: number,
+  view: TrainingConfig['testView'] = 'centre',
+): View {
+  return view === 'whole' ? { ...WHOLE, flipped: false } : centreView(height, width, side);
 }
 
 /** The square of `side` pixels in the middle, or the largest there is. */

@@ -9,7 +9,7 @@ export interface BatchSource {
    * The batches of the row lists given, in their order. A batch is valid until the next is asked for; only one such
    * sequence of a source may be under way.
    *
-   * @param variation absent: centre crops, as in testing
+   * @param variation absent: pictures as in testing
    */
   batches(lists: readonly Int32Array[], variation?: Variation): AsyncIterable<Batch>;
 }

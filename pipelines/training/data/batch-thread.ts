@@ -35,7 +35,7 @@ export class BatchThread {
   /** @param splits all of them in files */
   async open(
     splits: Readonly<Record<string, ShardSet>>,
-    { manifest, modalities, cropPx }: BatchReaderOptions,
+    { manifest, ...options }: BatchReaderOptions,
   ): Promise<ThreadSession> {
     const session = this.#nextSession;
     this.#nextSession += 1;
@@ -46,7 +46,7 @@ export class BatchThread {
     await this.ask(session, {
       kind: 'open',
       splits: Object.fromEntries(sent) as Extract<BatchRequestBody, { kind: 'open' }>['splits'],
-      options: { manifest: { normalisation: manifest.normalisation }, modalities, cropPx },
+      options: { manifest: { normalisation: manifest.normalisation }, ...options },
     });
     return new ThreadSession(this, session, splits);
   }

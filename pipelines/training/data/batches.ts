@@ -6,7 +6,7 @@ import { MODALITIES, type Modality } from '../../../schemas/modality-names.ts';
 import { randomGenerator } from '../../random/generator.ts';
 import { RowMemory, type ShardRow } from '../../shards/read/row-reader.ts';
 import type { ShardSet } from '../../shards/read/shard-reader.ts';
-import { centreView, randomView, type View } from './augment.ts';
+import { randomView, testView, type Augment, type View } from './augment.ts';
 import type { Presence } from './presence.ts';
 import { normalise, renderView, type PixelScale } from './pictures/render-view.ts';
 
@@ -78,11 +78,13 @@ export interface BatchReaderOptions {
   readonly manifest: Pick<DatasetManifest, 'normalisation'>;
   readonly modalities: readonly Modality[];
   readonly cropPx: number;
+  /** Of batches that are not varied; absent: `centre`. */
+  readonly testView?: TrainingConfig['testView'];
 }
 
 /** How pictures are varied: from this, the seed and the epoch follow every crop and flip. */
 export interface Variation {
-  readonly augment: TrainingConfig['augment'];
+  readonly augment: Augment;
   readonly seed: number;
   readonly epoch: number;
 }
@@ -123,7 +125,7 @@ export class BatchReader {
 
   /**
    * @param rows of the split
-   * @param variation absent: centre crops, as in testing
+   * @param variation absent: the options' `testView`
    * @param memory for its images; absent: the reader's own
    * @returns a batch that is valid until the memory is used again
    */
@@ -172,7 +174,9 @@ export class BatchReader {
     const pictures = row.rgb ?? row.flow;
     if (pictures === undefined) return undefined;
     const [, height, width] = pictures.shape;
-    if (variation === undefined) return centreView(height, width, this.#options.cropPx);
+    if (variation === undefined) {
+      return testView(height, width, this.#options.cropPx, this.#options.testView);
+    }
     const random = randomGenerator(variation.seed, 'crop', variation.epoch, rowIndex);
     return randomView(random, height, width, variation.augment);
   }

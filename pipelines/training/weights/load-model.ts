@@ -128,7 +128,8 @@ export interface EvaluationBatchesInput {
 }
 
 /**
- * Every clip of a split once, in the shards' order, or only the rows given, in theirs; centre-cropped and normalised.
+ * Every clip of a split once, in the shards' order, or only the rows given, in theirs; seen as the training's `testView` says, and
+ * normalised.
  * A batch is valid until the next is asked for.
  */
 export async function* evaluationBatches(
@@ -138,7 +139,8 @@ export async function* evaluationBatches(
   const { modalities } = spec;
   const shards = await openShards({ store, manifest, split, modalities });
   try {
-    const options = { manifest: normalisedBy, modalities, cropPx: spec.training.cropPx };
+    const { cropPx, testView } = spec.training;
+    const options = { manifest: normalisedBy, modalities, cropPx, testView };
     const sources = await openBatches({ judged: shards }, options);
     const batches = rows === undefined ? testingBatches(shards.rows, batchSize) : cutBatches(rows, batchSize);
     try {

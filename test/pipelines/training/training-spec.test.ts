@@ -59,6 +59,17 @@ describe('the specs of a run', () => {
     );
   });
 
+  it('keep the ids they had before there was a choice of views, and have others with another view', () => {
+    const id = (training: object) =>
+      trainingSpecs(configOf({ methods: ['mm'], ...training }), DATASET)[0]!.trainingId;
+    const crop = { augment: { cropMinScale: 0.6, flip: false }, cropPx: 112 };
+    // Noted from the version before `testView` and `augment.view`.
+    expect([id({}), id(crop)]).toEqual(['demo-mm-s0-f811aa25d878', 'demo-mm-s0-77a001071781']);
+    expect(id({ testView: 'centre', augment: { view: 'crop' } })).toBe(id({}));
+    const others = [{ testView: 'whole' }, { augment: { view: 'whole' } }];
+    expect(new Set([id({}), ...others.map(id)]).size).toBe(3);
+  });
+
   it('do not depend on the order in which the config was written', () => {
     const id = (mixup: object) => trainingSpecs(configOf(mixup), DATASET)[0]!.trainingId;
     expect(id({ batchSize: 8, epochs: 2 })).toBe(id({ epochs: 2, batchSize: 8 }));

@@ -15,7 +15,10 @@ beforeAll(async () => {
   dataset = await publishTinyDataset();
 });
 
-const options = () => ({ manifest: dataset.manifest, modalities: MODALITIES, cropPx: 24 });
+const options = () => ({
+  ...{ manifest: dataset.manifest, modalities: MODALITIES, cropPx: 24 },
+  testView: 'whole' as const,
+});
 
 async function open(): Promise<ShardSet> {
   const { store, manifest } = dataset;

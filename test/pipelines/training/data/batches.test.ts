@@ -58,6 +58,28 @@ describe('a batch', () => {
     expect(square).toBeCloseTo(1, 4);
   });
 
+  it('shows the middle of a picture, or the whole, as the options say', () => {
+    const rows = firstRows(4).filter((row) => (shards.missing[row]! & RGB_BIT) === 0);
+    const pixels = (testView?: 'centre' | 'whole') =>
+      new BatchReader(shards, {
+        ...{ manifest: dataset.manifest, modalities: MODALITIES, cropPx: 24 },
+        ...(testView === undefined ? {} : { testView }),
+      })
+        .read(rows)
+        .images.rgb!.values.slice();
+    expect(pixels('centre')).toEqual(pixels());
+    expect(pixels('whole')).not.toEqual(pixels());
+    // A mean over the whole picture is the picture's; its middle has another.
+    const { data } = shards.read(rows[0]!).rgb!;
+    const mean = (values: ArrayLike<number>, from: number, step: number) => {
+      let sum = 0;
+      for (let at = from; at < values.length; at += step) sum += values[at]!;
+      return sum / Math.floor((values.length - from + step - 1) / step);
+    };
+    const red = mean(pixels('whole').subarray(0, 2 * 24 * 24 * 3), 0, 3) * 0.229 * 255 + 0.485 * 255;
+    expect(Math.abs(red - mean(data, 0, 3))).toBeLessThan(2);
+  });
+
   it('varies with the epoch and the seed, and with nothing else', () => {
     const rows = Int32Array.of(3, 0, 7, 5);
     const pixels = (seed: number, epoch: number, reader = newReader(), which = rows) =>

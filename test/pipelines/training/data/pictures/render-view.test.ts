@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { centreView, randomView } from '../../../../../pipelines/training/data/augment.ts';
+import { centreView, randomView, testView } from '../../../../../pipelines/training/data/augment.ts';
 import { pictureKernels } from '../../../../../pipelines/training/data/pictures/native.ts';
 import {
   normalise,
@@ -36,6 +37,60 @@ describe('the centre view', () => {
     const values = render(2, 3, centreView(2, 3, 4), 4);
     expect(values.slice(0, 4)).toEqual([0, 0.25, 0.75, 1]);
     expect(values[15]).toBe(11);
+  });
+});
+
+describe('the whole view', () => {
+  interface Golden {
+    readonly height: number;
+    readonly width: number;
+    readonly side: number;
+    readonly data: number[];
+    readonly bilinear: number[];
+    readonly averaged: number[];
+  }
+  const path = new URL('../golden/whole-view.json', import.meta.url);
+  const cases = JSON.parse(readFileSync(path, 'utf8')) as Golden[];
+
+  it.each(cases)('is OpenCV’s: $height × $width at $side', ({ height, width, side, data, bilinear }) => {
+    const pictures = { data: Uint8Array.from(data), shape: [1, height, width, 1] as const };
+    for (const renderer of [renderView, renderViewPlainly]) {
+      const out = new Float32Array(side * side);
+      renderer(pictures, testView(height, width, side, 'whole'), side, PLAIN, out);
+      // OpenCV computes in single precision.
+      out.forEach((value, at) => {
+        expect(Math.abs(value - bilinear[at]!)).toBeLessThan(2e-3);
+      });
+    }
+  });
+
+  it('is within a level of what Pillow averages, where a picture is as smooth as a photograph', () => {
+    const { height, width, side, data, averaged } = cases[2]!;
+    const out = new Float32Array(side * side);
+    renderView(
+      { data: Uint8Array.from(data), shape: [1, height, width, 1] },
+      testView(height, width, side, 'whole'),
+      side,
+      PLAIN,
+      out,
+    );
+    const apart = out.reduce((sum, value, at) => sum + Math.abs(value - averaged[at]!), 0) / out.length;
+    expect(apart).toBeLessThan(1);
+  });
+
+  it('may be flipped in training, and draws nothing else', () => {
+    const views = Array.from({ length: 40 }, (_, row) =>
+      randomView(randomGenerator(1, 'crop', 0, row), 60, 80, {
+        cropMinScale: 0.08,
+        flip: true,
+        view: 'whole',
+      }),
+    );
+    for (const { flipped, ...box } of views) {
+      expect(box).toEqual({ left: 0, top: 0, width: 1, height: 1 });
+      expect(typeof flipped).toBe('boolean');
+    }
+    expect(new Set(views.map(({ flipped }) => flipped)).size).toBe(2);
   });
 });
 
@@ -77,7 +132,11 @@ describe('compiled code', () => {
       const views = Array.from({ length: 8 }, (_, row) =>
         randomView(randomGenerator(3, 'crop', 0, row), height, width, augment),
       );
-      for (const view of [centreView(height, width, side), ...views]) {
+      for (const view of [
+        centreView(height, width, side),
+        testView(height, width, side, 'whole'),
+        ...views,
+      ]) {
         renderView(pictures, view, side, scale, compiled);
         renderViewPlainly(pictures, view, side, scale, plain);
         expect(bytesOf(compiled).equals(bytesOf(plain))).toBe(true);
