@@ -6,7 +6,10 @@ const count = z.int().positive();
 
 /** Fields every dataset format has. */
 const datasetBase = {
-  /** Share of the training list set aside for validation, by hash of the clip's group (or id). */
+  /**
+   * Share of the training list set aside for validation, by hash: whole groups (speakers, source videos) where no
+   * group of the test is in train, else clips, class by class.
+   */
   validationShare: share.default(0.1),
 };
 
