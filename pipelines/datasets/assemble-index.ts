@@ -3,7 +3,7 @@ import type { Clip, DatasetIndex, Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { FoundDataset, ListedClip } from './dataset-adapter.ts';
 import { compareText } from './list-files.ts';
-import { splitClips } from './split-clips.ts';
+import { splitClips, validationUnit } from './split-clips.ts';
 
 const EXAMPLES_KEPT = 5;
 
@@ -20,7 +20,9 @@ export function assembleIndex(format: string, found: FoundDataset, validationSha
   checkEnough(found, clips);
   notes.push(...sharedGroups(clips), ...absentClasses(clips, found.classNames));
   if (validationShare > 0 && !clips.some((clip) => clip.split === 'validation')) {
-    notes.push('No clip was set aside for validation: the training list is one group.');
+    notes.push(
+      'No clip was set aside for validation: the training list is one group, or has no group of its own.',
+    );
   }
   return {
     classNames: found.classNames,
@@ -109,10 +111,11 @@ function checkEnough(found: FoundDataset, clips: readonly Clip[]): void {
 }
 
 function validationRule(clips: readonly ListedClip[], share: number): string {
-  if (clips.some((clip) => clip.split === 'validation')) return "validation: the dataset's own";
+  const unit = validationUnit(clips);
+  if (unit === 'own') return "validation: the dataset's own";
   if (share === 0) return 'no validation split';
-  const unit = clips.some((clip) => clip.group !== undefined) ? 'group' : 'clip';
-  return `validation: ${String(share)} of train by hash of the ${unit}`;
+  const strata = unit === 'clip' && clips.some((clip) => clip.split === 'test') ? ', class by class' : '';
+  return `validation: ${String(share)} of train by hash of the ${unit}${strata}`;
 }
 
 function sharedGroups(clips: readonly Clip[]): string[] {

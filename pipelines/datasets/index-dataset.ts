@@ -24,8 +24,8 @@ const ADAPTERS: {
 
 /**
  * Lists a dataset's clips, sorted by id and unique, each with label and split; what is missing, unlisted
- * or odd is counted in the report. The validation split is cut from train by hash of the group (or id),
- * never from test. The embedded digits are made first when they are missing.
+ * or odd is counted in the report. The validation split is cut from train by hash (`split-clips.ts`), never from
+ * test. The embedded digits are made first when they are missing.
  * @throws ModalmixError `config`: a missing folder or list, an unknown class, an empty split; for the
  *   digits also `dependency` and `cancelled`
  */

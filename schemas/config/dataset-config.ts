@@ -4,9 +4,21 @@ import { z } from 'zod';
 const share = z.number().min(0).max(1);
 const count = z.int().positive();
 
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text, 'u');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Fields every dataset format has. */
 const datasetBase = {
-  /** Share of the training list set aside for validation, by hash of the clip's group (or id). */
+  /**
+   * Share of the training list set aside for validation, by hash: whole groups (speakers, source videos) where no
+   * group of the test is in train, else clips, class by class.
+   */
   validationShare: share.default(0.1),
 };
 
@@ -17,6 +29,17 @@ export const datasetConfigSchema = z.discriminatedUnion('format', [
     ...datasetBase,
     root: z.string(),
     testShare: share.default(0.2),
+    /**
+     * Clips of one recording, or person, must be in one split. `recordings`, or absent: clips in a folder below their class
+     * (`root/<class>/<recording>/*`) are one group each; `ignored`: such folders mean nothing.
+     */
+    subfolders: z.enum(['recordings', 'ignored']).optional(),
+    /**
+     * A regular expression on the clip's path below the root (and split folder) without its extension, such as
+     * `walk/park_03`: the first group in parentheses, or all that it matches, names the clip's recording.
+     * `^(.+)_\d+$`: all but a number at the end; `/(s\d+)_`: a speaker, in whatever class.
+     */
+    groupPattern: z.string().refine(isPattern, 'it is no regular expression').optional(),
     /** Fixes the classes and their order; absent: the folders' names, sorted. */
     classes: z.array(z.string()).min(2).optional(),
   }),

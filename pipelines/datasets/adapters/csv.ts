@@ -12,6 +12,7 @@ import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { listFiles } from '../list-files.ts';
 import { sortedLabels } from '../labels.ts';
 import { isMediaFile } from '../media-files.ts';
+import { cutsOfOneRecording, cutsWarning } from '../recordings.ts';
 import { lineError, readListText } from '../read-list.ts';
 
 type CsvConfig = Extract<DatasetConfig, { format: 'csv' }>;
@@ -42,7 +43,10 @@ export const csv: DatasetAdapter<CsvConfig> = {
     const table = parseTable(await readListText(file, 'dataset.file'), file);
     const hasSplits = table.columns.includes('split');
     const classNames = config.classes ?? sortedLabels(table.rows.map(({ cells }) => cells.label ?? ''));
-    const clips = table.rows.map((row) => clipOf(row, { file, root, classNames, hasSplits }));
+    const hasGroups = table.columns.includes('group');
+    const listedClips = table.rows.map((row) => clipOf(row, { file, root, classNames, hasSplits }));
+    const clips = hasGroups ? listedClips : groupedByFile(listedClips, root);
+    const grouped = clips.some(({ group }) => group !== undefined);
     const present = await presentFiles(clips);
     // The table's own folder may be anybody's; one that was named holds this dataset.
     const listed = new Set(clips.flatMap(({ path, audioPath }) => [path, audioPath]));
@@ -58,7 +62,7 @@ export const csv: DatasetAdapter<CsvConfig> = {
         ),
       splitRule: hasSplits
         ? "the table's column split"
-        : `test: ${String(config.testShare)} by hash of the ${table.columns.includes('group') ? 'group' : 'clip'}`,
+        : `test: ${String(config.testShare)} by hash of the ${hasGroups ? 'group' : grouped ? 'file' : 'clip'}`,
       ...(hasSplits ? {} : { testShare: config.testShare }),
       listed: clips.length,
       listedMissing: clips.filter((clip) => !present.has(clip.path)).map((clip) => clip.path),
@@ -72,6 +76,7 @@ export const csv: DatasetAdapter<CsvConfig> = {
           : [
               `Clips whose audio_path is missing, used with their own sound: ${countedNames(withoutSound.map(({ clipId }) => clipId))}.`,
             ]),
+        ...(hasGroups || hasSplits ? [] : cutNotes(clips, root, classNames)),
       ],
       where: file,
     };
@@ -167,6 +172,29 @@ function clipOf({ line, cells }: Row, { file, root, classNames, hasSplits }: Row
     ...(startS === undefined ? {} : { startS }),
     ...(endS === undefined ? {} : { endS }),
   };
+}
+
+/** Without a column that says so, the pieces of one file belong together. */
+function groupedByFile(clips: readonly ListedClip[], root: string): ListedClip[] {
+  const pieces = new Map<string, Set<string>>();
+  for (const { path, clipId } of clips) pieces.set(path, (pieces.get(path) ?? new Set()).add(clipId));
+  return clips.map((clip) =>
+    (pieces.get(clip.path)?.size ?? 0) > 1 ? { ...clip, group: clipIdOf(relative(root, clip.path)) } : clip,
+  );
+}
+
+function cutNotes(clips: readonly ListedClip[], root: string, classNames: readonly string[]): string[] {
+  const recordings = cutsOfOneRecording(
+    clips
+      .filter(({ group }) => group === undefined)
+      .map(({ path, label }) => ({
+        name: relative(root, path).replace(/\.[^./]*$/u, ''),
+        className: classNames[label] ?? '',
+      })),
+  );
+  return recordings.length === 0
+    ? []
+    : [`${cutsWarning(recordings)}: give the table a column group that names each clip's recording.`];
 }
 
 async function presentFiles(clips: readonly ListedClip[]): Promise<ReadonlySet<string>> {

@@ -1,5 +1,5 @@
 /** A folder a class: `root/<class>/**`, or `root/{train,test[,validation]}/<class>/**`. */
-import { relative, resolve, sep } from 'node:path';
+import { extname, relative, resolve, sep } from 'node:path';
 import type { Split } from '../../../schemas/clip.ts';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
@@ -8,6 +8,7 @@ import { clipIdOf } from '../clip-id.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { compareText, listFiles } from '../list-files.ts';
 import { isMediaFile } from '../media-files.ts';
+import { cutsOfOneRecording, cutsWarning } from '../recordings.ts';
 
 type FolderConfig = Extract<DatasetConfig, { format: 'folder' }>;
 
@@ -24,7 +25,11 @@ interface PlacedFile {
   readonly name: string;
   readonly split: Split | undefined;
   readonly className: string | undefined;
+  /** Below the class folder, without the extension. */
+  readonly inClass: readonly string[];
 }
+
+type ClassFile = PlacedFile & { readonly className: string };
 
 export const folder: DatasetAdapter<FolderConfig> = {
   async findClips(config) {
@@ -37,23 +42,43 @@ export const folder: DatasetAdapter<FolderConfig> = {
     const classNames = config.classes ?? classesOf(files);
     checkClasses(root, files, classNames);
     const labels = new Map(classNames.map((name, label) => [name, label]));
-    const clips = files.flatMap(({ path, name, split, className }): ListedClip[] => {
-      const label = className === undefined ? undefined : labels.get(className);
+    const inClasses = files.filter((file): file is ClassFile => file.className !== undefined);
+    const groupOf = grouping(config, inClasses);
+    const clips = inClasses.flatMap((file): ListedClip[] => {
+      const { path, name, split } = file;
+      const label = labels.get(file.className);
       if (label === undefined) return [];
-      return [{ clipId: clipIdOf(name), path, label, ...(split === undefined ? {} : { split }) }];
+      const group = groupOf(file);
+      return [
+        {
+          ...{ clipId: clipIdOf(name), path, label },
+          ...(split === undefined ? {} : { split }),
+          ...(group === undefined ? {} : { group }),
+        },
+      ];
     });
+    const grouped = new Set(clips.flatMap(({ group }) => group ?? [])).size;
     const others = all.filter((path) => !isMediaFile(path)).map((path) => relative(root, path));
     return {
       classNames,
       clips,
       splitRule: withSplits
         ? 'the folders train and test'
-        : `test: ${String(config.testShare)} by hash of the clip's path`,
+        : `test: ${String(config.testShare)} by hash of the ${grouped > 0 ? `recording (${String(grouped)} of them)` : "clip's path"}`,
       ...(withSplits ? {} : { testShare: config.testShare }),
       listed: clips.length,
       listedMissing: [],
       unlisted: files.filter(({ className }) => className === undefined).map(({ name }) => name),
-      notes: others.length === 0 ? [] : [`Files that are no media, left out: ${countedNames(others)}.`],
+      notes: [
+        ...(others.length === 0 ? [] : [`Files that are no media, left out: ${countedNames(others)}.`]),
+        ...patternNotes(config, inClasses, groupOf),
+        ...(config.groupPattern === undefined
+          ? cutNotes(
+              inClasses.filter((file) => groupOf(file) === undefined),
+              withSplits,
+            )
+          : []),
+      ],
       where: root,
     };
   },
@@ -70,7 +95,69 @@ function place(path: string, parts: readonly string[], withSplits: boolean): Pla
   const split = withSplits ? SPLIT_FOLDERS.get(parts[0] ?? '') : undefined;
   const depth = withSplits ? 1 : 0;
   const inClass = parts.length > depth + 1 && (!withSplits || split !== undefined);
-  return { path, name: parts.join('/'), split, className: inClass ? parts[depth] : undefined };
+  const name = parts.join('/');
+  const below = name.slice(0, name.length - extname(name).length).split('/');
+  return {
+    ...{ path, name, split },
+    className: inClass ? parts[depth] : undefined,
+    inClass: below.slice(depth + 1),
+  };
+}
+
+/** The recording that a file is of, by the pattern, else by its folder below the class's. */
+function grouping(
+  config: FolderConfig,
+  files: readonly ClassFile[],
+): (file: ClassFile) => string | undefined {
+  const pattern = config.groupPattern === undefined ? undefined : new RegExp(config.groupPattern, 'u');
+  const depths = config.subfolders === 'ignored' ? undefined : recordingDepths(files);
+  return ({ className, inClass }) => {
+    const match = pattern?.exec([className, ...inClass].join('/'));
+    if (match !== null && match !== undefined) return match[1] ?? match[0];
+    const depth = depths?.get(className) ?? Infinity;
+    return inClass.length - 1 < depth ? undefined : [className, ...inClass.slice(0, depth)].join('/');
+  };
+}
+
+/**
+ * How many folders below its own name a class's recordings: one, or more where a single folder holds the whole class.
+ */
+function recordingDepths(files: readonly ClassFile[]): ReadonlyMap<string, number> {
+  return new Map(
+    classesOf(files).map((className) => {
+      const members = files.filter((file) => file.className === className);
+      let depth = 1;
+      const single = () =>
+        members.every(({ inClass }) => inClass.length > depth) &&
+        new Set(members.map(({ inClass }) => inClass[depth - 1])).size === 1;
+      while (single()) depth += 1;
+      return [className, depth];
+    }),
+  );
+}
+
+function patternNotes(
+  { groupPattern }: FolderConfig,
+  files: readonly ClassFile[],
+  groupOf: (file: ClassFile) => string | undefined,
+): string[] {
+  if (groupPattern === undefined) return [];
+  const alone = files.filter((file) => groupOf(file) === undefined).map(({ name }) => name);
+  return alone.length === 0
+    ? []
+    : [`Clips that dataset.groupPattern does not match, each a group of its own: ${countedNames(alone)}.`];
+}
+
+/** A warning when names look like cuts of one recording, of which some may be trained on and some tested with. */
+function cutNotes(files: readonly ClassFile[], withSplits: boolean): string[] {
+  const recordings = cutsOfOneRecording(
+    files.map(({ className, inClass, split }) => ({ name: inClass.join('/'), className, split })),
+  ).filter((cuts) => !withSplits || new Set(cuts.map(({ split }) => split)).size > 1);
+  return recordings.length === 0
+    ? []
+    : [
+        `${cutsWarning(recordings)}: put a recording's clips into a folder of its own below the class, or name it by dataset.groupPattern ('^(.+)_\\d+$').`,
+      ];
 }
 
 function classesOf(files: readonly PlacedFile[]): string[] {

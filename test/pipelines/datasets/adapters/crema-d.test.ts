@@ -61,6 +61,24 @@ describe('CREMA-D', () => {
     expect(clips.find(({ clipId }) => clipId === silent)).not.toHaveProperty('audioPath');
   });
 
+  it("draws validation by clip from the field's lists, as their speakers are in both", async () => {
+    const speakers = Array.from({ length: 20 }, (_, i) => 1001 + i);
+    const [train, test] = ['DFA', 'IEO'].map((sentence) =>
+      idsOf(speakers).map((id) => id.replace('DFA', sentence)),
+    ) as [string[], string[]];
+    const root = await makeTree({
+      ...mediaOf([...train, ...test]),
+      'train.csv': listOf(train),
+      'test.csv': listOf(test),
+    });
+    const { clips, report } = await indexDataset(cremaOf(root, { validationShare: 0.1 }));
+    const trained = new Set(clips.filter(({ split }) => split === 'train').map(({ group }) => group));
+    expect(clips.filter(({ split, group }) => split === 'test' && !trained.has(group))).toEqual([]);
+    const drawn = clips.filter(({ split }) => split === 'validation').map(({ label }) => label);
+    expect(drawn.sort()).toEqual(EMOTIONS.flatMap((_, label) => [label, label]));
+    expect(report.splitRule).toContain('validation: 0.1 of train by hash of the clip, class by class');
+  });
+
   it('splits without a speaker in two splits when asked to', async () => {
     const speakers = Array.from({ length: 40 }, (_, i) => 1001 + i);
     const root = await makeTree(mediaOf(idsOf(speakers)));

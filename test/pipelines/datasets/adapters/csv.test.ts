@@ -44,6 +44,39 @@ describe('a table of clips', () => {
     expect(clips.map(({ clipId }) => clipId)).toEqual(['a.mp4-0-1', 'a.mp4-1-2', 'b.mp4']);
   });
 
+  it('keeps the pieces of one file in one split where no column names groups', async () => {
+    const rows = Array.from({ length: 20 }, (_, file) =>
+      [0, 1, 2].map(
+        (piece) => `v${String(file)}.mp4,${file % 2 === 0 ? 'x' : 'y'},${String(piece)},${String(piece + 1)}`,
+      ),
+    ).flat();
+    const files = Array.from({ length: 20 }, (_, file) => `v${String(file)}.mp4`);
+    const { file } = await tableOf(['path,label,start,end', ...rows].join('\n'), files);
+    const { clips, report } = await indexDataset(csvOf(file, { testShare: 0.3, validationShare: 0.2 }));
+    expect(clips).toHaveLength(60);
+    for (const name of files) {
+      const pieces = clips.filter(({ group }) => group === name);
+      expect(pieces).toHaveLength(3);
+      expect(new Set(pieces.map(({ split }) => split)).size).toBe(1);
+    }
+    expect(report.splitRule).toContain('test: 0.3 by hash of the file');
+  });
+
+  it('warns of paths that look like cuts of one recording when nothing groups or splits them', async () => {
+    const files = ['park_1.mp4', 'park_2.mp4', 'street_1.mp4', 'street_2.mp4', 'z.mp4', 'q.mp4'];
+    const notesOf = async (header: string, more: (file: string) => string) => {
+      const rows = files.map((name) => `${name},${name.length > 5 ? 'x' : 'y'}${more(name)}`);
+      const { file } = await tableOf([header, ...rows].join('\n'), files);
+      return (await indexDataset(csvOf(file, { testShare: 0.5 }))).report.notes;
+    };
+    expect(await notesOf('path,label', () => '')).toEqual([
+      expect.stringMatching(
+        /4 clips of 2 recordings \(x\/park_1, x\/park_2\): give the table a column group/u,
+      ),
+    ]);
+    expect(await notesOf('path,label,group', (name) => `,${name.slice(0, 4)}`)).toEqual([]);
+  });
+
   it('counts what is listed without a file and, in a folder that was named, what no row lists', async () => {
     const { root, file } = await tableOf('path,label,split\na.mp4,x,train\ngone.mp4,y,train\nb.mp4,y,test\n');
     const { report } = await indexDataset(csvOf(file, { root }));
