@@ -48,7 +48,7 @@ test('looks for the files beside it where its sources are', () => {
 
 test('a source that was changed since makes it old, and so does another place', () => {
   const build = readBuild(FOLDER);
-  expect(Object.keys(build.sources)).toContain(join(PROJECT_FOLDER, 'cli', 'program.ts'));
+  expect(Object.keys(build.sources)).toContain(join(PROJECT_FOLDER, 'cli', 'program', 'program.ts'));
   expect(Object.keys(build.sources).filter((path) => path.includes('node_modules'))).toEqual([]);
 
   const source = join(FOLDER, 'source.ts');
