@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Modality } from '../modality.ts';
 import { balanceSchema } from './balance-config.ts';
+import { lfmSchema } from './lfm-config.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -113,13 +114,7 @@ export const methodSettings = {
     })
     .prefault({}),
   mmcosine: z.strictObject({ scale: positive.default(10) }).prefault({}),
-  lfm: z
-    .strictObject({
-      temperature: positive.default(0.07),
-      /** α: share of the contrastive loss; `heuristic` lets it fall with the epochs. */
-      matching: z.union([z.literal('heuristic'), share]).default('heuristic'),
-    })
-    .prefault({}),
+  lfm: lfmSchema.prefault({}),
   cml: z.strictObject({ weight: z.number().min(0).default(0.1) }).prefault({}),
 };
 
@@ -144,7 +139,7 @@ const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {
   mmcosine: {
     fusions: { allowed: ['concat', 'sum'], why: 'its logits are a sum of one cosine for each modality' },
   },
-  lfm: { modalities: { min: 2, why: 'features of different modalities are matched' } },
+  lfm: { modalities: { min: 2, why: 'different modalities are drawn together' } },
   cml: { modalities: { min: 2, why: 'confidence is compared with that without a modality' } },
 };
 
