@@ -6,13 +6,14 @@
 import type { MethodName } from '../../schemas/config/methods.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 
-type Group = 'balance' | 'lfm';
+type Group = 'balance' | 'lfm' | 'agm';
 
-const READ_BY: Readonly<Record<Group, MethodName>> = { balance: 'b-mm', lfm: 'lfm' };
+const READ_BY: Readonly<Record<Group, MethodName>> = { balance: 'b-mm', lfm: 'lfm', agm: 'agm' };
 
 const UNREAD: Readonly<Record<Group, unknown>> = {
   balance: { gamma: 0.1, rule: 'policy', rhoFrom: 'train', mixed: 'all', labels: 'mean' },
   lfm: { temperature: 0.07, matching: 'heuristic' },
+  agm: { alpha: 1 },
 };
 
 /** @returns the training's config as its id sees it */

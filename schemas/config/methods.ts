@@ -62,7 +62,14 @@ export const methodSettings = {
       endEpoch: z.int().min(0).default(100),
     })
     .prefault({}),
-  agm: z.strictObject({ alpha: z.number().min(0).default(1) }).prefault({}),
+  agm: z
+    .strictObject({
+      alpha: z.number().min(0).default(1),
+      startEpoch: z.int().min(0).default(0),
+      /** The authors' 20th; after it the coefficients of its last step stay in force, as in their code. */
+      endEpoch: z.int().min(0).default(19),
+    })
+    .prefault({}),
   mmPareto: z
     .strictObject({
       /** Of the encoders' joined gradients. */
