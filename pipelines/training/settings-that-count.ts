@@ -6,12 +6,14 @@
 import type { MethodName } from '../../schemas/config/methods.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 
-type Group = 'balance';
+type Group = 'balance' | 'lfm' | 'agm';
 
-const READ_BY: Readonly<Record<Group, MethodName>> = { balance: 'b-mm' };
+const READ_BY: Readonly<Record<Group, MethodName>> = { balance: 'b-mm', lfm: 'lfm', agm: 'agm' };
 
 const UNREAD: Readonly<Record<Group, unknown>> = {
   balance: { gamma: 0.1, rule: 'policy', rhoFrom: 'train', mixed: 'all', labels: 'mean' },
+  lfm: { temperature: 0.07, matching: 'heuristic' },
+  agm: { alpha: 1 },
 };
 
 /** @returns the training's config as its id sees it */
@@ -19,14 +21,20 @@ export function settingsThatCount(method: MethodName, training: TrainingConfig):
   const unread = (Object.keys(READ_BY) as Group[]).filter((group) => READ_BY[group] !== method);
   return {
     ...training,
-    balance: asEver(training.balance),
+    balance: earlierBalance(training.balance),
+    lfm: earlierLfm(training.lfm),
     ...Object.fromEntries(unread.map((group) => [group, UNREAD[group]])),
   } as TrainingConfig;
 }
 
 /** The words that earlier versions had for the same: a rule `policy`, a rule `fixed`. */
-function asEver({ updates, ...balance }: TrainingConfig['balance']): unknown {
+function earlierBalance({ updates, ...balance }: TrainingConfig['balance']): unknown {
   const often = updates === 'every-epoch';
   if (balance.rule === 'strong-less') return { ...balance, rule: often ? 'policy' : 'fixed' };
   return often ? balance : { ...balance, updates };
+}
+
+/** Earlier versions had the contrastive loss only, and did not name it. */
+function earlierLfm({ loss, stretch, ...lfm }: TrainingConfig['lfm']): unknown {
+  return { ...lfm, ...(loss === 'contrastive' ? {} : { loss }), ...(stretch ? { stretch } : {}) };
 }

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Modality } from '../modality.ts';
 import { balanceSchema } from './balance-config.ts';
+import { lfmSchema } from './lfm-config.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -61,7 +62,14 @@ export const methodSettings = {
       endEpoch: z.int().min(0).default(100),
     })
     .prefault({}),
-  agm: z.strictObject({ alpha: z.number().min(0).default(1) }).prefault({}),
+  agm: z
+    .strictObject({
+      alpha: z.number().min(0).default(1),
+      startEpoch: z.int().min(0).default(0),
+      /** The authors' 20th; after it the coefficients of its last step stay in force, as in their code. */
+      endEpoch: z.int().min(0).default(19),
+    })
+    .prefault({}),
   mmPareto: z
     .strictObject({
       /** Of the encoders' joined gradients. */
@@ -113,13 +121,7 @@ export const methodSettings = {
     })
     .prefault({}),
   mmcosine: z.strictObject({ scale: positive.default(10) }).prefault({}),
-  lfm: z
-    .strictObject({
-      temperature: positive.default(0.07),
-      /** α: share of the contrastive loss; `heuristic` lets it fall with the epochs. */
-      matching: z.union([z.literal('heuristic'), share]).default('heuristic'),
-    })
-    .prefault({}),
+  lfm: lfmSchema.prefault({}),
   cml: z.strictObject({ weight: z.number().min(0).default(0.1) }).prefault({}),
 };
 
@@ -144,7 +146,7 @@ const METHOD_LIMITS: Readonly<Partial<Record<MethodName, MethodLimits>>> = {
   mmcosine: {
     fusions: { allowed: ['concat', 'sum'], why: 'its logits are a sum of one cosine for each modality' },
   },
-  lfm: { modalities: { min: 2, why: 'features of different modalities are matched' } },
+  lfm: { modalities: { min: 2, why: 'different modalities are drawn together' } },
   cml: { modalities: { min: 2, why: 'confidence is compared with that without a modality' } },
 };
 

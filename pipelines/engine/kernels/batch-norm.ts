@@ -23,7 +23,7 @@ export interface BatchNormStatistics {
   readonly variance: Tensor1D;
 }
 
-/** Normalises by running statistics; no gradient. */
+/** Normalises by running statistics, which are numbers to the gradient. */
 export function batchNormInference(
   x: Tensor4D,
   scale: Tensor1D,
@@ -31,15 +31,16 @@ export function batchNormInference(
   running: BatchNormStatistics,
 ): Tensor4D {
   if (webgpu !== undefined) return portableBatchNormInference(x, scale, offset, running, BATCH_NORM_EPSILON);
-  return tf.tidy(
-    () =>
-      execute(
-        'FusedBatchNormV3',
-        batchNormAttributes(false, 1),
-        [x, scale, offset, running.mean, running.variance],
-        6,
-      )[0] as Tensor4D,
-  );
+  return differentiable(
+    [x, scale, offset],
+    () => {
+      const { mean, variance } = running;
+      const inputs = [x, scale, offset, mean, variance];
+      const outputs = execute('FusedBatchNormV3', batchNormAttributes(false, 1), inputs, 6);
+      return { value: outputs[0]!, saved: [x, scale, mean, variance, outputs[5]!] };
+    },
+    (dy, saved) => execute('FusedBatchNormGradV3', batchNormAttributes(false), [dy, ...saved], 5).slice(0, 3),
+  ) as Tensor4D;
 }
 
 /**

@@ -28,6 +28,7 @@ import type { Precision } from '../../../schemas/config/training-config.ts';
 import { attribute, tf, type OpAttribute, type Tensor, type Tensor2D } from '../tensorflow.ts';
 import type { Encoder } from './encoder.ts';
 import type { ConvolutionNormParameters, PlanParameters } from './plan-parameters.ts';
+import { createTapedEncoder } from './taped-encoder.ts';
 import { convolutionNorms, type ConvolutionNormPlan, type EncoderPlan, type LayerPlan } from './plan.ts';
 
 /** Channels that the kernels take at once. */
@@ -50,6 +51,7 @@ export function createCompiledEncoder(
   precision: Precision = 'float32',
 ): Encoder {
   const dtype = DTYPE_OF[precision];
+  const taped = createTapedEncoder(plan, parameters, precision);
   const layers = convolutionNorms(plan);
   const weights = layers.flatMap((layer) => {
     const { filter, scale, offset } = parameters.get(layer)!;
@@ -71,6 +73,8 @@ export function createCompiledEncoder(
         (dz, [, ...saved]) => pass!.backward(handleOf(dz), saved),
       ) as Tensor2D;
     },
+    // Its own way back is of the batch's statistics; the few methods that want this one have the tape's.
+    encodeFixed: (images) => taped.encodeFixed(images),
   };
 }
 

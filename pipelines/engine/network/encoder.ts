@@ -10,4 +10,6 @@ export interface Encoder {
    * @returns [N, D]
    */
   encode(images: Tensor4D, training: boolean): Tensor2D;
+  /** As `encode` in testing mode, by the running statistics as they are, with a gradient. */
+  encodeFixed(images: Tensor4D): Tensor2D;
 }

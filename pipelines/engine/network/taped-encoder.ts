@@ -24,13 +24,15 @@ export function createTapedEncoder(
 ): Encoder {
   const handOn: HandOn = precision === 'bfloat16' ? roundToBfloat16 : (x) => x;
   const layers = plan.layers.map((layer, index) => createLayer(parameters, layer, handOn, index > 0));
+  const encode: Encoder['encode'] = (images, training) => {
+    let x = images;
+    for (const layer of layers) x = layer(x, training);
+    return tf.mean<Tensor2D>(x, [1, 2]);
+  };
   return {
     featureSize: plan.featureSize,
-    encode: (images, training) => {
-      let x = images;
-      for (const layer of layers) x = layer(x, training);
-      return tf.mean<Tensor2D>(x, [1, 2]);
-    },
+    encode,
+    encodeFixed: (images) => encode(images, false),
   };
 }
 

@@ -75,14 +75,21 @@ export class MultimodalModel {
   encode(batch: Batch, training: boolean, perturb?: Perturbation): Features {
     const values: Partial<Record<Modality, Tensor2D>> = {};
     for (const modality of this.modalities) {
-      values[modality] = this.#encodeModality(batch, modality, training, perturb);
+      values[modality] = this.#encodeModality(batch, modality, (encoder, x) =>
+        encoder.encode(perturb?.(modality, x) ?? x, training),
+      );
     }
     return { size: batch.size, values, present: batch.present };
   }
 
   /** z_u of one modality, as `encode`. */
   encodeOne(batch: Batch, modality: Modality, training: boolean): Tensor2D {
-    return this.#encodeModality(batch, modality, training, undefined);
+    return this.#encodeModality(batch, modality, (encoder, x) => encoder.encode(x, training));
+  }
+
+  /** z_u of one modality in testing mode, with a gradient; the running statistics stay as they are. */
+  encodeFixed(batch: Batch, modality: Modality): Tensor2D {
+    return this.#encodeModality(batch, modality, (encoder, x) => encoder.encodeFixed(x));
   }
 
   /** The classifier's input and the logits [B, K]. */
@@ -103,15 +110,14 @@ export class MultimodalModel {
   #encodeModality(
     batch: Batch,
     modality: Modality,
-    training: boolean,
-    perturb: Perturbation | undefined,
+    encode: (encoder: Encoder, images: Tensor4D) => Tensor2D,
   ): Tensor2D {
     const images = batch.images[modality];
     if (images === undefined || images.rows.length === 0) return tf.zeros([batch.size, this.featureSize]);
     const [clips, frames, height, width, channels] = images.shape;
     // Frames are folded into the batch: [P·F, H, W, C] → [P·F, D] → mean over F → [P, D]
     const x = tf.tensor4d(images.values, [clips * frames, height, width, channels]);
-    const perFrame = this.#encoders.get(modality)!.encode(perturb?.(modality, x) ?? x, training);
+    const perFrame = encode(this.#encoders.get(modality)!, x);
     const perClip =
       frames === 1 ? perFrame : tf.mean<Tensor2D>(tf.reshape(perFrame, [clips, frames, this.featureSize]), 1);
     return clips === batch.size ? perClip : tf.matMul(placement(images.rows, batch.size), perClip);

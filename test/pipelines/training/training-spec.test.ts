@@ -46,14 +46,16 @@ describe('the specs of a run', () => {
     expect(id({ precision: 'bfloat16' })).not.toBe(id({}));
   });
 
-  it('have the ids of earlier versions for what B-MM’s settings meant then, and for methods that read none', () => {
-    const id = (method: string, balance: object = {}) =>
-      trainingSpecs(configOf({ methods: [method], balance }), DATASET)[0]!.trainingId;
+  it('have the ids of earlier versions for what a method’s settings meant then, and for methods that read none', () => {
+    const of = (training: object) => trainingSpecs(configOf(training), DATASET)[0]!.trainingId;
+    const id = (method: string, balance: object = {}) => of({ methods: [method], balance });
     expect(id('joint')).toBe('demo-joint-s0-9c0f397f73e6');
     expect(id('joint', { gamma: 3 })).toBe(id('joint'));
     expect(id('b-mm', { rule: 'policy' })).toBe('demo-b-mm-s0-8233948b08b8');
     expect(id('b-mm', { rule: 'strong-less' })).toBe('demo-b-mm-s0-8233948b08b8');
     expect(id('b-mm', { rule: 'fixed' })).toBe('demo-b-mm-s0-0e12c8df2e80');
+    expect(of({ methods: ['lfm'], lfm: { matching: 'heuristic' } })).toBe('demo-lfm-s0-083520d590ec');
+    expect(id('lfm')).not.toBe('demo-lfm-s0-083520d590ec');
     expect(new Set([{}, { rule: 'policy' }, { gamma: 2 }].map((balance) => id('b-mm', balance))).size).toBe(
       3,
     );

@@ -149,6 +149,37 @@ describe.each(BFLOAT16)('%s with bfloat16', (_name, plan, shape) => {
   });
 });
 
+it('by fixed statistics says what it says in testing mode, and its gradient is that of those numbers', () => {
+  const plan = planEncoder('rgb', { kind: 'cnn', width: 8 });
+  const parameters = new Parameters(3);
+  const encoder = createCompiledEncoder(plan, createPlanParameters(parameters, 'rgb', plan));
+  const images: Tensor4D = tf.randomUniform([3, 40, 37, 3], -1, 1, 'float32', 7);
+  const direction = tf.randomNormal([3, plan.featureSize], 0, 1, 'float32', 8);
+  encoder.encode(images, true);
+  const statistics = valuesOf(parameters.buffers);
+  const tested = encoder.encode(images, false).dataSync<'float32'>();
+  let fixed = new Float32Array();
+  const { gradients } = parameters.gradients(() => {
+    const z = encoder.encodeFixed(images);
+    fixed = z.dataSync<'float32'>().slice();
+    return tf.sum(tf.mul(z, direction));
+  });
+  expect(relativeDistance([fixed], [tested])).toBeLessThan(1e-5);
+  expect(valuesOf(parameters.buffers)).toEqual(statistics);
+  expect([...gradients.keys()].sort()).toEqual([...parameters.trainable.keys()].sort());
+  // Against a difference quotient, along the gradient of the last layer’s offsets.
+  const offset = parameters.trainable.get([...parameters.trainable.keys()].at(-1)!)!;
+  const said = () => tf.sum(tf.mul(encoder.encode(images, false), direction)).dataSync()[0]!;
+  const along = gradients.get([...parameters.trainable.keys()].at(-1)!)!;
+  const [start, step] = [offset.clone(), 1e-2];
+  const slope = tf.sum(tf.square(along)).dataSync()[0]!;
+  offset.assign(tf.add(start, tf.mul(along, step)));
+  const up = said();
+  offset.assign(tf.sub(start, tf.mul(along, step)));
+  expect((up - said()) / (2 * step) / slope).toBeCloseTo(1, 1);
+  parameters.dispose();
+});
+
 describe('convolutions by Winograd’s transforms', () => {
   // Sides that tiles do not divide; channels that blocks of 64, 32, 24 and 16 do not; one picture, smaller than a tile
   // too; filters on both sides of each size at which the work is cut otherwise; more tiles than are taken at once.

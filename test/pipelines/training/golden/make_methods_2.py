@@ -208,7 +208,25 @@ def mmcosine(model, inputs, present, s):
     return F.cross_entropy(logits, LABELS)
 
 
-def lfm(model, inputs, present, epoch, temperature):
+# By rising power of the epoch, from 0.
+LFM_SHARE = [0.795376296, -3.35472727e-3, -1.22989557e-4, 2.92947416e-6, -2.23835486e-8, 5.39717505e-11]
+
+
+def lfm(model, inputs, present, epoch):
+    features = model.encode(inputs, present)
+    share = sum(factor * (epoch - 1) ** power for power, factor in enumerate(LFM_SHARE))
+    aligned = []
+    for i, a in enumerate(model.names):
+        for b in model.names[i + 1 :]:
+            rows = ((present[a] * present[b]) > 0).nonzero()[:, 0]
+            log_p, log_q = (F.log_softmax(model.branch(features, name)[rows], 1) for name in (a, b))
+            mean = (log_p.exp() + log_q.exp()) / 2
+            aligned.append((F.kl_div(log_p, mean, reduction="batchmean") + F.kl_div(log_q, mean, reduction="batchmean")) / 2)
+    fitting = F.cross_entropy(model.fuse(features, present), LABELS)
+    return 2 * ((1 - share) * fitting + share * sum(aligned) / len(aligned)), {"alpha": share}
+
+
+def lfm_contrastive(model, inputs, present, epoch, temperature):
     features = model.encode(inputs, present)
     alpha = 1 - math.exp(-1 / epoch)
     matches = []
@@ -300,7 +318,8 @@ for suffix, names, present in [("", TWO, EVERYONE), ("-missing", THREE, SOME)]:
     record(f"input-mixup{suffix}", names, lambda m: input_mixup(m, inputs, present, RATIO), ratio=RATIO)
     record(f"opm{suffix}", names, lambda m: opm(m, inputs, present, DRAWS, 0.5, 0.5), draws=DRAWS)
     record(f"mmcosine{suffix}", names, lambda m: mmcosine(m, inputs, present, 10))
-    record(f"lfm{suffix}", names, lambda m: lfm(m, inputs, present, 3, 0.07), epoch=3)
+    record(f"lfm{suffix}", names, lambda m: lfm(m, inputs, present, 21), epoch=21)
+    record(f"lfm-contrastive{suffix}", names, lambda m: lfm_contrastive(m, inputs, present, 3, 0.07), epoch=3)
     orders = ORDERS[len(names)]
     record(f"cml{suffix}", names, lambda m: cml(m, inputs, present, orders, 0.1), orders=orders)
 record("feature-mixup", TWO, lambda m: feature_mixup(m, inputs, EVERYONE, {n: RATIO for n in TWO}), ratio=RATIO)

@@ -104,8 +104,13 @@ interface Setting {
 }
 
 /** The method, and its model with the golden encoders and the named cases' own weights; at first without state. */
-function set(name: MethodName, weightsOf: Case, fusion: FusionName = 'concat'): Setting {
-  const training = trainingConfigSchema.parse({ fusion, mla: { weighting: 'entropy' } });
+function set(
+  name: MethodName,
+  weightsOf: Case,
+  fusion: FusionName = 'concat',
+  settings: Record<string, unknown> = {},
+): Setting {
+  const training = trainingConfigSchema.parse({ fusion, mla: { weighting: 'entropy' }, ...settings });
   const method = METHOD_OF[name](training, MODALITIES);
   const model = new MultimodalModel({
     modalities: MODALITIES,
@@ -264,6 +269,30 @@ describe('AGM', () => {
     const saved = setting.method.state!.save() as { steps: number; means: object };
     expect(saved.steps).toBe(facts.agm.state.steps + 1);
     expectClose(saved.means, facts.agm.after);
+  });
+
+  it('moves the running statistics once a step, though some passes leave a modality out', () => {
+    const [agm, joint] = [set('agm', 'agm', 'film'), set('joint', 'agm', 'film')];
+    stepOf(agm, contextAt(0));
+    stepOf(joint, contextAt(0));
+    for (const [name, buffer] of joint.model.parameters.buffers) {
+      expect(agm.model.parameters.buffers.get(name)!.dataSync(), name).toEqual(buffer.dataSync());
+    }
+  });
+
+  it('has κ = 1 before its first epoch, and after its last keeps the last step’s, also when it is resumed', () => {
+    const settings = { agm: { startEpoch: 1, endEpoch: 2 } };
+    const setting = set('agm', 'agm', 'film', settings);
+    expect(stepOf(setting, contextAt(0)).coefficients).toEqual({ audio: 1, rgb: 1 });
+    setting.method.state!.restore(facts.agm.state);
+    const { coefficients } = stepOf(setting, contextAt(2));
+    expect(coefficients!.audio).not.toBe(1);
+    const saved = setting.method.state!.save();
+    expect(stepOf(setting, contextAt(3)).coefficients).toEqual(coefficients);
+    const resumed = set('agm', 'agm', 'film', settings);
+    resumed.method.state!.restore(JSON.parse(JSON.stringify(saved)));
+    expect(stepOf(resumed, contextAt(3)).coefficients).toEqual(coefficients);
+    expect(resumed.method.state!.save()).toEqual(saved);
   });
 });
 

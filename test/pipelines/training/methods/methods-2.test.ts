@@ -9,7 +9,7 @@ import { randomGenerator, type Generator } from '../../../../pipelines/random/ge
 import type { Batch, Images } from '../../../../pipelines/training/data/batches.ts';
 import { writeVariables } from '../../../../pipelines/training/checkpoints/checkpoint.ts';
 import { METHOD_OF } from '../../../../pipelines/training/methods/index.ts';
-import { matchingWeight } from '../../../../pipelines/training/methods/lfm.ts';
+import { alignment, fittedShare, matchingShare } from '../../../../pipelines/training/methods/lfm.ts';
 import type { ForwardPass, StepContext, StepTools } from '../../../../pipelines/training/methods/method.ts';
 import { MultimodalModel } from '../../../../pipelines/training/model/model.ts';
 import { dropProbabilities } from '../../../../pipelines/training/methods/modulation/drop-probabilities.ts';
@@ -183,6 +183,15 @@ describe('a step equals PyTorch’s, complete with two modalities and with gaps 
     expectStep(outcome, name);
   });
 
+  it('of lfm by our earlier, contrastive reading', () => {
+    for (const name of ['lfm-contrastive', 'lfm-contrastive-missing']) {
+      expectStep(
+        step('lfm', facts.cases[name]!, { lfm: { loss: 'contrastive', matching: 'heuristic' } }),
+        name,
+      );
+    }
+  });
+
   it('of manifold-mixup at either depth', () => {
     expectStep(step('manifold-mixup', facts.cases['input-mixup']!, {}, 0), 'input-mixup');
     expectStep(step('manifold-mixup', facts.cases['feature-mixup']!, {}, 1), 'feature-mixup');
@@ -248,10 +257,35 @@ describe('OPM', () => {
 });
 
 describe('LFM', () => {
-  it('weighs matching by 1 − e^(−1/t), less with every epoch', () => {
-    expect(matchingWeight(3)).toBeCloseTo(facts.cases['lfm']!.alpha!, 12);
-    expect(matchingWeight(1)).toBeCloseTo(1 - 1 / Math.E, 12);
-    expect(matchingWeight(100)).toBeLessThan(0.01);
+  it('aligns by the divergence of the authors’ code, not by the textbook’s', () => {
+    const logits = (p: number) => tf.tensor2d([[Math.log(p), Math.log(1 - p)]]);
+    // torch: ½ (kl_div(log p, m) + kl_div(log q, m)); Jensen-Shannon would be 0.27539612.
+    expect(alignment(logits(0.9), logits(0.2)).dataSync()[0]).toBeCloseTo(0.3517197, 6);
+    expect(alignment(logits(0.3), logits(0.3)).dataSync()[0]).toBeCloseTo(0, 6);
+  });
+
+  it('weighs it by the authors’ fitted share, epoch by epoch, and never below 0', () => {
+    const expected = { 0: 0.7954, 1: 0.7919, 10: 0.7522, 30: 0.6463, 54: 0.5513, 100: 0.4608, 150: 0.1787 };
+    for (const [epoch, share] of Object.entries(expected))
+      expect(fittedShare(Number(epoch))).toBeCloseTo(share, 4);
+    expect(fittedShare(180)).toBe(0); // the polynomial says −0.0077
+    expect(fittedShare(199)).toBeCloseTo(0.084, 4);
+    expect(fittedShare(1000)).toBe(fittedShare(199));
+    expect(matchingShare(trainingOf(), 20)).toBeCloseTo(facts.cases['lfm']!.alpha!, 12);
+  });
+
+  it('can spread that curve over the epochs there are', () => {
+    const short = trainingOf({ epochs: 10, lfm: { stretch: true } });
+    expect(matchingShare(short, 0)).toBeCloseTo(0.7954, 4);
+    expect(matchingShare(short, 5)).toBeCloseTo(0.4608, 4);
+  });
+
+  it('takes a config of earlier versions for the contrastive loss that it was', () => {
+    const earlier = trainingOf({ lfm: { temperature: 0.1, matching: 'heuristic' } });
+    expect(earlier.lfm).toMatchObject({ loss: 'contrastive', matching: 'heuristic', temperature: 0.1 });
+    expect(matchingShare(earlier, 2)).toBeCloseTo(facts.cases['lfm-contrastive']!.alpha!, 12);
+    expect(matchingShare(earlier, 0)).toBeCloseTo(1 - 1 / Math.E, 12);
+    expect(trainingOf({ lfm: { matching: 0.3 } }).lfm).toMatchObject({ loss: 'divergence', matching: 0.3 });
   });
 });
 
