@@ -22,7 +22,7 @@ import type { CreateMethod } from './method.ts';
 export const createLfm: CreateMethod = ({ lfm }, modalities) => ({
   forward: (model, batch, { epoch }) => {
     const features = model.encode(batch, true);
-    const fitting = crossEntropy(model.fuse(features).logits, hardLabels(batch.labels, model.classes));
+    const fitting = model.loss(model.fuse(features).logits, hardLabels(batch.labels, model.classes));
     const alpha = lfm.matching === 'heuristic' ? matchingWeight(epoch + 1) : lfm.matching;
     const matches = pairsOf(modalities).flatMap(([a, b]) => matchingLoss(features, a, b, lfm.temperature));
     const matching = matches.length === 0 ? tf.scalar(0) : tf.div(tf.addN(matches), matches.length);

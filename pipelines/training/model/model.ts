@@ -6,10 +6,11 @@ import type { Batch } from '../data/batches.ts';
 import { createEncoder } from './encoders/index.ts';
 import type { Encoder } from '../../engine/network/encoder.ts';
 import { featureOf, type Features } from './features.ts';
+import { crossEntropy, lossTargets, type LossSettings } from './losses.ts';
 import type { Fused, Fusion, FusionOptions } from './fusion/fusion.ts';
 import { namedFusion, type ModelFusion } from './fusion/index.ts';
 import { Parameters } from '../../engine/network/parameters.ts';
-import { tf, type Tensor2D, type Tensor4D } from '../../engine/tensorflow.ts';
+import { tf, type Scalar, type Tensor2D, type Tensor4D } from '../../engine/tensorflow.ts';
 
 export interface ModelOptions {
   readonly modalities: readonly Modality[];
@@ -22,6 +23,10 @@ export interface ModelOptions {
   readonly seed: number | undefined;
   /** A method's own parameters. */
   readonly extend?: CreateExtension | undefined;
+  /** Of `loss`; absent: plain cross-entropy. */
+  readonly loss?: LossSettings | undefined;
+  /** Modalities whose encoders do not learn. */
+  readonly frozen?: readonly Modality[] | undefined;
 }
 
 /** What a method adds to a model. */
@@ -43,6 +48,8 @@ export class MultimodalModel {
   readonly parameters: Parameters;
   readonly #encoders: ReadonlyMap<Modality, Encoder>;
   readonly #fusion: Fusion;
+  readonly #loss: LossSettings;
+  readonly #frozen: readonly Modality[];
   readonly extension: Extension;
 
   constructor(options: ModelOptions) {
@@ -50,6 +57,8 @@ export class MultimodalModel {
     this.modalities = modalities;
     this.classes = classes;
     this.parameters = new Parameters(options.seed);
+    this.#loss = options.loss ?? {};
+    this.#frozen = options.frozen ?? [];
     this.#encoders = new Map(
       modalities.map((modality) => [
         modality,
@@ -96,6 +105,19 @@ export class MultimodalModel {
     return this.extension.branch?.(modality, feature) ?? this.#fusion.branch(modality, feature);
   }
 
+  /**
+   * What a method minimises of a prediction: cross-entropy as `crossEntropy`, with the training's label smoothing and
+   * class weights.
+   */
+  loss(logits: Tensor2D, labels: Float32Array, rowWeights?: Uint8Array): Scalar {
+    return crossEntropy(logits, lossTargets(labels, this.classes, this.#loss), rowWeights);
+  }
+
+  /** Whether a parameter is trained; those of frozen encoders are not. */
+  learns(parameter: string): boolean {
+    return !this.#frozen.some((modality) => parameter.startsWith(`${modality}.`));
+  }
+
   dispose(): void {
     this.parameters.dispose();
   }
@@ -111,7 +133,8 @@ export class MultimodalModel {
     const [clips, frames, height, width, channels] = images.shape;
     // Frames are folded into the batch: [P·F, H, W, C] → [P·F, D] → mean over F → [P, D]
     const x = tf.tensor4d(images.values, [clips * frames, height, width, channels]);
-    const perFrame = this.#encoders.get(modality)!.encode(perturb?.(modality, x) ?? x, training);
+    const moves = training && !this.#frozen.includes(modality);
+    const perFrame = this.#encoders.get(modality)!.encode(perturb?.(modality, x) ?? x, moves);
     const perClip =
       frames === 1 ? perFrame : tf.mean<Tensor2D>(tf.reshape(perFrame, [clips, frames, this.featureSize]), 1);
     return clips === batch.size ? perClip : tf.matMul(placement(images.rows, batch.size), perClip);
