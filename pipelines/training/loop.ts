@@ -1,4 +1,5 @@
 /** The training loop, from where the state stands to the last epoch. */
+import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import type { EpochMetrics } from '../../schemas/training.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -6,12 +7,16 @@ import { randomGenerator } from '../random/generator.ts';
 import type { BatchSource } from './data/batch-source.ts';
 import { testingBatches, trainingBatches } from './data/batches.ts';
 import type { EpochSums, TrainingState } from './checkpoints/checkpoint.ts';
+import { balancedRows } from './data/class-balance.ts';
+import { stopsEarly } from './early-stopping.ts';
 import { discrepancyRatios } from './methods/discrepancy.ts';
 import type { PerModality } from '../../schemas/modality.ts';
 import { epochRows, type RowPool } from './data/epoch-rows.ts';
 import type { MultimodalModel } from './model/model.ts';
 import { learningRateAt } from './schedule.ts';
-import { trainStep, type StepOutcome, type StepParts } from './step.ts';
+import { GradientMean } from './optimizers/gradient-mean.ts';
+import type { TrainingParts } from './parts.ts';
+import { trainStep, type StepOutcome } from './step.ts';
 import { testStep } from './model/answers.ts';
 import { accuracyOf, addPerModality, addTally, emptyTally, type Tally } from './model/tally.ts';
 
@@ -22,7 +27,7 @@ export interface SplitReader {
 
 export interface LoopInput {
   readonly spec: TrainingSpec;
-  readonly parts: StepParts;
+  readonly parts: TrainingParts;
   readonly splits: {
     readonly train: SplitReader;
     readonly validation: SplitReader;
@@ -30,50 +35,40 @@ export interface LoopInput {
   };
   /** Of the training split. */
   readonly pool: RowPool;
+  /** Of the training split, by row. */
+  readonly labels: Int32Array;
   /** Moved forward in place. */
   readonly state: TrainingState;
-  /** After every step. May write a checkpoint; throws to stop. */
+  /** After every update. May write a checkpoint; throws to stop. */
   readonly onStep: (outcome: StepOutcome, clips: number) => Promise<void>;
   /** After an epoch's metrics are in the state. */
   readonly onEpoch: (metrics: EpochMetrics) => Promise<void>;
 }
 
+/** Updates of so many batches: one for every `accumulateSteps`, and one for what is left at the end. */
+export function updatesOf(batches: number, { accumulateSteps = 1 }: TrainingConfig): number {
+  return Math.ceil(batches / accumulateSteps);
+}
+
+/** Whether all epochs are done, or enough of them. */
+export function isDone({ epoch, metrics }: TrainingState, training: TrainingConfig): boolean {
+  return epoch >= training.epochs || stopsEarly(metrics, training.earlyStopping);
+}
+
 export async function trainEpochs(input: LoopInput): Promise<void> {
-  const { spec, parts, splits, pool, state } = input;
-  const { training, seed } = spec;
+  const { spec, parts, splits, state } = input;
+  const { training } = spec;
   const { model, method } = parts;
 
-  while (state.epoch < training.epochs) {
+  while (!isDone(state, training)) {
     const epoch = state.epoch; // from 0
-    const learningRate = learningRateAt(training, epoch);
-    const batches = trainingBatches(epochRows(pool, seed, epoch), training.batchSize, seed, epoch);
-    let startedMs = performance.now();
-    let askedMs = startedMs;
-
-    const ahead = batches.slice(state.stepInEpoch);
-    for await (const batch of splits.train.source.batches(ahead, {
-      augment: training.augment,
-      seed,
-      epoch,
-    })) {
-      state.sums.dataWaitSeconds += (performance.now() - askedMs) / 1_000;
-      const stepInEpoch = state.stepInEpoch;
-      const random = (purpose: string) => randomGenerator(seed, purpose, epoch, stepInEpoch);
-      const context = { epoch, stepInEpoch, stepsPerEpoch: batches.length, random };
-      const outcome = trainStep(parts, batch, context, learningRate, state.step + 1);
-      assertFinite(outcome.loss, state.step + 1, spec);
-      addOutcome(state.sums, outcome, batch.size);
-      state.sums.seconds += (performance.now() - startedMs) / 1_000;
-      startedMs = performance.now();
-      state.step += 1;
-      state.stepInEpoch += 1;
-      await input.onStep(outcome, batch.size);
-      askedMs = performance.now();
-    }
-
+    const learningRate = await trainEpoch(input, epoch);
     const rho = discrepancyRatios(state.sums.tally.scores);
-    const validation = await judge(model, splits.validation, training.batchSize);
-    const test = await judge(model, splits.test, training.batchSize);
+    const judged = async () => ({
+      validation: await judge(model, splits.validation, training.batchSize),
+      test: await judge(model, splits.test, training.batchSize),
+    });
+    const { validation, test } = await (parts.averaged?.inPlace(judged) ?? judged());
     method.onEpochEnd?.(rho, { epoch, model, train: state.sums.tally, validation });
     const metrics: EpochMetrics = {
       epoch: epoch + 1,
@@ -90,6 +85,68 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
     state.sums = emptySums(spec);
     await input.onEpoch(metrics);
   }
+}
+
+/**
+ * The steps of the epoch that are still to do.
+ *
+ * @returns the last one's learning rate
+ */
+async function trainEpoch(input: LoopInput, epoch: number): Promise<number> {
+  const { spec, parts, splits, state } = input;
+  const { training, seed } = spec;
+  const { accumulateSteps = 1 } = training;
+  const batches = trainingBatches(rowsOf(input, epoch), training.batchSize, seed, epoch);
+  const gathered = accumulateSteps > 1 ? new GradientMean() : undefined;
+  let startedMs = performance.now();
+  let askedMs = startedMs;
+  let place = state.stepInEpoch * accumulateSteps;
+
+  try {
+    for await (const batch of splits.train.source.batches(batches.slice(place), {
+      augment: training.augment,
+      seed,
+      epoch,
+    })) {
+      state.sums.dataWaitSeconds += (performance.now() - askedMs) / 1_000;
+      const at = place;
+      const random = (purpose: string) => randomGenerator(seed, purpose, epoch, at);
+      const context = { epoch, stepInEpoch: at, stepsPerEpoch: batches.length, random };
+      const learningRate = learningRateAt(training, epoch, state.step);
+      const outcome = trainStep(
+        { ...parts, optimizer: gathered ?? parts.optimizer },
+        batch,
+        context,
+        learningRate,
+      );
+      assertFinite(outcome.loss, state.step + 1, spec);
+      addOutcome(state.sums, outcome, batch.size);
+      place += 1;
+      const updates = place % accumulateSteps === 0 || place === batches.length;
+      if (updates) {
+        gathered?.update(parts.optimizer, learningRate);
+        parts.averaged?.follow(state.step);
+      }
+      state.sums.seconds += (performance.now() - startedMs) / 1_000;
+      startedMs = performance.now();
+      if (updates) {
+        state.step += 1;
+        state.stepInEpoch += 1;
+        await input.onStep(outcome, batch.size);
+      }
+      askedMs = performance.now();
+    }
+  } finally {
+    gathered?.dispose();
+  }
+  return learningRateAt(training, epoch, state.step - 1);
+}
+
+/** The rows of an epoch, before they are shuffled. */
+function rowsOf({ spec: { training, seed }, pool, labels }: LoopInput, epoch: number): Int32Array {
+  const rows = epochRows(pool, seed, epoch);
+  if (training.sampling === undefined) return rows;
+  return balancedRows(rows, labels, randomGenerator(seed, 'balanced sampling', epoch));
 }
 
 /** What the model says of a split in testing mode; nothing when it has no clip. */

@@ -1,4 +1,4 @@
-/** The learning rate of each epoch. Pure. */
+/** The learning rate of each step. Pure. */
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 
 /**
@@ -7,12 +7,24 @@ import type { TrainingConfig } from '../../schemas/config/training-config.ts';
  * - `cosine`: linear warm-up to the base rate over `warmupEpochs`, then half a cosine to 0 at the end
  *   (Loshchilov and Hutter, ICLR 2017, eq. 5, one period).
  *
+ * With `warmupSteps` W, times min(1, (step + 1) / W): a linear warm-up beside the schedule, which does not wait for it.
+ *
  * @param epoch from 0
+ * @param step updates done in the whole training before this one
  */
 export function learningRateAt(
   config: Pick<TrainingConfig, 'schedule' | 'epochs' | 'optimizer'>,
   epoch: number,
+  step: number,
 ): number {
+  return epochRate(config, epoch) * warmup(config.schedule.warmupSteps ?? 0, step);
+}
+
+function warmup(steps: number, step: number): number {
+  return step < steps ? (step + 1) / steps : 1;
+}
+
+function epochRate(config: Pick<TrainingConfig, 'schedule' | 'epochs' | 'optimizer'>, epoch: number): number {
   const base = config.optimizer.learningRate;
   const { schedule, epochs } = config;
   switch (schedule.name) {

@@ -29,20 +29,15 @@ export interface StepOutcome {
 export interface StepParts {
   readonly model: MultimodalModel;
   readonly method: Method;
-  readonly optimizer: Optimizer;
+  readonly optimizer: Pick<Optimizer, 'apply'>;
 }
 
-/**
- * The method's own step, or the ordinary one: forward, backward, adjust, update.
- *
- * @param step counts from 1 over the whole training
- */
+/** The method's own step, or the ordinary one: forward, backward, adjust, update. */
 export function trainStep(
   { model, method, optimizer }: StepParts,
   batch: Batch,
   context: StepContext,
   learningRate: number,
-  step: number,
 ): StepOutcome {
   const kept: Tensor[] = [];
   let tally: Tally | undefined;
@@ -54,7 +49,7 @@ export function trainStep(
       return discrepancyRatios(tally.scores);
     },
     apply: (gradients) => {
-      optimizer.apply(gradients, learningRate, step);
+      optimizer.apply(gradients, learningRate);
     },
   };
   let report: StepReport | undefined;
@@ -92,12 +87,13 @@ function differentiate(
   const before = keepStatistics
     ? [...model.parameters.buffers.values()].map((buffer) => [buffer, buffer.clone()] as const)
     : [];
+  const learnt = (name: string) => model.learns(name) && (by?.(name) ?? true);
   let pass: ForwardPass | undefined;
   const { value, gradients } = model.parameters.gradients(() => {
     pass = forward();
     for (const tensor of Object.values(pass.features.values)) kept.push(tf.keep(tensor));
     return pass.loss;
-  }, by);
+  }, learnt);
   for (const [buffer, values] of before) buffer.assign(values);
   return { ...pass!, loss: value.dataSync()[0]!, gradients };
 }

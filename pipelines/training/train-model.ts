@@ -80,6 +80,12 @@ function assertTrainable(manifest: DatasetManifest, spec: TrainingSpec): void {
       fix: 'Set dataset.validationShare, or leave the method out of training.methods.',
     });
   }
+  if (spec.training.earlyStopping !== undefined && manifest.splits.validation.rows === 0) {
+    throw new ModalmixError('config', 'training.earlyStopping needs a validation split', {
+      where,
+      fix: 'Set dataset.validationShare, or leave it out.',
+    });
+  }
   const rows = manifest.splits.train.rows;
   if (rows < 2) {
     throw new ModalmixError('config', `the training split has ${String(rows)} usable clips`, {

@@ -17,20 +17,23 @@ import {
   newestCheckpoint,
   sourceOf,
   writeCheckpoint,
-  writeVariables,
   type Checkpoint,
   type TrainingState,
 } from './checkpoints/checkpoint.ts';
-import { createModel } from './weights/create-model.ts';
 import { epochRows, type RowPool } from './data/epoch-rows.ts';
-import { emptySums, trainEpochs, type SplitReader } from './loop.ts';
-import { METHOD_OF } from './methods/index.ts';
+import { emptySums, isDone, trainEpochs, updatesOf, type SplitReader } from './loop.ts';
 import { closeNeeded, openNeeded } from './needed-trainings.ts';
-import { createOptimizer } from './optimizers/index.ts';
+import {
+  createParts,
+  disposeParts,
+  liveTensors,
+  noteParts,
+  restoreParts,
+  type TrainingParts,
+} from './parts.ts';
 import { RateMeter } from './rate.ts';
 import { writeSafetensors } from './checkpoints/safetensors.ts';
 import { writeStartingWeights } from './weights/starting-weights.ts';
-import type { StepParts } from './step.ts';
 import { openTensorboard } from './tensorboard.ts';
 import { tensorflowFacts } from '../engine/tensorflow.ts';
 import type { TrainModelInput } from './train-input.ts';
@@ -45,7 +48,7 @@ export interface TrainSplitsInput extends TrainModelInput {
 export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResult> {
   const { store, spec, manifest } = input;
   const finished = await openNeeded(store, spec, manifest);
-  let parts: StepParts | undefined;
+  let parts: TrainingParts | undefined;
   try {
     const begun = await begin(input);
     parts = begun.parts;
@@ -54,8 +57,7 @@ export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResu
     await follow(input, parts, state);
     return await finish(input, parts, state);
   } finally {
-    parts?.model.dispose();
-    parts?.optimizer.dispose();
+    if (parts !== undefined) disposeParts(parts);
     closeNeeded(finished);
   }
 }
@@ -63,14 +65,17 @@ export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResu
 /** The parts, and what puts them where the newest whole checkpoint stands; to be called once. */
 async function begin(
   input: TrainSplitsInput,
-): Promise<{ readonly parts: StepParts; readonly resume: () => Promise<TrainingState> }> {
-  const { store, spec } = input;
+): Promise<{ readonly parts: TrainingParts; readonly resume: () => Promise<TrainingState> }> {
+  const { store, spec, manifest, splits, pool } = input;
   const found = await newestCheckpoint(store, spec.trainingId);
   for (const reason of found.refused) process.stderr.write(`checkpoint passed over: ${reason}\n`);
   // Let go of before the training: it is as large as the model and the optimiser's memory.
   let { checkpoint } = found;
   delete found.checkpoint;
-  const parts = createParts(input, checkpoint === undefined ? 'initial' : 'none');
+  const parts = createParts(
+    { spec, manifest, train: splits.train, pool },
+    checkpoint === undefined ? 'initial' : 'none',
+  );
   const resume = async () => {
     const taken = checkpoint;
     checkpoint = undefined;
@@ -79,50 +84,36 @@ async function begin(
   return { parts, resume };
 }
 
-function createParts({ spec, manifest }: TrainSplitsInput, weights: 'initial' | 'none'): StepParts {
-  const { training, modalities } = spec;
-  const method = METHOD_OF[spec.method](training, modalities);
-  const model = createModel(spec, manifest.classNames.length, weights);
-  return { model, method, optimizer: createOptimizer(model.parameters.trainable, training.optimizer) };
-}
-
 /** The checkpoint's state, with its tensors put in place; without one the beginning. */
 async function resumeState(
   { store, spec, manifest }: TrainSplitsInput,
-  parts: StepParts,
+  parts: TrainingParts,
   checkpoint: Checkpoint | undefined,
 ): Promise<TrainingState> {
   if (checkpoint === undefined) {
     await writeStartingWeights(store, spec, manifest, parts.model);
+    parts.averaged?.begin();
     return { epoch: 0, stepInEpoch: 0, step: 0, sums: emptySums(spec), metrics: [], method: null };
   }
-  const where = storePaths.checkpoint(spec.trainingId, checkpoint.state.step);
-  writeVariables(parts.model.parameters.all(), checkpoint.model, where);
-  writeVariables(parts.optimizer.state, checkpoint.optimizer, where);
-  parts.method.state?.restore(checkpoint.state.method);
+  restoreParts(parts, spec, checkpoint);
   return checkpoint.state;
 }
 
-async function follow(input: TrainSplitsInput, parts: StepParts, state: TrainingState): Promise<void> {
+async function follow(input: TrainSplitsInput, parts: TrainingParts, state: TrainingState): Promise<void> {
   const { store, spec, manifest, splits, pool, report, stopRequested } = input;
   const { trainingId, training } = spec;
-  const stepsPerEpoch = trainingBatches(
-    epochRows(pool, spec.seed, 0),
-    training.batchSize,
-    spec.seed,
-    0,
-  ).length;
+  const stepsPerEpoch = updatesOf(
+    trainingBatches(epochRows(pool, spec.seed, 0), training.batchSize, spec.seed, 0).length,
+    training,
+  );
   const total = stepsPerEpoch * training.epochs;
   const checkpoints = new CheckpointSender(store, trainingId, training.checkpoint.keepLast);
   /** Under the step's name, after being published under `first`. */
   const save = async (...first: string[]) => {
-    state.method = parts.method.state?.save() ?? null;
+    noteParts(state, parts);
     const paths = [...first, storePaths.checkpoint(trainingId, state.step)];
     await checkpoints.save(paths, (file) => {
-      writeCheckpoint(file, trainingId, state, {
-        model: parts.model.parameters.all(),
-        optimizer: parts.optimizer.state,
-      });
+      writeCheckpoint(file, trainingId, state, liveTensors(parts));
     });
   };
   const stopIfAsked = async (saved: boolean) => {
@@ -153,6 +144,7 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
         test: readerOf('test'),
       },
       pool,
+      labels: splits.train.labels,
       state,
       onStep: async ({ loss }) => {
         checkpoints.assertSent();
@@ -177,7 +169,7 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
         await save(...(isBest ? [storePaths.bestCheckpoint(trainingId)] : []));
         await putMetrics(store, trainingId, state.metrics);
         await tensorboard.write(metrics);
-        if (state.epoch < training.epochs) await stopIfAsked(true);
+        if (!isDone(state, training)) await stopIfAsked(true);
       },
     });
     await checkpoints.settled();
@@ -201,11 +193,11 @@ async function putMetrics(store: Store, trainingId: string, metrics: readonly Ep
 
 async function finish(
   { store, spec, manifest }: TrainSplitsInput,
-  { model }: StepParts,
+  parts: TrainingParts,
   state: TrainingState,
 ): Promise<TrainingResult> {
   const { trainingId } = spec;
-  const variables = [...model.parameters.all()].map(
+  const variables = [...liveTensors(parts).model].map(
     ([name, variable]) => [name, sourceOf(variable)] as const,
   );
   const metadata = { format: 'modalmix-model-1', trainingId, epoch: String(state.epoch) };
@@ -225,7 +217,7 @@ async function finish(
     classNames: manifest.classNames,
     epochs: state.epoch,
     steps: state.step,
-    parameters: model.parameters.count(),
+    parameters: parts.model.parameters.count(),
     model: {
       path: storePaths.model(trainingId),
       sha256,

@@ -9,6 +9,7 @@ import { extractionConfigSchema } from './extraction-config.ts';
 import { methodProblem, type MethodTarget } from './methods.ts';
 import { streamConfigSchema } from './stream-config.ts';
 import { precisionProblem, trainingConfigSchema } from './training-config.ts';
+import { optionProblems } from './training-options.ts';
 
 export const nameSchema = z
   .string()
@@ -37,6 +38,10 @@ export const runConfigSchema = runConfigFields.superRefine((config, context) => 
   const problem = precisionProblem(config.training.precision, config.training.engine);
   if (problem !== undefined)
     context.addIssue({ code: 'custom', path: ['training', 'precision'], message: problem });
+  const { methods, schedule } = config.training;
+  for (const { path, message } of optionProblems(config.training, { ...target, methods, schedule })) {
+    context.addIssue({ code: 'custom', path: ['training', ...path], message });
+  }
 });
 export type RunConfig = z.infer<typeof runConfigSchema>;
 

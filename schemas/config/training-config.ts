@@ -4,6 +4,7 @@ import { modalitySchema } from '../modality.ts';
 import { encoderConfigSchema } from './encoder-config.ts';
 import { ENGINES, type Engine } from './engine.ts';
 import { fusionSchema, methodSchema, methodSettings } from './methods.ts';
+import { trainingOptions, warmupSteps } from './training-options.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -80,15 +81,17 @@ export const trainingConfigSchema = z.strictObject({
     .prefault({ name: 'sgd' }),
   schedule: z
     .discriminatedUnion('name', [
-      z.strictObject({ name: z.literal('constant') }),
+      z.strictObject({ name: z.literal('constant'), warmupSteps }),
       z.strictObject({
         name: z.literal('step'),
         stepEpochs: count.default(70),
         gamma: positive.default(0.1),
+        warmupSteps,
       }),
-      z.strictObject({ name: z.literal('cosine'), warmupEpochs: z.int().min(0).default(0) }),
+      z.strictObject({ name: z.literal('cosine'), warmupEpochs: z.int().min(0).default(0), warmupSteps }),
     ])
     .prefault({ name: 'step' }),
+  ...trainingOptions,
   precision: precisionSchema.default('float32'),
   /** What trains; absent: what `MODALMIX_ENGINE` says. Which one it is, is no part of what a training is. */
   engine: z.enum(ENGINES).optional(),

@@ -1,7 +1,8 @@
 /**
  * Checkpoints: all that a training needs to go on as if it had never stopped, in one safetensors file: weights
- * and running statistics (`model/…`), the optimiser's memory (`optimizer/…`), and the rest as JSON in the
- * metadata, with a hash over everything. Random numbers need no state (see `random/generator.ts`).
+ * and running statistics (`model/…`), the optimiser's memory (`optimizer/…`), where the model is an average those that
+ * are trained (`trained/…`), and the rest as JSON in the metadata, with a hash over everything. Random numbers need no
+ * state (see `random/generator.ts`).
  */
 import { createHash, type Hash } from 'node:crypto';
 import { z } from 'zod';
@@ -56,6 +57,8 @@ export const trainingStateSchema = z.strictObject({
   sums: epochSumsSchema,
   metrics: z.array(epochMetricsSchema),
   best: bestSchema.optional(),
+  /** Updates that the optimiser made of each parameter, where that counts; absent in checkpoints of older versions. */
+  optimizerSteps: z.record(z.string(), z.int()).optional(),
   /** The method's own. */
   method: z.unknown(),
 });
@@ -63,8 +66,11 @@ export type TrainingState = z.infer<typeof trainingStateSchema>;
 
 /** The live tensors that a checkpoint copies. */
 export interface LiveTensors {
+  /** What is judged. */
   readonly model: ReadonlyMap<string, Variable>;
   readonly optimizer: ReadonlyMap<string, Variable>;
+  /** What is trained, where that is not what is judged. */
+  readonly trained?: ReadonlyMap<string, Variable> | undefined;
 }
 
 const FORMAT = 'modalmix-checkpoint-1';
@@ -82,8 +88,8 @@ export function writeCheckpoint(
 ): void {
   const json = JSON.stringify(state);
   const tensors = new Map(
-    (['model', 'optimizer'] as const).flatMap((part) =>
-      [...live[part]].map(([name, variable]) => [`${part}/${name}`, sourceOf(variable)] as const),
+    (['model', 'optimizer', 'trained'] as const).flatMap((part) =>
+      [...(live[part] ?? [])].map(([name, variable]) => [`${part}/${name}`, sourceOf(variable)] as const),
     ),
   );
   const metadata = (sha256: string) => ({ format: FORMAT, trainingId, state: json, sha256 });
@@ -94,6 +100,8 @@ export interface Checkpoint {
   readonly state: TrainingState;
   readonly model: ReadonlyMap<string, StoredTensor>;
   readonly optimizer: ReadonlyMap<string, StoredTensor>;
+  /** Empty where the model is what is trained. */
+  readonly trained: ReadonlyMap<string, StoredTensor>;
 }
 
 /** @throws ModalmixError `input` when the file is not whole, or is another training's */
@@ -116,6 +124,7 @@ export function decodeCheckpoint(bytes: Buffer, trainingId: string, where: strin
     state: trainingStateSchema.parse(JSON.parse(json)),
     model: part('model/'),
     optimizer: part('optimizer/'),
+    trained: part('trained/'),
   };
 }
 

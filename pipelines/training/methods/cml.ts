@@ -12,7 +12,6 @@
 import type { Modality } from '../../../schemas/modality.ts';
 import { column, featureOf, type Features } from '../model/features.ts';
 import { isPresent, presentCount, type Presence } from '../data/presence.ts';
-import { crossEntropy } from '../model/losses.ts';
 import { hardLabels } from './mixup/mixup.ts';
 import { argMax } from '../model/tally.ts';
 import { tf, type Scalar, type Tensor1D, type Tensor2D } from '../../engine/tensorflow.ts';
@@ -37,7 +36,7 @@ export const createCml: CreateMethod = ({ cml }, modalities) => ({
       const here = exists.reduce((sum, one) => sum + one, 0);
       if (here === 0) break;
       const { logits } = model.fuse(without(features, modalities, orders, removed));
-      losses.push(tf.mul(crossEntropy(logits, labels, exists), here / views));
+      losses.push(tf.mul(model.loss(logits, labels, exists), here / views));
       const view = confidenceOf(logits, batch.labels);
       if (fuller !== undefined) rises.push(rise(fuller, view, exists));
       fuller = view;

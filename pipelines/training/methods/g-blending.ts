@@ -11,7 +11,6 @@
  */
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { EpochMetrics } from '../../../schemas/training.ts';
-import { crossEntropy } from '../model/losses.ts';
 import { hardLabels } from './mixup/mixup.ts';
 import { tf, type Scalar } from '../../engine/tensorflow.ts';
 import type { CreateMethod } from './method.ts';
@@ -36,7 +35,7 @@ export const createGBlending: CreateMethod = (_training, modalities) => {
       const features = model.encode(batch, true);
       const losses = [
         ...modalities.map((modality) => unimodalLoss(model, features, batch, modality)),
-        crossEntropy(model.fuse(features).logits, hardLabels(batch.labels, model.classes)),
+        model.loss(model.fuse(features).logits, hardLabels(batch.labels, model.classes)),
       ];
       return {
         features,

@@ -1,5 +1,4 @@
 /** Joint training, the plain baseline: cross-entropy of the fused logits. */
-import { crossEntropy } from '../model/losses.ts';
 import { hardLabels } from './mixup/mixup.ts';
 import type { CreateMethod } from './method.ts';
 
@@ -7,6 +6,6 @@ export const createJoint: CreateMethod = () => ({
   forward: (model, batch) => {
     const features = model.encode(batch, true);
     const { logits } = model.fuse(features);
-    return { features, loss: crossEntropy(logits, hardLabels(batch.labels, model.classes)) };
+    return { features, loss: model.loss(logits, hardLabels(batch.labels, model.classes)) };
   },
 });

@@ -32,7 +32,7 @@ export const createLfm: CreateMethod = (training, modalities) => ({
   forward: (model, batch, { epoch }) => {
     const { lfm } = training;
     const features = model.encode(batch, true);
-    const fitting = crossEntropy(model.fuse(features).logits, hardLabels(batch.labels, model.classes));
+    const fitting = model.loss(model.fuse(features).logits, hardLabels(batch.labels, model.classes));
     const alpha = matchingShare(training, epoch);
     const contrastive = lfm.loss === 'contrastive';
     const matches = pairsOf(modalities).flatMap(([a, b]): Scalar[] => {

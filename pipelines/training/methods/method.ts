@@ -30,7 +30,7 @@ import type { Scalar } from '../../engine/tensorflow.ts';
 export interface StepContext {
   /** From 0. */
   readonly epoch: number;
-  /** Steps done in the epoch before this one, and its steps in all. */
+  /** Batches seen in the epoch before this one, and its batches in all. */
   readonly stepInEpoch: number;
   readonly stepsPerEpoch: number;
   /** A generator of this step's own for each purpose. */
@@ -93,7 +93,7 @@ export interface EpochEnd {
   readonly model: MultimodalModel;
   /** Of the epoch's training steps. */
   readonly train: Tally;
-  /** Under the weights at its end; absent without a validation split. */
+  /** Under the weights at its end, averaged ones where they are what is judged; absent without a validation split. */
   readonly validation: Tally | undefined;
 }
 

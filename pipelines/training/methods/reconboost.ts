@@ -17,7 +17,6 @@ import type { Modality } from '../../../schemas/modality.ts';
 import type { Batch } from '../data/batches.ts';
 import { column, type Features } from '../model/features.ts';
 import { isPresent, presentCount } from '../data/presence.ts';
-import { crossEntropy } from '../model/losses.ts';
 import { hardLabels } from './mixup/mixup.ts';
 import type { MultimodalModel } from '../model/model.ts';
 import { tf, type Scalar, type Tensor2D } from '../../engine/tensorflow.ts';
@@ -31,7 +30,7 @@ export const createReconBoost: CreateMethod = (training, modalities) => {
     const features = model.encode(batch, true);
     if (!boosting) {
       const logits = sumOf(model, features, joined);
-      return { features, loss: crossEntropy(logits, hardLabels(batch.labels, model.classes)) };
+      return { features, loss: model.loss(logits, hardLabels(batch.labels, model.classes)) };
     }
     const others = joined.filter((modality) => modality !== current);
     const own = model.branch(features, current);
@@ -40,7 +39,7 @@ export const createReconBoost: CreateMethod = (training, modalities) => {
     const targets = hardLabels(batch.labels, model.classes).map(
       (one, at) => one * weights[Math.floor(at / model.classes)]!,
     );
-    const boost = crossEntropy(own, targets, batch.present[current]);
+    const boost = model.loss(own, targets, batch.present[current]);
     if (previous === undefined) return { features, loss: boost };
     const distance = disagreement(model, features, own, current, previous);
     return { features, loss: tf.add(boost, tf.mul(distance, agreement)) };

@@ -1,6 +1,5 @@
 /** A linear head for each modality beside the fusion, z_u → K classes; it is also what judges the modality alone. */
 import { createClassifiers } from '../model/fusion/fusion.ts';
-import { crossEntropy } from '../model/losses.ts';
 import { hardLabels } from './mixup/mixup.ts';
 import type { CreateExtension, MultimodalModel } from '../model/model.ts';
 import type { Batch } from '../data/batches.ts';
@@ -23,5 +22,5 @@ export function unimodalLoss(
   { labels, present }: Batch,
   modality: Modality,
 ): Scalar {
-  return crossEntropy(model.branch(features, modality), hardLabels(labels, model.classes), present[modality]);
+  return model.loss(model.branch(features, modality), hardLabels(labels, model.classes), present[modality]);
 }

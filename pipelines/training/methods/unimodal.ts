@@ -3,7 +3,6 @@
  * No parameter is shared, so this is |U| independent trainings side by side; the fused prediction is the mean of
  * their probabilities (`fusion/late.ts`).
  */
-import { crossEntropy } from '../model/losses.ts';
 import { hardLabels } from './mixup/mixup.ts';
 import { tf, type Scalar } from '../../engine/tensorflow.ts';
 import type { CreateMethod } from './method.ts';
@@ -14,7 +13,7 @@ export const createUnimodal: CreateMethod = () => ({
     const features = model.encode(batch, true);
     const labels = hardLabels(batch.labels, model.classes);
     const losses = model.modalities.map((modality) =>
-      crossEntropy(model.branch(features, modality), labels, batch.present[modality]),
+      model.loss(model.branch(features, modality), labels, batch.present[modality]),
     );
     return { features, loss: tf.addN<Scalar>(losses) };
   },

@@ -6,10 +6,11 @@ import type { Batch } from '../data/batches.ts';
 import { createEncoder } from './encoders/index.ts';
 import type { Encoder } from '../../engine/network/encoder.ts';
 import { featureOf, type Features } from './features.ts';
+import { crossEntropy, lossTargets, type LossSettings } from './losses.ts';
 import type { Fused, Fusion, FusionOptions } from './fusion/fusion.ts';
 import { namedFusion, type ModelFusion } from './fusion/index.ts';
 import { Parameters } from '../../engine/network/parameters.ts';
-import { tf, type Tensor2D, type Tensor4D } from '../../engine/tensorflow.ts';
+import { tf, type Scalar, type Tensor2D, type Tensor4D } from '../../engine/tensorflow.ts';
 
 export interface ModelOptions {
   readonly modalities: readonly Modality[];
@@ -22,6 +23,10 @@ export interface ModelOptions {
   readonly seed: number | undefined;
   /** A method's own parameters. */
   readonly extend?: CreateExtension | undefined;
+  /** Of `loss`; absent: plain cross-entropy. */
+  readonly loss?: LossSettings | undefined;
+  /** Modalities whose encoders do not learn. */
+  readonly frozen?: readonly Modality[] | undefined;
 }
 
 /** What a method adds to a model. */
@@ -43,6 +48,8 @@ export class MultimodalModel {
   readonly parameters: Parameters;
   readonly #encoders: ReadonlyMap<Modality, Encoder>;
   readonly #fusion: Fusion;
+  readonly #loss: LossSettings;
+  readonly #frozen: readonly Modality[];
   readonly extension: Extension;
 
   constructor(options: ModelOptions) {
@@ -50,6 +57,8 @@ export class MultimodalModel {
     this.modalities = modalities;
     this.classes = classes;
     this.parameters = new Parameters(options.seed);
+    this.#loss = options.loss ?? {};
+    this.#frozen = options.frozen ?? [];
     this.#encoders = new Map(
       modalities.map((modality) => [
         modality,
@@ -76,7 +85,7 @@ export class MultimodalModel {
     const values: Partial<Record<Modality, Tensor2D>> = {};
     for (const modality of this.modalities) {
       values[modality] = this.#encodeModality(batch, modality, (encoder, x) =>
-        encoder.encode(perturb?.(modality, x) ?? x, training),
+        encoder.encode(perturb?.(modality, x) ?? x, training && !this.#isFrozen(modality)),
       );
     }
     return { size: batch.size, values, present: batch.present };
@@ -84,7 +93,9 @@ export class MultimodalModel {
 
   /** z_u of one modality, as `encode`. */
   encodeOne(batch: Batch, modality: Modality, training: boolean): Tensor2D {
-    return this.#encodeModality(batch, modality, (encoder, x) => encoder.encode(x, training));
+    return this.#encodeModality(batch, modality, (encoder, x) =>
+      encoder.encode(x, training && !this.#isFrozen(modality)),
+    );
   }
 
   /** z_u of one modality in testing mode, with a gradient; the running statistics stay as they are. */
@@ -103,8 +114,26 @@ export class MultimodalModel {
     return this.extension.branch?.(modality, feature) ?? this.#fusion.branch(modality, feature);
   }
 
+  /**
+   * What a method minimises of a prediction: cross-entropy as `crossEntropy`, with the training's label smoothing and
+   * class weights.
+   */
+  loss(logits: Tensor2D, labels: Float32Array, rowWeights?: Uint8Array): Scalar {
+    return crossEntropy(logits, lossTargets(labels, this.classes, this.#loss), rowWeights);
+  }
+
+  /** Whether a parameter is trained; those of frozen encoders are not. */
+  learns(parameter: string): boolean {
+    return !this.#frozen.some((modality) => parameter.startsWith(`${modality}.`));
+  }
+
   dispose(): void {
     this.parameters.dispose();
+  }
+
+  /** A frozen encoder stays in testing mode: its statistics do not move. */
+  #isFrozen(modality: Modality): boolean {
+    return this.#frozen.includes(modality);
   }
 
   #encodeModality(

@@ -3,13 +3,11 @@ import type { Gradients } from '../../engine/network/parameters.ts';
 import type { Variable } from '../../engine/tensorflow.ts';
 
 export interface Optimizer {
-  /**
-   * One step. A parameter without a gradient stays as it is.
-   *
-   * @param step counts from 1 over the whole training
-   */
-  apply(gradients: Gradients, learningRate: number, step: number): void;
+  /** One step. A parameter without a gradient stays as it is, and so does the optimiser's memory of it. */
+  apply(gradients: Gradients, learningRate: number): void;
   /** Its memory by name, for checkpoints. */
   readonly state: ReadonlyMap<string, Variable>;
+  /** Steps that each parameter has taken, for checkpoints; empty where they do not matter. */
+  readonly steps: Map<string, number>;
   dispose(): void;
 }

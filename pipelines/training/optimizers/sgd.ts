@@ -5,6 +5,8 @@
 import { nativeKernels } from '../../engine/kernels/native.ts';
 import { execute, tf, type Tensor, type Variable } from '../../engine/tensorflow.ts';
 import type { Optimizer } from './optimizer.ts';
+import { EVERY_PARAMETER_ALIKE, type RuleOf } from './parameter-rules.ts';
+import { settingsOnce } from './settings.ts';
 import { createSlots } from './state.ts';
 
 export interface SgdOptions {
@@ -17,13 +19,19 @@ export function createSgd(
   parameters: ReadonlyMap<string, Variable>,
   options: SgdOptions,
   fused = nativeKernels(),
+  ruleOf: RuleOf = EVERY_PARAMETER_ALIKE,
 ): Optimizer {
   const { momentum, weightDecay } = options;
   const state = createSlots(parameters, ['momentum']);
-  const update = (weight: Variable, velocity: Variable, gradient: Tensor, learningRate: number): void => {
-    const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(weight, weightDecay));
+  const update = (
+    weight: Variable,
+    velocity: Variable,
+    gradient: Tensor,
+    { rate, decay }: { readonly rate: number; readonly decay: number },
+  ): void => {
+    const decayed = decay === 0 ? gradient : tf.add(gradient, tf.mul(weight, decay));
     velocity.assign(tf.add(tf.mul(velocity, momentum), decayed));
-    weight.assign(tf.sub(weight, tf.mul(velocity, learningRate)));
+    weight.assign(tf.sub(weight, tf.mul(velocity, rate)));
   };
   const updateFused = (weight: Variable, velocity: Variable, gradient: Tensor, settings: Tensor): void => {
     const [moved, faster] = execute('ModalmixMomentum', [], [weight, velocity, gradient, settings], 2);
@@ -32,15 +40,20 @@ export function createSgd(
   };
   return {
     state,
+    steps: new Map(),
     apply: (gradients, learningRate) => {
       tf.tidy(() => {
-        const settings = tf.tensor1d([learningRate, momentum, weightDecay]);
+        const settingsOf = settingsOnce();
         for (const [name, gradient] of gradients) {
           const weight = parameters.get(name)!;
           const velocity = state.get(`momentum/${name}`)!;
+          const { rateScale, decays } = ruleOf(name, weight.rank);
+          const [rate, decay] = [learningRate * rateScale, decays ? weightDecay : 0];
+          // In the order of the kernel's `MomentumSettings`.
+          const settings = fused ? settingsOf([rate, momentum, decay]) : undefined;
           tf.tidy(() => {
-            if (fused) updateFused(weight, velocity, gradient, settings);
-            else update(weight, velocity, gradient, learningRate);
+            if (settings !== undefined) updateFused(weight, velocity, gradient, settings);
+            else update(weight, velocity, gradient, { rate, decay });
           });
         }
       });

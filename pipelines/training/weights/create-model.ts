@@ -1,6 +1,7 @@
 /** The model that a spec describes. */
 import type { TrainingSpec } from '../../../schemas/training.ts';
 import { namedFusion, type NamedFusion } from '../model/fusion/index.ts';
+import type { LossSettings } from '../model/losses.ts';
 import { METHOD_OF } from '../methods/index.ts';
 import { MultimodalModel } from '../model/model.ts';
 
@@ -13,11 +14,13 @@ export function fusionOf({ method, training, modalities }: TrainingSpec): NamedF
  * The caller disposes it.
  *
  * @param weights `none`: the caller writes all of them
+ * @param loss of a model that is trained
  */
 export function createModel(
   spec: TrainingSpec,
   classes: number,
   weights: 'initial' | 'none' = 'initial',
+  loss?: LossSettings,
 ): MultimodalModel {
   const { method, modalities, training, seed } = spec;
   return new MultimodalModel({
@@ -28,5 +31,7 @@ export function createModel(
     classes,
     seed: weights === 'initial' ? seed : undefined,
     extend: METHOD_OF[method](training, modalities).extend,
+    loss,
+    frozen: training.freeze,
   });
 }

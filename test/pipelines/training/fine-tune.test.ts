@@ -18,6 +18,7 @@ import { storePaths } from '../../../schemas/names.ts';
 import type { ModelVersion } from '../../../schemas/retrain.ts';
 import { trainingSpecSchema, type TrainingResult, type TrainingSpec } from '../../../schemas/training.ts';
 import { newFolder } from '../shards/fixtures.ts';
+import { relativeError } from './golden/read-golden.ts';
 import {
   publishTinyDataset,
   publishTinySnapshot,
@@ -212,6 +213,27 @@ describe('a fine-tuning', () => {
     const resumed = await train(broken, spec);
     expect(resumed.model.sha256).toBe(expected.model.sha256);
     expect(resumed.best).toEqual(expected.best);
+  });
+
+  it('with the options of training does so too, and averages from where it starts', async () => {
+    const spec = fineTuning(
+      {},
+      {
+        ...{ clipNorm: 1, accumulateSteps: 2, labelSmoothing: 0.1, classWeights: 'balanced' },
+        ...{ ema: { decay: 0.9, rampUp: false }, earlyStopping: { patience: 5 }, freeze: ['rgb'] },
+        ...{ decayNorms: false, encoderLearningRateScale: 0.1 },
+      },
+    );
+    const expected = await train(store, spec);
+    expect(expected.steps).toBe(4);
+    const broken = await copyOfStore();
+    await expect(train(broken, spec, 1)).rejects.toMatchObject({ kind: 'cancelled' });
+    expect((await train(broken, spec)).model.sha256).toBe(expected.model.sha256);
+    const tensorsOf = async (path: string) => decodeSafetensors(await store.get(path), path).tensors;
+    const [began, ended] = [await tensorsOf(from.weights.path), await tensorsOf(expected.model.path)];
+    const name = 'rgb.layer1.0.conv1.weight';
+    // The average of one number is that number, up to its last bits.
+    expect(relativeError(ended.get(name)!.values, began.get(name)!.values)).toBeLessThan(1e-6);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runConfigSchema } from '../../../schemas/config/config.ts';
+import { trainingOptions } from '../../../schemas/config/training-options.ts';
 
 const minimal = { name: 'mine', dataset: { format: 'folder', root: '/clips' } };
 
@@ -56,6 +57,49 @@ describe('the run config', () => {
     const { error } = runConfigSchema.safeParse(config);
     expect(error?.issues.map(({ path }) => path.join('.'))).toEqual(['training.methods.0']);
     expect(error?.issues[0]?.message).toMatch(reason);
+  });
+
+  it.each([
+    [
+      'class weights with balanced sampling',
+      { classWeights: 'balanced', sampling: 'balanced' },
+      ['classWeights'],
+      /counts twice/u,
+    ],
+    [
+      'two warm-ups',
+      { schedule: { name: 'cosine', warmupEpochs: 1, warmupSteps: 9 } },
+      ['schedule', 'warmupSteps'],
+      /warmupEpochs/u,
+    ],
+    [
+      'accumulated batches with mla',
+      { methods: ['joint', 'mla'], accumulateSteps: 2 },
+      ['accumulateSteps'],
+      /mla updates after each modality/u,
+    ],
+    ['a frozen modality that is not used', { freeze: ['flow'] }, ['freeze'], /no flow/u],
+    ['smoothing of everything', { labelSmoothing: 1 }, ['labelSmoothing'], /./u],
+    ['an average of nothing but the past', { ema: { decay: 1 } }, ['ema', 'decay'], /./u],
+  ])('refuses %s', (_what, training, path, message) => {
+    const { error } = runConfigSchema.safeParse({ ...minimal, training });
+    expect(error!.issues).toHaveLength(1);
+    expect(error!.issues[0]!.path).toEqual(['training', ...path]);
+    expect(error!.issues[0]!.message).toMatch(message);
+  });
+
+  it('refuses early stopping without a validation split', () => {
+    const training = { earlyStopping: { patience: 3 } };
+    const dataset = { ...minimal.dataset, validationShare: 0 };
+    const { error } = runConfigSchema.safeParse({ ...minimal, dataset, training });
+    expect(error!.issues.map(({ path }) => path)).toEqual([['training', 'earlyStopping']]);
+    expect(runConfigSchema.safeParse({ ...minimal, training }).success).toBe(true);
+  });
+
+  it('has no options of training by default, so that a training without them keeps its id', () => {
+    const { training } = runConfigSchema.parse(minimal);
+    expect(Object.keys(trainingOptions).filter((option) => option in training)).toEqual([]);
+    expect(training.schedule).toEqual({ name: 'step', stepEpochs: 70, gamma: 0.1 });
   });
 
   it('takes B-MM without a validation split as long as ρ is measured on training clips', () => {

@@ -4,7 +4,6 @@
  */
 import type { Batch } from '../../data/batches.ts';
 import type { Features } from '../../model/features.ts';
-import { crossEntropy } from '../../model/losses.ts';
 import type { BatchMixer } from './mix-batch.ts';
 import { drawPartners, mixLabels, mixWeights, type Ratios } from './mixup.ts';
 import type { MultimodalModel } from '../../model/model.ts';
@@ -28,7 +27,7 @@ export function forwardMixedInputs(
   );
   const labels = mixLabels(batch.labels, partners, [...weights.values()], model.classes);
   const features = model.encode(mixer.mix(batch, partners, weights), true);
-  return { features, ratios, loss: crossEntropy(model.fuse(features).logits, labels) };
+  return { features, ratios, loss: model.loss(model.fuse(features).logits, labels) };
 }
 
 /** Counts the unmixed batch, then learns from the mixed one. */

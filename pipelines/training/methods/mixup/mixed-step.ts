@@ -2,7 +2,6 @@
 import type { Modality } from '../../../../schemas/modality.ts';
 import type { Batch } from '../../data/batches.ts';
 import { featureOf, type Features } from '../../model/features.ts';
-import { crossEntropy } from '../../model/losses.ts';
 import {
   drawPartners,
   lambdaWeights,
@@ -46,7 +45,7 @@ export function mixedStep(
     model.modalities.map((modality) => ('parts' in label ? (label.parts[modality] ?? 1) : 1)),
   );
   const { logits } = model.fuse(mixFeatures(features, partners, weights));
-  return { features, ratios, loss: crossEntropy(logits, labels) };
+  return { features, ratios, loss: model.loss(logits, labels) };
 }
 
 function mixFeatures(

@@ -17,7 +17,6 @@ import type { PerModality } from '../../../../schemas/modality.ts';
 import type { Features } from '../../model/features.ts';
 import { isComplete } from '../../data/presence.ts';
 import { scaleGradient } from '../../../engine/kernels/scale-gradient.ts';
-import { crossEntropy } from '../../model/losses.ts';
 import { hardLabels } from '../mixup/mixup.ts';
 import type { Gradients } from '../../../engine/network/parameters.ts';
 import { tf, type Tensor2D } from '../../../engine/tensorflow.ts';
@@ -63,7 +62,7 @@ export const createAgm: CreateMethod = (training, modalities) => {
       const logits = tf.addN<Tensor2D>(
         modalities.map((modality) => scaleGradient(parts.get(modality)!, coefficients[modality]!)),
       );
-      return { features, loss: crossEntropy(logits, hardLabels(batch.labels, model.classes)) };
+      return { features, loss: model.loss(logits, hardLabels(batch.labels, model.classes)) };
     },
     adjustGradients: (gradients) => ({ gradients: clipped(gradients), coefficients }),
     state: {

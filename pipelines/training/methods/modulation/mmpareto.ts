@@ -11,7 +11,6 @@
  * Ours differentiates by a second forward pass, which leaves the running statistics alone.
  */
 import type { Modality } from '../../../../schemas/modality.ts';
-import { crossEntropy } from '../../model/losses.ts';
 import { hardLabels } from '../mixup/mixup.ts';
 import type { Gradients } from '../../../engine/network/parameters.ts';
 import { tf, type Scalar, type Tensor } from '../../../engine/tensorflow.ts';
@@ -23,7 +22,7 @@ import { createUnimodalHeads, unimodalLoss } from '../unimodal-heads.ts';
 export const createMmPareto: CreateMethod = (training, modalities) => {
   const multimodal = (model: MultimodalModel, batch: Batch): ForwardPass => {
     const features = model.encode(batch, true);
-    const loss = crossEntropy(model.fuse(features).logits, hardLabels(batch.labels, model.classes));
+    const loss = model.loss(model.fuse(features).logits, hardLabels(batch.labels, model.classes));
     return { features, loss };
   };
   const unimodal = (model: MultimodalModel, batch: Batch): ForwardPass => {

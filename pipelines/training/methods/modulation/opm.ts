@@ -12,7 +12,6 @@ import type { Modality } from '../../../../schemas/modality.ts';
 import { discrepancyRatios } from '../discrepancy.ts';
 import { column, featureOf } from '../../model/features.ts';
 import { isPresent } from '../../data/presence.ts';
-import { crossEntropy } from '../../model/losses.ts';
 import { hardLabels } from '../mixup/mixup.ts';
 import { dropProbabilities } from './drop-probabilities.ts';
 import { answer } from '../../model/answers.ts';
@@ -26,7 +25,7 @@ export const createOpm: CreateMethod = ({ opm }, modalities) => ({
     const labels = hardLabels(batch.labels, model.classes);
     const modulated =
       context.epoch >= opm.startEpoch && context.random('modulate').uniform() < opm.executeShare;
-    if (!modulated) return { features, loss: crossEntropy(model.fuse(features).logits, labels) };
+    if (!modulated) return { features, loss: model.loss(model.fuse(features).logits, labels) };
 
     const { scores } = tallyBatch(answer(model, features), batch.labels, batch.present, modalities);
     const drop = dropProbabilities(discrepancyRatios(scores), opm);
@@ -44,6 +43,6 @@ export const createOpm: CreateMethod = ({ opm }, modalities) => ({
       );
     }
     const { logits } = model.fuse({ ...features, values });
-    return { features, loss: crossEntropy(logits, labels, left) };
+    return { features, loss: model.loss(logits, labels, left) };
   },
 });

@@ -131,12 +131,13 @@ function stepOf({ method, model }: Setting, context: StepContext) {
   const applied = new Map<string, Float32Array>();
   const optimizer: Optimizer = {
     state: new Map(),
+    steps: new Map(),
     apply: (gradients) => {
       for (const [name, gradient] of gradients) applied.set(name, gradient.dataSync<'float32'>().slice());
     },
     dispose: () => undefined,
   };
-  const outcome = trainStep({ model, method, optimizer }, batch, context, 0.1, 1);
+  const outcome = trainStep({ model, method, optimizer }, batch, context, 0.1);
   return { ...outcome, applied };
 }
 
@@ -320,7 +321,7 @@ describe('MLA', () => {
       );
     const before = values();
     const optimizer = createSgd(model.parameters.trainable, { momentum: 0, weightDecay: 0 });
-    const outcome = trainStep({ model, method, optimizer }, batch, contextAt(0, step, steps), rate, 1);
+    const outcome = trainStep({ model, method, optimizer }, batch, contextAt(0, step, steps), rate);
     expect(outcome.loss).toBeCloseTo(facts.mla.loss, 5);
     expect(relativeError(projection, golden.values('mla/after'))).toBeLessThan(TOLERANCE);
     const after = values();
@@ -337,7 +338,7 @@ describe('MLA', () => {
     const [{ method, model }, twin] = [set('mla', 'mla'), set('mla', 'mla')];
     const mean = tf.mean<Tensor2D>(twin.model.encodeOne(batch, 'rgb', true), 0, true);
     const optimizer = createSgd(model.parameters.trainable, { momentum: 0, weightDecay: 0 });
-    trainStep({ model, method, optimizer }, batch, contextAt(0), 0.1, 1);
+    trainStep({ model, method, optimizer }, batch, contextAt(0), 0.1);
     const projection = model.parameters.buffers.get('mla.projection')!;
     expect(relativeError(projection, moveProjection(tf.eye(8), mean, 0.1).dataSync())).toBeLessThan(
       TOLERANCE,

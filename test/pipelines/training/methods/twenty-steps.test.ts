@@ -48,7 +48,6 @@ it.each(['joint', 'ogm-ge'] as const)(
         batch,
         context,
         LEARNING_RATE,
-        step + 1,
       );
       expect(Math.abs(loss / expected[name][step]! - 1), `step ${String(step + 1)}`).toBeLessThan(1e-3);
       if (coefficients !== undefined) slowed.push(coefficients.audio! < coefficients.rgb! ? 'audio' : 'rgb');

@@ -30,7 +30,7 @@ it.each(ways)('%s takes the steps that PyTorch takes: %s', (name, way) => {
   const before = backend.getNumOfTFTensors();
   for (const [place, expected] of cases[name]!.weights.entries()) {
     const gradient = tf.tensor1d(gradients[place]!);
-    optimizer.apply(new Map([['w', gradient]]), rates[place]!, place + 1);
+    optimizer.apply(new Map([['w', gradient]]), rates[place]!);
     gradient.dispose();
     expect(relativeError(weight, expected), `step ${String(place + 1)}`).toBeLessThan(1e-6);
   }
@@ -47,6 +47,6 @@ it('leaves a parameter without a gradient as it is, weight decay or not', () => 
     momentum: 0.9,
     weightDecay: 0.5,
   });
-  optimizer.apply(new Map(), 0.1, 1);
+  optimizer.apply(new Map(), 0.1);
   expect([...weight.dataSync()]).toEqual(start.map((value) => Math.fround(value)));
 });
