@@ -7,10 +7,10 @@ import type { ModelGraph } from './graph/model-graph.ts';
 type TensorFacts = ExportManifest['inputs'][number];
 
 /** From a shard's columns to the inputs. */
-export const TO_INPUTS = (cropPx: number): string => {
+export const TO_INPUTS = (cropPx: number, candidates: number): string => {
   const side = String(cropPx);
   return (
-    'audio as the column has it; of pictures the square of ' +
+    `audio as the column has it; of pictures ${candidates === 1 ? '' : `the middle one of each ${String(candidates)} frames, and of these `}the square of ` +
     `${side} × ${side} pixels in the middle (the largest square, resized bilinearly to that, where a picture is smaller), ` +
     'as floats of the same values, 0…255'
   );

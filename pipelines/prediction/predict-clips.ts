@@ -108,7 +108,12 @@ function judge(
   );
   const { modalities, training } = spec;
   const shards = extractedRows(usable, manifest.extraction.audio.storage);
-  const reader = new BatchReader(shards, { manifest, modalities, cropPx: training.cropPx });
+  const reader = new BatchReader(shards, {
+    manifest,
+    modalities,
+    cropPx: training.cropPx,
+    candidates: manifest.extraction.video.candidates,
+  });
   const rows = Int32Array.from(usable, (_, row) => row);
   const answers = rows.length === 0 ? undefined : model.forward(reader.read(rows));
   const headOf = (logits: Float32Array, row: number): HeadPrediction => {

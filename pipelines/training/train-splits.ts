@@ -36,7 +36,7 @@ import { tensorflowFacts } from '../engine/tensorflow.ts';
 import type { TrainModelInput } from './train-input.ts';
 
 export interface TrainSplitsInput extends TrainModelInput {
-  readonly manifest: Pick<DatasetManifest, 'classNames' | 'normalisation'>;
+  readonly manifest: Pick<DatasetManifest, 'classNames' | 'normalisation' | 'extraction'>;
   readonly splits: Readonly<Record<Split, ShardSet>>;
   readonly pool: RowPool;
 }
@@ -139,7 +139,12 @@ async function follow(input: TrainSplitsInput, parts: StepParts, state: Training
   const tensorboard = await openTensorboard(store, trainingId, state.metrics);
   const rate = new RateMeter(state.step);
   const { modalities } = spec;
-  const sources = await openBatches(splits, { manifest, modalities, cropPx: training.cropPx });
+  const sources = await openBatches(splits, {
+    manifest,
+    modalities,
+    cropPx: training.cropPx,
+    candidates: manifest.extraction.video.candidates,
+  });
   const readerOf = (split: Split): SplitReader => ({ rows: splits[split].rows, source: sources.of[split] });
 
   try {

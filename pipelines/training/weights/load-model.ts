@@ -138,7 +138,12 @@ export async function* evaluationBatches(
   const { modalities } = spec;
   const shards = await openShards({ store, manifest, split, modalities });
   try {
-    const options = { manifest: normalisedBy, modalities, cropPx: spec.training.cropPx };
+    const options = {
+      manifest: normalisedBy,
+      modalities,
+      cropPx: spec.training.cropPx,
+      candidates: manifest.extraction.video.candidates,
+    };
     const sources = await openBatches({ judged: shards }, options);
     const batches = rows === undefined ? testingBatches(shards.rows, batchSize) : cutBatches(rows, batchSize);
     try {
