@@ -1,7 +1,7 @@
 /** What stands beside an exported model, so that who uses it needs nothing else of ours. */
 import { z } from 'zod';
 import { methodSchema } from './config/methods.ts';
-import { extractionConfigSchema } from './config/extraction-config.ts';
+import { storedExtractionSchema } from './config/extraction-config.ts';
 import { normalisationSchema } from './manifest.ts';
 import { modalitySchema } from './modality.ts';
 
@@ -45,7 +45,7 @@ export const exportManifestSchema = z.strictObject({
   outputs: z.array(tensorSchema),
   preprocessing: z.strictObject({
     /** How a clip becomes the shards' columns (`docs/datasets.md`). */
-    extraction: extractionConfigSchema,
+    extraction: storedExtractionSchema,
     extractorVersion: z.string(),
     /** How columns become inputs, in words. */
     toInputs: z.string(),

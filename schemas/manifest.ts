@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { indexReportSchema, splitSchema } from './clip.ts';
-import { extractionConfigSchema } from './config/extraction-config.ts';
+import { storedExtractionSchema } from './config/extraction-config.ts';
 import { modalitySchema } from './modality.ts';
 
 /** A clip that could not be used, with the reason. */
@@ -70,7 +70,7 @@ export const datasetManifestSchema = z.strictObject({
   version: z.string(),
   classNames: z.array(z.string()),
   modalities: z.array(modalitySchema),
-  extraction: extractionConfigSchema,
+  extraction: storedExtractionSchema,
   extractorVersion: z.string(),
   shards: z.array(shardEntrySchema),
   splits: z.record(splitSchema, splitSummarySchema),

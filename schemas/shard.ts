@@ -134,7 +134,12 @@ export function shardSchema({ classNames, extraction, extractorVersion }: ShardS
       ['modalmix.hop', String(audio.hop)],
       ['modalmix.audio_duration_s', String(audio.durationS)],
       ['modalmix.audio_fit', audio.fit],
-      ['modalmix.fps', String(video.fps)],
+      ...(video.sampling === 'start'
+        ? ([['modalmix.fps', String(video.fps)]] as const)
+        : ([
+            ['modalmix.sampling', video.sampling],
+            ['modalmix.candidates', String(video.candidates)],
+          ] as const)),
       ['modalmix.frames', String(video.frames)],
       ['modalmix.short_side_px', String(video.shortSide)],
       ['modalmix.flow_bound_px', String(flow.boundPx)],

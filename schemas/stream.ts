@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { splitSchema } from './clip.ts';
-import { extractionConfigSchema } from './config/extraction-config.ts';
+import { storedExtractionSchema } from './config/extraction-config.ts';
 import { shardEntrySchema } from './manifest.ts';
 import { modalitySchema } from './modality.ts';
 
@@ -172,7 +172,7 @@ export const streamManifestSchema = z.strictObject({
   publishedAt: z.iso.datetime(),
   classNames: z.array(z.string()),
   modalities: z.array(modalitySchema),
-  extraction: extractionConfigSchema,
+  extraction: storedExtractionSchema,
   extractorVersion: z.string(),
   /** The dataset version whose rows count as known; absent: none. */
   baseVersion: z.string().optional(),

@@ -54,7 +54,7 @@ dataset:
   root: ${JSON.stringify(root)}
 extraction:
   modalities: [audio, rgb] # add flow for motion
-  video: { fps: 1, frames: 3, shortSide: 128 } # the field's own size is 256
+  video: { frames: 3, shortSide: 128 } # the middle of each third; the field's own size is 256
 training:
   methods: [joint, b-mm] # also: unimodal, mm, ogm-ge
   seeds: [0]

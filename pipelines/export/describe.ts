@@ -8,13 +8,17 @@ import type { ModelGraph } from './graph/model-graph.ts';
 type TensorFacts = ExportManifest['inputs'][number];
 
 /** From a shard's columns to the inputs. */
-export const TO_INPUTS = ({ cropPx, testView }: Pick<TrainingConfig, 'cropPx' | 'testView'>): string => {
+export const TO_INPUTS = (
+  { cropPx, testView }: Pick<TrainingConfig, 'cropPx' | 'testView'>,
+  candidates: number,
+): string => {
   const side = String(cropPx);
+  const chosen = candidates === 1 ? '' : `the middle one of each ${String(candidates)} frames, and of these `;
   const square =
     testView === 'whole'
       ? `the whole picture resized bilinearly to ${side} × ${side}, whatever its proportions (between the centres of two pixels each way, without averaging over more when it shrinks)`
       : `the square of ${side} × ${side} pixels in the middle (the largest square, resized bilinearly to that, where a picture is smaller)`;
-  return `audio as the column has it; of pictures ${square}, as floats of the same values, 0…255`;
+  return `audio as the column has it; of pictures ${chosen}${square}, as floats of the same values, 0…255`;
 };
 
 export function describeInputs(

@@ -66,7 +66,7 @@ export async function exportModel({
     preprocessing: {
       extraction: dataset.extraction,
       extractorVersion: dataset.extractorVersion,
-      toInputs: TO_INPUTS(spec.training),
+      toInputs: TO_INPUTS(spec.training, dataset.extraction.video.candidates),
       normalisation: Object.fromEntries(
         spec.modalities.map((modality) => {
           const { mean, std } = inputScale(modality, dataset.normalisation);

@@ -2,6 +2,7 @@
  * What a decoder is asked and answers: a media file in, sampled frames and samples out. Which frames and samples
  * these are is said here, as filters that every engine runs, so that all engines choose alike.
  */
+import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import type { Picture } from './ffmpeg/ppm.ts';
 
 /**
@@ -24,8 +25,18 @@ export const AUDIO_MARGIN_S = 0.1;
  */
 const RUN_UP_US = 500_000;
 
+/** How pictures are asked for: as the config says it. */
+export type AskedVideo = Pick<
+  ExtractionConfig['video'],
+  'sampling' | 'fps' | 'frames' | 'candidates' | 'shortSide'
+>;
+
+/** Where they are taken: at `offsetS` + n / `fps` seconds, n = 0…frames−1. */
 export interface VideoRequest {
   readonly fps: number;
+  readonly offsetS: number;
+  /** Time 0 is the first frame's, not the part's start: engines tell a file's beginning differently by milliseconds. */
+  readonly fromFirst: boolean;
   readonly frames: number;
   readonly shortSide: number;
 }
@@ -45,7 +56,7 @@ export interface DecodeRequest extends Part {
   /** Local files. */
   readonly inputs: readonly string[];
   /** Input (index) from which the frames come, and how they are sampled. */
-  readonly video?: VideoRequest & { readonly input: number };
+  readonly video?: AskedVideo & { readonly input: number };
   readonly audio?: AudioRequest & { readonly input: number };
   readonly timeoutMs: number;
 }
@@ -95,16 +106,59 @@ export function segmentStart({ startS }: Part): SegmentStart {
  */
 export type Decode = (request: DecodeRequest, signal?: AbortSignal) => Promise<Decoded>;
 
+/** Times of a video stream's packets, in seconds from the file's beginning. */
+export interface StreamTimes {
+  readonly firstS: number;
+  readonly lastS: number;
+  readonly packets: number;
+}
+
+/** Whether `spanOf` needs the stream's times. */
+export function needsStreamTimes({ sampling }: AskedVideo, part: Part): boolean {
+  return sampling === 'segments' && part.endS === undefined;
+}
+
 /**
- * The frame nearest each of 0, 1/fps, 2/fps … by timestamp (a tie goes to the later one): each frame's time
+ * How long the pictures of a part last, in seconds: to its end if it says one, else to the end of the last frame, which
+ * lasts as long as frames do on average. Not the container's duration, which its sound may stretch. Of a whole file,
+ * from its first frame on.
+ *
+ * @returns undefined: there are not two frames to tell it from
+ */
+export function spanOf({ startS, endS }: Part, times: StreamTimes | undefined): number | undefined {
+  if (endS !== undefined) return endS - (startS ?? 0);
+  if (times === undefined || times.packets < 2) return undefined;
+  const { firstS, lastS, packets } = times;
+  const span = lastS + (lastS - firstS) / (packets - 1) - (startS ?? firstS);
+  return span > 0 ? span : undefined;
+}
+
+/**
+ * Segments: the middle of each of frames · candidates equal parts of the span, which are, of each segment, its evenly
+ * spaced candidates (an odd number of them: the middle one lies in the segment's middle).
+ */
+export function sampledTimes(video: AskedVideo, part: Part, times: StreamTimes | undefined): VideoRequest {
+  const { fps, shortSide } = video;
+  const frames = video.frames * video.candidates;
+  if (video.sampling === 'start') return { fps, offsetS: 0, fromFirst: false, frames, shortSide };
+  const span = spanOf(part, times);
+  if (span === undefined) return { fps: 1, offsetS: 0, fromFirst: true, frames: 1, shortSide };
+  const fromFirst = part.startS === undefined && part.endS === undefined;
+  return { fps: frames / span, offsetS: span / (2 * frames), fromFirst, frames, shortSide };
+}
+
+/**
+ * The frame nearest each sampled time by timestamp (a tie goes to the later one): each frame's time
  * is moved to the middle between its predecessor and itself, where it begins to be the nearest, and then the
  * last frame begun is taken. Time 0 is the part's start.
  */
 export function videoFilter(video: VideoRequest, part: Part, viaPlanes = false): string {
+  const begins = 'if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)';
+  const zero = `${video.fromFirst ? '-STARTPTS' : ''}-${String(video.offsetS)}/TB`;
   return [
     ...trims('trim', part),
     'settb=intb/2',
-    "setpts='if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)'",
+    `setpts='${video.offsetS === 0 ? begins : `round(${begins}${zero})`}'`,
     `fps=fps=${String(video.fps)}:start_time=0:round=up`,
     sizeFilter(video, viaPlanes),
   ].join(',');
@@ -115,7 +169,7 @@ export function videoFilter(video: VideoRequest, part: Part, viaPlanes = false):
  *
  * @param viaPlanes the colours are made plane by plane, for which alone FFmpeg has fast code; see `sameViaPlanes`
  */
-export function sizeFilter({ shortSide }: VideoRequest, viaPlanes = false): string {
+export function sizeFilter({ shortSide }: Pick<VideoRequest, 'shortSide'>, viaPlanes = false): string {
   const s = String(shortSide);
   return [
     [

@@ -1,7 +1,7 @@
 /** One clip → its features, with whichever decoder: which streams are tried, what is missing, what fills the arrays. */
 import { stat } from 'node:fs/promises';
 import type { Clip } from '../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
+import { storedFrames, type ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { MODALITIES, type Modality } from '../../schemas/modality.ts';
 import { audioSamples } from '../../schemas/shard.ts';
@@ -186,7 +186,8 @@ async function assemble(clip: Clip, config: ExtractionConfig, decoded: DecodedCl
   const missing: Partial<Record<Modality, MissingModality>> = {};
   const wanted = MODALITIES.filter((name) => config.modalities.includes(name));
   const { pictures, samples } = decoded;
-  const frames = pictures.value === undefined ? undefined : stackFrames(pictures.value, config.video.frames);
+  const frames =
+    pictures.value === undefined ? undefined : stackFrames(pictures.value, storedFrames(config.video));
   let flow: PictureFeature | undefined;
   if (wanted.includes('flow') && frames !== undefined) {
     if (config.video.frames < 2) {

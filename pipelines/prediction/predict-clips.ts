@@ -109,7 +109,8 @@ function judge(
   const { modalities, training } = spec;
   const shards = extractedRows(usable, manifest.extraction.audio.storage);
   const { cropPx, testView } = training;
-  const reader = new BatchReader(shards, { manifest, modalities, cropPx, testView });
+  const { candidates } = manifest.extraction.video;
+  const reader = new BatchReader(shards, { manifest, modalities, cropPx, testView, candidates });
   const rows = Int32Array.from(usable, (_, row) => row);
   const answers = rows.length === 0 ? undefined : model.forward(reader.read(rows));
   const headOf = (logits: Float32Array, row: number): HeadPrediction => {

@@ -39,7 +39,7 @@ import { tensorflowFacts } from '../engine/tensorflow.ts';
 import type { TrainModelInput } from './train-input.ts';
 
 export interface TrainSplitsInput extends TrainModelInput {
-  readonly manifest: Pick<DatasetManifest, 'classNames' | 'normalisation'>;
+  readonly manifest: Pick<DatasetManifest, 'classNames' | 'normalisation' | 'extraction'>;
   readonly splits: Readonly<Record<Split, ShardSet>>;
   readonly pool: RowPool;
 }
@@ -131,7 +131,8 @@ async function follow(input: TrainSplitsInput, parts: TrainingParts, state: Trai
   const rate = new RateMeter(state.step);
   const { modalities } = spec;
   const { cropPx, testView } = training;
-  const sources = await openBatches(splits, { manifest, modalities, cropPx, testView });
+  const { candidates } = manifest.extraction.video;
+  const sources = await openBatches(splits, { manifest, modalities, cropPx, testView, candidates });
   const readerOf = (split: Split): SplitReader => ({ rows: splits[split].rows, source: sources.of[split] });
 
   try {

@@ -24,11 +24,27 @@ export const extractionConfigSchema = z.strictObject({
     .prefault({}),
   video: z
     .strictObject({
-      /** Sampled frames a second, from the clip's start. */
+      /**
+       * `segments`: the clip is cut into `frames` equal parts, and one frame of each is used: its middle in testing, one
+       * of `candidates` in training (temporal segment networks, Wang et al., ECCV 2016). `start`: frames at 0, 1/fps, 2/fps …
+       * seconds, whatever comes after them.
+       */
+      sampling: z.enum(['segments', 'start']).default('segments'),
+      /** Of `sampling: start` only: sampled frames a second. */
       fps: positive.default(1),
+      /** Frames used of a clip; a shorter one repeats some. */
       frames: count.default(3),
+      /**
+       * Frames stored of each segment, evenly spaced, the middle one among them; training draws one for each epoch anew.
+       * Shards grow as many times. Odd, so that there is a middle.
+       */
+      candidates: count.refine((n) => n % 2 === 1, 'must be odd').default(1),
       /** Shorter side in pixels; the longer keeps the aspect, rounded down (torchvision's rule). */
       shortSide: count.default(256),
+    })
+    .refine(({ sampling, candidates }) => sampling === 'segments' || candidates === 1, {
+      path: ['candidates'],
+      message: 'needs sampling: segments',
     })
     .prefault({}),
   flow: z
@@ -61,3 +77,30 @@ export const extractionConfigSchema = z.strictObject({
     .prefault({}),
 });
 export type ExtractionConfig = z.infer<typeof extractionConfigSchema>;
+
+/** Of a manifest or a plan: what was written before there were segments was sampled from the start. */
+export const storedExtractionSchema = z.preprocess((stored): unknown => {
+  if (!isRecord(stored) || !isRecord(stored['video']) || 'sampling' in stored['video']) return stored;
+  return { ...stored, video: { ...stored['video'], sampling: 'start' } };
+}, extractionConfigSchema);
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Frames of a clip that lie in its row. */
+export function storedFrames({ frames, candidates }: ExtractionConfig['video']): number {
+  return frames * candidates;
+}
+
+/**
+ * What versions and keys are hashed from: settings that a config may have had before they had a name are left out, so that
+ * its datasets keep theirs.
+ */
+export function hashedExtraction<T extends Pick<ExtractionConfig, 'video'>>(extraction: T) {
+  const { sampling, candidates, ...video } = extraction.video;
+  return {
+    ...extraction,
+    video: sampling === 'start' ? video : { ...video, sampling, ...(candidates === 1 ? {} : { candidates }) },
+  };
+}

@@ -18,6 +18,8 @@ import {
   CONTAINERS,
   MAX_ASPECT,
   MAX_DECODED_PIXELS,
+  needsStreamTimes,
+  sampledTimes,
   segmentStart,
   SOUGHT_BLINDLY,
   videoFilter,
@@ -29,6 +31,7 @@ import {
 } from '../decode.ts';
 import { ClipUnusable } from '../extractor.ts';
 import { parsePpmStream } from './ppm.ts';
+import { streamTimes } from './stream-times.ts';
 
 const PPM_HEADER_BYTES = 64;
 const LOG_LINES_KEPT = 400;
@@ -39,21 +42,31 @@ export async function decodeMedia(request: DecodeRequest, signal?: AbortSignal):
   try {
     const inputs = await linkSources(request.inputs, scratch);
     const seek = segmentStart(request);
-    const linked = { ...request, inputs, scratch, seek };
     const deadline = Date.now() + request.timeoutMs;
-    const decoded = await decodeLinked(linked, signal);
+    const left = () => Math.max(1, deadline - Date.now());
+    const { video: asked, ...rest } = request;
+    const times =
+      asked !== undefined && needsStreamTimes(asked, request)
+        ? await streamTimes(inputs[asked.input] ?? '', left(), signal)
+        : undefined;
+    const video = asked && { ...sampledTimes(asked, request, times), input: asked.input };
+    const linked = { ...rest, ...(video && { video }), inputs, scratch, seek };
+    const decoded = await decodeLinked({ ...linked, timeoutMs: left() }, signal);
     const isBlind = decoded.inputs.some((facts) => SOUGHT_BLINDLY.includes(facts?.format ?? ''));
     if (seek.runUpUs === seek.startUs || !isBlind) return decoded;
     const fromBeginning = { ...seek, runUpUs: seek.startUs };
-    const timeoutMs = Math.max(1, deadline - Date.now());
-    return await decodeLinked({ ...linked, seek: fromBeginning, timeoutMs }, signal);
+    return await decodeLinked({ ...linked, seek: fromBeginning, timeoutMs: left() }, signal);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
 /** With inputs under names of ours, and an empty folder for this call's files. */
-type LinkedRequest = DecodeRequest & { readonly scratch: string; readonly seek: SegmentStart };
+type LinkedRequest = Omit<DecodeRequest, 'video'> & {
+  readonly video?: VideoRequest & { readonly input: number };
+  readonly scratch: string;
+  readonly seek: SegmentStart;
+};
 
 /** Theirs may begin with `-`, hold newlines, or look like an option; nothing of them reaches ffmpeg's parser or log. */
 async function linkSources(sources: readonly string[], scratch: string): Promise<string[]> {

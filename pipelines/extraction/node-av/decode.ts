@@ -18,7 +18,9 @@ import {
   audioFilter,
   CONTAINERS,
   MAX_ASPECT,
+  needsStreamTimes,
   sameViaPlanes,
+  sampledTimes,
   segmentStart,
   SOUGHT_BLINDLY,
   videoFilter,
@@ -27,9 +29,10 @@ import {
   type DecodeRequest,
   type InputFacts,
   type Part,
+  type StreamTimes,
   type VideoRequest,
 } from '../decode.ts';
-import { FrameDecoder, NO_TIMESTAMP, type Segment, type Taker } from './frames.ts';
+import { FrameDecoder, NO_TIMESTAMP, shiftOf, type Segment, type Taker } from './frames.ts';
 import { canChooseAhead, SelectiveDecoder, type PictureTaker } from './selective.ts';
 import type { Picture } from '../ffmpeg/ppm.ts';
 
@@ -44,6 +47,7 @@ export function decodeInProcess(request: DecodeRequest): Decoded {
   const chunks: Float32Array[] = [];
   const inputs: (InputFacts | undefined)[] = [];
   let complaint = '';
+  const video = request.video && sampledTimes(request.video, request, streamTimes(request));
   for (const [index, path] of request.inputs.entries()) {
     const input = new Input(path, request);
     try {
@@ -55,7 +59,9 @@ export function decodeInProcess(request: DecodeRequest): Decoded {
       }
       inputs.push(input.facts());
       const problemOfReading = input.read(
-        request.video?.input === index ? pictureTaker(request.video, request, pictures) : undefined,
+        video !== undefined && request.video?.input === index
+          ? pictureTaker(video, request, pictures)
+          : undefined,
         request.audio?.input === index ? sampleTaker(request.audio, request, chunks) : undefined,
       );
       if (problemOfReading !== undefined) complaint = problemOfReading;
@@ -64,6 +70,19 @@ export function decodeInProcess(request: DecodeRequest): Decoded {
     }
   }
   return { pictures, samples: join(chunks), inputs, complete: !inputs.includes(undefined), complaint };
+}
+
+/** Of the file that the pictures come from, if they are to lie in segments of it. */
+function streamTimes(request: DecodeRequest): StreamTimes | undefined {
+  const { video } = request;
+  if (video === undefined || !needsStreamTimes(video, request)) return undefined;
+  // Opened for itself: not every container finds back to its beginning.
+  const input = new Input(request.inputs[video.input] ?? '', request);
+  try {
+    return input.open() === undefined ? input.times() : undefined;
+  } finally {
+    input.close();
+  }
 }
 
 function pictureTaker(video: VideoRequest, part: Part, pictures: Picture[]): PictureTaker {
@@ -201,12 +220,48 @@ class Input {
     return complaint;
   }
 
+  /** Reads all packets of the video stream, and decodes none. */
+  times(): StreamTimes | undefined {
+    const video = this.#video;
+    if (video === undefined) return undefined;
+    for (const stream of this.#format.streams) {
+      if (stream.index !== video.index) stream.discard = AVDISCARD_ALL;
+    }
+    const { num, den } = video.timeBase;
+    const shift = shiftOf(video, { zeroUs: this.#fileStartUs(), isWhole: true });
+    let [first, last, packets] = [0n, 0n, 0];
+    const packet = new Packet();
+    packet.alloc();
+    try {
+      for (;;) {
+        const status = this.#format.readFrameSync(packet);
+        if (status === AVERROR_EAGAIN) continue;
+        if (status < 0) break;
+        const time = packet.pts === NO_TIMESTAMP ? packet.dts : packet.pts;
+        if (packet.streamIndex === video.index && time !== NO_TIMESTAMP) {
+          if (packets === 0 || time < first) first = time;
+          if (packets === 0 || time > last) last = time;
+          packets += 1;
+        }
+        packet.unref();
+      }
+    } finally {
+      packet.free();
+    }
+    const seconds = (time: bigint) => (Number(time - shift) * num) / den;
+    return { firstS: seconds(first), lastS: seconds(last), packets };
+  }
+
+  #fileStartUs(): bigint {
+    return this.#format.startTime === NO_TIMESTAMP ? 0n : this.#format.startTime;
+  }
+
   /** Goes to the segment's start, if it has one. */
   #seek(): Segment {
     const { startS, endS } = this.#request;
     const { startUs, runUpUs } = segmentStart(this.#request);
     const { iformat } = this.#format;
-    const fileStartUs = this.#format.startTime === NO_TIMESTAMP ? 0n : this.#format.startTime;
+    const fileStartUs = this.#fileStartUs();
     if (startUs > runUpUs && !SOUGHT_BLINDLY.includes(iformat?.name ?? '')) {
       const byDecodingTime =
         iformat?.hasFlags(AVFMT_SEEK_TO_PTS as never) !== true &&

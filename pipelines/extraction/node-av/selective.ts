@@ -21,7 +21,8 @@ export function canChooseAhead(
   video: VideoRequest,
   segment: Segment,
 ): boolean {
-  return CODECS.includes(codecName ?? '') && Number.isInteger(video.fps) && segment.isWhole;
+  const fromStart = video.offsetS === 0 && !video.fromFirst && Number.isInteger(video.fps);
+  return CODECS.includes(codecName ?? '') && fromStart && segment.isWhole;
 }
 
 export interface PictureTaker extends Taker {

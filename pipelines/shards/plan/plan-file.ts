@@ -8,7 +8,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { indexReportSchema, splitSchema, type Split } from '../../../schemas/clip.ts';
-import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
+import { storedExtractionSchema } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
@@ -45,7 +45,7 @@ const headerFields = {
   name: z.string(),
   version: z.string(),
   classNames: z.array(z.string()),
-  extraction: extractionConfigSchema,
+  extraction: storedExtractionSchema,
   extractorVersion: z.string(),
   /** Equal for plans whose features are computed alike. */
   featureKey: z.string(),

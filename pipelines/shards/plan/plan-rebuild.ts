@@ -2,7 +2,11 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
+import {
+  hashedExtraction,
+  storedFrames,
+  type ExtractionConfig,
+} from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
@@ -76,7 +80,7 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
   const version = digest([
     'dataset',
     index.classNames,
-    extraction,
+    hashedExtraction(extraction),
     extractorVersion,
     lines.map(({ key }) => key),
   ]).slice(0, 16);
@@ -144,8 +148,8 @@ function maxRowsPerShard(extraction: ExtractionConfig): number {
   const pixels = video.shortSide * Math.floor(video.shortSide * USUAL_ASPECT);
   const bytes =
     (modalities.includes('audio') ? frequencies * times * (audio.storage === 'float16' ? 2 : 4) : 0) +
-    (modalities.includes('rgb') ? video.frames * pixels * 3 : 0) +
-    (modalities.includes('flow') ? (video.frames - 1) * pixels * 2 : 0);
+    (modalities.includes('rgb') ? storedFrames(video) * pixels * 3 : 0) +
+    (modalities.includes('flow') ? (storedFrames(video) - 1) * pixels * 2 : 0);
   return Math.max(1, Math.floor((shard.targetMiB * 2 ** 20 * (4 / 3)) / bytes));
 }
 
@@ -221,7 +225,7 @@ async function planClip(hashes: SourceHashes, clip: Clip, extraction: Extraction
 
 /** Everything the shard's bytes depend on. Paths are not among it: a dataset may be moved. */
 function shardKey(split: Split, clips: readonly PlanClip[], input: PlanRebuildInput): string {
-  const { shard: _shard, ...extraction } = input.extraction;
+  const { shard: _shard, ...extraction } = hashedExtraction(input.extraction);
   return digest([
     SHARD_FORMAT_VERSION,
     input.index.classNames,
@@ -239,7 +243,7 @@ function contentKey(clip: PlanClip): string {
 
 /** The part of the config that a row's features depend on. */
 function featureConfig(extraction: ExtractionConfig): unknown {
-  const { shard: _shard, limits: _limits, ...features } = extraction;
+  const { shard: _shard, limits: _limits, ...features } = hashedExtraction(extraction);
   return features;
 }
 

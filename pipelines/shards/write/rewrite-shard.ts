@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
+import { hashedExtraction, type ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ShardEntry } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
@@ -52,7 +52,7 @@ export async function rewriteShard(input: RewriteShardInput): Promise<ShardEntry
 
 /** Everything the new bytes depend on. */
 function rewrittenKey({ entry, dropped, ...input }: RewriteShardInput): string {
-  const { shard: _shard, limits: _limits, ...features } = input.extraction;
+  const { shard: _shard, limits: _limits, ...features } = hashedExtraction(input.extraction);
   const facts = [
     'rewritten',
     SHARD_FORMAT_VERSION,

@@ -23,7 +23,7 @@ import {
 } from 'apache-arrow';
 import { z } from 'zod';
 import { splitSchema, type Split } from '../../../schemas/clip.ts';
-import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
+import { hashedExtraction, type ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
 import { clipIdSchema, featureMetadataSchema } from '../../../schemas/stream.ts';
@@ -57,7 +57,7 @@ const KEY_CHARACTERS = 16;
 /** What two rows must share to stand in one dataset: the extraction's settings and the extractor's version. */
 export function extractionKeyOf(config: ExtractionConfig, extractorVersion: string): string {
   // Neither the shards' size nor the limits change a row's values.
-  const { modalities, audio, video, flow, disturb } = config;
+  const { modalities, audio, video, flow, disturb } = hashedExtraction(config);
   return createHash('sha256')
     .update(
       JSON.stringify([

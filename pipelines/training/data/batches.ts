@@ -9,6 +9,7 @@ import type { ShardSet } from '../../shards/read/shard-reader.ts';
 import { randomView, testView, type Augment, type View } from './augment.ts';
 import type { Presence } from './presence.ts';
 import { normalise, renderView, type PixelScale } from './pictures/render-view.ts';
+import { chosenFrames, pickFrames } from './segments.ts';
 
 export interface Images {
   /** Rows of the batch that have the modality, ascending; P of them. */
@@ -80,9 +81,11 @@ export interface BatchReaderOptions {
   readonly cropPx: number;
   /** Of batches that are not varied; absent: `centre`. */
   readonly testView?: TrainingConfig['testView'];
+  /** `extraction.video.candidates` of the dataset: stored frames for each that is used. Absent: 1. */
+  readonly candidates?: number;
 }
 
-/** How pictures are varied: from this, the seed and the epoch follow every crop and flip. */
+/** How pictures are varied: from this, the seed and the epoch follow every crop and flip, and which frames are used. */
 export interface Variation {
   readonly augment: Augment;
   readonly seed: number;
@@ -117,6 +120,7 @@ export class BatchReader {
   readonly #memory = new BatchMemory();
   /** Of the row that is being rendered. */
   readonly #row = new RowMemory();
+  readonly #frames: Partial<Record<'rgb' | 'flow', Uint8Array>> = {};
 
   constructor(shards: RowSource, options: BatchReaderOptions) {
     this.#shards = shards;
@@ -139,7 +143,7 @@ export class BatchReader {
     const shapes = new Map<Modality, Shape>();
     const filled = new Map<Modality, number[]>(modalities.map((modality) => [modality, []]));
     for (const [place, rowIndex] of rows.entries()) {
-      const row = this.#shards.read(rowIndex, this.#row);
+      const row = this.#pick(this.#shards.read(rowIndex, this.#row), rowIndex, variation);
       const view = this.#viewOf(row, rowIndex, variation);
       for (const modality of modalities) {
         if (present[modality]![place] !== 1) continue;
@@ -168,6 +172,22 @@ export class BatchReader {
       present,
       images,
     };
+  }
+
+  /** The row with the frames that are used of those that are stored: of rgb and flow those of the same times. */
+  #pick(row: ShardRow, rowIndex: number, variation: Variation | undefined): ShardRow {
+    const { candidates = 1 } = this.#options;
+    if (candidates === 1) return row;
+    const random = () => variation && randomGenerator(variation.seed, 'segment', variation.epoch, rowIndex);
+    const picked = (['rgb', 'flow'] as const).flatMap((modality) => {
+      const stored = row[modality];
+      if (stored === undefined) return [];
+      const chosen = chosenFrames(stored.shape[0], candidates, random());
+      const pictures = pickFrames(stored, chosen, this.#frames[modality]);
+      this.#frames[modality] = pictures.data;
+      return [[modality, pictures] as const];
+    });
+    return { ...row, ...Object.fromEntries(picked) };
   }
 
   #viewOf(row: ShardRow, rowIndex: number, variation: Variation | undefined): View | undefined {

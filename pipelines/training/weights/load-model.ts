@@ -140,7 +140,8 @@ export async function* evaluationBatches(
   const shards = await openShards({ store, manifest, split, modalities });
   try {
     const { cropPx, testView } = spec.training;
-    const options = { manifest: normalisedBy, modalities, cropPx, testView };
+    const { candidates } = manifest.extraction.video;
+    const options = { manifest: normalisedBy, modalities, cropPx, testView, candidates };
     const sources = await openBatches({ judged: shards }, options);
     const batches = rows === undefined ? testingBatches(shards.rows, batchSize) : cutBatches(rows, batchSize);
     try {

@@ -15,7 +15,10 @@ import { LOG_OFFSET } from '../../../schemas/shard.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 const RATE_HZ = 22_050;
-const config = extractionConfigSchema.parse({ video: { shortSide: 48 }, audio: { fit: 'pad' } });
+const config = extractionConfigSchema.parse({
+  video: { sampling: 'start', shortSide: 48 },
+  audio: { fit: 'pad' },
+});
 const folder = mkdtempSync(join(tmpdir(), 'modalmix-sources-'));
 const at = (name: string) => join(folder, name);
 const clip = (path: string, more: Partial<Clip> = {}): Clip => ({

@@ -11,7 +11,7 @@ import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extr
 vi.setConfig({ testTimeout: 120_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'modalmix-media-'));
-const config = extractionConfigSchema.parse({ video: { shortSide: 64 } });
+const config = extractionConfigSchema.parse({ video: { sampling: 'start', shortSide: 64 } });
 const at = (name: string) => join(folder, name);
 const clip = (path: string, more: Partial<Clip> = {}): Clip => ({
   clipId: 'a',

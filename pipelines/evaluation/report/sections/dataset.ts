@@ -19,7 +19,7 @@ export function datasetSection({ manifest }: ReportInput): Html {
     'data',
     'Data',
     markup`${whole(index.listed)} clips listed, ${whole(index.found)} found; ${quarantined}. Split by:
-      ${index.splitRule}`,
+      ${index.splitRule}. ${framesText(manifest)}`,
   )}
     ${indexFindings(manifest)}
     <div class="beside">
@@ -27,6 +27,19 @@ export function datasetSection({ manifest }: ReportInput): Html {
       <div>${missingTable(manifest)}</div>
     </div>
     ${quarantine.length === 0 ? undefined : quarantineTable(manifest)}`;
+}
+
+/** Which frames of a clip were looked at: not something to find out from the config. */
+function framesText({ extraction: { video }, modalities }: DatasetManifest): string {
+  if (!modalities.some((modality) => modality !== 'audio')) return '';
+  const frames = counted(video.frames, 'frame');
+  if (video.sampling === 'start')
+    return `Of each clip ${frames} from its start on, ${String(video.fps)} a second; what comes later is not looked at.`;
+  const parts =
+    video.frames === 1 ? 'of the whole clip' : `of each of ${String(video.frames)} equal parts of the clip`;
+  return video.candidates === 1
+    ? `Of each clip ${frames}: the middle ${parts}.`
+    : `Of each clip ${frames}: in testing the middle ${parts}, in training one of ${String(video.candidates)} of each.`;
 }
 
 function indexFindings({ index }: DatasetManifest): Html {
