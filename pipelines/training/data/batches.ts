@@ -9,6 +9,8 @@ import type { ShardSet } from '../../shards/read/shard-reader.ts';
 import { randomView, testView, type Augment, type View } from './augment.ts';
 import type { Presence } from './presence.ts';
 import { normalise, renderView, type PixelScale } from './pictures/render-view.ts';
+import { drawColours, renderColours } from './pictures/vary-colours.ts';
+import { renderSound } from './vary-sound.ts';
 
 export interface Images {
   /** Rows of the batch that have the modality, ascending; P of them. */
@@ -82,7 +84,7 @@ export interface BatchReaderOptions {
   readonly testView?: TrainingConfig['testView'];
 }
 
-/** How pictures are varied: from this, the seed and the epoch follow every crop and flip. */
+/** How clips are varied: from this, the seed and the epoch follow every crop, flip, mask and shade. */
 export interface Variation {
   readonly augment: Augment;
   readonly seed: number;
@@ -144,7 +146,7 @@ export class BatchReader {
       for (const modality of modalities) {
         if (present[modality]![place] !== 1) continue;
         const places = filled.get(modality)!;
-        const image = this.#imageOf(modality, row, rowIndex, shapes);
+        const image = this.#imageOf(modality, row, rowIndex, shapes, variation);
         const { size } = image;
         // Only the first row of a batch can find the memory too small, so nothing written is lost.
         const out = memory.take(modality, rows.length * size).subarray(places.length * size);
@@ -187,6 +189,7 @@ export class BatchReader {
     row: ShardRow,
     rowIndex: number,
     shapes: Map<Modality, Shape>,
+    variation: Variation | undefined,
   ): { size: number; render: (out: Float32Array, view: View | undefined) => void } {
     const { cropPx } = this.#options;
     const feature = row[modality];
@@ -204,8 +207,17 @@ export class BatchReader {
     shapes.set(modality, shape);
     const scale = inputScale(modality, this.#options.manifest.normalisation);
     const render = (out: Float32Array, view: View | undefined) => {
-      if (modality === 'audio') normalise(row.audio!.data, scale, out);
-      else renderView(row[modality]!, view!, cropPx, scale, out);
+      const { audio, colour } = variation?.augment ?? {};
+      if (modality === 'audio' && audio !== undefined) {
+        renderSound(row.audio!, scale, { ...variation!, augment: audio, row: rowIndex }, out);
+      } else if (modality === 'audio') {
+        normalise(row.audio!.data, scale, out);
+      } else if (modality === 'rgb' && colour !== undefined) {
+        const random = randomGenerator(variation!.seed, 'colour', variation!.epoch, rowIndex);
+        renderColours(row.rgb!, view!, cropPx, scale, drawColours(random, colour), out);
+      } else {
+        renderView(row[modality]!, view!, cropPx, scale, out);
+      }
     };
     return { size: sizeOf(shape), render };
   }
