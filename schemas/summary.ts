@@ -11,6 +11,10 @@ export const spreadSchema = z.strictObject({
 });
 export type Spread = z.infer<typeof spreadSchema>;
 
+/** 95 %, by drawing whole groups of test clips anew. */
+export const intervalSchema = z.strictObject({ low: z.number(), high: z.number() });
+export type Interval = z.infer<typeof intervalSchema>;
+
 /** One method's results on the test split; every score is a share in 0…1. */
 export const summaryRowSchema = z.strictObject({
   method: methodSchema,
@@ -22,6 +26,14 @@ export const summaryRowSchema = z.strictObject({
   expectedCalibrationError: spreadSchema,
   /** Accuracy of each unimodal branch, over the clips that have its modality. */
   branches: z.partialRecord(modalitySchema, spreadSchema),
+  /** Accuracy of a linear classifier on each modality's frozen features; absent in older reports, as what follows. */
+  probes: z.partialRecord(modalitySchema, spreadSchema).optional(),
+  /** Calibration error after temperature scaling; absent without a validation split. */
+  scaledCalibrationError: spreadSchema.optional(),
+  /** Of the mean accuracy. */
+  interval: intervalSchema.optional(),
+  /** Of the best method's mean accuracy less this one's, both from the same draws; absent for the best. */
+  behindBest: intervalSchema.optional(),
 });
 export type SummaryRow = z.infer<typeof summaryRowSchema>;
 
@@ -33,6 +45,8 @@ export const summarySchema = z.strictObject({
   /** Clips the accuracies are shares of. */
   testClips: z.int(),
   classes: z.int(),
+  /** What the intervals draw; a clip without a group is one by itself. */
+  testGroups: z.strictObject({ count: z.int(), groupedClips: z.int() }).optional(),
   /** In the config's order of methods. */
   rows: z.array(summaryRowSchema),
 });

@@ -88,6 +88,12 @@ export const misclassifiedSchema = z.strictObject({
   frame: z.string().optional(),
 });
 
+const temperatureScoresSchema = z.strictObject({
+  expectedCalibrationError: z.number(),
+  /** Nats a clip. */
+  negativeLogLikelihood: z.number(),
+});
+
 /** `runs/<trainingId>/evaluation.json`. */
 export const evaluationResultSchema = z.strictObject({
   formatVersion: z.literal(1),
@@ -111,6 +117,59 @@ export const evaluationResultSchema = z.strictObject({
     .optional(),
   masked: z
     .array(z.strictObject({ modality: modalitySchema, level: z.number(), scores: scoresSchema }))
+    .optional(),
+  /**
+   * A linear classifier (ridge regression) on each modality's frozen features, fitted on the training split; absent in
+   * evaluations of older versions, or not asked for.
+   */
+  probes: z
+    .partialRecord(
+      modalitySchema,
+      z.strictObject({
+        /** Test clips that have the modality. */
+        samples: z.int(),
+        accuracy: z.number(),
+        /** Of the regularisation. */
+        strength: z.number(),
+        chosenOn: z.enum(['validation', 'nothing']),
+      }),
+    )
+    .optional(),
+  /** The fused logits divided by one number; absent without a validation split, and in older evaluations. */
+  temperature: z
+    .strictObject({
+      /** Of least negative log-likelihood on the validation split. */
+      value: z.number(),
+      validationClips: z.int(),
+      /** On the test split, with the logits as they are and divided. */
+      before: temperatureScoresSchema,
+      after: temperatureScoresSchema,
+    })
+    .optional(),
+  /** By class, in `classNames`' order, on the test split; absent in older evaluations, as what follows. */
+  perClass: z
+    .array(
+      z.strictObject({
+        /** Absent where no clip is named this class. */
+        precision: z.number().optional(),
+        /** Absent where no clip is of it. */
+        recall: z.number().optional(),
+        /** Absent where neither is. */
+        f1: z.number().optional(),
+        /** Test clips of the class. */
+        clips: z.int(),
+      }),
+    )
+    .optional(),
+  /** Test clips by the dataset's groups, in order of first appearance; a clip without a group is one by itself. */
+  groups: z
+    .strictObject({
+      clips: z.array(z.int()),
+      /** Of them, those whose class the fused model names. */
+      right: z.array(z.int()),
+      /** Clips that the dataset gives a group. */
+      grouped: z.int(),
+    })
     .optional(),
   /** Rows: true class; columns: predicted. */
   confusion: z.array(z.array(z.int())),

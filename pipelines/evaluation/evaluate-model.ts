@@ -17,7 +17,11 @@ import { findEvaluation } from './find-evaluation.ts';
 import { writeFeatures, type FeatureRows, type FeatureSpace } from './feature-table.ts';
 import { TestJudge } from './judge-test-split.ts';
 import { confusionMatrix } from './metrics/confusion.ts';
+import { tallyGroups } from './metrics/group-bootstrap.ts';
+import { classScores } from './metrics/per-class.ts';
 import { predictedClasses } from './metrics/predictions.ts';
+import { LogitCollector, scaleTemperature } from './metrics/temperature.ts';
+import { LinearProbes } from './probe/linear-probes.ts';
 import { layOutSpaces, UmapSample } from './umap-sample.ts';
 import { encodeUmap } from './umap-table.ts';
 import { WorkMeter } from './work-meter.ts';
@@ -79,9 +83,9 @@ class Evaluation {
     this.#manifest = manifest;
     this.#model = model;
     this.#judge = new TestJudge(model, spec.modalities, spec.evaluation, spec.seed);
-    const { train, test } = manifest.splits;
+    const { train, validation, test } = manifest.splits;
     this.#meter = new WorkMeter(
-      train.rows + test.rows * (2 + this.#judge.extraPasses),
+      train.rows + validation.rows + test.rows * (2 + this.#judge.extraPasses),
       report,
       stopRequested,
     );
@@ -89,11 +93,23 @@ class Evaluation {
 
   async run(): Promise<EvaluationResult> {
     const { trainingId, method, seed, modalities, evaluation } = this.#spec;
-    const train = await this.#readSplit('train', () => undefined);
+    const classes = this.#model.classes;
+    const probes = evaluation.probes
+      ? new LinearProbes(modalities, this.#model.featureSize, classes)
+      : undefined;
+    const train = await this.#readSplit('train', (batch, plain) => probes?.fit(batch, plain));
+    const validation = new LogitCollector(classes);
+    await this.#seeValidation((batch, plain) => {
+      validation.add(batch.labels, plain.logits);
+      probes?.compare(batch, plain);
+    });
     const branchPredicted: Partial<Record<Modality, (number | undefined)[]>> = {};
+    const tested = new LogitCollector(classes);
     const test = await this.#readSplit('test', (batch, plain) => {
       this.#judge.see(batch, plain);
-      noteBranches(batch, plain, this.#model.classes, branchPredicted);
+      tested.add(batch.labels, plain.logits);
+      probes?.judge(batch, plain);
+      noteBranches(batch, plain, classes, branchPredicted);
     });
 
     // The layouts count as one more pass over the test split.
@@ -109,6 +125,8 @@ class Evaluation {
     await this.#store.put(storePaths.umap(trainingId), encodeUmap(points));
 
     const { predictions } = this.#judge;
+    const predicted = predictedClasses(predictions);
+    const confusion = confusionMatrix(predictions.labels, predicted, classes);
     return evaluationResultSchema.parse({
       formatVersion: 1,
       trainingId,
@@ -119,11 +137,11 @@ class Evaluation {
       split: 'test',
       epoch: this.#model.epoch,
       ...this.#judge.scores(),
-      confusion: confusionMatrix(
-        predictions.labels,
-        predictedClasses(predictions),
-        this.#manifest.classNames.length,
-      ),
+      ...(probes === undefined ? {} : { probes: probes.results() }),
+      ...(validation.labels.length === 0 ? {} : { temperature: scaleTemperature(validation, tested) }),
+      perClass: classScores(confusion),
+      groups: await this.#tallyGroups(predictions.labels, predicted),
+      confusion,
       misclassified: await this.#withPictures(
         async (shards) =>
           await collectExamples({
@@ -140,6 +158,28 @@ class Evaluation {
       },
       umap: storePaths.umap(trainingId),
     } satisfies EvaluationResult);
+  }
+
+  /** One pass over the validation split, where there is one; nothing is written. */
+  async #seeValidation(onBatch: (batch: EvaluationBatch, plain: ForwardResult) => void): Promise<void> {
+    if (this.#manifest.splits.validation.rows === 0) return;
+    const { batchSize } = this.#spec.evaluation;
+    const [store, spec, manifest] = [this.#store, this.#spec, this.#manifest];
+    for await (const batch of evaluationBatches({ store, spec, manifest, split: 'validation', batchSize })) {
+      onBatch(batch, this.#model.forward(batch));
+      await breathe();
+      this.#meter.advance(batch.rows.length);
+    }
+  }
+
+  async #tallyGroups(labels: ArrayLike<number>, predicted: Int32Array): Promise<EvaluationResult['groups']> {
+    const shards = await this.#open('test', []);
+    try {
+      const grouped = shards.groups.filter((group) => group !== undefined).length;
+      return { ...tallyGroups(shards.groups, labels, predicted), grouped };
+    } finally {
+      shards.close();
+    }
   }
 
   /** One pass over a split: writes its features and keeps a sample of them for the layouts. */

@@ -85,9 +85,12 @@ export function withMethod(spec: TrainingSpec, method: MethodName): TrainingSpec
 
 /** The same spec always has the same id, and another one another. */
 function identified(config: Pick<RunConfig, 'name'>, rest: Omit<TrainingSpec, 'trainingId'>): TrainingSpec {
+  const { probes, ...evaluation } = rest.evaluation;
   const identity = canonicalJson({
     ...rest,
     training: withoutFiles(settingsThatCount(rest.method, rest.training)),
+    // There were no probes once: what was judged then keeps its place, and is not judged again.
+    evaluation: probes ? evaluation : rest.evaluation,
   });
   const hash = createHash('sha256').update(identity).digest('hex').slice(0, HASH_CHARACTERS);
   return { ...rest, trainingId: `${config.name}-${rest.method}-s${String(rest.seed)}-${hash}` };

@@ -14,6 +14,8 @@ export const evaluationConfigSchema = z.strictObject({
   blurSigmas: z.array(positive).optional(),
   /** Shares of an audio spectrogram's frequencies and of its times that are masked by a band each. */
   maskShares: z.array(z.number().gt(0).lt(1)).optional(),
+  /** Whether a linear classifier is fitted on each modality's frozen features, and judged beside the branch. */
+  probes: z.boolean().default(true),
   umap: z
     .strictObject({
       neighbors: count.default(15),

@@ -41,6 +41,49 @@ export const trainingDataSchema = z
 export type TrainingData = z.infer<typeof trainingDataSchema>;
 
 /**
+ * What is done to the sound of training clips, drawn anew for each clip and epoch (`pipelines/training/data/vary-sound.ts`
+ * says what exactly). Each is off unless named.
+ */
+export const soundAugmentSchema = z
+  .strictObject({
+    /** A gain uniform in ± this many dB. */
+    gainDb: positive.max(60).optional(),
+    /** White Gaussian noise, a signal-to-noise ratio uniform between the two, in dB. */
+    noise: z
+      .strictObject({
+        snrDb: z
+          .tuple([z.number().min(-60).max(120), z.number().min(-60).max(120)])
+          .refine(([low, high]) => low <= high, 'the lower comes first'),
+      })
+      .optional(),
+    /** SpecAugment: bands of frequencies set to the mean, each of 0 to `largest` bins. */
+    frequencyMasks: z.strictObject({ count: count.default(1), largest: count }).optional(),
+    /** The same of times; `share` of all times is the most a mask may cover, where that is less than `largest`. */
+    timeMasks: z
+      .strictObject({ count: count.default(1), largest: count, share: z.number().gt(0).max(1).default(1) })
+      .optional(),
+  })
+  .refine(
+    (augment) => Object.values(augment).some((value) => value !== undefined),
+    'it changes nothing: leave it out',
+  );
+
+/** Colour jitter of `rgb` as torchvision's ColorJitter, one draw for all frames of a clip. Each is off unless named. */
+export const colourAugmentSchema = z
+  .strictObject({
+    /** A factor uniform in [max(0, 1 − x), 1 + x]; likewise of the next two. */
+    brightness: positive.optional(),
+    contrast: positive.optional(),
+    saturation: positive.optional(),
+    /** A turn uniform in ± x of the circle of hues. */
+    hue: positive.max(0.5).optional(),
+  })
+  .refine(
+    (augment) => Object.values(augment).some((value) => value !== undefined),
+    'it changes nothing: leave it out',
+  );
+
+/**
  * What encoders store what their layers hand on, and its gradients, as; weights, sums, statistics, fusion and loss are
  * float32 either way.
  */
@@ -113,6 +156,8 @@ export const trainingConfigSchema = z.strictObject({
       cropMinScale: share.default(0.08),
       /** Off for data where mirroring changes the meaning (digits, text). */
       flip: z.boolean().default(true),
+      audio: soundAugmentSchema.optional(),
+      colour: colourAugmentSchema.optional(),
     })
     .prefault({}),
   ...methodSettings,

@@ -1,6 +1,7 @@
 /** The page of a run: what stands on it, in reading order. */
 import { chartData } from './chart-data.ts';
 import type { ReportInput } from './read-report-input.ts';
+import { classesSection } from './sections/classes.ts';
 import { confusionSection } from './sections/confusion.ts';
 import { balanceSection, curvesSection } from './sections/curves.ts';
 import { datasetSection } from './sections/dataset.ts';
@@ -23,6 +24,7 @@ export async function renderPage(input: ReportInput): Promise<string> {
       { id: 'balance', name: 'Balance', body: balanceSection(data) },
       { id: 'features', name: 'Features', body: layoutsSection(data) },
       { id: 'confusion', name: 'Confusion', body: confusionSection(data) },
+      { id: 'classes', name: 'Classes', body: classesSection(data) },
       { id: 'robustness', name: 'Robustness', body: robustnessSection(data) },
       { id: 'mistakes', name: 'Mistakes', body: examplesSection(input, data.shown) },
       { id: 'data', name: 'Data', body: datasetSection(input) },

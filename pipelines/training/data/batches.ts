@@ -9,7 +9,9 @@ import type { ShardSet } from '../../shards/read/shard-reader.ts';
 import { randomView, testView, type Augment, type View } from './augment.ts';
 import type { Presence } from './presence.ts';
 import { normalise, renderView, type PixelScale } from './pictures/render-view.ts';
+import { drawColours, renderColours } from './pictures/vary-colours.ts';
 import { chosenFrames, pickFrames } from './segments.ts';
+import { renderSound } from './vary-sound.ts';
 
 export interface Images {
   /** Rows of the batch that have the modality, ascending; P of them. */
@@ -85,7 +87,7 @@ export interface BatchReaderOptions {
   readonly candidates?: number;
 }
 
-/** How pictures are varied: from this, the seed and the epoch follow every crop and flip, and which frames are used. */
+/** How clips are varied: from this, the seed and the epoch follow every frame, crop, flip, mask and shade. */
 export interface Variation {
   readonly augment: Augment;
   readonly seed: number;
@@ -148,7 +150,7 @@ export class BatchReader {
       for (const modality of modalities) {
         if (present[modality]![place] !== 1) continue;
         const places = filled.get(modality)!;
-        const image = this.#imageOf(modality, row, rowIndex, shapes);
+        const image = this.#imageOf(modality, row, rowIndex, shapes, variation);
         const { size } = image;
         // Only the first row of a batch can find the memory too small, so nothing written is lost.
         const out = memory.take(modality, rows.length * size).subarray(places.length * size);
@@ -207,6 +209,7 @@ export class BatchReader {
     row: ShardRow,
     rowIndex: number,
     shapes: Map<Modality, Shape>,
+    variation: Variation | undefined,
   ): { size: number; render: (out: Float32Array, view: View | undefined) => void } {
     const { cropPx } = this.#options;
     const feature = row[modality];
@@ -224,8 +227,17 @@ export class BatchReader {
     shapes.set(modality, shape);
     const scale = inputScale(modality, this.#options.manifest.normalisation);
     const render = (out: Float32Array, view: View | undefined) => {
-      if (modality === 'audio') normalise(row.audio!.data, scale, out);
-      else renderView(row[modality]!, view!, cropPx, scale, out);
+      const { audio, colour } = variation?.augment ?? {};
+      if (modality === 'audio' && audio !== undefined) {
+        renderSound(row.audio!, scale, { ...variation!, augment: audio, row: rowIndex }, out);
+      } else if (modality === 'audio') {
+        normalise(row.audio!.data, scale, out);
+      } else if (modality === 'rgb' && colour !== undefined) {
+        const random = randomGenerator(variation!.seed, 'colour', variation!.epoch, rowIndex);
+        renderColours(row.rgb!, view!, cropPx, scale, drawColours(random, colour), out);
+      } else {
+        renderView(row[modality]!, view!, cropPx, scale, out);
+      }
     };
     return { size: sizeOf(shape), render };
   }

@@ -9,7 +9,7 @@ const spread = (...values: number[]): Spread => {
   return { mean, std: Math.sqrt(variance), values };
 };
 
-it('shows each method with its branches, as mean and deviation over the seeds', () => {
+const resultOf = (more: Partial<Summary>, rest: Partial<Summary['rows'][number]> = {}): string[] => {
   const scores = {
     macroF1: spread(0.5),
     meanAveragePrecision: spread(0.5),
@@ -25,18 +25,36 @@ it('shows each method with its branches, as mean and deviation over the seeds', 
       {
         ...{ method: 'joint', seeds: [0, 1], trainingIds: ['x', 'y'], accuracy: spread(0.8, 0.84) },
         ...{ ...scores, branches: { audio: spread(0.7, 0.7), rgb: spread(0.3, 0.34) } },
+        ...rest,
       },
       {
         ...{ method: 'b-mm', seeds: [0], trainingIds: ['z'], accuracy: spread(0.9) },
         ...{ ...scores, branches: { audio: spread(0.75) } },
       },
     ],
+    ...more,
   };
-  expect(resultTable(summary).split('\n')).toEqual([
+  return resultTable(summary).split('\n');
+};
+
+it('shows each method with its branches, as mean and deviation over the seeds', () => {
+  expect(resultOf({})).toEqual([
     'Test accuracy in %, 120 clips, 10 classes',
     'method       fused       audio         rgb  seeds',
     '──────  ──────────  ──────────  ──────────  ─────',
     'joint   82.0 ± 2.8  70.0 ± 0.0  32.0 ± 2.8    0 1',
     'b-mm          90.0        75.0           –      0',
+  ]);
+});
+
+it('shows probes beside the branches, the interval, and over how many groups it is', () => {
+  const more = { testGroups: { count: 12, groupedClips: 120 } };
+  const rest = { probes: { audio: spread(0.75, 0.77) }, interval: { low: 0.7512, high: 0.889 } };
+  expect(resultOf(more, rest)).toEqual([
+    'Test accuracy in %, 120 clips of 12 groups, 10 classes',
+    'method       fused       95 %       audio         rgb  audio probe  seeds',
+    '──────  ──────────  ─────────  ──────────  ──────────  ───────────  ─────',
+    'joint   82.0 ± 2.8  75.1–88.9  70.0 ± 0.0  32.0 ± 2.8   76.0 ± 1.4    0 1',
+    'b-mm          90.0          –        75.0           –            –      0',
   ]);
 });

@@ -63,6 +63,23 @@ describe('the evaluation of a trained model', () => {
     expect(result.epoch).toBe(2);
   });
 
+  it('says by class and by group what is right, and what the features carry', () => {
+    expect(result.perClass?.map(({ clips }) => clips)).toEqual([4, 4]);
+    expect(result.perClass?.map(({ recall }) => recall)).toEqual(
+      result.confusion.map((row, k) => row[k]! / 4),
+    );
+    const { clips, right, grouped } = result.groups!;
+    const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+    expect(sum(clips)).toBe(8);
+    expect(sum(right)).toBe(Math.round(8 * result.fused.accuracy));
+    expect(grouped).toBeLessThanOrEqual(8);
+    expect(result.probes?.audio).toMatchObject({ samples: 7, chosenOn: 'nothing' });
+    // Red and blue: any features tell them apart.
+    expect(result.probes?.rgb).toMatchObject({ samples: 8, accuracy: 1 });
+    // There is no validation split to fit it on.
+    expect(result.temperature).toBeUndefined();
+  });
+
   it('leaves the features of both splits, in which the accuracy can be checked', async () => {
     const test = await rowsOf(result.features.test);
     const train = await rowsOf(result.features.train);

@@ -68,8 +68,13 @@ describe('the specs of a run', () => {
     // Noted from the version before `testView` and `augment.view`.
     expect([id({}), id(crop)]).toEqual(['demo-mm-s0-f811aa25d878', 'demo-mm-s0-77a001071781']);
     expect(id({ testView: 'centre', augment: { view: 'crop' } })).toBe(id({}));
-    const others = [{ testView: 'whole' }, { augment: { view: 'whole' } }];
-    expect(new Set([id({}), ...others.map(id)]).size).toBe(3);
+    const others = [
+      { testView: 'whole' },
+      { augment: { view: 'whole' } },
+      { augment: { audio: { gainDb: 6 } } },
+      { augment: { colour: { hue: 0.1 } } },
+    ];
+    expect(new Set([id({}), ...others.map(id)]).size).toBe(5);
   });
 
   it('do not depend on the order in which the config was written', () => {

@@ -122,6 +122,26 @@ describe.each([
 });
 
 describe('a report', () => {
+  it('tells intervals over how many groups, probes beside branches, scaled calibration, and scores by class', async () => {
+    const { page: source, summary } = await report('judged', 'judged', {
+      ...{ classNames: digits, methods: ['joint', 'b-mm'], seeds: [0, 1], testClips: 400 },
+    });
+    expect(summary.testGroups).toEqual({ count: 20, groupedClips: 400 });
+    const [joint, bmm] = summary.rows;
+    for (const { accuracy, interval } of [joint!, bmm!]) {
+      expect(interval!.low).toBeLessThan(accuracy.mean);
+      expect(interval!.high).toBeGreaterThan(accuracy.mean);
+    }
+    const behind = [joint!.behindBest, bmm!.behindBest].filter((one) => one !== undefined);
+    expect(behind).toHaveLength(1);
+    const text = source.replaceAll(/<[^>]*>/gu, ' ').replaceAll(/\s+/gu, ' ');
+    expect(text).toContain('by bootstrap over the test clips’ 20 groups, with all their clips.');
+    for (const head of ['95 % interval', 'Audio branch', 'Audio probe', '… scaled', 'Recall'])
+      expect(text).toContain(head);
+    expect(text).toContain('A probe says what the features carry');
+    expect(text).toContain('Scores by class, b-mm');
+  });
+
   it('shows hostile names as text, wherever they come from', async () => {
     const { file, page: source } = await report('hostile', `${HOSTILE}</title></script>`, {
       classNames: [HOSTILE, '</script><script>alert(2)</script>', '${alert(3)}', '"\'&<!--'],

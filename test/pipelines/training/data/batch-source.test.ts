@@ -9,6 +9,18 @@ import { copyOfDataset } from '../tiny-training.ts';
 
 const MODALITIES = ['audio', 'rgb'] as const;
 const VARIATION = { augment: { cropMinScale: 0.5, flip: true }, seed: 3, epoch: 2 };
+const VARIED = {
+  ...VARIATION,
+  augment: {
+    ...VARIATION.augment,
+    audio: {
+      gainDb: 6,
+      noise: { snrDb: [0, 20] as [number, number] },
+      frequencyMasks: { count: 1, largest: 8 },
+    },
+    colour: { brightness: 0.4, hue: 0.1 },
+  },
+};
 
 let dataset: TinyDataset;
 beforeAll(async () => {
@@ -41,7 +53,7 @@ describe('batches made by the thread', () => {
     const lists = testingBatches(shards.rows, 5);
     const reader = new BatchReader(shards, options());
     const sources = await openBatches({ train: shards }, options());
-    for (const variation of [VARIATION, undefined]) {
+    for (const variation of [VARIATION, VARIED, undefined]) {
       const expected = lists.map((rows) => copied(reader.read(rows, variation)));
       const found = [];
       for await (const batch of sources.of.train.batches(lists, variation)) {

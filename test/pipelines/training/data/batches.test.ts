@@ -80,6 +80,26 @@ describe('a batch', () => {
     expect(Math.abs(red - mean(data, 0, 3))).toBeLessThan(2);
   });
 
+  it('varies in sound and colours where asked to, by its row alone, and not otherwise', () => {
+    const rows = firstRows(6);
+    const read = (augment: object, which = rows) => {
+      const { images } = newReader().read(which, { augment: { ...AUGMENT, ...augment }, seed: 2, epoch: 5 });
+      return { audio: images.audio!.values.slice(), rgb: images.rgb!.values.slice() };
+    };
+    const audio = { gainDb: 6, timeMasks: { count: 1, largest: 5, share: 1 } };
+    const colour = { brightness: 0.5 };
+    const [plain, both] = [read({}), read({ audio, colour })];
+    expect(read({ audio: undefined, colour: undefined })).toEqual(plain);
+    expect(both.audio).not.toEqual(plain.audio);
+    expect(both.rgb).not.toEqual(plain.rgb);
+    // One does not move what the other draws, nor the crops.
+    expect(read({ audio })).toEqual({ audio: both.audio, rgb: plain.rgb });
+    expect(read({ colour })).toEqual({ audio: plain.audio, rgb: both.rgb });
+    const size = both.audio.length / rows.length;
+    const alone = read({ audio }, rows.subarray(3, 4)).audio;
+    expect(both.audio.subarray(3 * size, 4 * size)).toEqual(alone);
+  });
+
   it('varies with the epoch and the seed, and with nothing else', () => {
     const rows = Int32Array.of(3, 0, 7, 5);
     const pixels = (seed: number, epoch: number, reader = newReader(), which = rows) =>
