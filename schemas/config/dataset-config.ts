@@ -1,5 +1,6 @@
 /** `dataset` of the config: where the clips and their labels are. */
 import { z } from 'zod';
+import { foldSchema } from './folds.ts';
 
 const share = z.number().min(0).max(1);
 const count = z.int().positive();
@@ -8,6 +9,8 @@ const count = z.int().positive();
 const datasetBase = {
   /** Share of the training list set aside for validation, by hash of the clip's group (or id). */
   validationShare: share.default(0.1),
+  /** A made fold in place of the dataset's own split; an experiment's `folds` fill it in. */
+  fold: foldSchema.optional(),
 };
 
 export const datasetConfigSchema = z.discriminatedUnion('format', [
