@@ -3,9 +3,10 @@ import type { ExperimentSummary } from '../../schemas/config/experiment.ts';
 import { MODALITIES } from '../../schemas/modality.ts';
 import type { Spread } from '../../schemas/summary.ts';
 import { textTable } from './text-table.ts';
+import { contrastText } from './contrast-table.ts';
 
-/** Test accuracies in percent, mean ± deviation over the seeds, a table each dataset, condition and fusion. */
-export function experimentTable({ rows, notDone }: ExperimentSummary): string {
+/** The planned contrasts; then test accuracies in percent, mean ± deviation over the seeds, a table each dataset, condition and fusion. */
+export function experimentTable({ contrasts, rows, notDone }: ExperimentSummary): string {
   const modalities = MODALITIES.filter((modality) => rows.some((row) => row.branches[modality]));
   const titleOf = (row: (typeof rows)[number]) => `${row.dataset}, ${row.condition}, ${row.fusion}`;
   const tables = [...new Set(rows.map(titleOf))].map((title) => {
@@ -27,7 +28,11 @@ export function experimentTable({ rows, notDone }: ExperimentSummary): string {
       ({ dataset, condition, fusion, method, seed, reason }) =>
         `not done: ${dataset}, ${condition}, ${fusion}: ${method} seed ${String(seed)}: ${reason ?? 'not trained yet'}`,
     );
-  return [...tables, ...(lacking.length === 0 ? [] : [lacking.join('\n')])].join('\n\n');
+  return [
+    ...contrasts.map(contrastText),
+    ...tables,
+    ...(lacking.length === 0 ? [] : [lacking.join('\n')]),
+  ].join('\n\n');
 }
 
 function percent(spread: Spread | undefined): string {

@@ -3,7 +3,9 @@ import type { Clip, DatasetIndex, Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { FoundDataset, ListedClip } from './dataset-adapter.ts';
 import { compareText } from './list-files.ts';
+import { foldRule, splitByFold } from './folds/split-by-fold.ts';
 import { splitClips, validationUnit } from './split-clips.ts';
+import type { Fold } from '../../schemas/config/folds.ts';
 
 const EXAMPLES_KEPT = 5;
 
@@ -11,12 +13,19 @@ const EXAMPLES_KEPT = 5;
  * @param format the dataset's, for the report
  * @throws ModalmixError `config` when there are fewer than two classes, or no clip to train on or to test with
  */
-export function assembleIndex(format: string, found: FoundDataset, validationShare: number): DatasetIndex {
+export function assembleIndex(
+  format: string,
+  found: FoundDataset,
+  validationShare: number,
+  fold?: Fold,
+): DatasetIndex {
   const notes = [...found.notes];
   const unique = uniqueClips(found.clips, found.classNames, notes);
-  const clips = splitClips(unique, { test: found.testShare ?? 0, validation: validationShare }).sort((a, b) =>
-    compareText(a.clipId, b.clipId),
-  );
+  const split =
+    fold === undefined
+      ? splitClips(unique, { test: found.testShare ?? 0, validation: validationShare })
+      : splitByFold(unique, found, fold, validationShare);
+  const clips = split.sort((a, b) => compareText(a.clipId, b.clipId));
   checkEnough(found, clips);
   notes.push(...sharedGroups(clips), ...absentClasses(clips, found.classNames));
   if (validationShare > 0 && !clips.some((clip) => clip.split === 'validation')) {
@@ -29,7 +38,10 @@ export function assembleIndex(format: string, found: FoundDataset, validationSha
     clips,
     report: {
       format,
-      splitRule: `${found.splitRule}; ${validationRule(found.clips, validationShare)}`,
+      splitRule:
+        fold === undefined
+          ? `${found.splitRule}; ${validationRule(found.clips, validationShare)}`
+          : foldRule(fold, validationShare),
       listed: found.listed,
       found: clips.length,
       listedMissing: countNames(found.listedMissing),

@@ -25,13 +25,14 @@ const ADAPTERS: {
 /**
  * Lists a dataset's clips, sorted by id and unique, each with label and split; what is missing, unlisted
  * or odd is counted in the report. The validation split is cut from train by hash (`split-clips.ts`), never from
- * test. The embedded digits are made first when they are missing.
- * @throws ModalmixError `config`: a missing folder or list, an unknown class, an empty split; for the
+ * test; with `fold` all clips are dealt out anew instead. The embedded digits are made first when they are missing.
+ * @throws ModalmixError `config`: a missing folder or list, an unknown class, an empty split, a fold that there are
+ *   too few groups for; for the
  *   digits also `dependency` and `cancelled`
  */
 export async function indexDataset(config: DatasetConfig, options: IndexOptions = {}): Promise<DatasetIndex> {
   const found = await listClips(config, options);
-  return assembleIndex(config.format, found, config.validationShare);
+  return assembleIndex(config.format, found, config.validationShare, config.fold);
 }
 
 /**

@@ -18,6 +18,7 @@ import { findEvaluation } from '../evaluation/find-evaluation.ts';
 import type { Store } from '../store/store.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
 import { groupsOf, type CellGroup } from './matrix.ts';
+import { readTestGroups } from './read-groups.ts';
 
 export interface Cell {
   readonly runId: string;
@@ -41,6 +42,8 @@ export interface CellOutcome {
   readonly seconds: number;
   /** By clip id: whether the fused model named the right class. */
   readonly hits: ReadonlyMap<string, boolean>;
+  /** By clip id: the speaker, source, … that a test clip is of; absent: the data name none. */
+  readonly groups: ReadonlyMap<string, string>;
 }
 
 export interface CollectedGroup extends Omit<CellGroup, 'config'> {
@@ -60,6 +63,13 @@ export async function collectCells(
   const groups = groupsOf(config);
   const names = [...new Set(groups.map(({ dataset }) => dataset))];
   const collected: CollectedGroup[] = [];
+  const testGroups = new Map<string, Promise<ReadonlyMap<string, string>>>();
+  const findGroups = async (dataset: DatasetReference) => {
+    const key = `${dataset.name}/${dataset.version}`;
+    const known = testGroups.get(key) ?? readTestGroups(store, dataset);
+    testGroups.set(key, known);
+    return await known;
+  };
   for (const group of groups) {
     const reference = datasets[names.indexOf(group.dataset)] ?? undefined;
     const specs = reference === undefined ? [] : trainingSpecs(group.config, reference);
@@ -76,7 +86,8 @@ export async function collectCells(
         else if (spec === undefined) {
           const reason = `the dataset could not be built: ${unbuilt ?? 'it is not known why'}`;
           cells.push({ ...place, state: 'failed', reason });
-        } else cells.push({ ...place, spec, ...(await stateOf(store, experimentId, place, spec)) });
+        } else
+          cells.push({ ...place, spec, ...(await stateOf(store, experimentId, place, spec, findGroups)) });
       }
     }
     collected.push({ ...group, reference, cells });
@@ -89,14 +100,19 @@ async function stateOf(
   experimentId: string,
   { runId, method, seed }: Pick<Cell, 'runId' | 'method' | 'seed'>,
   spec: TrainingSpec,
+  findGroups: (dataset: DatasetReference) => Promise<ReadonlyMap<string, string>>,
 ): Promise<Pick<Cell, 'state' | 'reason' | 'outcome'>> {
-  const outcome = await findOutcome(store, spec);
+  const outcome = await findOutcome(store, spec, findGroups);
   if (outcome !== undefined) return { state: 'done', outcome };
   const reason = await findReason(store, experimentId, runId, method, seed);
   return reason === undefined ? { state: 'missing' } : { state: 'failed', reason };
 }
 
-async function findOutcome(store: Store, spec: TrainingSpec): Promise<CellOutcome | undefined> {
+async function findOutcome(
+  store: Store,
+  spec: TrainingSpec,
+  findGroups: (dataset: DatasetReference) => Promise<ReadonlyMap<string, string>>,
+): Promise<CellOutcome | undefined> {
   const evaluation = await findEvaluation(store, spec);
   if (evaluation === undefined) return undefined;
   const text = async (path: string) => (await store.get(path)).toString('utf8');
@@ -110,6 +126,7 @@ async function findOutcome(store: Store, spec: TrainingSpec): Promise<CellOutcom
     result,
     seconds: metrics.reduce((sum, { seconds }) => sum + seconds, 0),
     hits: readHits(await store.get(evaluation.features.test), evaluation.features.test),
+    groups: await findGroups(spec.dataset),
   };
 }
 

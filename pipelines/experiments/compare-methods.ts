@@ -1,11 +1,10 @@
 /** Which methods differ, under the experiment's first condition: paired tests and mean ranks. Pure. */
 import type { Pair, Ranking } from '../../schemas/config/experiment.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
-import type { Cell, CellOutcome } from './collect-cells.ts';
+import type { Cell } from './collect-cells.ts';
+import { isDone, pairedSums, type Done } from './group-sums.ts';
 import { holm, signFlipTest, wilcoxonTest } from './statistics/paired-tests.ts';
 import { criticalDifference, friedmanTest, indistinct } from './statistics/ranking.ts';
-
-type Done = Cell & { readonly outcome: CellOutcome };
 
 /** A training of a method is paired with the other methods' on the same dataset, fusion and seed. */
 const blockOf = ({ dataset, fusion, seed }: Cell): string => JSON.stringify([dataset, fusion, seed]);
@@ -19,11 +18,11 @@ export function comparePairs(cells: readonly Cell[], methods: readonly MethodNam
       return compared === undefined ? [] : [{ first, second, ...compared }];
     }),
   );
-  const byClips = holm(pairs.map(({ clips }) => clips.p));
+  const byGroups = holm(pairs.map(({ groups }) => groups.p));
   const byTrainings = holm(pairs.map(({ trainings }) => trainings.p));
   return pairs.map((pair, i) => ({
     ...pair,
-    clips: { ...pair.clips, holm: byClips[i]! },
+    groups: { ...pair.groups, holm: byGroups[i]! },
     trainings: { ...pair.trainings, holm: byTrainings[i]! },
   }));
 }
@@ -35,28 +34,19 @@ function comparePair(done: readonly Done[], first: MethodName, second: MethodNam
     return cell.method === first && other !== undefined ? [{ cell, other }] : [];
   });
   if (both.length === 0) return undefined;
-  // By clip of a dataset: on how many seeds the first was right and the second not, minus the opposite.
-  const byClip = new Map<string, number>();
-  for (const { cell, other } of both) {
-    for (const [clip, hit] of cell.outcome.hits) {
-      const otherHit = other.outcome.hits.get(clip);
-      if (otherHit === undefined) continue;
-      const key = `${cell.dataset}\0${clip}`;
-      byClip.set(key, (byClip.get(key) ?? 0) + Number(hit) - Number(otherHit));
-    }
-  }
+  const { sums, unit } = pairedSums(both);
   const byTraining = both.map(
     ({ cell, other }) => cell.outcome.evaluation.fused.accuracy - other.outcome.evaluation.fused.accuracy,
   );
   return {
     difference: byTraining.reduce((sum, one) => sum + one, 0) / byTraining.length,
-    clips: { p: signFlipTest([...byClip.values()]), count: byClip.size },
+    groups: { unit, p: signFlipTest(sums.map(({ sum }) => sum)), count: sums.length },
     trainings: { p: wilcoxonTest(byTraining.map(rounded)), count: byTraining.length },
   };
 }
 
 /** So that differences that are equal are also equal as binary fractions. */
-function rounded(difference: number): number {
+export function rounded(difference: number): number {
   return Math.round(difference * 1e9) / 1e9;
 }
 
@@ -91,8 +81,4 @@ export function rankMethods(cells: readonly Cell[], methods: readonly MethodName
       difference,
     ).map(([from, to]) => ordered.slice(from, to + 1).map(({ method }) => method)),
   };
-}
-
-export function isDone(cell: Cell): cell is Done {
-  return cell.outcome !== undefined;
 }

@@ -7,9 +7,13 @@ import {
   type ExperimentRow,
   type ExperimentSummary,
 } from '../../schemas/config/experiment.ts';
+import { plannedContrasts } from '../../schemas/config/contrasts.ts';
 import { spreadOf } from '../evaluation/report/summarise.ts';
 import type { CollectedGroup } from './collect-cells.ts';
-import { comparePairs, isDone, rankMethods } from './compare-methods.ts';
+import { compareContrasts } from './compare-contrasts.ts';
+import { comparePairs, rankMethods } from './compare-methods.ts';
+import { groupSums, isDone, type Done } from './group-sums.ts';
+import { clusterInterval, groupMean } from './statistics/intervals.ts';
 
 export function summariseExperiment(
   experimentId: string,
@@ -30,11 +34,13 @@ export function summariseExperiment(
         name,
         ...(version === undefined ? {} : { version }),
         testClips: done?.outcome?.evaluation.fused.samples ?? 0,
+        ...samplingOf(compared.filter((cell) => cell.dataset === name).filter(isDone)),
       };
     }),
     cells: Object.fromEntries(
       CELL_STATES.map((state) => [state, cells.filter((cell) => cell.state === state).length]),
     ) as Record<CellState, number>,
+    contrasts: compareContrasts(cells, plannedContrasts(config)),
     rows: groups.flatMap(rowsOf),
     pairs: comparePairs(compared, config.methods),
     ...(ranking === undefined ? {} : { ranking }),
@@ -45,6 +51,28 @@ export function summariseExperiment(
         ...(reason === undefined ? {} : { reason }),
         ...(spec === undefined ? {} : { trainingId: spec.trainingId }),
       })),
+  };
+}
+
+/** How far the best method's accuracy on a dataset would move with other groups of test clips. */
+function samplingOf(
+  cells: readonly Done[],
+): Pick<ExperimentSummary['datasets'][number], 'groups' | 'samplingError'> {
+  const sumsOf = (method: string) =>
+    groupSums(
+      cells.filter((cell) => cell.method === method).map((cell) => ({ cell })),
+      (_, __, hit) => Number(hit),
+    );
+  const found = [...new Set(cells.map(({ method }) => method))].map((method) => {
+    const { sums, unit } = sumsOf(method);
+    return { unit, count: sums.length, accuracy: groupMean(sums), interval: clusterInterval(sums) };
+  });
+  const best = found.sort((a, b) => b.accuracy - a.accuracy)[0];
+  if (best === undefined) return {};
+  const { unit, count, accuracy, interval } = best;
+  return {
+    groups: { unit, count },
+    ...(interval === undefined ? {} : { samplingError: interval[1] - accuracy }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** `dataset` of the config: where the clips and their labels are. */
 import { z } from 'zod';
+import { foldSchema } from './folds.ts';
 
 const share = z.number().min(0).max(1);
 const count = z.int().positive();
@@ -20,6 +21,8 @@ const datasetBase = {
    * group of the test is in train, else clips, class by class.
    */
   validationShare: share.default(0.1),
+  /** A made fold in place of the dataset's own split; an experiment's `folds` fill it in. */
+  fold: foldSchema.optional(),
 };
 
 export const datasetConfigSchema = z.discriminatedUnion('format', [

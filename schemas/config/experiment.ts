@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { nameSchema, runConfigSchema } from './config.ts';
 import { trainingDataSchema } from './training-config.ts';
 import { datasetConfigSchema } from './dataset-config.ts';
+import { contrastProblems, contrastSetSchema, plannedContrastSchema } from './contrasts.ts';
 import { METHODS, fusionSchema, methodSchema } from './methods.ts';
 import { modalitySchema } from '../modality.ts';
 import { spreadSchema } from '../summary.ts';
@@ -30,6 +31,12 @@ export const experimentConfigSchema = z
     /** `all`: every method there is. */
     methods: z.preprocess((given) => (given === 'all' ? METHODS : given), z.array(methodSchema).min(1)),
     seeds: z.array(z.int().nonnegative()).min(1),
+    /**
+     * The differences that the experiment is made to measure, first minus second, and that are corrected for among
+     * themselves only: name few, and before the result is known. Absent: b-mm − mm, mm − joint, b-mm − joint and
+     * ogm-ge − joint, as far as their methods are there.
+     */
+    contrasts: z.array(plannedContrastSchema).min(1).optional(),
     /** Absent: the base's alone. */
     fusions: z.array(fusionSchema).min(1).optional(),
     /** The first is the one that methods are compared under. */
@@ -38,7 +45,10 @@ export const experimentConfigSchema = z
       .min(1)
       .default([{ name: 'as it is' }]),
   })
-  .superRefine(({ datasets = [], methods, seeds, fusions = [], conditions }, context) => {
+  .superRefine(({ datasets = [], methods, seeds, fusions = [], conditions, contrasts = [] }, context) => {
+    for (const { at, message } of contrastProblems(contrasts, methods)) {
+      context.addIssue({ code: 'custom', path: ['contrasts', at], message });
+    }
     const named = {
       datasets: datasets.map(({ name }) => name),
       methods,
@@ -116,8 +126,8 @@ export const pairSchema = z.strictObject({
   second: methodSchema,
   /** Mean accuracy of the first minus the second's, over what both have. */
   difference: z.number(),
-  /** Sign-flip test over test clips. */
-  clips: testSchema.extend({ count: z.int() }),
+  /** Sign-flip test over groups of test clips; `clip`: the data name no groups, so each clip is taken for itself. */
+  groups: testSchema.extend({ unit: z.enum(['group', 'clip']), count: z.int() }),
   /** Wilcoxon's signed-rank test over trainings (dataset × fusion × seed). */
   trainings: testSchema.extend({ count: z.int() }),
 });
@@ -141,9 +151,21 @@ export const experimentSummarySchema = z.strictObject({
   formatVersion: z.literal(1),
   experimentId: z.string(),
   name: z.string(),
-  datasets: z.array(z.strictObject({ name: z.string(), version: z.string().optional(), testClips: z.int() })),
+  datasets: z.array(
+    z.strictObject({
+      name: z.string(),
+      version: z.string().optional(),
+      testClips: z.int(),
+      /** Speakers, sources, … that the test clips are of. */
+      groups: z.strictObject({ unit: z.enum(['group', 'clip']), count: z.int() }).optional(),
+      /** Half of the best method's 95 % interval over groups (CR1, Student's t), a share; absent with one group. */
+      samplingError: z.number().optional(),
+    }),
+  ),
   /** Of the matrix; cells that are not applicable are no failures. */
   cells: z.record(cellStateSchema, z.int()),
+  /** What was asked in advance; over everything first. */
+  contrasts: z.array(contrastSetSchema).default([]),
   rows: z.array(experimentRowSchema),
   /** Under the first condition. */
   pairs: z.array(pairSchema),

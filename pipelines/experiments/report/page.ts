@@ -5,6 +5,7 @@ import type { ExperimentData } from './experiment-data.ts';
 import type { ExperimentPageInput } from './page-input.ts';
 import { comparisonSection } from './sections/comparison.ts';
 import { conditionsSection } from './sections/conditions.ts';
+import { contrastsSection } from './sections/contrasts.ts';
 import { costSection } from './sections/cost.ts';
 import { headerSection } from './sections/header.ts';
 import { provenanceSection } from './sections/provenance.ts';
@@ -19,6 +20,7 @@ export async function renderExperiment(input: ExperimentPageInput): Promise<stri
     title: config.name,
     header: headerSection(input),
     sections: [
+      { id: 'contrasts', name: 'Planned contrasts', body: contrastsSection(input) },
       { id: 'results', name: 'Results', body: resultsSection(input) },
       { id: 'comparison', name: 'Comparison', body: comparisonSection(input) },
       { id: 'cost', name: 'Cost', body: costSection(data) },

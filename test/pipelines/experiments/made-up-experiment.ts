@@ -1,18 +1,23 @@
 /** An experiment whose trainings are made up but true to the contracts; some are left out, one has failed. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { experimentConfigSchema, type ExperimentConfig } from '../../../schemas/config/experiment.ts';
-import type { DatasetReference } from '../../../schemas/manifest.ts';
+import type { DatasetManifest, DatasetReference, ShardEntry } from '../../../schemas/manifest.ts';
 import { METHODS } from '../../../schemas/config/methods.ts';
 import { storePaths } from '../../../schemas/names.ts';
+import { shardSchema } from '../../../schemas/shard.ts';
 import { trainingResultSchema } from '../../../schemas/training.ts';
 import { writeFeatures, type FeatureRows } from '../../../pipelines/evaluation/feature-table.ts';
 import { groupsOf } from '../../../pipelines/experiments/matrix.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
+import { ShardWriter } from '../../../pipelines/shards/write/shard-writer.ts';
 import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
 import { makeUpTraining, manifestOf } from '../../../bench/harness/made-up-run.ts';
 
 export const EXPERIMENT = 'made-up-experiment';
 const CLASSES = ['neutral', 'happy', 'sad', 'fear'];
 const TEST_CLIPS = 120;
+export const SPEAKERS = 5;
 
 export interface MadeUpExperiment {
   readonly config: ExperimentConfig;
@@ -43,7 +48,11 @@ export async function makeUpExperiment(
   });
   await store.put(storePaths.experimentConfig(EXPERIMENT), JSON.stringify(config));
   const manifest = manifestOf(config.base, CLASSES, TEST_CLIPS, clipName);
-  await store.put(storePaths.manifest(manifest.name, manifest.version), JSON.stringify(manifest));
+  const shard = await writeTestShard(store, manifest);
+  await store.put(
+    storePaths.manifest(manifest.name, manifest.version),
+    JSON.stringify({ ...manifest, shards: [shard] }),
+  );
   const dataset = { name: manifest.name, version: manifest.version };
   const last = config.methods.at(-1);
   for (const group of groupsOf(config)) {
@@ -76,6 +85,27 @@ export async function makeUpExperiment(
 }
 
 const clipName = (n: number): string => `clip-${String(n).padStart(4, '0')}`;
+
+/** Rows without features, of one speaker after the other. */
+async function writeTestShard(store: Store, manifest: DatasetManifest): Promise<ShardEntry> {
+  const scratch = await store.scratchFolder();
+  const file = join(scratch, 'test.arrow');
+  const writer = await ShardWriter.create(file, shardSchema(manifest));
+  for (let n = 0; n < TEST_CLIPS; n += 1) {
+    await writer.append({
+      clipId: clipName(n),
+      label: n % CLASSES.length,
+      split: 'test',
+      group: `speaker ${String(n % SPEAKERS)}`,
+      sourceSha256: 'ab',
+    });
+  }
+  const written = await writer.finish();
+  const path = storePaths.shard(manifest.name, 'test', '0123456789abcdef');
+  await store.putFile(path, file);
+  await rm(scratch, { recursive: true });
+  return { ...manifest.shards.find(({ split }) => split === 'test')!, ...written, path };
+}
 
 async function* one<T>(value: T): AsyncGenerator<T> {
   yield value;

@@ -20,7 +20,7 @@ import {
   overflowPx,
   smallestTextPx,
 } from '../../../bench/harness/browser.ts';
-import { EXPERIMENT, makeUpExperiment } from './made-up-experiment.ts';
+import { EXPERIMENT, makeUpExperiment, SPEAKERS } from './made-up-experiment.ts';
 
 const provenance = provenanceSchema.parse({
   codeVersion: '0.1.0 (commit 0123456789ab)',
@@ -30,6 +30,7 @@ const provenance = provenanceSchema.parse({
 });
 const LAST = METHODS.at(-1)!;
 const CONDITIONS = 3;
+const PLANNED = ['b-mm − mm', 'mm − joint', 'b-mm − joint', 'ogm-ge − joint'];
 
 let folder: string;
 let browser: Browser;
@@ -70,10 +71,38 @@ describe("an experiment's summary", () => {
     const pairs = (METHODS.length * (METHODS.length - 1)) / 2;
     expect(summary.pairs).toHaveLength(pairs);
     const both = summary.pairs.find(({ second }) => second === LAST);
-    expect([both?.clips.count, both?.trainings.count]).toEqual([120, 1]);
+    expect([both?.groups.unit, both?.groups.count, both?.trainings.count]).toEqual(['group', SPEAKERS, 1]);
     expect(summary.ranking?.blocks).toBe(2);
     expect(summary.ranking?.ranks.map(({ method }) => method).sort()).toEqual(METHODS.slice(0, -1).sort());
-    for (const { clips } of summary.pairs) expect(clips.holm).toBeGreaterThanOrEqual(clips.p);
+    for (const { groups } of summary.pairs) expect(groups.holm).toBeGreaterThanOrEqual(groups.p);
+    expect(summary.datasets[0]).toMatchObject({ testClips: 120, groups: { unit: 'group', count: SPEAKERS } });
+  });
+
+  it('has the planned contrasts, over all and by condition, by the speakers of the test clips', () => {
+    expect(summary.contrasts.map(({ condition }) => condition)).toEqual([
+      undefined,
+      'as it is',
+      'noisy labels',
+      'few & <odd>',
+    ]);
+    for (const { condition, contrasts } of summary.contrasts) {
+      expect(contrasts.map(({ first, second }) => `${first} − ${second}`)).toEqual(PLANNED);
+      for (const { blocks, groups } of contrasts) {
+        expect([blocks.count, groups.unit, groups.count]).toEqual([
+          condition === undefined ? 6 : 2,
+          'group',
+          SPEAKERS,
+        ]);
+      }
+    }
+    // As the rows have it: equal test splits, so the mean over blocks is the difference of means.
+    const accuracyOf = (name: string) =>
+      summary.rows.find(({ condition, method }) => condition === 'as it is' && method === name)!.accuracy
+        .mean;
+    expect(summary.contrasts[1]!.contrasts[0]!.difference).toBeCloseTo(
+      accuracyOf('b-mm') - accuracyOf('mm'),
+      12,
+    );
   });
 });
 
@@ -146,6 +175,17 @@ describe("an experiment's page", () => {
     await opened.goBack();
     expect(await opened.locator('#runs').innerText()).toContain('the loss became NaN at step 7');
     expect(await opened.locator('#conditions').innerText()).toContain('few & <odd>');
+    await opened.close();
+  });
+
+  it('begins with the planned contrasts, and says what five speakers cannot show', async () => {
+    const { page: opened } = await openPage(browser, page(), { width: 1280, height: 900 });
+    expect(await opened.locator('section[id]').first().getAttribute('id')).toBe('contrasts');
+    const table = opened.locator('#contrasts table').first();
+    expect(await table.locator('tbody th').allInnerTexts()).toEqual(PLANNED);
+    expect(await opened.locator('#contrasts').innerText()).toContain(
+      'With 5 groups the smallest p there can be is 0.063',
+    );
     await opened.close();
   });
 

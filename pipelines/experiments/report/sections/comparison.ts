@@ -3,7 +3,8 @@ import type { MethodName } from '../../../../schemas/config/methods.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading, whole } from '../../../evaluation/report/sections/parts.ts';
 import type { ExperimentPageInput } from '../page-input.ts';
-import { numberCell, pText, sortableTable } from './parts.ts';
+import { pText } from '../../contrast-text.ts';
+import { numberCell, sortableTable } from './parts.ts';
 
 /** Rem a method takes in the plot of ranks, and what its axis takes. */
 const ROW_REM = 1.6;
@@ -14,32 +15,41 @@ const ALPHA = 0.05;
 export function comparisonSection({ config, summary }: ExperimentPageInput): Html {
   const { pairs, ranking } = summary;
   const condition = config.conditions[0]!.name;
-  const told = pairs.filter(({ clips }) => clips.holm < ALPHA).length;
+  const told = pairs.filter(({ groups }) => groups.holm < ALPHA).length;
   return markup`${sectionHeading(
     'comparison',
     'Comparison',
-    markup`Under “${condition}”, methods are paired: same seeds, same test clips. Two questions are asked of each
-      pair. Would other test clips of this kind say the same of these trainings? And would other trainings?
+    markup`Every pair, to look around in; what the experiment was made to ask stands under Planned contrasts.
+      Under “${condition}”, methods are paired: same seeds, same test clips. Two questions are asked of each
+      pair. Would other speakers or sources of test clips say the same of these trainings? And would other trainings?
       With many pairs some differ by chance, so p is corrected (Holm, 1979) over all pairs of a question.`,
   )}
   ${
     pairs.length === 0
       ? markup`<p class="note">There are no two methods to compare.</p>`
       : markup`<p class="note">
-          ${whole(told)} of ${whole(pairs.length)} pairs are told apart by the test clips at 5 %.
+          ${whole(told)} of ${whole(pairs.length)} pairs are told apart by ${unitsOf(pairs)} of test clips at 5 %.
           ${trainingsNote(pairs)}
         </p>
         ${pairTable(pairs)}
         <p class="note">
-          <em>Clips</em>: sign-flip test, exact. A clip counts by how many seeds of the first method name it right
-          minus those of the second; if the methods were alike, either sign would be as likely. It keeps a clip’s
-          seeds together, which are not independent; with one seed it is McNemar’s exact test. It says nothing
-          about other seeds. <em>Trainings</em>: Wilcoxon’s signed-rank test over dataset × fusion × seed, exact,
+          <em>Groups</em>: sign-flip test, exact. A group (speaker, source) counts by how often the first method
+          names its clips right, over all seeds, minus how often the second does; if the methods were alike, either
+          sign would be as likely. It keeps a group’s clips and seeds together, which are not independent. Where the
+          data name no groups each clip is one; with one seed that is McNemar’s exact test. It says nothing about
+          other seeds. <em>Trainings</em>: Wilcoxon’s signed-rank test over dataset × fusion × seed, exact,
           with mid-ranks for ties and without zeros. Seeds on one dataset share its clips, so it speaks of these
           datasets and not of others.
         </p>`
   }
   ${ranking === undefined ? markup`<p class="note">Ranks need two methods and two trainings of each.</p>` : rankingPart(ranking, config.methods)}`;
+}
+
+function unitsOf(pairs: readonly Pair[]): string {
+  const { unit, count } = pairs.map(({ groups }) => groups).reduce((a, b) => (b.count > a.count ? b : a));
+  return unit === 'group'
+    ? `${whole(count)} groups`
+    : `${whole(count)} single clips (the data name no groups)`;
 }
 
 function trainingsNote(pairs: readonly Pair[]): string {
@@ -57,21 +67,21 @@ function pairTable(pairs: readonly Pair[]): Html {
       { name: 'First', kind: 'text' },
       { name: 'Second', kind: 'text' },
       { name: 'Difference', kind: 'number' },
-      { name: 'p clips', kind: 'number' },
-      { name: 'p clips, Holm', kind: 'number' },
+      { name: 'p groups', kind: 'number' },
+      { name: 'p groups, Holm', kind: 'number' },
       { name: 'p trainings', kind: 'number' },
       { name: 'p trainings, Holm', kind: 'number' },
     ],
     [...pairs]
-      .sort((a, b) => a.clips.p - b.clips.p || Math.abs(b.difference) - Math.abs(a.difference))
-      .map(({ first, second, difference, clips, trainings }) => {
+      .sort((a, b) => a.groups.p - b.groups.p || Math.abs(b.difference) - Math.abs(a.difference))
+      .map(({ first, second, difference, groups, trainings }) => {
         const turned = difference < 0;
         return markup`<tr>
           <th scope="row">${turned ? second : first}</th>
           <td>${turned ? first : second}</td>
           ${numberCell(`+${(100 * Math.abs(difference)).toFixed(1)}`, Math.abs(difference))}
-          ${numberCell(pText(clips.p), clips.p)}
-          ${numberCell(pText(clips.holm), clips.holm, clips.holm < ALPHA)}
+          ${numberCell(pText(groups.p), groups.p)}
+          ${numberCell(pText(groups.holm), groups.holm, groups.holm < ALPHA)}
           ${numberCell(pText(trainings.p), trainings.p)}
           ${numberCell(pText(trainings.holm), trainings.holm, trainings.holm < ALPHA)}
         </tr>`;

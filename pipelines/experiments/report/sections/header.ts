@@ -15,7 +15,7 @@ export function headerSection({ experimentId, config, summary }: ExperimentPageI
     ['Methods', whole(config.methods.length)],
     ['Seeds', whole(config.seeds.length)],
     ['Datasets', datasets.map(({ name }) => name).join(', ')],
-    ['Test clips', datasets.map(({ testClips }) => whole(testClips)).join(', ')],
+    ['Test clips', datasets.map(({ testClips, groups }) => testClipsText(testClips, groups)).join(', ')],
     ['Trainings done', `${whole(cells.done)} of ${whole(cells.done + cells.failed + cells.missing)}`],
     ['Experiment', experimentId],
   ];
@@ -26,6 +26,10 @@ export function headerSection({ experimentId, config, summary }: ExperimentPageI
     ${rest.map((sentence) => markup`<p class="subline">${sentence}</p>`)}
     ${factList(facts, 'short')}
   </header>`;
+}
+
+function testClipsText(clips: number, groups: ExperimentSummary['datasets'][number]['groups']): string {
+  return groups?.unit === 'group' ? `${whole(clips)} of ${whole(groups.count)} groups` : whole(clips);
 }
 
 /** Which method is best under the first condition, and how far that can be trusted. */
@@ -49,7 +53,7 @@ export function answer({ rows, pairs, cells }: ExperimentSummary, condition: str
   if (ranked.length > 1) {
     sentences.push(
       beside.length === 0
-        ? 'Over the test clips it is told apart from every other method (5 %, corrected).'
+        ? 'Over the test clips, by speaker or source, it is told apart from every other method (5 %, corrected).'
         : beside.length === ranked.length - 1
           ? 'These test clips do not tell it apart from any other method (5 %, corrected).'
           : `These test clips do not tell it apart from ${beside.join(', ')} (5 %, corrected); from the others it is (${String(ranked.length - 1 - beside.length)}).`,
@@ -65,5 +69,5 @@ function isTold(pairs: readonly Pair[], a: MethodName, b: MethodName): boolean {
   const pair = pairs.find(
     ({ first, second }) => (first === a && second === b) || (first === b && second === a),
   );
-  return pair !== undefined && pair.clips.holm < ALPHA;
+  return pair !== undefined && pair.groups.holm < ALPHA;
 }

@@ -69,8 +69,3 @@ function heatCell(value: number | undefined, reference: number | undefined, best
 export function mean(values: readonly number[]): number | undefined {
   return values.length === 0 ? undefined : values.reduce((sum, one) => sum + one, 0) / values.length;
 }
-
-/** `0.031`, `< 0.001` */
-export function pText(p: number): string {
-  return p < 0.001 ? '< 0.001' : p.toFixed(3);
-}

@@ -2,7 +2,6 @@ import type { ExperimentRow } from '../../../../schemas/config/experiment.ts';
 import { headName } from '../../../evaluation/report/head-names.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading } from '../../../evaluation/report/sections/parts.ts';
-import { samplingError } from '../../../evaluation/report/summarise.ts';
 import type { Spread } from '../../../../schemas/summary.ts';
 import type { ExperimentPageInput } from '../page-input.ts';
 import { numberCell, sortableTable, spreadCell, type SortableColumn } from './parts.ts';
@@ -10,9 +9,6 @@ import { numberCell, sortableTable, spreadCell, type SortableColumn } from './pa
 /** Methods × scores, a table each dataset, fusion and condition. */
 export function resultsSection({ config, groups, summary }: ExperimentPageInput): Html {
   const { modalities } = config.base.extraction;
-  const accuracy = Math.max(0, ...summary.rows.map((row) => row.accuracy.mean));
-  const clips = Math.min(...summary.datasets.map(({ testClips }) => testClips));
-  const error = (100 * samplingError(accuracy, clips)).toFixed(1);
   const several = groups.length > 1;
   const tables = groups.flatMap(({ dataset, condition, fusion }) => {
     const rows = summary.rows.filter(
@@ -27,8 +23,7 @@ export function resultsSection({ config, groups, summary }: ExperimentPageInput)
     'results',
     'Results',
     markup`In percent on the test split, mean ± standard deviation over the seeds; the best of a column is bold.
-      Drawing other test clips would move an accuracy by about ±${error} points in 95 of 100 cases. A heading
-      sorts its column.`,
+      ${samplingNote(summary)} A heading sorts its column.`,
   )}
   ${tables.map(({ name, table, open }) =>
     several
@@ -41,6 +36,23 @@ export function resultsSection({ config, groups, summary }: ExperimentPageInput)
     steps; memory is the largest resident size of the training’s process, that of the last one where a training
     was interrupted.
   </p>`;
+}
+
+/** By groups: clips of one speaker are no independent draws. */
+function samplingNote({ datasets }: ExperimentPageInput['summary']): string {
+  const known = datasets.flatMap(({ name, groups, samplingError }) => {
+    if (groups === undefined) return [];
+    const units =
+      groups.unit === 'group' ? `${String(groups.count)} groups` : `${String(groups.count)} single clips`;
+    const error =
+      samplingError === undefined
+        ? 'by nobody knows how much'
+        : `by ±${(100 * samplingError).toFixed(1)} points`;
+    return [`${datasets.length > 1 ? `${name}: ` : ''}${error} (${units})`];
+  });
+  return known.length === 0
+    ? ''
+    : `Other speakers or sources of test clips would move the best accuracy ${known.join('; ')}, in 95 of 100 cases (cluster-robust).`;
 }
 
 function tableOf(

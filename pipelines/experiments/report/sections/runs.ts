@@ -1,7 +1,7 @@
 import { storePaths } from '../../../../schemas/names.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { dataTable, sectionHeading, whole } from '../../../evaluation/report/sections/parts.ts';
-import { isDone } from '../../compare-methods.ts';
+import { isDone } from '../../group-sums.ts';
 import type { ExperimentPageInput } from '../page-input.ts';
 
 /** From this page's folder to the store's root. */

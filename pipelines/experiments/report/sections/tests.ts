@@ -2,7 +2,7 @@ import { MODALITIES } from '../../../../schemas/modality.ts';
 import { headName } from '../../../evaluation/report/head-names.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading } from '../../../evaluation/report/sections/parts.ts';
-import { isDone } from '../../compare-methods.ts';
+import { isDone } from '../../group-sums.ts';
 import { testConditions } from '../../result-rows.ts';
 import type { ExperimentPageInput } from '../page-input.ts';
 import { heatTable, mean } from './parts.ts';
