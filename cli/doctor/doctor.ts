@@ -9,6 +9,7 @@ import { probeTensorflow } from '../../infra/setup/probes/probe-tensorflow.ts';
 import { probeWebgpu } from '../../infra/setup/probes/probe-webgpu.ts';
 import type { Finding, SetupContext, SetupStep } from '../../infra/setup/step.ts';
 import { chromiumStep, chromiumVersion } from '../../infra/setup/steps/chromium.ts';
+import { espeakStep } from '../../infra/setup/steps/espeak.ts';
 import { ffmpegStep } from '../../infra/setup/steps/ffmpeg.ts';
 import { fontsStep } from '../../infra/setup/steps/fonts.ts';
 import { kafkaClientStep } from '../../infra/setup/steps/kafka-client.ts';
@@ -62,6 +63,7 @@ export async function diagnose(): Promise<Diagnosis> {
     stepPart(ffmpegStep, context, 'missing'),
     extractionPart(),
     stepPart(fontsStep, context, 'optional'),
+    stepPart(espeakStep, context, 'optional'),
     stepPart(temporalCliStep, context, 'missing'),
     temporalServerPart(),
     stepPart(kafkaClientStep, context, 'optional'),

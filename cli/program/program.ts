@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { modelsCommand } from './models.ts';
+import { recipeCommand } from './recipe.ts';
 import type { ExportFlags } from '../commands/export.ts';
 import type { PredictFlags } from '../commands/predict.ts';
 import type { Screen } from '../screens/screen.ts';
@@ -248,6 +249,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   infraCommand(program, performStream);
   streamCommand(program, performStream);
   modelsCommand(program, performStream);
+  recipeCommand(program, performStream);
 
   try {
     await program.parseAsync([...argv], { from: 'user' });

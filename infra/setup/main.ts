@@ -7,6 +7,7 @@ import { runSteps } from './run-steps.ts';
 import type { SetupContext, SetupStep } from './step.ts';
 import { chromiumStep } from './steps/chromium.ts';
 import { commandStep } from './steps/command.ts';
+import { espeakStep } from './steps/espeak.ts';
 import { ffmpegStep } from './steps/ffmpeg.ts';
 import { fontsStep } from './steps/fonts.ts';
 import { kafkaClientStep } from './steps/kafka-client.ts';
@@ -38,6 +39,7 @@ export const RUN_STEPS: readonly SetupStep[] = [
   soundKernelsStep,
   ffmpegStep,
   fontsStep,
+  espeakStep,
   temporalCliStep,
   commandStep,
   workflowsStep,

@@ -10,7 +10,9 @@ import { ffmpegPath } from '../../process/ffmpeg-path.ts';
 import { CLIP_FOLDER, CLIP_LIST, clipListText } from './clip-list.ts';
 import { findFonts } from './find-fonts.ts';
 import { digitFileName, planDigits, type DigitClip, type DigitsConfig } from './plan-digits.ts';
-import { renderArguments } from './render-clip.ts';
+import { DIGIT_WORDS } from './pools.ts';
+import { renderArguments, spokenByEspeak, spokenByFlite, type ClipToRender } from './render-clip.ts';
+import { chooseSpeech, speakWord } from './speak-word.ts';
 
 export interface GenerateDigitsOptions {
   /** Clips there are, of all; `reused` of them were there before. */
@@ -18,9 +20,19 @@ export interface GenerateDigitsOptions {
   readonly signal?: AbortSignal | undefined;
   /** ffmpeg processes at a time; default: one a core. */
   readonly concurrency?: number;
+  /** That one ffmpeg makes; default 8. */
+  readonly clipsAtATime?: number;
+}
+
+export interface MadeDigits {
+  readonly clips: readonly DigitClip[];
+  /** What a person should know of how they were made. */
+  readonly note?: string;
 }
 
 const PARTIAL_FOLDER = '.partial';
+/** Starting ffmpeg costs as much as making a clip; more at a time gain little and are lost together. */
+const CLIPS_AT_A_TIME = 8;
 /** A clip takes a fraction of a second; longer means that ffmpeg hangs. */
 const CLIP_TIMEOUT_MS = 60_000;
 /** Half-written files older than this belong to no living generator. */
@@ -31,21 +43,23 @@ const CLIP_FILE = /^(?:train|test)-\d{5,}-[0-9a-f]{10}\.mp4$/u;
  * Writes `root/clips/*.mp4`, then `root/clips.csv`. What is there already and belongs to this config is
  * kept, so that a call after an interruption goes on where that stopped, and a second one does nothing;
  * clips of another config are replaced.
- * @throws ModalmixError `dependency` (no ffmpeg, no flite or drawtext in it, no fonts), `cancelled`, `config`
+ * @throws ModalmixError `dependency` (no ffmpeg, no flite or drawtext in it, no fonts, espeak-ng wanted), `cancelled`, `config`
  *   (the folder cannot be written)
  */
 export async function generateDigits(
   config: DigitsConfig,
   options: GenerateDigitsOptions = {},
-): Promise<void> {
+): Promise<MadeDigits> {
+  const { speech, note } = await chooseSpeech(config.speech);
   const root = resolve(config.root);
   const folder = join(root, CLIP_FOLDER);
   const list = join(root, CLIP_LIST);
-  const clips = planDigits(config);
+  const clips = planDigits({ ...config, speech });
+  const made = { clips, ...(note === undefined ? {} : { note }) };
   const text = clipListText(clips);
   const present = new Set(await readdirOrNone(folder));
   const missing = clips.filter((clip) => !present.has(digitFileName(clip)));
-  if (missing.length === 0 && (await readTextOrNone(list)) === text) return;
+  if (missing.length === 0 && (await readTextOrNone(list)) === text) return made;
 
   await prepareFolders(root);
   if (missing.length > 0) await renderAll(missing, clips.length, root, options);
@@ -53,6 +67,7 @@ export async function generateDigits(
   const partialList = partialFile(root, 'csv');
   await writeFile(partialList, text);
   await rename(partialList, list);
+  return made;
 }
 
 async function renderAll(
@@ -71,11 +86,12 @@ async function renderAll(
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   const limit = pLimit(options.concurrency ?? availableParallelism());
-  const jobs = missing.map((clip) =>
+  const batches = batchesOf(missing, options.clipsAtATime ?? CLIPS_AT_A_TIME);
+  const jobs = batches.map((clips) =>
     limit(async () => {
       if (signal.aborted) return;
-      await renderClip(clip, { ffmpeg, fonts, root, signal });
-      done += 1;
+      await renderClips(clips, { ffmpeg, fonts, root, signal });
+      done += clips.length;
       options.onProgress?.({ done, total, reused });
     }).catch((error: unknown) => {
       stop.abort();
@@ -93,6 +109,18 @@ async function renderAll(
   if (failed !== undefined) throw failed.reason;
 }
 
+/**
+ * At most `size` clips each, and at most one that flite speaks: the noise in its voices goes on from one word of a
+ * process to the next, and a clip's bytes must not depend on the others.
+ */
+function batchesOf(clips: readonly DigitClip[], size: number): DigitClip[][] {
+  const batches: DigitClip[][] = [];
+  const others = clips.filter((clip) => !spokenByFlite(clip));
+  for (const clip of clips.filter(spokenByFlite)) batches.push([clip, ...others.splice(0, size - 1)]);
+  while (others.length > 0) batches.push(others.splice(0, size));
+  return batches;
+}
+
 interface RenderContext {
   readonly ffmpeg: string;
   readonly fonts: ReadonlyMap<string, string>;
@@ -100,28 +128,47 @@ interface RenderContext {
   readonly signal: AbortSignal;
 }
 
-async function renderClip(clip: DigitClip, { ffmpeg, fonts, root, signal }: RenderContext): Promise<void> {
-  const partial = partialFile(root, 'mp4');
-  const name = digitFileName(clip);
+/** Each clip is written aside and appears when it is whole. */
+async function renderClips(clips: readonly DigitClip[], context: RenderContext): Promise<void> {
+  const { ffmpeg, fonts, root, signal } = context;
+  const partials: string[] = [];
+  const partial = (extension: string) => {
+    const file = partialFile(root, extension);
+    partials.push(file);
+    return file;
+  };
+  const [first] = clips;
+  if (first === undefined) return;
   try {
-    await execa(ffmpeg, renderArguments(clip, fonts, partial), {
+    const jobs: ClipToRender[] = [];
+    for (const clip of clips) {
+      const job = { clip, output: partial('mp4') };
+      const voice = spokenByEspeak(clip);
+      const text = DIGIT_WORDS[clip.digit] ?? '';
+      jobs.push(
+        voice === undefined
+          ? job
+          : { ...job, word: await speakWord(voice, text, partial('wav'), { ...clip, signal }) },
+      );
+    }
+    await execa(ffmpeg, renderArguments(jobs, fonts), {
       stdin: 'ignore',
       stdout: 'ignore',
       cancelSignal: signal,
       timeout: CLIP_TIMEOUT_MS,
     });
-    await rename(partial, join(root, CLIP_FOLDER, name));
+    for (const { clip, output } of jobs) await rename(output, join(root, CLIP_FOLDER, digitFileName(clip)));
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ExecaError)) throw error;
     const reason = String(error.stderr).trim().split('\n').at(-1) ?? '';
     throw new ModalmixError('transient', `ffmpeg could not make the clip: ${reason || error.shortMessage}`, {
-      where: join(root, CLIP_FOLDER, name),
+      where: join(root, CLIP_FOLDER, digitFileName(first)),
       fix: 'Check that there is space on the disk; the clips that are there are kept.',
       cause: error,
     });
   } finally {
-    await rm(partial, { force: true });
+    for (const file of partials) await rm(file, { force: true });
   }
 }
 

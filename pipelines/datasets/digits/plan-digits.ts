@@ -5,12 +5,13 @@
 import { createHash } from 'node:crypto';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { randomGenerator, type Generator } from '../../random/generator.ts';
-import { DIGIT_WORDS, FONTS, VOICES } from './pools.ts';
+import { DIGIT_WORDS, FONTS } from './pools.ts';
+import { voicesOf } from './voices.ts';
 
 export type DigitsConfig = Extract<DatasetConfig, { format: 'digits' }>;
 
 /** Part of every file's name: raise it when the same parameters would give another clip. */
-const RENDERING_VERSION = 1;
+const RENDERING_VERSION = 2;
 
 export const DIGIT_CLIP = {
   durationS: 1.6,
@@ -31,8 +32,12 @@ const SIGNAL_TO_NOISE = {
   video: { atHalf: -7, slope: 1, jitter: 6 },
 } as const;
 
-/** Few speakers to learn from, so these are spread wider: a shifted voice is a speaker of another size. */
-const PITCH = { train: { low: 0.8, high: 1.25 }, test: { low: 0.9, high: 1.12 } } as const;
+/** A speaker is not quite the same from one time to the next. */
+const VARIATION = {
+  pitch: { low: 0.95, high: 1.05 },
+  tempo: { low: 0.85, high: 1.2 },
+  intonation: { low: 35, high: 65 },
+} as const;
 
 export interface DigitClip {
   readonly clipId: string;
@@ -41,8 +46,10 @@ export interface DigitClip {
   readonly digit: number;
   readonly voice: string;
   readonly font: string;
-  /** Frequency factor of the voice. */
+  /** Frequency factor of the voice, its size included. */
   readonly pitch: number;
+  /** espeak-ng's pitch, 0 to 99; 50 is the voice's own. */
+  readonly intonation: number;
   /** Factor of the speaking rate. */
   readonly tempo: number;
   /** Silence before the word. */
@@ -70,7 +77,7 @@ export interface DigitClip {
   readonly noiseSeed: number;
 }
 
-/** All clips, training first. Labels are balanced: every ten clips in a row have each digit once. */
+/** `speech` absent: espeak-ng. All clips, training first. Labels are balanced: every ten clips in a row have each digit once. */
 export function planDigits(config: DigitsConfig): DigitClip[] {
   return [...planSplit(config, 'train', config.trainClips), ...planSplit(config, 'test', config.testClips)];
 }
@@ -87,14 +94,17 @@ function planSplit(config: DigitsConfig, split: 'train' | 'test', count: number)
     const look = purpose('look');
     const sound = purpose('sound');
     const noise = purpose('noise');
+    const voice = pick(sound, voicesOf(config.speech ?? 'espeak')[split]);
+    const vary = (what: keyof typeof VARIATION) => between(sound, VARIATION[what].low, VARIATION[what].high);
     return {
       clipId: `${split}-${String(index).padStart(5, '0')}`,
       split,
       digit: digitOf(config.seed, split, index),
-      voice: pick(sound, VOICES[split]).name,
+      voice: voice.name,
       font: pick(look, FONTS[split]),
-      pitch: round(between(sound, PITCH[split].low, PITCH[split].high)),
-      tempo: round(between(sound, 0.9, 1.15)),
+      pitch: round(voice.size * vary('pitch')),
+      tempo: round(vary('tempo')),
+      intonation: Math.round(vary('intonation')),
       onsetS: round(between(sound, 0, 0.25)),
       levelDb: round(between(sound, -28, -20)),
       sizePx: Math.round(between(look, 84, 112)),

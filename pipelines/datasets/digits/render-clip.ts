@@ -1,7 +1,9 @@
-/** One clip of the embedded data as ffmpeg's arguments: spoken by flite, drawn by drawtext. */
+/** Clips of the embedded data as ffmpeg's arguments: spoken by flite or espeak-ng, drawn by drawtext. */
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { DIGIT_CLIP, type DigitClip } from './plan-digits.ts';
-import { DIGIT_WORDS, VOICES, type Voice } from './pools.ts';
+import { DIGIT_WORDS } from './pools.ts';
+import type { SpokenWord } from './speak-word.ts';
+import { SPEECH, voicesOf, type EspeakVoice, type Voice } from './voices.ts';
 
 /** RMS of ffmpeg's `anoisesrc` at amplitude 1. */
 const NOISE_SOURCE_RMS = { white: 0.577, pink: 0.187 } as const;
@@ -13,23 +15,45 @@ const NOISE_FLOOR = { audioDb: -62, videoStrength: 4 } as const;
  */
 const CLUTTER = { cellPx: 10, fps: 5, strength: 100 } as const;
 
+export interface ClipToRender {
+  readonly clip: DigitClip;
+  readonly output: string;
+  /** Needed where `spokenByEspeak` says so. */
+  readonly word?: SpokenWord;
+}
+
 /**
- * Arguments for ffmpeg that write the clip to `output` (mp4: h264, yuv420p; aac, mono).
+ * Arguments for one ffmpeg that writes all the clips (mp4: h264, yuv420p; aac, mono): starting it costs as much as a
+ * clip does. A clip's bytes do not depend on the others.
  * @param fonts absolute path by font file name
  */
 export function renderArguments(
-  clip: DigitClip,
+  clips: readonly ClipToRender[],
   fonts: ReadonlyMap<string, string>,
-  output: string,
 ): string[] {
-  const fontFile = fonts.get(clip.font);
-  if (fontFile === undefined) throw new ModalmixError('internal', `no file for font ${clip.font}`);
+  const words = clips.flatMap(({ word }) => (word === undefined ? [] : [word]));
+  const graphs = clips.map((job, place) => {
+    const fontFile = fonts.get(job.clip.font);
+    if (fontFile === undefined) throw new ModalmixError('internal', `no file for font ${job.clip.font}`);
+    const input = job.word === undefined ? undefined : words.indexOf(job.word);
+    return [...videoChains(job.clip, fontFile, place), ...audioChains(job.clip, place, job.word, input)].join(
+      ';',
+    );
+  });
   return [
     ...['-hide_banner', '-loglevel', 'error', '-nostdin', '-y'],
     // One thread: the clips are spread over the cores, and the bytes do not depend on their number.
     ...['-filter_threads', '1', '-filter_complex_threads', '1'],
-    ...['-filter_complex', [...videoChains(clip, fontFile), ...audioChains(clip)].join(';')],
-    ...['-map', '[video]', '-map', '[audio]', '-t', String(DIGIT_CLIP.durationS)],
+    ...words.flatMap(({ file }) => ['-i', file]),
+    ...['-filter_complex', graphs.join(';')],
+    ...clips.flatMap(({ output }, place) => outputArguments(place, output)),
+  ];
+}
+
+function outputArguments(place: number, output: string): string[] {
+  return [
+    ...['-map', `[video${String(place)}]`, '-map', `[audio${String(place)}]`],
+    ...['-t', String(DIGIT_CLIP.durationS)],
     ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p', '-threads', '1'],
     ...['-c:a', 'aac', '-b:a', '64k', '-ac', '1', '-ar', String(DIGIT_CLIP.sampleRateHz)],
     ...['-fflags', '+bitexact', '-flags:v', '+bitexact', '-flags:a', '+bitexact', '-map_metadata', '-1'],
@@ -38,7 +62,8 @@ export function renderArguments(
 }
 
 /** The digit on a plain ground, and clutter added to both: at no signal the digit is not drawn at all. */
-function videoChains(clip: DigitClip, fontFile: string): string[] {
+function videoChains(clip: DigitClip, fontFile: string, place: number): string[] {
+  const pad = padName(place);
   const { widthPx, heightPx, fps, durationS } = DIGIT_CLIP;
   const weight = weights(clip.videoSnrDb);
   const at = (axis: 'w' | 'h', offset: number, velocity: number) =>
@@ -72,16 +97,21 @@ function videoChains(clip: DigitClip, fontFile: string): string[] {
   ].join(',');
   const floor = `noise=alls=${String(NOISE_FLOOR.videoStrength)}:allf=t:all_seed=${String(clip.noiseSeed)}`;
   return [
-    `${drawn}[drawn]`,
-    `${clutter}[clutter]`,
-    `[drawn][clutter]blend=all_mode=grainmerge:shortest=1,${floor},format=yuv420p[video]`,
+    `${drawn}${pad('drawn')}`,
+    `${clutter}${pad('clutter')}`,
+    `${pad('drawn')}${pad('clutter')}blend=all_mode=grainmerge:shortest=1,${floor},format=yuv420p${pad('video')}`,
   ];
 }
 
 /** The word at its level, and noise at its own: at no signal nothing is spoken. */
-function audioChains(clip: DigitClip): string[] {
+function audioChains(
+  clip: DigitClip,
+  place: number,
+  word: SpokenWord | undefined,
+  input: number | undefined,
+): string[] {
   const { durationS, sampleRateHz } = DIGIT_CLIP;
-  const voice = voiceOf(clip);
+  const pad = padName(place);
   const weight = weights(clip.audioSnrDb);
   const level = amplitude(clip.levelDb);
   const noise = (color: 'white' | 'pink', rms: number, seed: number) =>
@@ -93,20 +123,72 @@ function audioChains(clip: DigitClip): string[] {
       s: seed,
     });
   const sources = [
-    `${noise('white', amplitude(NOISE_FLOOR.audioDb), clip.noiseSeed + 1)}[floor]`,
-    `${noise(clip.audioNoise, level * weight.noise, clip.noiseSeed)}[noise]`,
+    `${noise('white', amplitude(NOISE_FLOOR.audioDb), clip.noiseSeed + 1)}${pad('floor')}`,
+    `${noise(clip.audioNoise, level * weight.noise, clip.noiseSeed)}${pad('noise')}`,
   ];
-  if (weight.signal === 0) return [...sources, '[floor][noise]amix=inputs=2:normalize=0[audio]'];
+  const background = `${pad('floor')}${pad('noise')}`;
+  if (weight.signal === 0) return [...sources, `${background}amix=inputs=2:normalize=0${pad('audio')}`];
+  const speech = sourceOf(clip, word, input);
   const spoken = [
-    filter('flite', { text: DIGIT_WORDS[clip.digit] ?? '', voice: voice.name }),
-    `asetrate=${String(Math.round(voice.sampleRateHz * clip.pitch))},aresample=${String(sampleRateHz)}`,
+    ...speech.filters,
+    `asetrate=${String(Math.round(speech.sampleRateHz * clip.pitch))},aresample=${String(sampleRateHz)}`,
     // asetrate speeds up by `pitch` as well; atempo takes that back.
-    `atempo=${(clip.tempo / clip.pitch).toFixed(6)}`,
-    `volume=${((level * weight.signal) / voice.rms).toFixed(8)}:precision=float`,
+    `atempo=${(speech.tempo / clip.pitch).toFixed(6)}`,
+    `volume=${((level * weight.signal) / speech.rms).toFixed(8)}:precision=float`,
     `adelay=${String(Math.round(clip.onsetS * 1000))}`,
     `apad=whole_dur=${String(durationS)},atrim=end=${String(durationS)}`,
   ].join(',');
-  return [...sources, `${spoken}[spoken]`, '[floor][noise][spoken]amix=inputs=3:normalize=0[audio]'];
+  return [
+    ...sources,
+    `${speech.pad}${spoken}${pad('spoken')}`,
+    `${background}${pad('spoken')}amix=inputs=3:normalize=0${pad('audio')}`,
+  ];
+}
+
+interface SpeechSource {
+  /** The input that it is read from, or nothing. */
+  readonly pad: string;
+  readonly filters: readonly string[];
+  readonly sampleRateHz: number;
+  /** Of the speaking rate that is still to be reached. */
+  readonly tempo: number;
+  readonly rms: number;
+}
+
+/** flite is a filter of ffmpeg; espeak-ng has spoken already, at the clip's tempo. */
+function sourceOf(clip: DigitClip, word: SpokenWord | undefined, input: number | undefined): SpeechSource {
+  const voice = voiceOf(clip);
+  if (voice.program === 'flite') {
+    const spoken = filter('flite', { text: DIGIT_WORDS[clip.digit] ?? '', voice: voice.id });
+    const { sampleRateHz, rms } = voice;
+    return { pad: '', filters: [spoken], sampleRateHz, tempo: clip.tempo, rms };
+  }
+  if (word === undefined || input === undefined) {
+    throw new ModalmixError('internal', `no word spoken for ${clip.clipId}`);
+  }
+  const cut = `atrim=start=${word.startS.toFixed(6)}:end=${word.endS.toFixed(6)},asetpts=PTS-STARTPTS`;
+  return {
+    pad: `[${String(input)}:a]`,
+    filters: [cut],
+    sampleRateHz: word.sampleRateHz,
+    tempo: 1,
+    rms: word.rms,
+  };
+}
+
+/** The voice that espeak-ng has to speak with before the clip can be rendered; undefined when nobody has to. */
+export function spokenByEspeak(clip: DigitClip): EspeakVoice | undefined {
+  const voice = voiceOf(clip);
+  return voice.program === 'espeak' && weights(clip.audioSnrDb).signal > 0 ? voice : undefined;
+}
+
+export function spokenByFlite(clip: DigitClip): boolean {
+  return voiceOf(clip).program === 'flite' && weights(clip.audioSnrDb).signal > 0;
+}
+
+/** Names of a clip's own pads in the graph of several. */
+function padName(place: number): (name: string) => string {
+  return (name) => `[${name}${String(place)}]`;
 }
 
 /** Amplitudes of signal and noise whose powers add up to 1. */
@@ -121,7 +203,9 @@ function amplitude(decibels: number): number {
 }
 
 function voiceOf(clip: DigitClip): Voice {
-  const voice = VOICES[clip.split].find(({ name }) => name === clip.voice);
+  const voice = SPEECH.flatMap((speech) => voicesOf(speech)[clip.split]).find(
+    ({ name }) => name === clip.voice,
+  );
   if (voice === undefined) throw new ModalmixError('internal', `no voice ${clip.voice} in ${clip.split}`);
   return voice;
 }

@@ -6,6 +6,7 @@ import { RUN_STEPS, STREAM_STEPS, TEST_STEPS, main } from '../../../infra/setup/
 import { chooseEngine } from '../../../infra/setup/choose-engine.ts';
 import { runSteps } from '../../../infra/setup/run-steps.ts';
 import type { SetupContext, SetupStep } from '../../../infra/setup/step.ts';
+import { espeakStep } from '../../../infra/setup/steps/espeak.ts';
 import { builtEngine } from '../../../infra/setup/steps/tensorflow.ts';
 import { verifySha256 } from '../../../infra/setup/wheels.ts';
 
@@ -58,6 +59,14 @@ describe('set-up', () => {
 
     expect(times).toBe(1);
     expect(outcomes.flat().filter(({ performed }) => performed)).toHaveLength(1);
+  });
+
+  test("goes on without espeak-ng where nobody may install it, and says that flite's voices speak", async () => {
+    vi.stubEnv('PATH', folder);
+    await runSteps([espeakStep], context);
+    expect(lines).toEqual([
+      expect.stringMatching(/^ok +espeak-ng +not there \(flite's voices speak instead/u),
+    ]);
   });
 
   test('refuses and removes a file with the wrong hash, naming both hashes', async () => {

@@ -4,7 +4,9 @@ import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { findFonts } from '../../../../pipelines/datasets/digits/find-fonts.ts';
 import { generateDigits } from '../../../../pipelines/datasets/digits/generate-digits.ts';
-import { FONTS, VOICES } from '../../../../pipelines/datasets/digits/pools.ts';
+import { FONTS } from '../../../../pipelines/datasets/digits/pools.ts';
+import { chooseSpeech, espeakProblem } from '../../../../pipelines/datasets/digits/speak-word.ts';
+import { SPEECH, voicesOf } from '../../../../pipelines/datasets/digits/voices.ts';
 import {
   DIGIT_CLIP,
   planDigits,
@@ -79,14 +81,64 @@ describe('the embedded digits', () => {
     }
   });
 
+  it('have the same bytes however many are made at a time', async () => {
+    const roots = [await makeTree({}), await makeTree({})];
+    const [together = '', alone = ''] = roots;
+    const size = { trainClips: 16, testClips: 8 };
+    await generateDigits(digitsOf(together, size));
+    await generateDigits(digitsOf(alone, size), { clipsAtATime: 1 });
+    for (const name of await clipsIn(alone)) {
+      const bytes = await Promise.all(roots.map(async (root) => await readFile(join(root, 'clips', name))));
+      expect(bytes[0]?.equals(bytes[1] ?? Buffer.alloc(0))).toBe(true);
+    }
+  });
+
+  it("are spoken by flite's voices alone when asked to, at the level that was drawn", async () => {
+    const root = await makeTree({});
+    const config = digitsOf(root, { trainClips: 1, testClips: 20, speech: 'flite', audioClarity: 1 });
+    const { clips } = await generateDigits(config);
+    expect(new Set(clips.map(({ voice }) => voice.split('-')[0]))).toEqual(new Set(['kal', 'rms', 'slt']));
+    expect(await chooseSpeech('flite')).toEqual({ speech: 'flite' });
+  });
+
+  it('are spoken by many voices with espeak-ng, each word whole and at its level', async () => {
+    expect(await espeakProblem(), 'set-up for the tests installs espeak-ng').toBeUndefined();
+    const root = await makeTree({});
+    const config = digitsOf(root, { trainClips: 2, testClips: 24, speech: 'espeak', audioClarity: 1 });
+    const { clips } = await generateDigits(config);
+    expect(new Set(clips.map(({ voice }) => voice)).size).toBeGreaterThan(8);
+    for (const clip of clips.filter(({ voice }) => voice.startsWith('espeak-'))) {
+      const [name = ''] = (await clipsIn(root)).filter((file) => file.startsWith(clip.clipId));
+      const { stdout } = await execa(
+        ffmpegPath(),
+        ['-v', 'error', '-i', join(root, 'clips', name), '-f', 's16le', '-'],
+        { encoding: 'buffer' },
+      );
+      const samples = new Int16Array(stdout.buffer, stdout.byteOffset, Math.floor(stdout.byteLength / 2));
+      const voiced = samples.filter((sample) => Math.abs(sample) > 100);
+      // A word of 0.2 to 1.2 s, within 6 dB of the level that the plan says.
+      expect(voiced.length / DIGIT_CLIP.sampleRateHz).toBeGreaterThan(0.1);
+      const from = samples.findIndex((sample) => Math.abs(sample) > 400);
+      const to = samples.findLastIndex((sample) => Math.abs(sample) > 400);
+      const word = samples.subarray(from, to);
+      expect(word.length / DIGIT_CLIP.sampleRateHz).toBeGreaterThan(0.15);
+      expect(word.length / DIGIT_CLIP.sampleRateHz).toBeLessThan(1.2);
+      const power = word.reduce((sum, sample) => sum + (sample / 32_768) ** 2, 0) / word.length;
+      expect(Math.abs(10 * Math.log10(power) - clip.levelDb)).toBeLessThan(6);
+    }
+    expect(await readdir(join(root, '.partial'))).toEqual([]);
+  });
+
   it('are at clarity 0 the same file whatever the digit, and at clarity 1 another in sound and picture', async () => {
     const folder = await makeTree({});
     const fonts = await findFonts([...FONTS.train, ...FONTS.test]);
     const decoded = async (clarity: number, digit: number, stream: 'v' | 'a') => {
-      const [clip] = planDigits(digitsOf(folder, { audioClarity: clarity, videoClarity: clarity }));
+      const [clip] = planDigits(
+        digitsOf(folder, { audioClarity: clarity, videoClarity: clarity, speech: 'flite' }),
+      );
       if (clip === undefined) throw new Error('no clip');
       const output = join(folder, 'decoded.mp4');
-      await execa(ffmpegPath(), renderArguments({ ...clip, digit }, fonts, output));
+      await execa(ffmpegPath(), renderArguments([{ clip: { ...clip, digit }, output }], fonts));
       const { stdout } = await execa(ffmpegPath(), [
         ...['-v', 'error', '-i', output, '-map', `0:${stream}`, '-f', 'md5', '-'],
       ]);
@@ -113,6 +165,7 @@ describe('the embedded digits', () => {
     const stop = new AbortController();
     const interrupted = generateDigits(digitsOf(root), {
       concurrency: 1,
+      clipsAtATime: 1,
       signal: stop.signal,
       onProgress: ({ done }) => {
         if (done === 2) stop.abort();
@@ -164,11 +217,11 @@ describe('the embedded digits', () => {
     const file = join(folder, 'a b', name);
     await mkdir(dirname(file));
     await copyFile(fonts.get('FreeSans.ttf') ?? '', file);
-    const [clip] = planDigits(digitsOf(folder, { videoClarity: 1 }));
+    const [clip] = planDigits(digitsOf(folder, { videoClarity: 1, speech: 'flite' }));
     if (clip === undefined) throw new Error('no clip');
     const found = await findFonts([name], [folder]);
     const output = join(folder, 'odd.mp4');
-    await execa(ffmpegPath(), renderArguments({ ...clip, font: name }, found, output));
+    await execa(ffmpegPath(), renderArguments([{ clip: { ...clip, font: name }, output }], found));
     expect((await stat(output)).size).toBeGreaterThan(1000);
   });
 
@@ -185,8 +238,9 @@ describe('the embedded digits', () => {
     const listed = await execa(ffmpegPath(), ['-hide_banner', '-f', 'lavfi', '-i', 'flite=list_voices=1'], {
       reject: false,
     });
-    for (const { name } of [...VOICES.train, ...VOICES.test])
-      expect(listed.stderr).toMatch(new RegExp(`\\b${name}\\b`, 'u'));
+    for (const voice of SPEECH.flatMap((speech) => Object.values(voicesOf(speech)).flat())) {
+      if (voice.program === 'flite') expect(listed.stderr).toMatch(new RegExp(`\\b${voice.id}\\b`, 'u'));
+    }
     await expect(findFonts([...FONTS.train, ...FONTS.test])).resolves.toHaveProperty('size', 15);
   });
 });

@@ -6,8 +6,9 @@ import {
   type DigitClip,
   type DigitsConfig,
 } from '../../../../pipelines/datasets/digits/plan-digits.ts';
-import { renderArguments } from '../../../../pipelines/datasets/digits/render-clip.ts';
-import { FONTS, VOICES } from '../../../../pipelines/datasets/digits/pools.ts';
+import { renderArguments, spokenByEspeak } from '../../../../pipelines/datasets/digits/render-clip.ts';
+import { FONTS } from '../../../../pipelines/datasets/digits/pools.ts';
+import { SPEECH, voicesOf } from '../../../../pipelines/datasets/digits/voices.ts';
 import { datasetConfigSchema } from '../../../../schemas/config/dataset-config.ts';
 
 function digitsOf(more: object = {}): DigitsConfig {
@@ -15,8 +16,14 @@ function digitsOf(more: object = {}): DigitsConfig {
 }
 
 const FONT_FILES = new Map([...FONTS.train, ...FONTS.test].map((name) => [name, `/fonts/${name}`]));
+const WORD = { file: 'word.wav', sampleRateHz: 22_050, startS: 0.01, endS: 0.5, rms: 0.1 };
+const argumentsOf = (clip: DigitClip, fonts = FONT_FILES) =>
+  renderArguments(
+    [{ clip, output: 'out.mp4', ...(spokenByEspeak(clip) === undefined ? {} : { word: WORD }) }],
+    fonts,
+  );
 const graphOf = (clip: DigitClip) => {
-  const args = renderArguments(clip, FONT_FILES, 'out.mp4');
+  const args = argumentsOf(clip);
   return args[args.indexOf('-filter_complex') + 1] ?? '';
 };
 
@@ -41,15 +48,23 @@ describe('the plan of the digits', () => {
     }
   });
 
-  it('holds voices and fonts out of training for the test', () => {
-    const clips = planDigits(digitsOf({ trainClips: 600, testClips: 300 }));
+  it.each(SPEECH)('holds voices and fonts out of training for the test, spoken by %s', (speech) => {
+    const clips = planDigits(digitsOf({ trainClips: 600, testClips: 400, speech }));
     const used = (split: string, what: 'voice' | 'font') =>
       new Set(clips.filter((clip) => clip.split === split).map((clip) => clip[what]));
     for (const what of ['voice', 'font'] as const) {
       expect([...used('train', what)].filter((name) => used('test', what).has(name))).toEqual([]);
     }
-    expect(used('train', 'voice').size).toBe(VOICES.train.length);
+    expect(used('train', 'voice').size).toBe(voicesOf(speech).train.length);
+    expect(used('test', 'voice').size).toBe(voicesOf(speech).test.length);
+    expect(used('test', 'voice').size).toBeGreaterThanOrEqual(10);
     expect(used('test', 'font').size).toBe(FONTS.test.length);
+  });
+
+  it.each(SPEECH)('keeps the people behind the voices of %s apart, too', (speech) => {
+    const people = (split: 'train' | 'test') =>
+      new Set(voicesOf(speech)[split].map(({ id }) => id.replace(/^kal16$/u, 'kal').replace(/^.*\+/u, '')));
+    expect([...people('train')].filter((name) => people('test').has(name))).toEqual([]);
   });
 
   it('leaves the clips there are as they are when more are asked for', () => {
@@ -70,12 +85,12 @@ describe('the plan of the digits', () => {
     const silent = planDigits(digitsOf({ audioClarity: 0, videoClarity: 1 }));
     const blind = planDigits(digitsOf({ audioClarity: 1, videoClarity: 0 }));
     for (const clip of silent) {
-      expect(graphOf(clip)).not.toContain('flite');
+      expect(graphOf(clip)).not.toMatch(/flite|:a\]/u);
       expect(graphOf(clip)).toContain(`text=${String(clip.digit)}:`);
     }
     for (const clip of blind) {
       expect(graphOf(clip)).not.toContain('drawtext');
-      expect(graphOf(clip)).toContain('flite=');
+      expect(graphOf(clip)).toMatch(/flite=|\[0:a\]atrim=start=0.01/u);
     }
   });
 
@@ -90,7 +105,7 @@ describe('the plan of the digits', () => {
     const [clip] = planDigits(digitsOf());
     if (clip === undefined) throw new Error('no clip');
     const odd = new Map([[clip.font, "/my fonts/it's: [a], b;.ttf"]]);
-    const graph = renderArguments(clip, odd, 'out.mp4').join(' ');
+    const graph = argumentsOf(clip, odd).join(' ');
     expect(graph).toContain(String.raw`fontfile=/my fonts/it\\\'s\\: \[a\]\, b\;.ttf:`);
   });
 });
