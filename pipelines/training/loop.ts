@@ -10,6 +10,7 @@ import { discrepancyRatios } from './methods/discrepancy.ts';
 import type { PerModality } from '../../schemas/modality.ts';
 import { epochRows, type RowPool } from './data/epoch-rows.ts';
 import type { MultimodalModel } from './model/model.ts';
+import { forget } from './optimizers/forget.ts';
 import { learningRateAt } from './schedule.ts';
 import { trainStep, type StepOutcome, type StepParts } from './step.ts';
 import { testStep } from './model/answers.ts';
@@ -45,7 +46,8 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
 
   while (state.epoch < training.epochs) {
     const epoch = state.epoch; // from 0
-    const learningRate = learningRateAt(training, epoch);
+    const learningRate = learningRateAt(training, method.rateEpoch?.(epoch) ?? epoch);
+    if (state.stepInEpoch === 0 && method.startsAnew?.(epoch) === true) forget(parts.optimizer);
     const batches = trainingBatches(epochRows(pool, seed, epoch), training.batchSize, seed, epoch);
     let startedMs = performance.now();
     let askedMs = startedMs;

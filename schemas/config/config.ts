@@ -51,5 +51,6 @@ export function methodTargetOf({
     fusion: training.fusion,
     validationShare: dataset.validationShare,
     rhoFrom: training.balance.rhoFrom,
+    boosting: training,
   };
 }

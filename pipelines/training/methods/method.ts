@@ -124,6 +124,10 @@ export interface Method {
   ) => AdjustedGradients;
   /** Takes the place of the ordinary step: `forward`, gradients, `adjustGradients`, one update. */
   readonly step?: (tools: StepTools, batch: Batch, context: StepContext) => StepReport;
+  /** The epoch whose learning rate an epoch has; absent: its own. Both from 0. */
+  readonly rateEpoch?: (epoch: number) => number;
+  /** Whether the optimiser forgets before an epoch (from 0) what it remembers of the ones before. */
+  readonly startsAnew?: (epoch: number) => boolean;
   /** @param rho discrepancy ratios over the epoch's training clips */
   readonly onEpochEnd?: (rho: Readonly<PerModality>, end: EpochEnd) => void;
   /** What the next epochs depend on, as JSON; kept in checkpoints. Tensors belong in `extend`. */
