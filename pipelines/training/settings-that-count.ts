@@ -31,6 +31,7 @@ export function settingsThatCount(method: MethodName, training: TrainingConfig):
     lfm: earlierLfm(training.lfm),
     // Rates by round, and memory forgotten: in earlier versions the same lengths were another training.
     reconBoost: { ...training.reconBoost, rounds: true },
+    ...(slowsSteps(method, training) ? { ogm: { ...training.ogm, slows: 'step' } } : {}),
     ...Object.fromEntries(unread.map((group) => [group, UNREAD[group]])),
   } as TrainingConfig;
 }
@@ -45,4 +46,9 @@ function earlierBalance({ updates, ...balance }: TrainingConfig['balance']): unk
 /** Earlier versions had the contrastive loss only, and did not name it. */
 function earlierLfm({ loss, stretch, ...lfm }: TrainingConfig['lfm']): unknown {
   return { ...lfm, ...(loss === 'contrastive' ? {} : { loss }), ...(stretch ? { stretch } : {}) };
+}
+
+/** Under Adam earlier versions multiplied OGM's gradients, which was another training. */
+function slowsSteps(method: MethodName, { optimizer }: TrainingConfig): boolean {
+  return (method === 'ogm' || method === 'ogm-ge') && optimizer.name !== 'sgd';
 }

@@ -13,7 +13,9 @@ import type {
 } from './methods/method.ts';
 import type { Ratios } from './methods/mixup/mixup.ts';
 import type { MultimodalModel } from './model/model.ts';
+import { applyModulated } from './optimizers/modulated-step.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
+import type { Gradients } from '../engine/network/parameters.ts';
 import { answer } from './model/answers.ts';
 import { tallyBatch, type Tally } from './model/tally.ts';
 import { tf, type Tensor } from '../engine/tensorflow.ts';
@@ -53,8 +55,11 @@ export function trainStep(
       tally = tallyBatch(answer(model, features), batch.labels, batch.present, model.modalities);
       return discrepancyRatios(tally.scores);
     },
-    apply: (gradients) => {
-      optimizer.apply(gradients, learningRate, step);
+    apply: (gradients, factors = new Map()) => {
+      const apply = (given: Gradients) => {
+        optimizer.apply(given, learningRate, step);
+      };
+      applyModulated(optimizer, apply, model.parameters.trainable, gradients, factors);
     },
   };
   let report: StepReport | undefined;
@@ -78,7 +83,7 @@ function ordinaryStep(method: Method, tools: StepTools, batch: Batch, context: S
   );
   const rho = tools.observe(features);
   const adjusted = method.adjustGradients?.(gradients, rho, context);
-  tools.apply(adjusted?.gradients ?? gradients);
+  tools.apply(adjusted?.gradients ?? gradients, adjusted?.factors);
   return { loss, ratios, coefficients: adjusted?.coefficients };
 }
 

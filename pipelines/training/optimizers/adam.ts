@@ -25,6 +25,7 @@ export function createAdam(
   const { beta1, beta2, epsilon, weightDecay, decoupled } = options;
   const state = createSlots(parameters, ['first', 'second']);
   return {
+    ignoresScale: true,
     state,
     apply: (gradients, learningRate, step) => {
       const rate = learningRate / (1 - beta1 ** step);

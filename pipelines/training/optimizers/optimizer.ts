@@ -9,6 +9,8 @@ export interface Optimizer {
    * @param step counts from 1 over the whole training
    */
   apply(gradients: Gradients, learningRate: number, step: number): void;
+  /** Whether its step is as long for a gradient as for twice that gradient. */
+  readonly ignoresScale?: boolean;
   /** Its memory by name, for checkpoints. */
   readonly state: ReadonlyMap<string, Variable>;
   dispose(): void;
