@@ -13,6 +13,7 @@ import { discrepancyRatios } from './methods/discrepancy.ts';
 import type { PerModality } from '../../schemas/modality.ts';
 import { epochRows, type RowPool } from './data/epoch-rows.ts';
 import type { MultimodalModel } from './model/model.ts';
+import { forget } from './optimizers/forget.ts';
 import { learningRateAt } from './schedule.ts';
 import { GradientMean } from './optimizers/gradient-mean.ts';
 import type { TrainingParts } from './parts.ts';
@@ -62,6 +63,7 @@ export async function trainEpochs(input: LoopInput): Promise<void> {
 
   while (!isDone(state, training)) {
     const epoch = state.epoch; // from 0
+    if (state.stepInEpoch === 0 && method.startsAnew?.(epoch) === true) forget(parts.optimizer);
     const learningRate = await trainEpoch(input, epoch);
     const rho = discrepancyRatios(state.sums.tally.scores);
     const judged = async () => ({
@@ -96,6 +98,7 @@ async function trainEpoch(input: LoopInput, epoch: number): Promise<number> {
   const { spec, parts, splits, state } = input;
   const { training, seed } = spec;
   const { accumulateSteps = 1 } = training;
+  const rateEpoch = parts.method.rateEpoch?.(epoch) ?? epoch;
   const batches = trainingBatches(rowsOf(input, epoch), training.batchSize, seed, epoch);
   const gathered = accumulateSteps > 1 ? new GradientMean() : undefined;
   let startedMs = performance.now();
@@ -112,7 +115,7 @@ async function trainEpoch(input: LoopInput, epoch: number): Promise<number> {
       const at = place;
       const random = (purpose: string) => randomGenerator(seed, purpose, epoch, at);
       const context = { epoch, stepInEpoch: at, stepsPerEpoch: batches.length, random };
-      const learningRate = learningRateAt(training, epoch, state.step);
+      const learningRate = learningRateAt(training, rateEpoch, state.step);
       const outcome = trainStep(
         { ...parts, optimizer: gathered ?? parts.optimizer },
         batch,
@@ -139,7 +142,7 @@ async function trainEpoch(input: LoopInput, epoch: number): Promise<number> {
   } finally {
     gathered?.dispose();
   }
-  return learningRateAt(training, epoch, state.step - 1);
+  return learningRateAt(training, rateEpoch, state.step - 1);
 }
 
 /** The rows of an epoch, before they are shuffled. */

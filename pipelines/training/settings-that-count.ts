@@ -6,14 +6,20 @@
 import type { MethodName } from '../../schemas/config/methods.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 
-type Group = 'balance' | 'lfm' | 'agm';
+type Group = 'balance' | 'lfm' | 'agm' | 'reconBoost';
 
-const READ_BY: Readonly<Record<Group, MethodName>> = { balance: 'b-mm', lfm: 'lfm', agm: 'agm' };
+const READ_BY: Readonly<Record<Group, MethodName>> = {
+  balance: 'b-mm',
+  lfm: 'lfm',
+  agm: 'agm',
+  reconBoost: 'reconboost',
+};
 
 const UNREAD: Readonly<Record<Group, unknown>> = {
   balance: { gamma: 0.1, rule: 'policy', rhoFrom: 'train', mixed: 'all', labels: 'mean' },
   lfm: { temperature: 0.07, matching: 'heuristic' },
   agm: { alpha: 1 },
+  reconBoost: { boostEpochs: 4, rectifyEpochs: 4, targetWeight: 5, ensembleWeight: 1, agreement: 0.5 },
 };
 
 /** @returns the training's config as its id sees it */
@@ -23,6 +29,9 @@ export function settingsThatCount(method: MethodName, training: TrainingConfig):
     ...training,
     balance: earlierBalance(training.balance),
     lfm: earlierLfm(training.lfm),
+    // Rates by round, and memory forgotten: in earlier versions the same lengths were another training.
+    reconBoost: { ...training.reconBoost, rounds: true },
+    ...(slowsSteps(method, training) ? { ogm: { ...training.ogm, slows: 'step' } } : {}),
     ...Object.fromEntries(unread.map((group) => [group, UNREAD[group]])),
   } as TrainingConfig;
 }
@@ -37,4 +46,9 @@ function earlierBalance({ updates, ...balance }: TrainingConfig['balance']): unk
 /** Earlier versions had the contrastive loss only, and did not name it. */
 function earlierLfm({ loss, stretch, ...lfm }: TrainingConfig['lfm']): unknown {
   return { ...lfm, ...(loss === 'contrastive' ? {} : { loss }), ...(stretch ? { stretch } : {}) };
+}
+
+/** Under Adam earlier versions multiplied OGM's gradients, which was another training. */
+function slowsSteps(method: MethodName, { optimizer }: TrainingConfig): boolean {
+  return (method === 'ogm' || method === 'ogm-ge') && optimizer.name !== 'sgd';
 }

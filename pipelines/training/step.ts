@@ -13,7 +13,9 @@ import type {
 } from './methods/method.ts';
 import type { Ratios } from './methods/mixup/mixup.ts';
 import type { MultimodalModel } from './model/model.ts';
+import { applyModulated } from './optimizers/modulated-step.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
+import type { Gradients } from '../engine/network/parameters.ts';
 import { answer } from './model/answers.ts';
 import { tallyBatch, type Tally } from './model/tally.ts';
 import { tf, type Tensor } from '../engine/tensorflow.ts';
@@ -29,7 +31,7 @@ export interface StepOutcome {
 export interface StepParts {
   readonly model: MultimodalModel;
   readonly method: Method;
-  readonly optimizer: Pick<Optimizer, 'apply'>;
+  readonly optimizer: Pick<Optimizer, 'apply' | 'ignoresScale'>;
 }
 
 /** The method's own step, or the ordinary one: forward, backward, adjust, update. */
@@ -48,8 +50,11 @@ export function trainStep(
       tally = tallyBatch(answer(model, features), batch.labels, batch.present, model.modalities);
       return discrepancyRatios(tally.scores);
     },
-    apply: (gradients) => {
-      optimizer.apply(gradients, learningRate);
+    apply: (gradients, factors = new Map()) => {
+      const apply = (given: Gradients) => {
+        optimizer.apply(given, learningRate);
+      };
+      applyModulated(optimizer, apply, model.parameters.trainable, gradients, factors);
     },
   };
   let report: StepReport | undefined;
@@ -73,7 +78,7 @@ function ordinaryStep(method: Method, tools: StepTools, batch: Batch, context: S
   );
   const rho = tools.observe(features);
   const adjusted = method.adjustGradients?.(gradients, rho, context);
-  tools.apply(adjusted?.gradients ?? gradients);
+  tools.apply(adjusted?.gradients ?? gradients, adjusted?.factors);
   return { loss, ratios, coefficients: adjusted?.coefficients };
 }
 

@@ -38,8 +38,13 @@ export const runConfigSchema = runConfigFields.superRefine((config, context) => 
   const problem = precisionProblem(config.training.precision, config.training.engine);
   if (problem !== undefined)
     context.addIssue({ code: 'custom', path: ['training', 'precision'], message: problem });
-  const { methods, schedule } = config.training;
-  for (const { path, message } of optionProblems(config.training, { ...target, methods, schedule })) {
+  const { methods, optimizer, schedule } = config.training;
+  for (const { path, message } of optionProblems(config.training, {
+    ...target,
+    methods,
+    optimizer,
+    schedule,
+  })) {
     context.addIssue({ code: 'custom', path: ['training', ...path], message });
   }
 });
@@ -56,5 +61,6 @@ export function methodTargetOf({
     fusion: training.fusion,
     validationShare: dataset.validationShare,
     rhoFrom: training.balance.rhoFrom,
+    boosting: training,
   };
 }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Modality } from '../modality.ts';
 import { balanceSchema } from './balance-config.ts';
 import { lfmSchema } from './lfm-config.ts';
+import { boostingProblem, reconBoostSchema, type BoostingTarget } from './reconboost-config.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -88,16 +89,7 @@ export const methodSettings = {
       weighting: z.enum(['entropy', 'mean']).default('entropy'),
     })
     .prefault({}),
-  reconBoost: z
-    .strictObject({
-      /** Of a stage: epochs of one modality alone, then epochs of all. */
-      boostEpochs: z.int().positive().default(4),
-      rectifyEpochs: z.int().min(0).default(4),
-      targetWeight: positive.default(5),
-      ensembleWeight: z.number().min(0).default(1),
-      agreement: z.number().min(0).default(0.5),
-    })
-    .prefault({}),
+  reconBoost: reconBoostSchema.prefault({}),
   manifoldMixup: z
     .strictObject({
       alpha: positive.default(2),
@@ -157,6 +149,8 @@ export interface MethodTarget {
   readonly validationShare: number;
   /** `training.balance.rhoFrom` */
   readonly rhoFrom: 'train' | 'validation';
+  /** Absent: whether its stages fit is not asked. */
+  readonly boosting?: BoostingTarget;
 }
 
 /** Why a method cannot be trained on this, as the end of a sentence about its name; nothing when it can. */
@@ -175,5 +169,7 @@ export function methodProblem(method: MethodName, target: MethodTarget): string 
   if (validation !== undefined && target.validationShare === 0 && validation.when?.(target) !== false) {
     return `it needs a validation split, and dataset.validationShare is 0: ${validation.why}`;
   }
-  return undefined;
+  return method === 'reconboost' && target.boosting !== undefined
+    ? boostingProblem(target.boosting, count)
+    : undefined;
 }

@@ -69,6 +69,7 @@ interface OptionTarget {
   readonly modalities: readonly Modality[];
   /** Share of the training list that is set aside for validation. */
   readonly validationShare: number;
+  readonly optimizer: { readonly name: string };
   readonly schedule: { readonly warmupSteps?: number | undefined; readonly warmupEpochs?: number };
 }
 
@@ -76,7 +77,7 @@ interface OptionTarget {
 export function optionProblems(options: TrainingOptions, target: OptionTarget): OptionProblem[] {
   const problems: OptionProblem[] = [];
   const add = (path: string[], message: string) => problems.push({ path, message });
-  const { schedule, methods, modalities, validationShare } = target;
+  const { schedule, methods, modalities, optimizer, validationShare } = target;
   if (options.classWeights !== undefined && options.sampling === 'balanced') {
     add(['classWeights'], 'with sampling balanced it counts twice: leave one of the two out');
   }
@@ -85,6 +86,11 @@ export function optionProblems(options: TrainingOptions, target: OptionTarget): 
   }
   if ((options.accumulateSteps ?? 1) > 1 && methods.includes('mla')) {
     add(['accumulateSteps'], 'mla updates after each modality of each batch: leave it out, or mla');
+  }
+  const slowed = methods.filter((method) => method === 'ogm' || method === 'ogm-ge');
+  if ((options.accumulateSteps ?? 1) > 1 && slowed.length > 0 && optimizer.name !== 'sgd') {
+    const why = `${slowed[0]!} slows each batch's own step, which ${optimizer.name} makes of several`;
+    add(['accumulateSteps'], `${why}: leave it out, or use the optimiser sgd`);
   }
   if (options.earlyStopping !== undefined && validationShare === 0) {
     add(['earlyStopping'], 'it needs a validation split, and dataset.validationShare is 0');

@@ -49,6 +49,8 @@ export interface AdjustedGradients {
   readonly gradients: Gradients;
   /** What each encoder's gradients were multiplied by, for the metrics. */
   readonly coefficients: PerModality;
+  /** Where that is to slow the update: by parameter, so that an optimiser that ignores a gradient's scale follows too. */
+  readonly factors?: ReadonlyMap<string, number>;
 }
 
 /** A forward pass and its gradients; the tensors live to the step's end. */
@@ -75,8 +77,12 @@ export interface StepTools {
    * @returns discrepancy ratios of the batch
    */
   observe(features: Features): PerModality;
-  /** One update by the optimiser; a parameter without a gradient stays as it is. */
-  apply(gradients: Gradients): void;
+  /**
+   * One update by the optimiser; a parameter without a gradient stays as it is.
+   *
+   * @param factors what gradients have been multiplied by to make updates so much smaller
+   */
+  apply(gradients: Gradients, factors?: ReadonlyMap<string, number>): void;
 }
 
 export interface StepReport {
@@ -124,6 +130,10 @@ export interface Method {
   ) => AdjustedGradients;
   /** Takes the place of the ordinary step: `forward`, gradients, `adjustGradients`, one update. */
   readonly step?: (tools: StepTools, batch: Batch, context: StepContext) => StepReport;
+  /** The epoch whose learning rate an epoch has; absent: its own. Both from 0. */
+  readonly rateEpoch?: (epoch: number) => number;
+  /** Whether the optimiser forgets before an epoch (from 0) what it remembers of the ones before. */
+  readonly startsAnew?: (epoch: number) => boolean;
   /** @param rho discrepancy ratios over the epoch's training clips */
   readonly onEpochEnd?: (rho: Readonly<PerModality>, end: EpochEnd) => void;
   /** What the next epochs depend on, as JSON; kept in checkpoints. Tensors belong in `extend`. */

@@ -64,6 +64,7 @@ export function createAdam(
     weight.assign(tf.sub(from, tf.div(tf.mul(first, rate), scale)));
   };
   return {
+    ignoresScale: true,
     state,
     steps,
     apply: (gradients, learningRate) => {

@@ -7,7 +7,9 @@ import type { Gradients } from '../../engine/network/parameters.ts';
 import { tf, type Tensor } from '../../engine/tensorflow.ts';
 import type { Optimizer } from './optimizer.ts';
 
-export class GradientMean implements Pick<Optimizer, 'apply'> {
+export class GradientMean implements Pick<Optimizer, 'apply' | 'ignoresScale'> {
+  /** Sums hold the factors of a method that scales gradients; with Adam the config refuses it. */
+  readonly ignoresScale = false;
   readonly #sums = new Map<string, Tensor>();
   #batches = 0;
 

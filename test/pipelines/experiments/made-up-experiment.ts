@@ -34,7 +34,7 @@ export async function makeUpExperiment(
     base: {
       name: 'made-up',
       dataset: { format: 'folder', root: 'clips' },
-      training: { epochs: 3 },
+      training: { epochs: 3, reconBoost: { boostEpochs: 1, rectifyEpochs: 0 } },
       evaluation: { noiseLevels: [0.5, 1] },
     },
     methods: [...METHODS],

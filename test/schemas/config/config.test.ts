@@ -41,7 +41,7 @@ describe('the run config', () => {
   it.each([
     ['cml', { extraction: { modalities: ['audio'] } }, /at least 2 modalities.*without a modality/u],
     ['opm', { extraction: { modalities: ['audio'] } }, /at least 2 modalities.*is dropped/u],
-    ['lfm', { extraction: { modalities: ['rgb'] } }, /at least 2 modalities.*are matched/u],
+    ['lfm', { extraction: { modalities: ['rgb'] } }, /at least 2 modalities.*are drawn together/u],
     ['mmcosine', { training: { fusion: 'film' } }, /concat or sum, which is film.*one cosine/u],
     [
       'b-mm',

@@ -6,6 +6,8 @@ import type { FusionName, MethodName } from '../../../../schemas/config/methods.
 import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { methodProblem } from '../../../../schemas/config/methods.ts';
+import { runConfigSchema } from '../../../../schemas/config/config.ts';
+import { stageLengths } from '../../../../schemas/config/reconboost-config.ts';
 import type { EpochMetrics } from '../../../../schemas/training.ts';
 import type { Batch, Images } from '../../../../pipelines/training/data/batches.ts';
 import { writeVariables } from '../../../../pipelines/training/checkpoints/checkpoint.ts';
@@ -16,14 +18,17 @@ import { METHOD_OF } from '../../../../pipelines/training/methods/index.ts';
 import type { Method, StepContext } from '../../../../pipelines/training/methods/method.ts';
 import { moveProjection } from '../../../../pipelines/training/methods/mla.ts';
 import { shortestMix } from '../../../../pipelines/training/methods/modulation/mmpareto.ts';
-import { stageOf } from '../../../../pipelines/training/methods/reconboost.ts';
+import { rateEpoch, stageOf } from '../../../../pipelines/training/methods/reconboost.ts';
+import { createAdam } from '../../../../pipelines/training/optimizers/adam.ts';
+import { forget } from '../../../../pipelines/training/optimizers/forget.ts';
+import { learningRateAt } from '../../../../pipelines/training/schedule.ts';
 import { MultimodalModel } from '../../../../pipelines/training/model/model.ts';
 import type { Optimizer } from '../../../../pipelines/training/optimizers/optimizer.ts';
 import { createSgd } from '../../../../pipelines/training/optimizers/sgd.ts';
 import { Parameters } from '../../../../pipelines/engine/network/parameters.ts';
 import { trainStep } from '../../../../pipelines/training/step.ts';
 import { emptyTally } from '../../../../pipelines/training/model/tally.ts';
-import { tf, type Tensor2D } from '../../../../pipelines/engine/tensorflow.ts';
+import { tf, type Tensor2D, type Variable } from '../../../../pipelines/engine/tensorflow.ts';
 import { readGolden, relativeError } from '../golden/read-golden.ts';
 
 const TOLERANCE = 2e-5;
@@ -373,34 +378,109 @@ describe('MLA', () => {
 });
 
 describe('ReconBoost', () => {
+  const FOUR = { epochs: 48, reconBoost: { boostEpochs: 4, rectifyEpochs: 4 } };
+
   it('boosts one modality against the others as PyTorch does, and leaves those alone', () => {
-    const { loss: value, applied } = stepOf(set('reconboost', 'reconboost'), contextAt(8));
+    const { loss: value, applied } = stepOf(set('reconboost', 'reconboost', 'concat', FOUR), contextAt(8));
     expect(value).toBeCloseTo(facts.reconboost.loss, 5);
     expectGradients(applied, 'reconboost');
   });
 
   it('rectifies all by the loss of their sum', () => {
-    const { loss: value, applied } = stepOf(set('reconboost', 'reconboost'), contextAt(12));
+    const { loss: value, applied } = stepOf(set('reconboost', 'reconboost', 'concat', FOUR), contextAt(12));
     expect(value).toBeCloseTo(facts.reconboost.rectify, 5);
     expect(applied.has('audio.conv1.weight') && applied.has('rgb.conv1.weight')).toBe(true);
   });
 
+  const THREE: Modality[] = ['audio', 'rgb', 'flow'];
+  const lengthsOf = (epochs: number, modalities: number, reconBoost = {}) =>
+    stageLengths({ epochs, reconBoost }, modalities);
+
   it('goes through the modalities in stages of boosting and rectification', () => {
-    const three: Modality[] = ['audio', 'rgb', 'flow'];
-    expect(stageOf(0, three, 4, 4)).toEqual({
+    const four = lengthsOf(48, 3, { boostEpochs: 4, rectifyEpochs: 4 });
+    expect(stageOf(0, THREE, four)).toEqual({
       current: 'audio',
       previous: undefined,
       joined: ['audio'],
       boosting: true,
+      startsPart: false,
     });
-    expect(stageOf(4, three, 4, 4)).toMatchObject({ current: 'audio', boosting: false });
-    expect(stageOf(8, three, 4, 4)).toMatchObject({ current: 'rgb', previous: 'audio', boosting: true });
-    expect(stageOf(24, three, 4, 4)).toEqual({
+    expect(stageOf(4, THREE, four)).toMatchObject({ current: 'audio', boosting: false, startsPart: true });
+    expect(stageOf(8, THREE, four)).toMatchObject({ current: 'rgb', previous: 'audio', boosting: true });
+    expect(stageOf(9, THREE, four).startsPart).toBe(false);
+    expect(stageOf(24, THREE, four)).toEqual({
       current: 'audio',
       previous: 'flow',
-      joined: three,
+      joined: THREE,
       boosting: true,
+      startsPart: true,
     });
+  });
+
+  it('has stages of which three rounds fit, at most the authors’ 4 + 4', () => {
+    expect(lengthsOf(10, 2)).toEqual({ boost: 1, rectify: 1, round: 4, rounds: 2 });
+    expect(lengthsOf(12, 2)).toEqual({ boost: 1, rectify: 1, round: 4, rounds: 3 });
+    expect(lengthsOf(40, 2)).toEqual({ boost: 3, rectify: 3, round: 12, rounds: 3 });
+    expect(lengthsOf(200, 2)).toEqual({ boost: 4, rectify: 4, round: 16, rounds: 12 });
+    expect(lengthsOf(18, 3)).toEqual({ boost: 1, rectify: 1, round: 6, rounds: 3 });
+    expect(lengthsOf(20, 2, { boostEpochs: 3 })).toMatchObject({ boost: 3, rectify: 3 });
+    expect(lengthsOf(20, 2, { boostEpochs: 3, rectifyEpochs: 0 })).toMatchObject({ rectify: 0, round: 6 });
+  });
+
+  it.each([10, 12, 40])('in %i epochs each modality boosts as often and at the same rates', (epochs) => {
+    const lengths = lengthsOf(epochs, 2);
+    const training = trainingConfigSchema.parse({ epochs, schedule: { name: 'cosine' } });
+    const rates = { audio: [] as number[], rgb: [] as number[] };
+    for (let epoch = 0; epoch < epochs; epoch += 1) {
+      const { current, boosting } = stageOf(epoch, MODALITIES, lengths);
+      const rate = learningRateAt(training, rateEpoch(epoch, lengths), 0);
+      if (boosting) rates[current as 'audio' | 'rgb'].push(rate);
+    }
+    expect(rates.audio.length).toBeGreaterThan(1);
+    expect(rates.rgb).toEqual(rates.audio);
+    expect(rates.rgb.at(-1)).toBeGreaterThan(0.2 * rates.rgb[0]!);
+    // What is left rectifies all, at its own rate.
+    for (let epoch = lengths.rounds * lengths.round; epoch < epochs; epoch += 1) {
+      expect(stageOf(epoch, MODALITIES, lengths)).toMatchObject({ boosting: false, joined: MODALITIES });
+      expect(rateEpoch(epoch, lengths)).toBe(epoch);
+    }
+  });
+
+  it('is refused where a modality would never be trained, with what to change', () => {
+    const config = (epochs: number, reconBoost: object = {}) =>
+      runConfigSchema.safeParse({
+        name: 'a',
+        dataset: { format: 'digits', root: 'clips' },
+        training: { methods: ['reconboost'], epochs, reconBoost },
+      });
+    expect(config(4).success).toBe(true);
+    expect(config(10, { boostEpochs: 4, rectifyEpochs: 4 }).error?.message).toMatch(
+      /16 epochs for a stage of each of 2 modalities \(4 \+ 4\), and training.epochs is 10.*boostEpochs/su,
+    );
+    const training = trainingConfigSchema.parse({ epochs: 3 });
+    // A fine-tuning has epochs of its own.
+    const method = METHOD_OF.reconboost(training, MODALITIES);
+    expect(() => {
+      method.begin!(new Map());
+    }).toThrow(/4 epochs.*training.epochs is 3/su);
+  });
+
+  it('the optimiser remembers nothing when a part begins, and is as new', () => {
+    const weights = () => new Map([['w', tf.variable(tf.tensor1d([1, -2]))]]);
+    const [used, fresh] = [weights(), weights()];
+    const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: false };
+    const makers = [
+      (map: Map<string, Variable>) => createSgd(map, { momentum: 0.9, weightDecay: 0 }),
+      (map: Map<string, Variable>) => createAdam(map, settings),
+    ];
+    for (const make of makers) {
+      const [a, b] = [make(used), make(fresh)];
+      a.apply(new Map([['w', tf.tensor1d([3, 1])]]), 0.1);
+      forget(a);
+      used.get('w')!.assign(fresh.get('w')!);
+      for (const optimizer of [a, b]) optimizer.apply(new Map([['w', tf.tensor1d([0.5, 2])]]), 0.1);
+      expect(used.get('w')!.dataSync()).toEqual(fresh.get('w')!.dataSync());
+    }
   });
 });
 

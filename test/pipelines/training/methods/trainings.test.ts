@@ -79,11 +79,16 @@ describe.each(CASES)('$method', ({ method, needed, heads }) => {
   });
 
   it('stopped within an epoch ends with the weights of an undisturbed one', async () => {
-    const spec = tinySpec(dataset, method, STAGES);
+    // A stage of each modality; the optimiser forgets at the beginning of each epoch but the first.
+    const spec = tinySpec(dataset, method, method === 'reconboost' ? { ...STAGES, epochs: 4 } : STAGES);
     const [whole, broken] = [await copyOfDataset(dataset), await copyOfDataset(dataset)];
     const expected = await trainSteps(whole, spec);
     // At 5 steps an epoch, those of the trainings that it needs among them.
     await expect(trainSteps(broken, spec, needed * 10 + 7)).rejects.toMatchObject({ kind: 'cancelled' });
+    if (method === 'reconboost') {
+      // And again where an epoch ends.
+      await expect(trainSteps(broken, spec, 3)).rejects.toMatchObject({ kind: 'cancelled' });
+    }
     const resumed = await trainSteps(broken, spec);
     expect(resumed.model.sha256).toBe(expected.model.sha256);
     expect(withoutTimes(await metricsOf(broken, spec))).toEqual(withoutTimes(await metricsOf(whole, spec)));

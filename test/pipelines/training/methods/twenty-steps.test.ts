@@ -43,12 +43,7 @@ it.each(['joint', 'ogm-ge'] as const)(
         },
       };
       const batch = reader.read(rowsOf(step));
-      const { loss, coefficients } = trainStep(
-        { model, method, optimizer },
-        batch,
-        context,
-        LEARNING_RATE,
-      );
+      const { loss, coefficients } = trainStep({ model, method, optimizer }, batch, context, LEARNING_RATE);
       expect(Math.abs(loss / expected[name][step]! - 1), `step ${String(step + 1)}`).toBeLessThan(1e-3);
       if (coefficients !== undefined) slowed.push(coefficients.audio! < coefficients.rgb! ? 'audio' : 'rgb');
     }
