@@ -6,15 +6,15 @@ import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 
-/** Log-magnitude spectrogram, frequency-major. */
+/** Logarithmic spectrogram of the config's front end, frequency-major. */
 export interface AudioFeature {
-  /** log(|STFT| + 1e-7), natural logarithm, length F·T. */
+  /** Natural logarithms (`audioUnits`), length F·T. */
   readonly data: Float32Array;
-  /** [F, T]: F = nFft / 2 + 1 frequencies, T = 1 + floor(samples / hop) columns. */
+  /** [F, T], as `audioShape` has it. */
   readonly shape: readonly [number, number];
 }
 
-/** Sampled frames (rgb: C = 3, 0…255) or displacements between neighbouring ones (flow: C = 2, see `flow.ts`). */
+/** Sampled frames (rgb: C = 3, 0…255) or displacements from these to the next (flow: C = 2, see `flow.ts`). */
 export interface PictureFeature {
   readonly data: Uint8Array;
   /** [T, H, W, C]. */
