@@ -23,7 +23,10 @@ export interface ResultRow {
   readonly state: string;
   /** `fused` or a modality's branch; empty for costs. */
   readonly head: string;
-  /** How the test split was asked: `intact`, `audio dropped`, `rgb noise 0.5`, `rgb blur 2`, `audio mask 0.3`. */
+  /**
+   * How the test split was asked: `intact`, `audio dropped`, `rgb noise 0.5`, `rgb blur 2`, `audio mask 0.3`; `probe` is
+   * a linear classifier on the head's frozen features.
+   */
   readonly test: string;
   readonly metric: string;
   /** Scores are shares in 0…1; null in the one row of a cell that is not done. */
@@ -53,6 +56,13 @@ export function resultRows(cells: readonly Cell[]): ResultRow[] {
     return [
       ...scored('fused', 'intact', evaluation.fused),
       ...Object.entries(evaluation.branches).flatMap(([head, scores]) => scored(head, 'intact', scores)),
+      ...Object.entries(evaluation.probes ?? {}).map(([head, { accuracy }]): ResultRow => ({
+        ...place,
+        head,
+        test: 'probe',
+        metric: 'accuracy',
+        value: accuracy,
+      })),
       ...testConditions(cell).flatMap(({ test, scores }) => scored('fused', test, scores)),
       ...costs.flatMap(([metric, value]) =>
         value === undefined ? [] : [{ ...place, head: '', test: '', metric, value }],

@@ -39,18 +39,32 @@ export class RidgeSums {
    */
   add(features: Float32Array, labels: ArrayLike<number>, present?: Uint8Array): void {
     const { size } = this;
+    const seen: Float32Array[] = [];
     for (let n = 0; n < labels.length; n += 1) {
       if (present?.[n] === 0) continue;
       const label = labels[n]!;
-      this.#counts[label]! += 1;
       const own = features.subarray(n * size, (n + 1) * size);
-      for (let i = 0; i < size; i += 1) {
-        const value = own[i]!;
-        // Many are exactly 0 after a ReLU.
-        if (value === 0) continue;
-        this.#sums[label * size + i]! += value;
-        const row = i * size;
-        for (let j = 0; j <= i; j += 1) this.#products[row + j]! += value * own[j]!;
+      this.#counts[label]! += 1;
+      for (let i = 0; i < size; i += 1) this.#sums[label * size + i]! += own[i]!;
+      seen.push(own);
+    }
+    const none = new Float32Array(size);
+    // Four clips for each way through the products, which are larger than a processor's cache.
+    for (let n = 0; n < seen.length; n += 4) {
+      this.#addProducts(seen[n]!, seen[n + 1] ?? none, seen[n + 2] ?? none, seen[n + 3] ?? none);
+    }
+  }
+
+  #addProducts(a: Float32Array, b: Float32Array, c: Float32Array, d: Float32Array): void {
+    const { size } = this;
+    const products = this.#products;
+    for (let i = 0; i < size; i += 1) {
+      const [p, q, r, s] = [a[i]!, b[i]!, c[i]!, d[i]!];
+      // Many are exactly 0 after a ReLU.
+      if (p === 0 && q === 0 && r === 0 && s === 0) continue;
+      const row = i * size;
+      for (let j = 0; j <= i; j += 1) {
+        products[row + j]! += p * a[j]! + q * b[j]! + r * c[j]! + s * d[j]!;
       }
     }
   }
@@ -119,11 +133,21 @@ export function classify({ weights, bias }: LinearClassifier, features: Float32A
 /** Cholesky: the lower triangle of a positive definite matrix becomes L with L Lᵀ = it. */
 function factorise(matrix: Float64Array, size: number): void {
   for (let i = 0; i < size; i += 1) {
+    const a = i * size;
     for (let j = 0; j <= i; j += 1) {
-      const [a, b] = [i * size, j * size];
-      let sum = matrix[a + j]!;
-      for (let k = 0; k < j; k += 1) sum -= matrix[a + k]! * matrix[b + k]!;
-      matrix[a + j] = i === j ? Math.sqrt(sum) : sum / matrix[b + j]!;
+      const b = j * size;
+      // Four sums, of which a processor works on all at once.
+      let [p, q, r, s] = [0, 0, 0, 0];
+      let k = 0;
+      for (; k + 4 <= j; k += 4) {
+        p += matrix[a + k]! * matrix[b + k]!;
+        q += matrix[a + k + 1]! * matrix[b + k + 1]!;
+        r += matrix[a + k + 2]! * matrix[b + k + 2]!;
+        s += matrix[a + k + 3]! * matrix[b + k + 3]!;
+      }
+      for (; k < j; k += 1) p += matrix[a + k]! * matrix[b + k]!;
+      const rest = matrix[a + j]! - (p + q + (r + s));
+      matrix[a + j] = i === j ? Math.sqrt(rest) : rest / matrix[b + j]!;
     }
   }
 }

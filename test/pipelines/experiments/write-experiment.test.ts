@@ -122,8 +122,8 @@ describe("an experiment's result", () => {
     const [count, accuracies] = execFileSync(testPython(), ['-c', script, ...paths], { encoding: 'utf8' })
       .trim()
       .split(' ');
-    // A done cell: 4 scores of the fused model, of 2 branches and of 2 × (2 noises + dropped), and 3 costs.
-    expect(Number(count)).toBe(summary.cells.done * (4 * 9 + 3) + 5);
+    // A done cell: 4 scores of the fused model, of 2 branches and of 2 × (2 noises + dropped), 2 probes, and 3 costs.
+    expect(Number(count)).toBe(summary.cells.done * (4 * 9 + 2 + 3) + 5);
     expect(Number(accuracies)).toBe(summary.cells.done);
   });
 

@@ -157,6 +157,29 @@ describe('a training that is stopped', () => {
     },
   );
 
+  it('draws what is varied in sound and colours as if it had not been', async () => {
+    const augment = {
+      view: 'whole',
+      audio: { gainDb: 6, noise: { snrDb: [0, 20] }, timeMasks: { count: 1, largest: 5 } },
+      colour: { brightness: 0.4, hue: 0.1 },
+    };
+    const spec = tinySpec(dataset, 'joint', { testView: 'whole', augment });
+    const [whole, broken] = [await copyOfDataset(dataset), await copyOfDataset(dataset)];
+    const expected = await trainSteps(whole, spec);
+    await expect(trainSteps(broken, spec, 3)).rejects.toMatchObject({ kind: 'cancelled' });
+    expect((await trainSteps(broken, spec)).model.sha256).toBe(expected.model.sha256);
+    // Each kind of it tells in the weights.
+    for (const less of [
+      { ...augment, audio: undefined },
+      { ...augment, colour: undefined },
+    ]) {
+      const other = tinySpec(dataset, 'joint', { testView: 'whole', augment: less });
+      expect((await trainSteps(await copyOfDataset(dataset), other)).model.sha256).not.toBe(
+        expected.model.sha256,
+      );
+    }
+  });
+
   it('passes over a checkpoint that is cut off and uses the one before', async () => {
     const spec = tinySpec(dataset, 'mm');
     const [whole, broken] = [await copyOfDataset(dataset), await copyOfDataset(dataset)];

@@ -15,7 +15,8 @@ export function classesSection(data: ReportData): Html {
       class that are named so, F1 their harmonic mean; in percent, of the fused model on the test split${seeds}.`,
   )}
     ${data.confusion.map(({ method, counts }) => {
-      const table = tableOf(method, counts, data.classNames);
+      const trainings = data.curves.filter((one) => one.method === method).length;
+      const table = tableOf(method, counts, data.classNames, trainings);
       if (data.confusion.length === 1) return table;
       const open = method === shown ? markup` open` : undefined;
       return markup`<details${open}><summary>${method}</summary>${table}</details>`;
@@ -26,6 +27,8 @@ function tableOf(
   method: MethodName,
   counts: ReportData['confusion'][number]['counts'],
   names: readonly string[],
+  /** Over which the counts are sums. */
+  trainings: number,
 ): Html {
   const columns = ['Precision', 'Recall', 'F1', 'Clips'];
   return dataTable(
@@ -36,7 +39,7 @@ function tableOf(
     ],
     classScores(counts).map(
       ({ precision, recall, f1, clips }, k) =>
-        markup`<tr><th scope="row">${names[k] ?? String(k)}</th>${[precision, recall, f1].map(share)}<td class="number">${clips}</td></tr>`,
+        markup`<tr><th scope="row">${names[k] ?? String(k)}</th>${[precision, recall, f1].map(share)}<td class="number">${clips / trainings}</td></tr>`,
     ),
   );
 }

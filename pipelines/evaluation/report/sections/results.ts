@@ -25,7 +25,9 @@ export function resultsSection({ summary, config }: ReportInput): Html {
     ['Macro F1', (row) => cell(row.macroF1)],
     ['mAP', (row) => cell(row.meanAveragePrecision)],
     ['Calibration error', (row) => cell(row.expectedCalibrationError)],
-    ...(scaled ? [['… scaled', (row: SummaryRow) => cell(row.scaledCalibrationError)] as const] : []),
+    ...(scaled
+      ? [['Calibration, scaled', (row: SummaryRow) => cell(row.scaledCalibrationError)] as const]
+      : []),
   ];
   const head = [
     markup`<th scope="col">Method</th>`,
@@ -57,8 +59,8 @@ ${columns.map(([, value]) => value(row))}
     </p>`;
 }
 
-const PROBE_NOTE = markup` A branch is what the joint head asks of a modality: it can be poor although the features are
-      good, because the head leaned on the others. A probe says what the features carry: a linear classifier
+const PROBE_NOTE = markup` It is what the joint head asks of the modality, and can be poor although the features are
+      good, where the head leans on the others. A probe says what the features carry: a linear classifier
       (ridge regression) fitted anew on that modality’s frozen features of the training split, its regularisation
       chosen on the validation split where there is one.`;
 

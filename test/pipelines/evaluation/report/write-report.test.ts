@@ -136,7 +136,7 @@ describe('a report', () => {
     expect(behind).toHaveLength(1);
     const text = source.replaceAll(/<[^>]*>/gu, ' ').replaceAll(/\s+/gu, ' ');
     expect(text).toContain('by bootstrap over the test clips’ 20 groups, with all their clips.');
-    for (const head of ['95 % interval', 'Audio branch', 'Audio probe', '… scaled', 'Recall'])
+    for (const head of ['95 % interval', 'Audio branch', 'Audio probe', 'Calibration, scaled', 'Recall'])
       expect(text).toContain(head);
     expect(text).toContain('A probe says what the features carry');
     expect(text).toContain('Scores by class, b-mm');
