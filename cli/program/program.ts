@@ -1,5 +1,6 @@
 /** The command line of `modalmix`. */
 import { Command, CommanderError, Option } from 'commander';
+import { modalmixVersion } from '../../infra/package-version.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { modelsCommand } from './models.ts';
 import { recipeCommand } from './recipe.ts';
@@ -43,6 +44,7 @@ const TARGET = 'a config file, or a folder with one folder of clips a class';
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('modalmix')
     .description('From labelled video clips to a trained, balanced multimodal classifier.')
+    .version(modalmixVersion())
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .addOption(new Option('--json', 'one JSON object a line, for scripts'))

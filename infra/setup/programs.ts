@@ -80,7 +80,8 @@ export async function requirePython(module: 'pip' | 'venv', context: SetupContex
   });
 }
 
-async function findPython(module: 'pip' | 'venv'): Promise<string | undefined> {
+/** @returns one that is installed and has the module */
+export async function findPython(module: 'pip' | 'venv'): Promise<string | undefined> {
   // `venv` may be there without what it needs to put pip into an environment.
   const probe = module === 'pip' ? 'import pip, zipfile' : 'import venv, ensurepip';
   for (const program of ['python3', '/usr/bin/python3', 'python']) {

@@ -1,15 +1,23 @@
-/** The Temporal CLI, which has the embedded server in it: the one on PATH, else built from its Go module. */
+/** The Temporal CLI, which has the embedded server in it: the one on PATH, else a wheel's, else built from its Go module. */
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cacheFolder } from '../../folders.ts';
 import { endpointFromEnvironment } from '../../temporal/connection-settings.ts';
-import { TEMPORAL_CLI_VERSION, findTemporalCli, temporalCliFolder } from '../../temporal/find-cli.ts';
+import {
+  TEMPORAL_CLI_BUILT_VERSION,
+  TEMPORAL_CLI_VERSION,
+  findTemporalCli,
+  temporalCliFolder,
+} from '../../temporal/find-cli.ts';
+import { findProgram } from '../../find-program.ts';
 import { requireGo } from '../go.ts';
 import { runProgram } from '../programs.ts';
 import { remember } from '../remember.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import { ensureWheelFolder } from '../wheels/wheel-folder.ts';
+import { wheelOfProgram } from '../wheels/wheel-programs.ts';
 
-const MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_VERSION}`;
+const MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_BUILT_VERSION}`;
 const INSTALL_BY_HAND =
   'install the Temporal CLI so that "temporal" is on PATH (docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs already';
 
@@ -27,13 +35,34 @@ async function check(): Promise<Finding> {
     if (named !== undefined) {
       return { inPlace: true, version: 'not needed', origin: `the server at ${named.address}` };
     }
-    return { inPlace: false, problem: 'it is neither on PATH nor in the cache', fix: 'npm run setup' };
+    return {
+      inPlace: false,
+      problem: `${TEMPORAL_CLI_VERSION} is not in the cache, and none that is new enough is on PATH`,
+      fix: 'npm run setup',
+    };
   }
   const version = await remember(cli.path, '--version', async () => await askVersion(cli.path));
   return { inPlace: true, version: version ?? 'unknown', origin: cli.path };
 }
 
 async function perform(context: SetupContext): Promise<void> {
+  const contents = wheelOfProgram('temporal');
+  if (contents === undefined) {
+    await build(context);
+    return;
+  }
+  try {
+    await ensureWheelFolder([contents], context);
+  } catch (error) {
+    // Only who has Go already is not asked to install it: the wheel is what is to be mended.
+    if (findProgram('go') === undefined) throw error;
+    context.say(error instanceof Error ? error.message : String(error));
+    await build(context);
+  }
+}
+
+/** For machines without a wheel, and without the index that has it. */
+async function build(context: SetupContext): Promise<void> {
   const go = await requireGo('the Temporal CLI', INSTALL_BY_HAND);
   await mkdir(cacheFolder(), { recursive: true });
   const folder = await mkdtemp(join(cacheFolder(), '.temporal-cli-'));
@@ -46,8 +75,9 @@ async function perform(context: SetupContext): Promise<void> {
     });
     const program = join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
     await askVersion(program);
-    await rm(temporalCliFolder(), { recursive: true, force: true });
-    await rename(folder, temporalCliFolder());
+    const target = temporalCliFolder(TEMPORAL_CLI_BUILT_VERSION);
+    await rm(target, { recursive: true, force: true });
+    await rename(folder, target);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -12,7 +12,6 @@ import { describeGpu, nvidiaGpus } from '../../../pipelines/process/nvidia-gpus.
 import { ENGINES, type Engine } from '../../../schemas/config/engine.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { findProgram } from '../../find-program.ts';
-import { cacheFolder } from '../../folders.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
 import { NO_GPU, chooseEngine } from '../choose-engine.ts';
@@ -25,7 +24,7 @@ import {
   tensorflowPackage,
   type TensorflowPackage,
 } from '../tensorflow-package.ts';
-import { fetchWheel, unpackWheel } from '../wheels.ts';
+import { ensureWheelFolder } from '../wheels/wheel-folder.ts';
 
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;
 const NODE_API_VERSION = 8;
@@ -154,30 +153,14 @@ async function build(
 
 /** @returns the folder with `tensorflow/` (and `nvidia/`) in it; complete, or it would not have its name */
 async function ensureLibrary(wheels: TensorflowPackage, context: SetupContext): Promise<string> {
-  const contents = [wheels.tensorflow, ...wheels.cuda].map(({ sha256: hash }) => hash).join('\n');
-  const key = createHash('sha256').update(contents).digest('hex').slice(0, 12);
-  const folder = join(cacheFolder(), `libtensorflow-${TENSORFLOW_VERSION}-${wheels.engine}-${key}`);
-  if (existsSync(folder)) return folder;
-  await mkdir(cacheFolder(), { recursive: true });
-  const temporary = await mkdtemp(join(cacheFolder(), '.libtensorflow-'));
-  try {
-    const unpacked = join(temporary, 'unpacked');
-    for (const wheel of [wheels.tensorflow, ...wheels.cuda]) {
-      context.say(`fetching ${wheel.name} ${wheel.version}`);
-      const file = await fetchWheel(wheel, wheels.platforms, join(temporary, wheel.name), context);
-      await unpackWheel(
-        file,
-        wheel === wheels.tensorflow ? TENSORFLOW_FILES : ['nvidia/'],
-        unpacked,
-        context,
-      );
-      await rm(file);
-    }
-    await rename(unpacked, folder);
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
-  }
-  return folder;
+  return await ensureWheelFolder(
+    [
+      { wheel: wheels.tensorflow, prefixes: TENSORFLOW_FILES },
+      ...wheels.cuda.map((wheel) => ({ wheel, prefixes: ['nvidia/'] })),
+    ],
+    context,
+    `libtensorflow-${TENSORFLOW_VERSION}-${wheels.engine}`,
+  );
 }
 
 /** The names that the addon is linked with. */

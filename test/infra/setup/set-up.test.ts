@@ -8,7 +8,7 @@ import { runSteps } from '../../../infra/setup/run-steps.ts';
 import type { SetupContext, SetupStep } from '../../../infra/setup/step.ts';
 import { espeakStep } from '../../../infra/setup/steps/espeak.ts';
 import { builtEngine } from '../../../infra/setup/steps/tensorflow.ts';
-import { verifySha256 } from '../../../infra/setup/wheels.ts';
+import { verifySha256 } from '../../../infra/setup/wheels/fetch-wheel.ts';
 
 const SHA256_OF_HELLO = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
 

