@@ -8,7 +8,7 @@ const DEMO_CONFIG = fileURLToPath(new URL('../../configs/demo.yaml', import.meta
 
 export async function demo(flags: FollowFlags, screen: Screen): Promise<void> {
   screen.say(
-    'Spoken and drawn digits, made here: real clips, small models. Takes about 10 minutes on two cores.\n',
+    'Spoken and drawn digits, made here: real clips, small models. Takes some minutes on two cores.\n',
   );
   await run(DEMO_CONFIG, flags, screen);
 }

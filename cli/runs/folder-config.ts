@@ -62,7 +62,7 @@ training:
   batchSize: 16
   encoder: { width: 32 } # 64 is ResNet-18 as published; wants a GPU
   cropPx: 112 # the field's own size is 224
-  optimizer: { name: adam, learningRate: 0.001 }
+  optimizer: { name: sgd, learningRate: 0.02, momentum: 0.9, weightDecay: 0.0001 } # for small networks; the field's own is 0.001
   schedule: { name: cosine }
 `;
 }

@@ -22,6 +22,7 @@ it('makes a config of a folder of clips, named after it, that loads as it was sh
   expect(made.config).toMatchObject({
     name: 'my-clips-2',
     dataset: { format: 'folder', root: join(process.cwd(), 'My Clips: 2') },
+    training: { optimizer: { name: 'sgd', momentum: 0.9 }, schedule: { name: 'cosine' } },
   });
   await saveFolderConfig(made, new LinesScreen());
   expect(await loadConfig(made.file)).toEqual(made.config);
