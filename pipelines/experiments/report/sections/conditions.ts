@@ -28,20 +28,21 @@ export function conditionsSection(
       label: `Lines of the test accuracy over the conditions, one a method: ${methods.map(({ method }) => method).join(', ')}. The values follow as a table.`,
     }),
   )}
-  ${series.map((one) =>
-    heatTable(
-      one,
-      'Method',
-      names,
-      config.methods.flatMap((method) => {
-        const own = first.filter((row) => row.method === method && `${row.dataset}, ${row.fusion}` === one);
-        if (own.length === 0) return [];
-        const values = names.map((name) =>
-          mean(own.filter(({ condition }) => condition === name).map(({ accuracy }) => accuracy.mean)),
-        );
-        return [{ name: method, values }];
-      }),
-    ),
+  ${series.map(
+    (one) =>
+      markup`<div class="below">${heatTable(
+        one,
+        'Method',
+        names,
+        config.methods.flatMap((method) => {
+          const own = first.filter((row) => row.method === method && `${row.dataset}, ${row.fusion}` === one);
+          if (own.length === 0) return [];
+          const values = names.map((name) =>
+            mean(own.filter(({ condition }) => condition === name).map(({ accuracy }) => accuracy.mean)),
+          );
+          return [{ name: method, values }];
+        }),
+      )}</div>`,
   )}
   <ul class="note">
     ${config.conditions.map((condition) => markup`<li><strong>${condition.name}</strong>: ${describeCondition(condition)}</li>`)}
