@@ -1,5 +1,5 @@
 /** The activities of an experiment: its plan, its failures, its result. */
-import { groupsOf } from '../pipelines/experiments/matrix.ts';
+import { buildsOf, groupsOf, sourceName } from '../pipelines/experiments/matrix.ts';
 import { readExperiment } from '../pipelines/experiments/read-experiment.ts';
 import { writeExperiment as writeResult } from '../pipelines/experiments/write-experiment.ts';
 import { storePaths } from '../schemas/names.ts';
@@ -23,15 +23,15 @@ export async function planExperiment(services: Services, input: RunReference): P
     for (const { runId, config: run } of groups) {
       await store.put(storePaths.runConfig(runId), `${JSON.stringify(run, null, 2)}\n`);
     }
-    const names = [...new Set(groups.map(({ dataset }) => dataset))];
+    const { builds, buildOf } = buildsOf(groups);
     return {
       seeds: config.seeds,
-      datasets: names.map((name) => ({ name, runId: groups.find(({ dataset }) => dataset === name)!.runId })),
-      groups: groups.map(({ runId, dataset, condition, fusion, config: { training } }) => ({
-        runId,
-        dataset: names.indexOf(dataset),
-        label: `${dataset}, ${condition}, ${fusion}`,
-        methods: training.methods,
+      datasets: builds.map(({ name, runId }) => ({ name, runId })),
+      groups: groups.map((group) => ({
+        runId: group.runId,
+        dataset: buildOf(group),
+        label: `${sourceName(group)}, ${group.condition}, ${group.fusion}`,
+        methods: group.config.training.methods,
       })),
     };
   });

@@ -2,9 +2,10 @@
 import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { loadExperiment } from '../../pipelines/experiments/load-experiment.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
-import { groupsOf } from '../../pipelines/experiments/matrix.ts';
+import { groupsOf, type CellGroup } from '../../pipelines/experiments/matrix.ts';
+import { resolveFolds } from '../../pipelines/experiments/resolve-folds.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
-import { experimentSummarySchema, type ExperimentConfig } from '../../schemas/config/experiment.ts';
+import { experimentSummarySchema } from '../../schemas/config/experiment.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
 import { experimentTable } from '../text/experiment-table.ts';
@@ -15,11 +16,11 @@ import { shellWord } from '../text/shell-word.ts';
 
 /** @param file an experiment's YAML file (`schemas/config/experiment.ts`) */
 export async function experiment(file: string, flags: FollowFlags, screen: Screen): Promise<void> {
-  const config = await loadExperiment(file);
-  await checkDatasets(config);
+  const config = await resolveFolds(await loadExperiment(file));
   const runId = runIdOf(config);
   const store = openStore(config.base.store);
   const groups = groupsOf(config);
+  await checkDatasets(groups);
   const cells = groups.reduce((sum, { config: { training } }) => sum + training.methods.length, 0);
   const session = await connect(screen);
   try {
@@ -44,8 +45,9 @@ export async function experiment(file: string, flags: FollowFlags, screen: Scree
 }
 
 /** What the index stages would stumble over is found before anything is started. */
-async function checkDatasets({ base, datasets }: ExperimentConfig): Promise<void> {
-  for (const dataset of datasets?.map((one) => one.dataset) ?? [base.dataset]) {
+async function checkDatasets(groups: readonly CellGroup[]): Promise<void> {
+  const datasets = new Map(groups.map(({ config: { dataset } }) => [JSON.stringify(dataset), dataset]));
+  for (const dataset of datasets.values()) {
     if (dataset.format !== 'digits') await indexDataset(dataset);
   }
 }

@@ -5,18 +5,20 @@ import type { Spread } from '../../schemas/summary.ts';
 import { textTable } from './text-table.ts';
 import { contrastText } from './contrast-table.ts';
 
-/** The planned contrasts; then test accuracies in percent, mean ± deviation over the seeds, a table each dataset, condition and fusion. */
+/** The planned contrasts; then test accuracies in percent, mean ± deviation over folds and seeds, a table each dataset, condition and fusion. */
 export function experimentTable({ contrasts, rows, notDone }: ExperimentSummary): string {
+  const folded = rows.some(({ folds }) => folds !== undefined);
   const modalities = MODALITIES.filter((modality) => rows.some((row) => row.branches[modality]));
   const titleOf = (row: (typeof rows)[number]) => `${row.dataset}, ${row.condition}, ${row.fusion}`;
   const tables = [...new Set(rows.map(titleOf))].map((title) => {
     const own = rows.filter((row) => titleOf(row) === title);
     return `${title}: test accuracy in %\n${textTable({
-      header: ['method', 'fused', ...modalities, 'seeds', 'seconds'],
+      header: ['method', 'fused', ...modalities, ...(folded ? ['folds'] : []), 'seeds', 'seconds'],
       rows: own.map((row) => [
         row.method,
         percent(row.accuracy),
         ...modalities.map((modality) => percent(row.branches[modality])),
+        ...(folded ? [String(row.folds?.length ?? 1)] : []),
         String(row.seeds.length),
         row.seconds.mean.toFixed(0),
       ]),
@@ -25,8 +27,8 @@ export function experimentTable({ contrasts, rows, notDone }: ExperimentSummary)
   const lacking = notDone
     .filter(({ state }) => state !== 'not applicable')
     .map(
-      ({ dataset, condition, fusion, method, seed, reason }) =>
-        `not done: ${dataset}, ${condition}, ${fusion}: ${method} seed ${String(seed)}: ${reason ?? 'not trained yet'}`,
+      ({ dataset, fold, condition, fusion, method, seed, reason }) =>
+        `not done: ${dataset}${fold === undefined ? '' : `, fold ${fold}`}, ${condition}, ${fusion}: ${method} seed ${String(seed)}: ${reason ?? 'not trained yet'}`,
     );
   return [
     ...contrasts.map(contrastText),

@@ -17,12 +17,13 @@ import {
 import { findEvaluation } from '../evaluation/find-evaluation.ts';
 import type { Store } from '../store/store.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
-import { groupsOf, type CellGroup } from './matrix.ts';
+import { buildsOf, groupsOf, type CellGroup } from './matrix.ts';
 import { readTestGroups } from './read-groups.ts';
 
 export interface Cell {
   readonly runId: string;
   readonly dataset: string;
+  readonly fold?: string;
   readonly condition: string;
   readonly fusion: FusionName;
   readonly method: MethodName;
@@ -53,7 +54,7 @@ export interface CollectedGroup extends Omit<CellGroup, 'config'> {
   readonly cells: readonly Cell[];
 }
 
-/** @param datasets in the order of their names in the matrix; null: could not be built */
+/** @param datasets in the order of the matrix's builds; null: could not be built */
 export async function collectCells(
   store: Store,
   experimentId: string,
@@ -61,7 +62,7 @@ export async function collectCells(
   datasets: readonly (DatasetReference | null)[],
 ): Promise<CollectedGroup[]> {
   const groups = groupsOf(config);
-  const names = [...new Set(groups.map(({ dataset }) => dataset))];
+  const { builds, buildOf } = buildsOf(groups);
   const collected: CollectedGroup[] = [];
   const testGroups = new Map<string, Promise<ReadonlyMap<string, string>>>();
   const findGroups = async (dataset: DatasetReference) => {
@@ -71,15 +72,16 @@ export async function collectCells(
     return await known;
   };
   for (const group of groups) {
-    const reference = datasets[names.indexOf(group.dataset)] ?? undefined;
+    const reference = datasets[buildOf(group)] ?? undefined;
     const specs = reference === undefined ? [] : trainingSpecs(group.config, reference);
-    const first = groups.find(({ dataset }) => dataset === group.dataset)!;
-    const unbuilt = reference === undefined ? await findReason(store, experimentId, first.runId) : undefined;
+    const builder = builds[buildOf(group)]!.runId;
+    const unbuilt = reference === undefined ? await findReason(store, experimentId, builder) : undefined;
     const cells: Cell[] = [];
     for (const method of config.methods) {
       for (const seed of config.seeds) {
-        const { runId, dataset, condition, fusion } = group;
-        const place = { runId, dataset, condition, fusion, method, seed };
+        const { runId, dataset, fold, condition, fusion } = group;
+        const source = fold === undefined ? { dataset } : { dataset, fold };
+        const place = { runId, ...source, condition, fusion, method, seed };
         const unfit = group.unfit.find((one) => one.method === method);
         const spec = specs.find((one) => one.method === method && one.seed === seed);
         if (unfit !== undefined) cells.push({ ...place, state: 'not applicable', reason: unfit.reason });

@@ -7,8 +7,8 @@ import { bootstrapInterval, clusterInterval, meanInterval } from './statistics/i
 import { holm, signFlipTest, wilcoxonTest } from './statistics/paired-tests.ts';
 
 const keyOf = (...parts: readonly (string | number)[]): string => JSON.stringify(parts);
-const blockOf = ({ dataset, condition, fusion, seed }: Cell): string =>
-  keyOf(dataset, condition, fusion, seed);
+const blockOf = ({ dataset, fold, condition, fusion, seed }: Cell): string =>
+  keyOf(dataset, ...(fold === undefined ? [] : [fold]), condition, fusion, seed);
 
 /** Over everything first, then, where there are several, for each dataset under each condition. */
 export function compareContrasts(cells: readonly Cell[], planned: readonly PlannedContrast[]): ContrastSet[] {

@@ -6,8 +6,9 @@ import { isDone, pairedSums, type Done } from './group-sums.ts';
 import { holm, signFlipTest, wilcoxonTest } from './statistics/paired-tests.ts';
 import { criticalDifference, friedmanTest, indistinct } from './statistics/ranking.ts';
 
-/** A training of a method is paired with the other methods' on the same dataset, fusion and seed. */
-const blockOf = ({ dataset, fusion, seed }: Cell): string => JSON.stringify([dataset, fusion, seed]);
+/** A training of a method is paired with the other methods' on the same dataset, fold, fusion and seed. */
+const blockOf = ({ dataset, fold, fusion, seed }: Cell): string =>
+  JSON.stringify([dataset, fold ?? null, fusion, seed]);
 
 /** Every pair of methods that have something in common. */
 export function comparePairs(cells: readonly Cell[], methods: readonly MethodName[]): Pair[] {

@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { experimentConfigSchema, type ExperimentConfig } from '../../schemas/config/experiment.ts';
+import type { Folds } from '../../schemas/config/folds.ts';
 import { parseYaml, readConfigFile, resolveDataset, resolvePaths } from '../config/load-config.ts';
 import { groupsOf } from './matrix.ts';
 
@@ -13,6 +14,12 @@ export async function loadExperiment(file: string): Promise<ExperimentConfig> {
   return parseExperiment(await readConfigFile(file), file);
 }
 
+function resolveFiles(folds: Folds, folder: string): Folds {
+  return folds.files === undefined
+    ? folds
+    : { ...folds, files: folds.files.map((file) => resolve(folder, file)) };
+}
+
 /** @throws ModalmixError as `loadExperiment` */
 export function parseExperiment(text: string, file: string): ExperimentConfig {
   const given = parseYaml(text, file, experimentConfigSchema);
@@ -20,12 +27,14 @@ export function parseExperiment(text: string, file: string): ExperimentConfig {
   const config: ExperimentConfig = {
     ...given,
     base: resolvePaths(given.base, folder),
+    ...(given.folds === undefined ? {} : { folds: resolveFiles(given.folds, folder) }),
     ...(given.datasets === undefined
       ? {}
       : {
-          datasets: given.datasets.map(({ name, dataset }) => ({
+          datasets: given.datasets.map(({ name, dataset, folds }) => ({
             name,
             dataset: resolveDataset(dataset, folder),
+            ...(folds === undefined ? {} : { folds: resolveFiles(folds, folder) }),
           })),
         }),
   };

@@ -15,6 +15,8 @@ import type { Cell } from './collect-cells.ts';
 
 export interface ResultRow {
   readonly dataset: string;
+  /** Empty: its dataset has no folds. */
+  readonly fold: string;
   readonly condition: string;
   readonly fusion: string;
   readonly method: string;
@@ -42,8 +44,17 @@ const METRICS = [
 
 export function resultRows(cells: readonly Cell[]): ResultRow[] {
   return cells.flatMap((cell) => {
-    const { dataset, condition, fusion, method, seed, spec, state, outcome } = cell;
-    const place = { dataset, condition, fusion, method, seed, training_id: spec?.trainingId ?? '', state };
+    const { dataset, fold = '', condition, fusion, method, seed, spec, state, outcome } = cell;
+    const place = {
+      dataset,
+      fold,
+      condition,
+      fusion,
+      method,
+      seed,
+      training_id: spec?.trainingId ?? '',
+      state,
+    };
     if (outcome === undefined) return [{ ...place, head: '', test: '', metric: '', value: null }];
     const { evaluation, result, seconds } = outcome;
     const scored = (head: string, test: string, scores: Scores): ResultRow[] =>
@@ -102,6 +113,7 @@ export function testConditions({ outcome }: Pick<Cell, 'outcome'>): TestConditio
 
 const TEXTS = [
   'dataset',
+  'fold',
   'condition',
   'fusion',
   'method',
@@ -136,6 +148,7 @@ export function resultArrow(rows: readonly ResultRow[]): Uint8Array {
 
 const COLUMNS = [
   'dataset',
+  'fold',
   'condition',
   'fusion',
   'method',

@@ -10,6 +10,7 @@ import {
 import { plannedContrasts } from '../../schemas/config/contrasts.ts';
 import { spreadOf } from '../evaluation/report/summarise.ts';
 import type { CollectedGroup } from './collect-cells.ts';
+import { sourceName } from './matrix.ts';
 import { compareContrasts } from './compare-contrasts.ts';
 import { comparePairs, rankMethods } from './compare-methods.ts';
 import { groupSums, isDone, type Done } from './group-sums.ts';
@@ -28,12 +29,10 @@ export function summariseExperiment(
     experimentId,
     name: config.name,
     datasets: [...new Set(groups.map(({ dataset }) => dataset))].map((name) => {
-      const version = groups.find(({ dataset }) => dataset === name)?.reference?.version;
-      const done = cells.find((cell) => cell.dataset === name && isDone(cell));
       return {
         name,
-        ...(version === undefined ? {} : { version }),
-        testClips: done?.outcome?.evaluation.fused.samples ?? 0,
+        ...versionsOf(groups.filter(({ dataset }) => dataset === name)),
+        testClips: testClips(compared.filter((cell) => cell.dataset === name).filter(isDone)),
         ...samplingOf(compared.filter((cell) => cell.dataset === name).filter(isDone)),
       };
     }),
@@ -41,13 +40,14 @@ export function summariseExperiment(
       CELL_STATES.map((state) => [state, cells.filter((cell) => cell.state === state).length]),
     ) as Record<CellState, number>,
     contrasts: compareContrasts(cells, plannedContrasts(config)),
-    rows: groups.flatMap(rowsOf),
+    rows: rowsOf(groups),
     pairs: comparePairs(compared, config.methods),
     ...(ranking === undefined ? {} : { ranking }),
     notDone: cells
       .filter((cell) => !isDone(cell))
-      .map(({ dataset, condition, fusion, method, seed, state, reason, spec }) => ({
+      .map(({ dataset, fold, condition, fusion, method, seed, state, reason, spec }) => ({
         ...{ dataset, condition, fusion, method, seed, state },
+        ...(fold === undefined ? {} : { fold }),
         ...(reason === undefined ? {} : { reason }),
         ...(spec === undefined ? {} : { trainingId: spec.trainingId }),
       })),
@@ -76,7 +76,38 @@ function samplingOf(
   };
 }
 
-function rowsOf({ dataset, condition, fusion, cells }: CollectedGroup): ExperimentRow[] {
+function versionsOf(
+  groups: readonly CollectedGroup[],
+): Pick<ExperimentSummary['datasets'][number], 'version' | 'versions'> {
+  const built = new Map(
+    groups.flatMap((group) =>
+      group.reference === undefined ? [] : [[group.reference.version, sourceName(group)] as const],
+    ),
+  );
+  const [first] = built.keys();
+  if (built.size > 1) return { versions: [...built].map(([version, name]) => ({ name, version })) };
+  return first === undefined ? {} : { version: first };
+}
+
+/** The folds of one dataset test different clips. */
+function testClips(cells: readonly Done[]): number {
+  const folds = new Map(cells.map(({ fold, outcome }) => [fold, outcome.evaluation.fused.samples]));
+  return [...folds.values()].reduce((sum, one) => sum + one, 0);
+}
+
+/** A dataset's folds are blocks of one row. */
+function rowsOf(groups: readonly CollectedGroup[]): ExperimentRow[] {
+  const tables = new Map<string, CollectedGroup[]>();
+  for (const group of groups) {
+    const key = JSON.stringify([group.dataset, group.condition, group.fusion]);
+    tables.set(key, [...(tables.get(key) ?? []), group]);
+  }
+  return [...tables.values()].flatMap(tableRows);
+}
+
+function tableRows(groups: readonly CollectedGroup[]): ExperimentRow[] {
+  const { dataset, condition, fusion } = groups[0]!;
+  const cells = groups.flatMap((group) => group.cells);
   return [...new Set(cells.map(({ method }) => method))].flatMap((method) => {
     const done = cells.filter((cell) => cell.method === method).filter(isDone);
     if (done.length === 0) return [];
@@ -91,7 +122,8 @@ function rowsOf({ dataset, condition, fusion, cells }: CollectedGroup): Experime
     return [
       {
         ...{ dataset, condition, fusion, method },
-        seeds: done.map(({ seed }) => seed),
+        seeds: [...new Set(done.map(({ seed }) => seed))],
+        ...(done[0]?.fold === undefined ? {} : { folds: [...new Set(done.map(({ fold = '' }) => fold))] }),
         accuracy: over(({ outcome }) => outcome.evaluation.fused.accuracy),
         macroF1: over(({ outcome }) => outcome.evaluation.fused.macroF1),
         meanAveragePrecision: over(({ outcome }) => outcome.evaluation.fused.meanAveragePrecision),

@@ -8,6 +8,7 @@ import { writeReport } from '../evaluation/report/write-report.ts';
 import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
 import { collectCells, type CollectedGroup } from './collect-cells.ts';
+import { sourceName } from './matrix.ts';
 import { readExperiment } from './read-experiment.ts';
 import { renderExperiment } from './report/page.ts';
 import { resultArrow, resultCsv, resultRows } from './result-rows.ts';
@@ -62,7 +63,7 @@ async function writeGroup(store: Store, group: CollectedGroup, provenance: Prove
   await writeReport({
     store,
     runId,
-    title: `${group.dataset}, ${group.condition}, ${group.fusion}`,
+    title: `${sourceName(group)}, ${group.condition}, ${group.fusion}`,
     config,
     trainings,
     manifest: await loadManifest(store, reference.name, reference.version),

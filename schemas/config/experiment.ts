@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import { nameSchema, runConfigSchema } from './config.ts';
 import { trainingDataSchema } from './training-config.ts';
-import { datasetConfigSchema } from './dataset-config.ts';
+import { datasetConfigSchema, type DatasetConfig } from './dataset-config.ts';
+import { extractionConfigSchema } from './extraction-config.ts';
+import { foldCount, foldsSchema, type Folds } from './folds.ts';
 import { contrastProblems, contrastSetSchema, plannedContrastSchema } from './contrasts.ts';
 import { METHODS, fusionSchema, methodSchema } from './methods.ts';
 import { modalitySchema } from '../modality.ts';
@@ -15,6 +17,8 @@ const conditionSchema = z.strictObject({
   name: z.string().min(1).max(60),
   /** What is done to the training split; absent: what the base says, else nothing. */
   data: trainingDataSchema.optional(),
+  /** What is done to every clip of every split, so that a modality is worth less; absent: what the base says. */
+  extraction: z.strictObject({ disturb: extractionConfigSchema.shape.disturb }).optional(),
 });
 
 /** One YAML file: every dataset × condition × fusion × method × seed is trained and evaluated once. */
@@ -25,9 +29,16 @@ export const experimentConfigSchema = z
     base: runConfigSchema,
     /** Absent: the base's alone. */
     datasets: z
-      .array(z.strictObject({ name: nameSchema, dataset: datasetConfigSchema }))
+      .array(
+        z.strictObject({ name: nameSchema, dataset: datasetConfigSchema, folds: foldsSchema.optional() }),
+      )
       .min(1)
       .optional(),
+    /**
+     * Ways to split each dataset that brings no `folds` of its own: blocks of one dataset, that has one row in the table.
+     * Absent: each dataset's own split.
+     */
+    folds: foldsSchema.optional(),
     /** `all`: every method there is. */
     methods: z.preprocess((given) => (given === 'all' ? METHODS : given), z.array(methodSchema).min(1)),
     seeds: z.array(z.int().nonnegative()).min(1),
@@ -45,33 +56,47 @@ export const experimentConfigSchema = z
       .min(1)
       .default([{ name: 'as it is' }]),
   })
-  .superRefine(({ datasets = [], methods, seeds, fusions = [], conditions, contrasts = [] }, context) => {
-    for (const { at, message } of contrastProblems(contrasts, methods)) {
-      context.addIssue({ code: 'custom', path: ['contrasts', at], message });
-    }
-    const named = {
-      datasets: datasets.map(({ name }) => name),
-      methods,
-      seeds,
-      fusions,
-      conditions: conditions.map(({ name }) => name),
-    };
-    for (const [field, names] of Object.entries(named)) {
-      for (const [at, name] of names.entries()) {
-        if (names.indexOf(name as never) === at) continue;
-        context.addIssue({
-          code: 'custom',
-          path: [field, at],
-          message: 'it is there already: leave one out',
-        });
+  .superRefine(
+    ({ base, datasets = [], folds, methods, seeds, fusions = [], conditions, contrasts = [] }, context) => {
+      for (const { at, message } of contrastProblems(contrasts, methods)) {
+        context.addIssue({ code: 'custom', path: ['contrasts', at], message });
       }
-    }
-    const groups = Math.max(1, datasets.length) * conditions.length * Math.max(1, fusions.length);
-    if (groups > MOST_GROUPS) {
-      const message = `datasets × conditions × fusions are ${String(groups)}, more than ${String(MOST_GROUPS)}: make it several experiments`;
-      context.addIssue({ code: 'custom', path: ['conditions'], message });
-    }
-  });
+      const named = {
+        datasets: datasets.map(({ name }) => name),
+        methods,
+        seeds,
+        fusions,
+        conditions: conditions.map(({ name }) => name),
+      };
+      for (const [field, names] of Object.entries(named)) {
+        for (const [at, name] of names.entries()) {
+          if (names.indexOf(name as never) === at) continue;
+          context.addIssue({
+            code: 'custom',
+            path: [field, at],
+            message: 'it is there already: leave one out',
+          });
+        }
+      }
+      const sources = datasets.length === 0 ? [{ dataset: base.dataset }] : datasets;
+      const given: { dataset: DatasetConfig; folds?: Folds | undefined }[] = sources;
+      for (const [at, { dataset, folds: own }] of given.entries()) {
+        if ((own ?? folds)?.files === undefined || dataset.format === 'csv') continue;
+        const path = own === undefined ? ['folds', 'files'] : ['datasets', at, 'folds', 'files'];
+        const message = `lists are of the format csv, and the dataset is ${dataset.format}: use kFold or leaveOut`;
+        context.addIssue({ code: 'custom', path, message });
+      }
+      const splits = given.reduce(
+        (sum, { folds: own = folds }) => sum + (own === undefined ? 1 : foldCount(own)),
+        0,
+      );
+      const groups = splits * conditions.length * Math.max(1, fusions.length);
+      if (groups > MOST_GROUPS) {
+        const message = `datasets × folds × conditions × fusions are ${String(groups)}, more than ${String(MOST_GROUPS)}: make it several experiments`;
+        context.addIssue({ code: 'custom', path: ['conditions'], message });
+      }
+    },
+  );
 export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;
 
 /** `experiments/<id>/failures/….json`: why a cell, or all cells of a run, came to nothing. */
@@ -91,6 +116,8 @@ const placeSchema = {
 
 export const summaryCellSchema = z.strictObject({
   ...placeSchema,
+  /** Where its dataset has folds. */
+  fold: z.string().optional(),
   seed: z.int(),
   state: cellStateSchema,
   /** Why it is not done. */
@@ -99,10 +126,12 @@ export const summaryCellSchema = z.strictObject({
 });
 export type SummaryCell = z.infer<typeof summaryCellSchema>;
 
-/** A method within a dataset, a condition and a fusion, over the seeds that are done. Scores are shares in 0…1. */
+/** A method within a dataset, a condition and a fusion, over the folds and seeds that are done. Scores are shares in 0…1. */
 export const experimentRowSchema = z.strictObject({
   ...placeSchema,
   seeds: z.array(z.int()),
+  /** Where its dataset has folds. */
+  folds: z.array(z.string()).optional(),
   accuracy: spreadSchema,
   macroF1: spreadSchema,
   meanAveragePrecision: spreadSchema,
@@ -154,7 +183,11 @@ export const experimentSummarySchema = z.strictObject({
   datasets: z.array(
     z.strictObject({
       name: z.string(),
+      /** Absent: not built, or there are several: see `versions`. */
       version: z.string().optional(),
+      /** Of each fold and each disturbance of the extraction, where there are several. */
+      versions: z.array(z.strictObject({ name: z.string(), version: z.string() })).optional(),
+      /** Of all folds together. */
       testClips: z.int(),
       /** Speakers, sources, … that the test clips are of. */
       groups: z.strictObject({ unit: z.enum(['group', 'clip']), count: z.int() }).optional(),

@@ -50,4 +50,21 @@ describe('modalmix experiment', () => {
     const status = await project.modalmix('status');
     expect(status.stdout).toMatch(/bench-\w+ +runExperiment +completed/u);
   }, 300_000);
+
+  it('splits a dataset into folds, builds each, and tells them in one row', async () => {
+    const base = tinyConfig(clips, 'folds', { epochs: 1 });
+    const matrix = { name: 'folds', base, methods: ['joint', 'mm'], seeds: [0], folds: { kFold: 2 } };
+    const told = await project.modalmix('experiment', await project.config('folds', matrix), '--json');
+    expect(told.exitCode).toBe(0);
+    const last = JSON.parse(told.stdout.trim().split('\n').at(-1)!) as { summary: unknown };
+    const { cells, rows, datasets, contrasts } = experimentSummarySchema.parse(last.summary);
+    expect(cells).toEqual({ done: 4, failed: 0, 'not applicable': 0, missing: 0 });
+    expect(rows.map(({ method, folds }) => [method, folds])).toEqual([
+      ['joint', ['1 of 2', '2 of 2']],
+      ['mm', ['1 of 2', '2 of 2']],
+    ]);
+    expect(new Set(datasets[0]!.versions?.map(({ version }) => version)).size).toBe(2);
+    expect(contrasts[0]!.contrasts[0]).toMatchObject({ first: 'mm', second: 'joint', blocks: { count: 2 } });
+    expect(contrasts[0]!.contrasts[0]!.groups).toMatchObject({ unit: 'clip', count: datasets[0]!.testClips });
+  }, 300_000);
 });

@@ -1,6 +1,8 @@
 /** What the charts of an experiment's page are drawn from: the one JSON block of the page. */
 
 export interface ExperimentData {
+  /** Where there are several conditions. */
+  readonly curves?: ConditionCurves;
   readonly cost: readonly CostPoint[];
   readonly ranking?: {
     /** From the best mean rank. */
@@ -10,6 +12,22 @@ export interface ExperimentData {
     /** First and last place of methods that are not told apart. */
     readonly groups: readonly (readonly [number, number])[];
   };
+}
+
+export interface ConditionCurves {
+  /** In the config's order, along the bottom. */
+  readonly conditions: readonly string[];
+  /** One for each dataset and fusion. */
+  readonly charts: readonly {
+    readonly title: string;
+    readonly methods: readonly {
+      readonly method: string;
+      /** Its colour and shape follow from it. */
+      readonly index: number;
+      /** Shares, over folds and seeds; null where nothing is trained. */
+      readonly accuracy: readonly (number | null)[];
+    }[];
+  }[];
 }
 
 /** A method under the first condition, over the seeds, on one dataset with one fusion. */

@@ -1,6 +1,7 @@
 /** The page of an experiment: what stands on it, in reading order. Pure, but for the bundling of its script. */
 import type { ExperimentRow } from '../../../schemas/config/experiment.ts';
 import { renderShell } from '../../evaluation/report/shell.ts';
+import { conditionCurves } from './curves.ts';
 import type { ExperimentData } from './experiment-data.ts';
 import type { ExperimentPageInput } from './page-input.ts';
 import { comparisonSection } from './sections/comparison.ts';
@@ -25,7 +26,7 @@ export async function renderExperiment(input: ExperimentPageInput): Promise<stri
       { id: 'comparison', name: 'Comparison', body: comparisonSection(input) },
       { id: 'cost', name: 'Cost', body: costSection(data) },
       ...(config.conditions.length > 1
-        ? [{ id: 'conditions', name: 'Training conditions', body: conditionsSection(input) }]
+        ? [{ id: 'conditions', name: 'Conditions', body: conditionsSection(input, data) }]
         : []),
       { id: 'tests', name: 'Test conditions', body: testsSection(input) },
       { id: 'runs', name: 'Runs', body: runsSection(input) },
@@ -40,7 +41,9 @@ function experimentData({ config, summary }: ExperimentPageInput): ExperimentDat
   const compared = summary.rows.filter(({ condition }) => condition === config.conditions[0]!.name);
   const several = new Set(compared.map(whereOf)).size > 1;
   const { ranking } = summary;
+  const curves = conditionCurves(config, summary);
   return {
+    ...(curves === undefined ? {} : { curves }),
     cost: compared.map((row) => ({
       method: row.method,
       where: several ? whereOf(row) : '',

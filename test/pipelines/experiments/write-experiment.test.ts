@@ -143,9 +143,10 @@ describe("an experiment's page", () => {
   ])('draws every chart, legibly and within $width pixels, and asks for nothing', async (size) => {
     const { page: opened, complaints, requests } = await openPage(browser, page(), size);
     const marks = await drawnMarks(opened);
-    expect(Object.keys(marks)).toEqual(['ranking', 'cost/seconds', 'cost/memory']);
+    expect(Object.keys(marks)).toEqual(['ranking', 'cost/seconds', 'cost/memory', 'conditions/0']);
+    // The curves are of the methods of the planned contrasts, since all would be too many to tell apart.
     for (const [chart, count] of Object.entries(marks))
-      expect(count, chart).toBeGreaterThan(METHODS.length - 1);
+      expect(count, chart).toBeGreaterThan((chart === 'conditions/0' ? 4 : METHODS.length) - 1);
     expect(await overflowPx(opened)).toBe(0);
     expect(await smallestTextPx(opened)).toBeGreaterThanOrEqual(11);
     expect([complaints, requests]).toEqual([[], []]);
@@ -204,6 +205,69 @@ describe("an experiment's page", () => {
     expect([told.pairs, told.ranking]).toEqual([[], undefined]);
     const html = (await alone.get(storePaths.experimentReport(EXPERIMENT))).toString('utf8');
     expect(html).toContain('There are no two methods to compare.');
+  });
+
+  it('of folds has one row a dataset, and takes folds and seeds for blocks', async () => {
+    const folded = openStore(`file:${join(folder, 'folded')}`);
+    const { dataset } = await makeUpExperiment(folded, {
+      ...{ methods: ['joint', 'mm', 'b-mm'], seeds: [0, 1, 2], folds: { kFold: 2 } },
+      conditions: [{ name: 'plain' }],
+    });
+    const told = await writeExperiment({
+      store: folded,
+      experimentId: EXPERIMENT,
+      datasets: [dataset, dataset],
+      provenance,
+    });
+    expect(
+      told.rows.map(({ method, folds, seeds, accuracy }) => [method, folds, seeds, accuracy.values.length]),
+    ).toEqual([
+      ['joint', ['1 of 2', '2 of 2'], [0, 1, 2], 6],
+      ['mm', ['1 of 2', '2 of 2'], [0, 1, 2], 6],
+      // The last method's seed 1 has failed, in both.
+      ['b-mm', ['1 of 2', '2 of 2'], [0, 2], 4],
+    ]);
+    expect(told.datasets[0]).toMatchObject({ testClips: 240, groups: { count: SPEAKERS } });
+    expect(told.notDone.map(({ fold, seed }) => [fold, seed])).toEqual([
+      ['1 of 2', 1],
+      ['2 of 2', 1],
+    ]);
+    const [all, ...parts] = told.contrasts;
+    expect(parts).toEqual([]);
+    expect(all!.contrasts.map(({ first, second, blocks }) => [first, second, blocks.count])).toEqual([
+      ['b-mm', 'mm', 4],
+      ['mm', 'joint', 6],
+      ['b-mm', 'joint', 4],
+    ]);
+    const csv = (await folded.get(storePaths.experimentCsv(EXPERIMENT))).toString('utf8');
+    expect(csv).toMatch(/^dataset,fold,condition,.*\r\nmade-up,1 of 2,plain,/u);
+    const html = (await folded.get(storePaths.experimentReport(EXPERIMENT))).toString('utf8');
+    expect(html).toContain('made-up, fold 2 of 2');
+    expect(html.match(/<caption>\s*made-up, plain, concat/gu)).toHaveLength(1);
+  });
+
+  it('of a disturbed modality says how it is disturbed, and draws the curve over it', async () => {
+    const noisy = openStore(`file:${join(folder, 'noisy')}`);
+    const { dataset } = await makeUpExperiment(noisy, {
+      methods: ['joint'],
+      conditions: [
+        { name: 'clean' },
+        { name: 'noisy sound', extraction: { disturb: { audio: { snrDb: -6 } } } },
+        { name: 'noisy picture', extraction: { disturb: { rgb: { deviation: 0.8 } } } },
+      ],
+    });
+    const datasets = [dataset, dataset, dataset];
+    const told = await writeExperiment({ store: noisy, experimentId: EXPERIMENT, datasets, provenance });
+    const path = pathToFileURL(join(folder, 'noisy', storePaths.experimentReport(EXPERIMENT)));
+    const { page: opened } = await openPage(browser, path, { width: 1280, height: 900 });
+    const section = opened.locator('#conditions');
+    expect(await section.innerText()).toContain('white noise 6 dB above in every clip’s sound');
+    expect(await section.innerText()).toContain('Gaussian noise of deviation 0.8 in every picture');
+    await section.locator('details.values summary').click();
+    const shown = await section.locator('details.values tbody tr').first().innerText();
+    const accuracies = told.rows.map(({ accuracy }) => `${(100 * accuracy.mean).toFixed(1)} %`);
+    expect(shown.split(/\s*\t\s*/u)).toEqual(['joint', ...accuracies]);
+    await opened.close();
   });
 
   it('of nothing but failures still says what there is', async () => {

@@ -2,6 +2,7 @@ import type { ExperimentSummary, Pair } from '../../../../schemas/config/experim
 import type { MethodName } from '../../../../schemas/config/methods.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { factList, whole } from '../../../evaluation/report/sections/parts.ts';
+import { datasetsOf, foldsOf } from '../../folds.ts';
 import type { ExperimentPageInput } from '../page-input.ts';
 import { mean } from './parts.ts';
 
@@ -10,11 +11,15 @@ const ALPHA = 0.05;
 /** The experiment's name, its answer in words, and the facts one asks first. */
 export function headerSection({ experimentId, config, summary }: ExperimentPageInput): Html {
   const { cells, datasets } = summary;
+  const folds = datasetsOf(config)
+    .flatMap(({ dataset, folds: given }) => foldsOf(dataset, given))
+    .filter(({ fold }) => fold !== undefined).length;
   const [first = '', ...rest] = answer(summary, config.conditions[0]!.name);
   const facts: readonly (readonly [string, string])[] = [
     ['Methods', whole(config.methods.length)],
     ['Seeds', whole(config.seeds.length)],
     ['Datasets', datasets.map(({ name }) => name).join(', ')],
+    ...(folds === 0 ? [] : [['Folds', whole(folds)] as const]),
     ['Test clips', datasets.map(({ testClips, groups }) => testClipsText(testClips, groups)).join(', ')],
     ['Trainings done', `${whole(cells.done)} of ${whole(cells.done + cells.failed + cells.missing)}`],
     ['Experiment', experimentId],

@@ -23,7 +23,9 @@ export function provenanceSection(
       ['Result, Arrow', storePaths.experimentArrow(experimentId)],
       ['Result, CSV', storePaths.experimentCsv(experimentId)],
       ['Summary', storePaths.experimentSummary(experimentId)],
-      ...datasets.map(({ name, version }) => [`Dataset ${name}`, version ?? 'not built'] as const),
+      ...datasets.flatMap(({ name, version, versions = [{ name, version: version ?? 'not built' }] }) =>
+        versions.map((one) => [`Dataset ${one.name}`, one.version] as const),
+      ),
       ['Code', codeVersion],
       ['Engine', engine],
       ['Machine', machine],

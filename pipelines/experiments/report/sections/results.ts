@@ -9,20 +9,25 @@ import { numberCell, sortableTable, spreadCell, type SortableColumn } from './pa
 /** Methods × scores, a table each dataset, fusion and condition. */
 export function resultsSection({ config, groups, summary }: ExperimentPageInput): Html {
   const { modalities } = config.base.extraction;
-  const several = groups.length > 1;
+  const folded = groups.some(({ fold }) => fold !== undefined);
+  const several =
+    new Set(groups.map(({ dataset, condition, fusion }) => `${dataset}, ${condition}, ${fusion}`)).size > 1;
+  const shown = new Set<string>();
   const tables = groups.flatMap(({ dataset, condition, fusion }) => {
     const rows = summary.rows.filter(
       (row) => row.dataset === dataset && row.condition === condition && row.fusion === fusion,
     );
-    if (rows.length === 0) return [];
     const name = `${dataset}, ${condition}, ${fusion}`;
+    // A dataset's folds are blocks of one table.
+    if (rows.length === 0 || shown.has(name)) return [];
+    shown.add(name);
     const table = tableOf(name, rows, modalities);
     return [{ name, table, open: condition === config.conditions[0]!.name }];
   });
   return markup`${sectionHeading(
     'results',
     'Results',
-    markup`In percent on the test split, mean ± standard deviation over the seeds; the best of a column is bold.
+    markup`In percent on the test split, mean ± standard deviation over the ${folded ? 'folds and seeds' : 'seeds'}; the best of a column is bold.
       ${samplingNote(summary)} A heading sorts its column.`,
   )}
   ${tables.map(({ name, table, open }) =>
@@ -74,14 +79,19 @@ function tableOf(
     const means = rows.flatMap((row) => pick(row)?.mean ?? []);
     return better === 'high' ? Math.max(...means) : Math.min(...means);
   });
+  const folds = rows.some((row) => row.folds !== undefined);
   const columns: SortableColumn[] = [
     { name: 'Method', kind: 'text' },
-    ...['Seeds', ...scores.map(([title]) => title), 'Seconds', 'Memory, MiB'].map(
-      (title): SortableColumn => ({
-        name: title,
-        kind: 'number',
-      }),
-    ),
+    ...[
+      ...(folds ? ['Folds'] : []),
+      'Seeds',
+      ...scores.map(([title]) => title),
+      'Seconds',
+      'Memory, MiB',
+    ].map((title): SortableColumn => ({
+      name: title,
+      kind: 'number',
+    })),
   ];
   return sortableTable(
     name,
@@ -89,6 +99,7 @@ function tableOf(
     rows.map(
       (row) => markup`<tr>
         <th scope="row">${row.method}</th>
+        ${folds ? numberCell(String(row.folds?.length ?? 1), row.folds?.length ?? 1) : undefined}
         ${numberCell(String(row.seeds.length), row.seeds.length)}
         ${scores.map(([, pick], i) => {
           const spread = pick(row);

@@ -2,6 +2,7 @@ import { storePaths } from '../../../../schemas/names.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { dataTable, sectionHeading, whole } from '../../../evaluation/report/sections/parts.ts';
 import { isDone } from '../../group-sums.ts';
+import { sourceName } from '../../matrix.ts';
 import type { ExperimentPageInput } from '../page-input.ts';
 
 /** From this page's folder to the store's root. */
@@ -9,12 +10,12 @@ const TO_STORE = '../../../';
 
 /** The runs that the matrix consists of, and which of their trainings are not done. */
 export function runsSection({ groups, summary }: ExperimentPageInput): Html {
-  const rows = groups.map(({ runId, dataset, condition, fusion, cells }) => {
+  const rows = groups.map(({ runId, dataset, fold, condition, fusion, cells }) => {
     const done = cells.filter(isDone).length;
     const wanted = cells.filter(({ state }) => state !== 'not applicable').length;
     return markup`<tr>
       <th scope="row">${done === 0 ? runId : markup`<a href="${TO_STORE + storePaths.report(runId)}">${runId}</a>`}</th>
-      <td>${dataset}</td>
+      <td>${sourceName({ dataset, fold })}</td>
       <td>${condition}</td>
       <td>${fusion}</td>
       <td class="number">${whole(done)} of ${whole(wanted)}</td>
@@ -39,7 +40,7 @@ export function runsSection({ groups, summary }: ExperimentPageInput): Html {
             (cell) => markup`<tr>
               <th scope="row">${cell.method}</th>
               <td>${cell.seed}</td>
-              <td>${cell.dataset}</td>
+              <td>${sourceName(cell)}</td>
               <td>${cell.condition}</td>
               <td>${cell.fusion}</td>
               <td>${cell.state}</td>
