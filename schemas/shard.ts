@@ -14,7 +14,7 @@ import {
   Utf8,
   type DataType,
 } from 'apache-arrow';
-import type { ExtractionConfig } from './config/extraction-config.ts';
+import { hasNativeFlow, type ExtractionConfig } from './config/extraction-config.ts';
 import { MODALITIES, type Modality } from './modality.ts';
 
 /** Part of every shard's key: raise it when the same clips would be written as other bytes. */
@@ -143,6 +143,7 @@ export function shardSchema({ classNames, extraction, extractorVersion }: ShardS
       ['modalmix.frames', String(video.frames)],
       ['modalmix.short_side_px', String(video.shortSide)],
       ['modalmix.flow_bound_px', String(flow.boundPx)],
+      ...(hasNativeFlow(extraction) ? ([['modalmix.flow_neighbours', flow.neighbours]] as const) : []),
     ]),
   );
 }

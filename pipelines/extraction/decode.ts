@@ -29,7 +29,10 @@ const RUN_UP_US = 500_000;
 export type AskedVideo = Pick<
   ExtractionConfig['video'],
   'sampling' | 'fps' | 'frames' | 'candidates' | 'shortSide'
->;
+> & {
+  /** Each picture is twice as high: the frame, and below it the next one of the file. */
+  readonly pairs: boolean;
+};
 
 /** Where they are taken: at `offsetS` + n / `fps` seconds, n = 0…frames−1. */
 export interface VideoRequest {
@@ -39,6 +42,7 @@ export interface VideoRequest {
   readonly fromFirst: boolean;
   readonly frames: number;
   readonly shortSide: number;
+  readonly pairs: boolean;
 }
 
 export interface AudioRequest {
@@ -138,13 +142,16 @@ export function spanOf({ startS, endS }: Part, times: StreamTimes | undefined): 
  * spaced candidates (an odd number of them: the middle one lies in the segment's middle).
  */
 export function sampledTimes(video: AskedVideo, part: Part, times: StreamTimes | undefined): VideoRequest {
-  const { fps, shortSide } = video;
+  const { fps, shortSide, pairs } = video;
   const frames = video.frames * video.candidates;
-  if (video.sampling === 'start') return { fps, offsetS: 0, fromFirst: false, frames, shortSide };
+  if (video.sampling === 'start') return { fps, offsetS: 0, fromFirst: false, frames, shortSide, pairs };
   const span = spanOf(part, times);
-  if (span === undefined) return { fps: 1, offsetS: 0, fromFirst: true, frames: 1, shortSide };
+  // A single pair has no other time to be taken at than its own.
+  const isOnePair = pairs && times !== undefined && times.packets < 3;
+  if (span === undefined || isOnePair)
+    return { fps: 1, offsetS: 0, fromFirst: true, frames: 1, shortSide, pairs };
   const fromFirst = part.startS === undefined && part.endS === undefined;
-  return { fps: frames / span, offsetS: span / (2 * frames), fromFirst, frames, shortSide };
+  return { fps: frames / span, offsetS: span / (2 * frames), fromFirst, frames, shortSide, pairs };
 }
 
 /**
@@ -155,17 +162,37 @@ export function sampledTimes(video: AskedVideo, part: Part, times: StreamTimes |
 export function videoFilter(video: VideoRequest, part: Part, viaPlanes = false): string {
   const begins = 'if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)';
   const zero = `${video.fromFirst ? '-STARTPTS' : ''}-${String(video.offsetS)}/TB`;
-  return [
-    ...trims('trim', part),
+  const size = sizeFilter(video, viaPlanes);
+  const pick = [
     'settb=intb/2',
     `setpts='${video.offsetS === 0 ? begins : `round(${begins}${zero})`}'`,
     `fps=fps=${String(video.fps)}:start_time=0:round=up`,
-    sizeFilter(video, viaPlanes),
+  ];
+  return [
+    ...trims('trim', part),
+    // At their final size and in their final colours, so that no frame takes anything from its neighbour.
+    ...(video.pairs ? [size, PAIR] : []),
+    ...(isFirstOnly(video) ? [] : pick),
+    ...(video.pairs ? [] : [size]),
   ].join(',');
 }
 
+/** Each frame but the last with the next one below it, at its own time. */
+const PAIR =
+  "split[now][later];[later]setpts=PREV_INPTS,select='gte(n,1)'[next];[now][next]vstack=shortest=1";
+
+/** There are too few frames for any to be chosen: the first is taken, or the first pair. */
+function isFirstOnly({ fromFirst, offsetS }: VideoRequest): boolean {
+  return fromFirst && offsetS === 0;
+}
+
+/** Pixels that no picture exceeds. */
+export function mostPixels({ shortSide, pairs }: VideoRequest): number {
+  return shortSide * shortSide * MAX_ASPECT * (pairs ? 2 : 1);
+}
+
 /**
- * Of frames that are picked already. Size by torchvision's `Resize`: shorter side exact, longer rounded down.
+ * Size by torchvision's `Resize`: shorter side exact, longer rounded down.
  *
  * @param viaPlanes the colours are made plane by plane, for which alone FFmpeg has fast code; see `sameViaPlanes`
  */

@@ -1,7 +1,11 @@
 /** One clip → its features, with whichever decoder: which streams are tried, what is missing, what fills the arrays. */
 import { stat } from 'node:fs/promises';
 import type { Clip } from '../../schemas/clip.ts';
-import { storedFrames, type ExtractionConfig } from '../../schemas/config/extraction-config.ts';
+import {
+  hasNativeFlow,
+  storedFrames,
+  type ExtractionConfig,
+} from '../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { MODALITIES, type Modality } from '../../schemas/modality.ts';
 import { audioSamples } from '../../schemas/shard.ts';
@@ -13,7 +17,7 @@ import {
   type PictureFeature,
 } from './extractor.ts';
 import type { Decode, Decoded, DecodeRequest } from './decode.ts';
-import { opticalFlow } from './flow.ts';
+import { flowBetween, opticalFlow } from './flow.ts';
 import type { Picture } from './ffmpeg/ppm.ts';
 import { disturbPictures, disturbSamples } from './disturb.ts';
 import { fitSamples, fittedSpectrogram } from './spectrogram.ts';
@@ -67,8 +71,21 @@ async function checkFiles(clip: Clip, config: ExtractionConfig): Promise<Missing
     : { code: 'undecodable', reason: `its audio file: ${audioProblem.message}` };
 }
 
+/** A sampled frame, and where flow is wanted the file's next one. */
+interface Shot extends Picture {
+  readonly next?: Uint8Array;
+}
+
+type DecodedShots = Omit<Decoded, 'pictures'> & { readonly pictures: readonly Shot[] };
+
+/** The upper half of a pair is the frame, the lower the next. */
+function shotOf({ width, height, data }: Picture): Shot {
+  const half = data.length / 2;
+  return { width, height: height / 2, data: data.subarray(0, half), next: data.subarray(half) };
+}
+
 interface DecodedClip {
-  readonly pictures: Part<readonly Picture[]>;
+  readonly pictures: Part<readonly Shot[]>;
   readonly samples: Part<Float32Array>;
 }
 
@@ -87,19 +104,31 @@ async function decodeClip(
   const wantsVideo = config.modalities.some((name) => name !== 'audio');
   const wantsAudio = config.modalities.includes('audio') && audioFileProblem === undefined;
   const sources = [clip.path, ...(clip.audioPath === undefined ? [] : [clip.audioPath])];
-  const decode = async (video: boolean, audio: boolean): Promise<Decoded> => {
+  const decode = async (video: boolean, audio: boolean): Promise<DecodedShots> => {
     // A source that is not wanted is not opened: it could only fail.
     const used = [...new Set([...(video ? [0] : []), ...(audio ? [sources.length - 1] : [])])];
     const audioInput = used.indexOf(sources.length - 1);
     const request: DecodeRequest = {
       inputs: used.map((i) => sources[i] ?? ''),
-      ...(video ? { video: { ...config.video, input: 0 } } : {}),
+      ...(video ? { video: { ...config.video, pairs: hasNativeFlow(config), input: 0 } } : {}),
       ...(audio ? { audio: { ...config.audio, input: audioInput } } : {}),
       ...(clip.startS === undefined ? {} : { startS: clip.startS }),
       ...(clip.endS === undefined ? {} : { endS: clip.endS }),
       timeoutMs: Math.max(1, deadline - Date.now()),
     };
-    return await decodeMedia(request, signal);
+    const decoded = await decodeMedia(request, signal);
+    if (request.video?.pairs !== true) return decoded;
+    if (decoded.pictures.length > 0) return { ...decoded, pictures: decoded.pictures.map(shotOf) };
+    if (decoded.inputs[0]?.hasVideo !== true) return decoded;
+    // Perhaps it has a single frame: that is a picture, though no motion.
+    const { audio: _audio, ...pictures } = request;
+    const single = { ...pictures, inputs: used.slice(0, 1).map((i) => sources[i] ?? '') };
+    const timeoutMs = Math.max(1, deadline - Date.now());
+    const alone = await decodeMedia(
+      { ...single, video: { ...request.video, pairs: false }, timeoutMs },
+      signal,
+    );
+    return { ...decoded, pictures: alone.pictures };
   };
   const none = { missing: audioFileProblem ?? { code: 'no-stream', reason: 'not asked for' } } as const;
   if (!wantsVideo && !wantsAudio) return { pictures: none, samples: none };
@@ -134,7 +163,7 @@ async function decodeClip(
   };
 }
 
-function picturesOf(decoded: Decoded, noStream: boolean): Part<readonly Picture[]> {
+function picturesOf(decoded: DecodedShots, noStream: boolean): Part<readonly Shot[]> {
   if (noStream) return { missing: { code: 'no-stream', reason: 'there is no video stream' } };
   const [first] = decoded.pictures;
   if (first === undefined) {
@@ -149,7 +178,7 @@ function picturesOf(decoded: Decoded, noStream: boolean): Part<readonly Picture[
 }
 
 function samplesOf(
-  decoded: Decoded,
+  decoded: DecodedShots,
   clip: Clip,
   config: ExtractionConfig,
   noStream: boolean,
@@ -171,7 +200,7 @@ function samplesOf(
  * AAC comes in packets of 1,024 samples (and MP3, which MP4 may hold too, of 1,152), and older ffmpegs hand out the last
  * one whole: what lies beyond the container's duration is not the clip's.
  */
-function withoutCodecTail(decoded: Decoded, clip: Clip, sampleRateHz: number): Float32Array {
+function withoutCodecTail(decoded: DecodedShots, clip: Clip, sampleRateHz: number): Float32Array {
   const { audioCodec, format = '', durationS } = decoded.inputs.at(-1) ?? {};
   const hasTail = audioCodec === 'aac' || (audioCodec !== undefined && format.startsWith('mov,'));
   if (!hasTail || durationS === undefined) return decoded.samples;
@@ -190,18 +219,13 @@ async function assemble(clip: Clip, config: ExtractionConfig, decoded: DecodedCl
     pictures.value === undefined ? undefined : stackFrames(pictures.value, storedFrames(config.video));
   let flow: PictureFeature | undefined;
   if (wanted.includes('flow') && frames !== undefined) {
-    if (config.video.frames < 2) {
-      throw new ModalmixError('config', 'optical flow needs at least two frames', {
-        where: 'extraction.video.frames',
-        fix: 'Set it to 2 or more, or remove "flow" from extraction.modalities.',
-      });
-    }
-    if ((pictures.value?.length ?? 0) < 2) {
+    flow = await flowOf(pictures.value ?? [], frames, config);
+    if (flow === undefined) {
       missing.flow = {
         code: 'too-short',
         reason: 'only one frame could be sampled, so there is no motion to see',
       };
-    } else flow = await opticalFlow(frames, config.flow.boundPx);
+    }
   }
   if (samples.missing !== undefined && wanted.includes('audio')) missing.audio = samples.missing;
   if (pictures.missing !== undefined) {
@@ -229,6 +253,28 @@ function audioFeature(samples: Float32Array, { clipId }: Clip, config: Extractio
   return fittedSpectrogram(fitted, audio);
 }
 
+/** @returns undefined when there are not two frames */
+async function flowOf(
+  shots: readonly Shot[],
+  frames: PictureFeature,
+  { video, flow }: ExtractionConfig,
+): Promise<PictureFeature | undefined> {
+  if (flow.neighbours === 'sampled') {
+    if (video.frames < 2) {
+      throw new ModalmixError('config', 'optical flow needs at least two frames', {
+        where: 'extraction.video.frames',
+        fix: 'Set it to 2 or more, or extraction.flow.neighbours to native.',
+      });
+    }
+    return shots.length < 2 ? undefined : await opticalFlow(frames, flow.boundPx);
+  }
+  const pairs = shots.flatMap(({ data, next }) => (next === undefined ? [] : [[data, next] as const]));
+  const [, height, width] = frames.shape;
+  if (pairs.length === 0) return undefined;
+  const fields = await flowBetween(pairs, height, width, flow.boundPx);
+  return repeatLast(fields, frames.shape[0]);
+}
+
 /** In place: flow was taken from the frames before. */
 function disturbedFrames(frames: PictureFeature, { clipId }: Clip, { disturb }: ExtractionConfig) {
   if (disturb?.rgb !== undefined) disturbPictures(frames.data, disturb.rgb.deviation, disturb.seed, clipId);
@@ -240,12 +286,22 @@ function stackFrames(pictures: readonly Picture[], count: number): PictureFeatur
   const width = pictures[0]?.width ?? 0;
   const height = pictures[0]?.height ?? 0;
   const bytes = width * height * 3;
-  const data = new Uint8Array(count * bytes);
-  for (let t = 0; t < count; t += 1) {
-    const picture = pictures[Math.min(t, pictures.length - 1)];
-    if (picture !== undefined) data.set(picture.data, t * bytes);
-  }
-  return { data, shape: [count, height, width, 3] };
+  const taken = Math.min(count, pictures.length);
+  const data = new Uint8Array(taken * bytes);
+  for (let t = 0; t < taken; t += 1) data.set(pictures[t]!.data, t * bytes);
+  return repeatLast({ data, shape: [taken, height, width, 3] }, count);
+}
+
+/** As many of a kind as are wanted. */
+function repeatLast({ data, shape }: PictureFeature, count: number): PictureFeature {
+  const [own, height, width, channels] = shape;
+  if (own === count) return { data, shape };
+  const bytes = height * width * channels;
+  const all = new Uint8Array(count * bytes);
+  all.set(data.subarray(0, Math.min(own, count) * bytes));
+  const last = data.subarray((own - 1) * bytes, own * bytes);
+  for (let t = own; t < count; t += 1) all.set(last, t * bytes);
+  return { data: all, shape: [count, height, width, channels] };
 }
 
 function nothingUsable(

@@ -14,7 +14,7 @@ export interface AudioFeature {
   readonly shape: readonly [number, number];
 }
 
-/** Sampled frames (rgb: C = 3, 0…255) or displacements between neighbouring ones (flow: C = 2, see `flow.ts`). */
+/** Sampled frames (rgb: C = 3, 0…255) or displacements from these to the next (flow: C = 2, see `flow.ts`). */
 export interface PictureFeature {
   readonly data: Uint8Array;
   /** [T, H, W, C]. */

@@ -1,4 +1,4 @@
-/** Dense optical flow between neighbouring sampled frames, by OpenCV's WebAssembly build. */
+/** Dense optical flow between two frames each, by OpenCV's WebAssembly build. */
 import { createRequire } from 'node:module';
 import type CV from '@techstark/opencv-js';
 import type { PictureFeature } from './extractor.ts';
@@ -49,41 +49,60 @@ export function encodeDisplacement(pixels: number, boundPx: number): number {
  * @returns [T − 1, H, W, 2]: pair t is the motion from frame t to t + 1; channels u (right) and v (down), encoded
  */
 export async function opticalFlow(frames: PictureFeature, boundPx: number): Promise<PictureFeature> {
-  const { cv } = await openCv();
   const [count, height, width] = frames.shape;
-  const pixels = height * width;
-  const data = new Uint8Array((count - 1) * pixels * 2);
+  const size = height * width * 3;
+  const all = Array.from({ length: count }, (_, t) => frames.data.subarray(t * size, (t + 1) * size));
+  const pairs = all.slice(1).map((next, t) => [all[t]!, next] as const);
+  return await flowBetween(pairs, height, width, boundPx);
+}
+
+/**
+ * @param pairs of rgb frames, each [H, W, 3]
+ * @returns [pairs, H, W, 2]: the motion from the first of each to its second, as `opticalFlow` has it
+ */
+export async function flowBetween(
+  pairs: readonly (readonly [Uint8Array, Uint8Array])[],
+  height: number,
+  width: number,
+  boundPx: number,
+): Promise<PictureFeature> {
+  const { cv } = await openCv();
+  const length = height * width * 2;
+  const data = new Uint8Array(pairs.length * length);
   const rgb = new cv.Mat(height, width, cv.CV_8UC3);
   const flow = new cv.Mat();
   let previous = new cv.Mat();
   let next = new cv.Mat();
+  const grey = (frame: Uint8Array, to: typeof next) => {
+    rgb.data.set(frame);
+    cv.cvtColor(rgb, to, Number(cv.COLOR_RGB2GRAY));
+  };
   try {
-    for (let t = 0; t < count; t += 1) {
-      rgb.data.set(frames.data.subarray(t * pixels * 3, (t + 1) * pixels * 3));
-      cv.cvtColor(rgb, next, Number(cv.COLOR_RGB2GRAY));
-      if (t > 0) {
-        cv.calcOpticalFlowFarneback(
-          previous,
-          next,
-          flow,
-          FARNEBACK.pyramidScale,
-          FARNEBACK.levels,
-          FARNEBACK.window,
-          FARNEBACK.iterations,
-          FARNEBACK.polyN,
-          FARNEBACK.polySigma,
-          FARNEBACK.flags,
-        );
-        const first = (t - 1) * pixels * 2;
-        const displacements = flow.data32F;
-        for (let i = 0; i < pixels * 2; i += 1) {
-          data[first + i] = encodeDisplacement(displacements[i] ?? 0, boundPx);
-        }
+    let last: Uint8Array | undefined;
+    for (const [t, [from, to]] of pairs.entries()) {
+      if (last === from) [previous, next] = [next, previous];
+      else grey(from, previous);
+      grey(to, next);
+      last = to;
+      cv.calcOpticalFlowFarneback(
+        previous,
+        next,
+        flow,
+        FARNEBACK.pyramidScale,
+        FARNEBACK.levels,
+        FARNEBACK.window,
+        FARNEBACK.iterations,
+        FARNEBACK.polyN,
+        FARNEBACK.polySigma,
+        FARNEBACK.flags,
+      );
+      const displacements = flow.data32F;
+      for (let i = 0; i < length; i += 1) {
+        data[t * length + i] = encodeDisplacement(displacements[i] ?? 0, boundPx);
       }
-      [previous, next] = [next, previous];
     }
   } finally {
     for (const mat of [rgb, flow, previous, next]) mat.delete();
   }
-  return { data, shape: [count - 1, height, width, 2] };
+  return { data, shape: [pairs.length, height, width, 2] };
 }

@@ -5,7 +5,7 @@ import { modalitySchema } from '../modality.ts';
 const positive = z.number().positive();
 const count = z.int().positive();
 
-export const extractionConfigSchema = z.strictObject({
+const extractionFields = z.strictObject({
   modalities: z.array(modalitySchema).min(1).default(['audio', 'rgb']),
   audio: z
     .strictObject({
@@ -51,6 +51,11 @@ export const extractionConfigSchema = z.strictObject({
     .strictObject({
       /** Displacements are clipped to ± this many pixels and stored as 0…255 (128 is still). */
       boundPx: positive.default(20),
+      /**
+       * `native`: at each sampled time from the frame there to the next of the file, at its own rate; as many fields as
+       * frames. `sampled`: from each sampled frame to the next sampled one, perhaps seconds later; one field less.
+       */
+      neighbours: z.enum(['native', 'sampled']).default('native'),
     })
     .prefault({}),
   /**
@@ -76,12 +81,23 @@ export const extractionConfigSchema = z.strictObject({
     })
     .prefault({}),
 });
+/** What of a clip becomes its row. */
+export const extractionConfigSchema = extractionFields.refine(
+  ({ modalities, video, flow }) =>
+    video.candidates === 1 || flow.neighbours === 'native' || !modalities.includes('flow'),
+  { path: ['flow', 'neighbours'], message: 'sampled needs video.candidates: 1' },
+);
 export type ExtractionConfig = z.infer<typeof extractionConfigSchema>;
 
-/** Of a manifest or a plan: what was written before there were segments was sampled from the start. */
+/** Of a manifest or a plan: what was written before there were segments and native neighbours had neither. */
 export const storedExtractionSchema = z.preprocess((stored): unknown => {
-  if (!isRecord(stored) || !isRecord(stored['video']) || 'sampling' in stored['video']) return stored;
-  return { ...stored, video: { ...stored['video'], sampling: 'start' } };
+  if (!isRecord(stored)) return stored;
+  const { video, flow } = stored;
+  return {
+    ...stored,
+    ...(isRecord(video) && { video: { sampling: 'start', ...video } }),
+    ...(isRecord(flow) && { flow: { neighbours: 'sampled', ...flow } }),
+  };
 }, extractionConfigSchema);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -93,14 +109,28 @@ export function storedFrames({ frames, candidates }: ExtractionConfig['video']):
   return frames * candidates;
 }
 
+/** Whether flow is taken from each sampled frame to the file's next one. */
+export function hasNativeFlow({ modalities, flow }: Pick<ExtractionConfig, 'modalities' | 'flow'>): boolean {
+  return modalities.includes('flow') && flow.neighbours === 'native';
+}
+
+/** Flow fields of a clip for as many frames, stored or used. */
+export function flowFields(frames: number, { neighbours }: ExtractionConfig['flow']): number {
+  return neighbours === 'native' ? frames : frames - 1;
+}
+
 /**
  * What versions and keys are hashed from: settings that a config may have had before they had a name are left out, so that
  * its datasets keep theirs.
  */
-export function hashedExtraction<T extends Pick<ExtractionConfig, 'video'>>(extraction: T) {
+export function hashedExtraction<T extends Pick<ExtractionConfig, 'modalities' | 'video' | 'flow'>>(
+  extraction: T,
+) {
   const { sampling, candidates, ...video } = extraction.video;
+  const { neighbours, ...flow } = extraction.flow;
   return {
     ...extraction,
     video: sampling === 'start' ? video : { ...video, sampling, ...(candidates === 1 ? {} : { candidates }) },
+    flow: hasNativeFlow(extraction) ? { ...flow, neighbours } : flow,
   };
 }

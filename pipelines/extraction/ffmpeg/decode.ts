@@ -16,8 +16,8 @@ import {
   AUDIO_MARGIN_S,
   audioFilter,
   CONTAINERS,
-  MAX_ASPECT,
   MAX_DECODED_PIXELS,
+  mostPixels,
   needsStreamTimes,
   sampledTimes,
   segmentStart,
@@ -156,8 +156,8 @@ function buildCommand(
   return command;
 }
 
-function pictureLimit({ frames, shortSide }: VideoRequest): number {
-  return frames * (shortSide * shortSide * MAX_ASPECT * 3 + PPM_HEADER_BYTES);
+function pictureLimit(video: VideoRequest): number {
+  return video.frames * (mostPixels(video) * 3 + PPM_HEADER_BYTES);
 }
 
 /** Collects what ffmpeg writes, up to a limit. */

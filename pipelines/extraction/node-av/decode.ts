@@ -17,7 +17,7 @@ import {
   AUDIO_MARGIN_S,
   audioFilter,
   CONTAINERS,
-  MAX_ASPECT,
+  mostPixels,
   needsStreamTimes,
   sameViaPlanes,
   sampledTimes,
@@ -94,7 +94,7 @@ function pictureTaker(video: VideoRequest, part: Part, pictures: Picture[]): Pic
     },
     take: (frame) => {
       const { width, height } = frame;
-      if (width * height > video.shortSide * video.shortSide * MAX_ASPECT) {
+      if (width * height > mostPixels(video)) {
         throw new ClipUnusable('too-large', 'its picture is larger than any video frame should be');
       }
       pictures.push({ width, height, data: frame.toBuffer() });

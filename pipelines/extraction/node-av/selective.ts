@@ -21,7 +21,7 @@ export function canChooseAhead(
   video: VideoRequest,
   segment: Segment,
 ): boolean {
-  const fromStart = video.offsetS === 0 && !video.fromFirst && Number.isInteger(video.fps);
+  const fromStart = video.offsetS === 0 && !video.fromFirst && !video.pairs && Number.isInteger(video.fps);
   return CODECS.includes(codecName ?? '') && fromStart && segment.isWhole;
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../../schemas/clip.ts';
 import {
+  flowFields,
   hashedExtraction,
   storedFrames,
   type ExtractionConfig,
@@ -133,23 +134,24 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
 }
 
 function checkExtraction(extraction: ExtractionConfig): void {
-  if (extraction.modalities.includes('flow') && extraction.video.frames < 2) {
+  const { modalities, video, flow } = extraction;
+  if (modalities.includes('flow') && flowFields(video.frames, flow) < 1) {
     throw new ModalmixError('config', 'optical flow needs at least two frames', {
       where: 'extraction.video.frames',
-      fix: 'Set it to 2 or more, or remove "flow" from extraction.modalities.',
+      fix: 'Set it to 2 or more, or extraction.flow.neighbours to native, or remove "flow" from extraction.modalities.',
     });
   }
 }
 
 /** Rows of the target size and a third more: shards then lie between about two and four thirds of it. */
 function maxRowsPerShard(extraction: ExtractionConfig): number {
-  const { modalities, audio, video, shard } = extraction;
+  const { modalities, audio, video, flow, shard } = extraction;
   const [frequencies, times] = audioShape(audio);
   const pixels = video.shortSide * Math.floor(video.shortSide * USUAL_ASPECT);
   const bytes =
     (modalities.includes('audio') ? frequencies * times * (audio.storage === 'float16' ? 2 : 4) : 0) +
     (modalities.includes('rgb') ? storedFrames(video) * pixels * 3 : 0) +
-    (modalities.includes('flow') ? (storedFrames(video) - 1) * pixels * 2 : 0);
+    (modalities.includes('flow') ? flowFields(storedFrames(video), flow) * pixels * 2 : 0);
   return Math.max(1, Math.floor((shard.targetMiB * 2 ** 20 * (4 / 3)) / bytes));
 }
 

@@ -67,7 +67,7 @@ afterAll(() => {
 });
 
 describe('where frames are taken', () => {
-  const asked = (video: object) => ask(video).video;
+  const asked = (video: object) => ({ ...ask(video).video, pairs: false });
 
   test('the middle of each part of the span, and evenly spaced candidates of it', () => {
     const times = (video: object, spanS: number) => {

@@ -1,6 +1,6 @@
 /** The encoders there are, by config and modality. */
 import { precisionProblem, type Precision } from '../../../../schemas/config/training-config.ts';
-import type { ExtractionConfig } from '../../../../schemas/config/extraction-config.ts';
+import { flowFields, type ExtractionConfig } from '../../../../schemas/config/extraction-config.ts';
 import type { EncoderConfig } from '../../../../schemas/config/encoder-config.ts';
 import { ModalmixError } from '../../../../schemas/errors.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
@@ -47,6 +47,6 @@ export function imagesPerClip(modality: Modality, extraction: ExtractionConfig):
     case 'rgb':
       return extraction.video.frames;
     case 'flow':
-      return extraction.video.frames - 1;
+      return flowFields(extraction.video.frames, extraction.flow);
   }
 }
