@@ -44,9 +44,33 @@ export function audioSamples(audio: ExtractionConfig['audio']): number {
   return Math.round(audio.durationS * audio.sampleRateHz);
 }
 
+/** Samples of a frame of Kaldi's filter bank, and from one frame's beginning to the next's. */
+export function fbankFrame({ sampleRateHz, fbank }: ExtractionConfig['audio']) {
+  const samples = (ms: number) => Math.floor((ms * sampleRateHz) / 1000);
+  return { length: samples(fbank.frameMs), shift: samples(fbank.shiftMs) };
+}
+
 /** [F, T] of the spectrogram: every row of a dataset has the same. */
 export function audioShape(audio: ExtractionConfig['audio']): readonly [number, number] {
+  const { frontEnd, mel } = audio;
+  if (frontEnd === 'fbank') {
+    const { length, shift } = fbankFrame(audio);
+    return [mel.bins, 1 + Math.floor((audioSamples(audio) - length) / shift)];
+  }
+  if (frontEnd === 'log-mel') return [mel.bins, 1 + Math.floor(audioSamples(audio) / audio.hop)];
   return [audio.nFft / 2 + 1, 1 + Math.floor(audioSamples(audio) / audio.hop)];
+}
+
+/** What the spectrogram's numbers are, in words. */
+export function audioUnits({ frontEnd, mel, fbank }: ExtractionConfig['audio']): string {
+  switch (frontEnd) {
+    case 'stft':
+      return `ln(|STFT| + ${String(LOG_OFFSET)})`;
+    case 'log-mel':
+      return `ln(mel power + ${String(LOG_OFFSET)}), ${String(mel.bins)} bins by librosa's definition`;
+    case 'fbank':
+      return `ln of Kaldi's filter bank, ${String(mel.bins)} mel bins, ${fbank.window} window of ${String(fbank.frameMs)} ms every ${String(fbank.shiftMs)} ms`;
+  }
 }
 
 /** The `missing` bit field of a row. */
@@ -99,7 +123,7 @@ export function shardSchema({ classNames, extraction, extractorVersion }: ShardS
           new Map([
             ['shape', JSON.stringify([frequencies, times])],
             ['axes', 'frequency,time'],
-            ['units', `ln(|STFT| + ${String(LOG_OFFSET)})`],
+            ['units', audioUnits(audio)],
           ]),
         ),
       );

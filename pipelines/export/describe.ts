@@ -2,7 +2,7 @@
 import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 import type { ExportManifest } from '../../schemas/exported-model.ts';
-import { LOG_OFFSET } from '../../schemas/shard.ts';
+import { audioUnits } from '../../schemas/shard.ts';
 import type { ModelGraph } from './graph/model-graph.ts';
 
 type TensorFacts = ExportManifest['inputs'][number];
@@ -26,7 +26,7 @@ export function describeInputs(
   { audio, flow }: ExtractionConfig,
 ): TensorFacts[] {
   const meanings: Readonly<Record<string, string>> = {
-    audio: `[clip, frequency, time], ln(|STFT| + ${String(LOG_OFFSET)}) of ${String(audio.durationS)} s at ${String(audio.sampleRateHz)} Hz`,
+    audio: `[clip, frequency, time], ${audioUnits(audio)} of ${String(audio.durationS)} s at ${String(audio.sampleRateHz)} Hz`,
     rgb: '[clip, frame, row, column, channel], red, green, blue, 0…255',
     flow: `[clip, frame, row, column, channel], u and v, value / 255 · ${String(2 * flow.boundPx)} − ${String(flow.boundPx)} pixels`,
   };

@@ -20,7 +20,8 @@ import type { Decode, Decoded, DecodeRequest } from './decode.ts';
 import { flowBetween, opticalFlow } from './flow.ts';
 import type { Picture } from './ffmpeg/ppm.ts';
 import { disturbPictures, disturbSamples } from './disturb.ts';
-import { fitSamples, fittedSpectrogram } from './spectrogram.ts';
+import { spectrumOf } from './front-ends.ts';
+import { fitSamples } from './spectrogram.ts';
 
 /** A decoder's own surplus at the end is shorter than this; more means that the container's duration is wrong. */
 const LONGEST_CODEC_TAIL_S = 0.25;
@@ -250,7 +251,7 @@ function audioFeature(samples: Float32Array, { clipId }: Clip, config: Extractio
     const own = Math.min(samples.length, fitted.length);
     disturbSamples(fitted, own, disturb.audio.snrDb, disturb.seed, clipId);
   }
-  return fittedSpectrogram(fitted, audio);
+  return spectrumOf(fitted, audio);
 }
 
 /** @returns undefined when there are not two frames */

@@ -6,11 +6,11 @@ import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 
-/** Log-magnitude spectrogram, frequency-major. */
+/** Logarithmic spectrogram of the config's front end, frequency-major. */
 export interface AudioFeature {
-  /** log(|STFT| + 1e-7), natural logarithm, length F·T. */
+  /** Natural logarithms (`audioUnits`), length F·T. */
   readonly data: Float32Array;
-  /** [F, T]: F = nFft / 2 + 1 frequencies, T = 1 + floor(samples / hop) columns. */
+  /** [F, T], as `audioShape` has it. */
   readonly shape: readonly [number, number];
 }
 

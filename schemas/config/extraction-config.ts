@@ -20,6 +20,43 @@ const extractionFields = z.strictObject({
       /** What fills a clip shorter than `durationS`: its own repetition, or silence. */
       fit: z.enum(['tile', 'pad']).default('tile'),
       storage: z.enum(['float16', 'float32']).default('float32'),
+      /**
+       * `stft`: ln(|STFT| + 1e-7). `log-mel`: librosa's mel spectrogram (power, Slaney's scale and area) of the same
+       * transform, ln(power + 1e-7). `fbank`: Kaldi's filter bank, as torchaudio's `compliance.kaldi.fbank` with dither 0.
+       */
+      frontEnd: z.enum(['stft', 'log-mel', 'fbank']).default('stft'),
+      /** Of log-mel and fbank. */
+      mel: z
+        .strictObject({
+          bins: count.default(128),
+          /** Absent: 0 for log-mel, 20 for fbank. */
+          minHz: z.number().nonnegative().optional(),
+          /** Absent: half the sample rate. */
+          maxHz: positive.optional(),
+        })
+        .prefault({}),
+      /** Of fbank alone, which takes no `nFft` and no `hop`: the transform is the next power of two of a frame. */
+      fbank: z
+        .strictObject({
+          frameMs: positive.default(25),
+          shiftMs: positive.default(10),
+          window: z.enum(['hanning', 'povey', 'hamming']).default('hanning'),
+        })
+        .prefault({}),
+    })
+    .superRefine((audio, context) => {
+      if (audio.frontEnd === 'stft') return;
+      const { minHz = 0, maxHz = audio.sampleRateHz / 2 } = audio.mel;
+      if (minHz >= maxHz || maxHz > audio.sampleRateHz / 2) {
+        const message = 'minHz must lie below maxHz, and that not above half the sample rate';
+        context.addIssue({ code: 'custom', path: ['mel'], message });
+      }
+      const { frameMs, shiftMs } = audio.fbank;
+      if (audio.frontEnd !== 'fbank') return;
+      if (frameMs > audio.durationS * 1000 || Math.floor((shiftMs * audio.sampleRateHz) / 1000) < 1) {
+        const message = 'a frame must fit into durationS, and frames be a sample apart at least';
+        context.addIssue({ code: 'custom', path: ['fbank'], message });
+      }
     })
     .prefault({}),
   video: z
@@ -123,13 +160,19 @@ export function flowFields(frames: number, { neighbours }: ExtractionConfig['flo
  * What versions and keys are hashed from: settings that a config may have had before they had a name are left out, so that
  * its datasets keep theirs.
  */
-export function hashedExtraction<T extends Pick<ExtractionConfig, 'modalities' | 'video' | 'flow'>>(
+export function hashedExtraction<T extends Pick<ExtractionConfig, 'modalities' | 'audio' | 'video' | 'flow'>>(
   extraction: T,
 ) {
   const { sampling, candidates, ...video } = extraction.video;
   const { neighbours, ...flow } = extraction.flow;
+  const { frontEnd, mel, fbank, ...audio } = extraction.audio;
   return {
     ...extraction,
+    audio: {
+      ...audio,
+      ...(frontEnd === 'stft' ? {} : { frontEnd, mel }),
+      ...(frontEnd === 'fbank' ? { fbank } : {}),
+    },
     video: sampling === 'start' ? video : { ...video, sampling, ...(candidates === 1 ? {} : { candidates }) },
     flow: hasNativeFlow(extraction) ? { ...flow, neighbours } : flow,
   };
