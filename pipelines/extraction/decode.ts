@@ -28,7 +28,7 @@ const RUN_UP_US = 500_000;
 /** How pictures are asked for: as the config says it. */
 export type AskedVideo = Pick<
   ExtractionConfig['video'],
-  'sampling' | 'fps' | 'frames' | 'candidates' | 'shortSide'
+  'sampling' | 'fps' | 'frames' | 'candidates' | 'picturesPerS' | 'shortSide'
 > & {
   /** Each picture is twice as high: the frame, and below it the next one of the file. */
   readonly pairs: boolean;

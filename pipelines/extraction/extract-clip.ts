@@ -21,6 +21,8 @@ import { flowBetween, opticalFlow } from './flow.ts';
 import type { Picture } from './ffmpeg/ppm.ts';
 import { disturbPictures, disturbSamples } from './disturb.ts';
 import { spectrumOf } from './front-ends.ts';
+import { PICTURE_KINDS, picturesIn, sourceStamp } from './pictures/picture-files.ts';
+import { withPictures } from './pictures/decode.ts';
 import { fitSamples } from './spectrogram.ts';
 
 /** A decoder's own surplus at the end is shorter than this; more means that the container's duration is wrong. */
@@ -40,7 +42,11 @@ export async function extractClip(
   signal?: AbortSignal,
 ): Promise<ExtractedClip> {
   const audioFileProblem = await checkFiles(clip, config);
-  return await assemble(clip, config, await decodeClip(decode, clip, config, audioFileProblem, signal));
+  return await assemble(
+    clip,
+    config,
+    await decodeClip(withPictures(decode), clip, config, audioFileProblem, signal),
+  );
 }
 
 /** @returns why a separate audio file cannot be used, if so. @throws ClipUnusable for the clip's own file */
@@ -50,8 +56,13 @@ async function checkFiles(clip: Clip, config: ExtractionConfig): Promise<Missing
     let size: number;
     try {
       const facts = await stat(path);
-      if (!facts.isFile()) return new ClipUnusable('unreadable', 'it is not a file');
-      size = facts.size;
+      if (facts.isDirectory() && path === clip.path) {
+        const pictures = await picturesIn(path);
+        if (pictures.length === 0)
+          return new ClipUnusable('unreadable', `the folder holds no picture (${PICTURE_KINDS})`);
+        [size] = await sourceStamp(path);
+      } else if (facts.isFile()) size = facts.size;
+      else return new ClipUnusable('unreadable', 'it is not a file');
     } catch (error) {
       return new ClipUnusable('missing-file', error instanceof Error ? error.message : String(error));
     }

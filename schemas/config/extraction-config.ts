@@ -76,6 +76,8 @@ const extractionFields = z.strictObject({
        * Shards grow as many times. Odd, so that there is a middle.
        */
       candidates: count.refine((n) => n % 2 === 1, 'must be odd').default(1),
+      /** Of a folder of pictures: how many of them are a second. */
+      picturesPerS: positive.default(1),
       /** Shorter side in pixels; the longer keeps the aspect, rounded down (torchvision's rule). */
       shortSide: count.default(256),
     })
@@ -163,7 +165,8 @@ export function flowFields(frames: number, { neighbours }: ExtractionConfig['flo
 export function hashedExtraction<T extends Pick<ExtractionConfig, 'modalities' | 'audio' | 'video' | 'flow'>>(
   extraction: T,
 ) {
-  const { sampling, candidates, ...video } = extraction.video;
+  const { sampling, candidates, picturesPerS, ...rest } = extraction.video;
+  const video = picturesPerS === 1 ? rest : { ...rest, picturesPerS };
   const { neighbours, ...flow } = extraction.flow;
   const { frontEnd, mel, fbank, ...audio } = extraction.audio;
   return {

@@ -206,7 +206,8 @@ async function presentFiles(clips: readonly ListedClip[]): Promise<ReadonlySet<s
     [...paths].map((path) =>
       limit(async () => {
         const facts = await stat(path).catch(() => undefined);
-        return facts?.isFile() === true ? path : undefined;
+        // A folder of pictures is a clip too.
+        return facts?.isFile() === true || facts?.isDirectory() === true ? path : undefined;
       }),
     ),
   );

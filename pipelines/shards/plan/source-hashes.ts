@@ -1,7 +1,8 @@
 /** Content hashes of source files, remembered by path, size and modification time. */
 import { createHash } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { z } from 'zod';
+import { picturesIn, sourceStamp } from '../../extraction/pictures/picture-files.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { codeOf } from '../../store/file-errors.ts';
 import type { Store } from '../../store/store.ts';
@@ -62,7 +63,7 @@ export class SourceHashes {
 
   async #hash(path: string, maxBytes: number): Promise<SourceFacts> {
     try {
-      const { size, mtimeMs } = await stat(path);
+      const [size, mtimeMs, isFolder] = await sourceStamp(path);
       if (size === 0) return { problem: { code: 'empty', reason: 'the file is empty' } };
       if (size > maxBytes) {
         const mib = (bytes: number) => String(Math.ceil(bytes / 2 ** 20));
@@ -75,7 +76,7 @@ export class SourceHashes {
       }
       const known = this.#known.get(path);
       if (known?.[0] === size && known[1] === mtimeMs) return { sha256: known[2], stamp: [size, mtimeMs] };
-      const sha256 = await hashFile(path, size);
+      const sha256 = isFolder ? await hashSource(path) : await hashFile(path, size);
       this.#known.set(path, [size, mtimeMs, sha256]);
       this.#changed = true;
       return { sha256, stamp: [size, mtimeMs] };
@@ -117,6 +118,15 @@ export async function hashFile(path: string, size = Infinity): Promise<string> {
     sparePieces.push(piece);
     await file.close();
   }
+}
+
+/** Of a file; of a folder its pictures, in their order, and nothing else that lies there. */
+export async function hashSource(path: string): Promise<string> {
+  const [, , isFolder] = await sourceStamp(path);
+  if (!isFolder) return await hashFile(path);
+  const hash = createHash('sha256');
+  for (const picture of await picturesIn(path)) hash.update(`${await hashFile(picture)}\n`);
+  return hash.digest('hex');
 }
 
 /** The hash of a clip's files: the only one's; with a separate audio file, of both hashes. */

@@ -1,5 +1,5 @@
 /** Builds one shard of a plan: rows from older shards where they are there, the rest extracted. */
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clip } from '../../../schemas/clip.ts';
@@ -9,6 +9,7 @@ import { ENVIRONMENT, storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
 import { shardSchema } from '../../../schemas/shard.ts';
 import { ClipUnusable, type Extractor } from '../../extraction/extractor.ts';
+import { sourceStamp } from '../../extraction/pictures/picture-files.ts';
 import type { Store } from '../../store/store.ts';
 import { ClipTurns } from './clip-turns.ts';
 import { openPlan, type PlanClip, type PlanHeader, type PlanLine } from '../plan/plan-file.ts';
@@ -17,7 +18,7 @@ import { findShard } from '../manifest/shard-entries.ts';
 import type { ShardRow } from '../read/row-reader.ts';
 import { asStored, ShardTally } from './shard-tally.ts';
 import { ShardWriter, type WrittenFile } from './shard-writer.ts';
-import { combineHashes, contentHash, hashFile, NO_STAMP } from '../plan/source-hashes.ts';
+import { combineHashes, contentHash, hashSource, NO_STAMP } from '../plan/source-hashes.ts';
 
 export interface BuildShardInput {
   readonly store: Store;
@@ -215,8 +216,8 @@ async function checkUnchanged(clip: PlanClip): Promise<void> {
     const [bytes, mtimeMs] = clip.stamps[i] ?? NO_STAMP;
     if (bytes === NO_STAMP[0]) continue;
     try {
-      const now = await stat(path);
-      changed ||= now.size !== bytes || now.mtimeMs !== mtimeMs;
+      const [bytesNow, mtimeNow] = await sourceStamp(path);
+      changed ||= bytesNow !== bytes || mtimeNow !== mtimeMs;
     } catch (cause) {
       throw new ModalmixError(
         'transient',
@@ -230,7 +231,7 @@ async function checkUnchanged(clip: PlanClip): Promise<void> {
     }
   }
   if (!changed) return;
-  const hashes = await Promise.all(paths.map(async (path) => await hashFile(path)));
+  const hashes = await Promise.all(paths.map(async (path) => await hashSource(path)));
   if (combineHashes(hashes) === clip.sourceSha256) return;
   throw new ModalmixError('input', 'the file changed while the dataset was being built', {
     where: clip.path,
