@@ -5,6 +5,7 @@ import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { groupsOf } from '../../pipelines/experiments/matrix.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { experimentSummarySchema, type ExperimentConfig } from '../../schemas/config/experiment.ts';
+import { methodWarnings } from '../../schemas/config/method-warnings.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
 import { experimentTable } from '../text/experiment-table.ts';
@@ -21,6 +22,8 @@ export async function experiment(file: string, flags: FollowFlags, screen: Scree
   const store = openStore(config.base.store);
   const groups = groupsOf(config);
   const cells = groups.reduce((sum, { config: { training } }) => sum + training.methods.length, 0);
+  const asked = { ...config.base.training, methods: config.methods };
+  for (const warning of methodWarnings(asked)) screen.say(`Mind: ${warning}`);
   const session = await connect(screen);
   try {
     await store.put(storePaths.experimentConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
