@@ -8,14 +8,21 @@ const SCALES_GRADIENTS: Readonly<Partial<Record<MethodName, string>>> = {
   mmpareto: 'the lengths that it gives to the joined gradients (their direction remains)',
 };
 
+/** These scale the step under such an optimiser, but not one that several batches make together. */
+const SCALES_STEPS: Readonly<Partial<Record<MethodName, string>>> = {
+  ogm: 'with accumulateSteps above 1 its coefficients',
+  'ogm-ge': 'with accumulateSteps above 1 its coefficients',
+};
+
 /** @returns sentences, one for each; none when there is nothing to say */
 export function methodWarnings({
   methods,
   optimizer,
-}: Pick<TrainingConfig, 'methods' | 'optimizer'>): string[] {
+  accumulateSteps = 1,
+}: Pick<TrainingConfig, 'methods' | 'optimizer' | 'accumulateSteps'>): string[] {
   if (optimizer.name === 'sgd') return [];
   return [...new Set(methods)].flatMap((method) => {
-    const lost = SCALES_GRADIENTS[method];
+    const lost = SCALES_GRADIENTS[method] ?? (accumulateSteps > 1 ? SCALES_STEPS[method] : undefined);
     return lost === undefined
       ? []
       : [

@@ -13,6 +13,17 @@ it.each(['adam', 'adamw'])('says which methods %s undoes, and what to set', (nam
   expect(warnings[1]).toMatch(/^mmpareto .*direction remains/u);
 });
 
+it('says so of OGM where several batches make a step', () => {
+  const training = trainingConfigSchema.parse({
+    methods: ['ogm'],
+    optimizer: { name: 'adam' },
+    accumulateSteps: 2,
+  });
+  expect(methodWarnings(training)).toEqual([
+    expect.stringMatching(/^ogm multiplies.*accumulateSteps above 1/u),
+  ]);
+});
+
 it('has nothing to say of SGD', () => {
   expect(methodWarnings(trainingConfigSchema.parse({ methods: METHODS }))).toEqual([]);
 });

@@ -1,6 +1,5 @@
-import type { Interval, Spread, Summary, SummaryRow } from '../../../../schemas/summary.ts';
 import { methodWarnings } from '../../../../schemas/config/method-warnings.ts';
-import type { Spread } from '../../../../schemas/summary.ts';
+import type { Interval, Spread, Summary, SummaryRow } from '../../../../schemas/summary.ts';
 import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
 import type { ReportInput } from '../read-report-input.ts';

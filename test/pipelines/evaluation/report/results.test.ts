@@ -6,7 +6,11 @@ import { runConfigSchema } from '../../../../schemas/config/config.ts';
 it('says beside the scores which methods the optimiser undoes', () => {
   const textFor = (name: string) => {
     const training = { methods: ['joint', 'agm'], optimizer: { name } };
-    const config = runConfigSchema.parse({ name: 'a', dataset: { format: 'digits', root: 'clips' }, training });
+    const config = runConfigSchema.parse({
+      name: 'a',
+      dataset: { format: 'digits', root: 'clips' },
+      training,
+    });
     const summary = { rows: [], testClips: 100 };
     return String(resultsSection({ config, summary } as unknown as ReportInput).text);
   };
