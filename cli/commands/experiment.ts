@@ -6,6 +6,7 @@ import { groupsOf, type CellGroup } from '../../pipelines/experiments/matrix.ts'
 import { resolveFolds } from '../../pipelines/experiments/resolve-folds.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { experimentSummarySchema } from '../../schemas/config/experiment.ts';
+import { methodWarnings } from '../../schemas/config/method-warnings.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
 import { experimentTable } from '../text/experiment-table.ts';
@@ -22,6 +23,8 @@ export async function experiment(file: string, flags: FollowFlags, screen: Scree
   const groups = groupsOf(config);
   await checkDatasets(groups);
   const cells = groups.reduce((sum, { config: { training } }) => sum + training.methods.length, 0);
+  const asked = { ...config.base.training, methods: config.methods };
+  for (const warning of methodWarnings(asked)) screen.say(`Mind: ${warning}`);
   const session = await connect(screen);
   try {
     await store.put(storePaths.experimentConfig(runId), `${JSON.stringify(config, null, 2)}\n`);

@@ -1,4 +1,5 @@
 /** `modalmix run`: the main job, from clips to a report. */
+import { methodWarnings } from '../../schemas/config/method-warnings.ts';
 import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../schemas/workflows.ts';
 import { prepareRun, storeRunConfig } from '../runs/prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
@@ -11,6 +12,7 @@ import { showResult } from '../runs/show-result.ts';
 export async function run(target: string, flags: FollowFlags, screen: Screen): Promise<void> {
   const prepared = await prepareRun(target, screen);
   const { runId, config } = prepared;
+  for (const warning of methodWarnings(config.training)) screen.say(`Mind: ${warning}`);
   const input: RebuildAndTrainInput = {
     ...runReference(prepared),
     methods: [...new Set(config.training.methods)],

@@ -1,15 +1,10 @@
 /** An optimiser as it was before its first step: no momentum, no moments, no steps counted. */
-import { tf, type Variable } from '../../engine/tensorflow.ts';
+import { tf } from '../../engine/tensorflow.ts';
+import type { Optimizer } from './optimizer.ts';
 
-interface Remembering {
-  readonly state: ReadonlyMap<string, Variable>;
-  /** Of each parameter, where they are counted. */
-  readonly steps?: Map<string, number>;
-}
-
-export function forget({ state, steps }: Remembering): void {
+export function forget({ state, steps }: Pick<Optimizer, 'state' | 'steps'>): void {
   tf.tidy(() => {
     for (const variable of state.values()) variable.assign(tf.zerosLike(variable));
   });
-  steps?.clear();
+  steps.clear();
 }

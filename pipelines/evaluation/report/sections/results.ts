@@ -1,3 +1,4 @@
+import { methodWarnings } from '../../../../schemas/config/method-warnings.ts';
 import type { Interval, Spread, Summary, SummaryRow } from '../../../../schemas/summary.ts';
 import { headName } from '../head-names.ts';
 import { markup, type Html } from '../html.ts';
@@ -52,6 +53,7 @@ ${columns.map(([, value]) => value(row))}
       ${certainty(summary, best)}`,
   )}
     ${dataTable('Scores by method, in percent', head, rows)}
+    ${methodWarnings(config.training).map((warning) => markup`<p class="note">Mind: ${warning}</p>`)}
     <p class="note">
       A branch is the fused classifier’s share of one modality, W<sub>u</sub>z<sub>u</sub> + b/|U|, asked on
       its own, over the clips that have it.${probed ? PROBE_NOTE : undefined} mAP is the mean over classes of average
