@@ -76,6 +76,20 @@ describe('the recipes', () => {
     });
   });
 
+  it("hear Kinetics-Sounds as the field does, and see it in segments, as all of the field's sets", async () => {
+    const { extraction } = await loadConfig(join(FOLDER, 'kinetics-sounds.yaml'));
+    expect(extraction.audio).toMatchObject({
+      frontEnd: 'fbank',
+      mel: { bins: 128 },
+      durationS: 10,
+      fit: 'pad',
+    });
+    for (const name of ['crema-d', 'kinetics-sounds', 'ucf-101']) {
+      const { video } = (await loadConfig(join(FOLDER, `${name}.yaml`))).extraction;
+      expect(video).toMatchObject({ sampling: 'segments', candidates: 3 });
+    }
+  });
+
   it('are copied with the place of the data, whatever it is called, and never over a file', async () => {
     await copy('kinetics-sounds', undefined, { data: 'my data, "old": 1' }, screen);
     const { dataset, store } = await loadConfig('kinetics-sounds.modalmix.yaml');
