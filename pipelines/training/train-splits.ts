@@ -11,6 +11,7 @@ import { hashFile } from '../shards/plan/source-hashes.ts';
 import type { Store } from '../store/store.ts';
 import { openBatches } from './data/batch-source.ts';
 import { trainingBatches } from './data/batches.ts';
+import { logScaleOf } from './data/vary-sound.ts';
 import { publishFile } from './checkpoints/checkpoint-files.ts';
 import { CheckpointSender } from './checkpoints/checkpoint-sender.ts';
 import {
@@ -132,7 +133,9 @@ async function follow(input: TrainSplitsInput, parts: TrainingParts, state: Trai
   const { modalities } = spec;
   const { cropPx, testView } = training;
   const { candidates } = manifest.extraction.video;
-  const sources = await openBatches(splits, { manifest, modalities, cropPx, testView, candidates });
+  const soundScale = logScaleOf(manifest.extraction.audio.frontEnd);
+  const views = { cropPx, testView, candidates, soundScale };
+  const sources = await openBatches(splits, { manifest, modalities, ...views });
   const readerOf = (split: Split): SplitReader => ({ rows: splits[split].rows, source: sources.of[split] });
 
   try {

@@ -11,7 +11,7 @@ import type { Presence } from './presence.ts';
 import { normalise, renderView, type PixelScale } from './pictures/render-view.ts';
 import { drawColours, renderColours } from './pictures/vary-colours.ts';
 import { chosenFrames, pickFrames } from './segments.ts';
-import { renderSound } from './vary-sound.ts';
+import { renderSound, type LogScale } from './vary-sound.ts';
 
 export interface Images {
   /** Rows of the batch that have the modality, ascending; P of them. */
@@ -85,6 +85,8 @@ export interface BatchReaderOptions {
   readonly testView?: TrainingConfig['testView'];
   /** `extraction.video.candidates` of the dataset: stored frames for each that is used. Absent: 1. */
   readonly candidates?: number;
+  /** What a stored value of sound says, for gain and noise; absent: the log of an amplitude. */
+  readonly soundScale?: LogScale;
 }
 
 /** How clips are varied: from this, the seed and the epoch follow every frame, crop, flip, mask and shade. */
@@ -229,7 +231,13 @@ export class BatchReader {
     const render = (out: Float32Array, view: View | undefined) => {
       const { audio, colour } = variation?.augment ?? {};
       if (modality === 'audio' && audio !== undefined) {
-        renderSound(row.audio!, scale, { ...variation!, augment: audio, row: rowIndex }, out);
+        renderSound(
+          row.audio!,
+          scale,
+          { ...variation!, augment: audio, row: rowIndex },
+          out,
+          this.#options.soundScale,
+        );
       } else if (modality === 'audio') {
         normalise(row.audio!.data, scale, out);
       } else if (modality === 'rgb' && colour !== undefined) {

@@ -2,6 +2,7 @@
  * What is done to a training clip's spectrogram: gain and noise before it is normalised, masks after. Every number
  * drawn follows from the seed, the epoch and the clip's row.
  */
+import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import type { TrainingConfig } from '../../../schemas/config/training-config.ts';
 import { LOG_OFFSET } from '../../../schemas/shard.ts';
 import { randomGenerator, type Generator } from '../../random/generator.ts';
@@ -11,6 +12,9 @@ import { normalise, type PixelScale } from './pictures/render-view.ts';
 
 export type SoundAugment = NonNullable<TrainingConfig['augment']['audio']>;
 
+/** Kaldi's, float32's epsilon. */
+const FBANK_FLOOR = 2 ** -23;
+
 /** What a stored value says of a bin: ln(quantity + offset). */
 export interface LogScale {
   readonly quantity: 'amplitude' | 'power';
@@ -19,6 +23,13 @@ export interface LogScale {
 
 /** The magnitude STFT's. */
 export const LOG_AMPLITUDE: LogScale = { quantity: 'amplitude', offset: LOG_OFFSET };
+
+/** By the front end that a dataset was extracted with: mel spectrograms hold powers. */
+export function logScaleOf(frontEnd: ExtractionConfig['audio']['frontEnd']): LogScale {
+  if (frontEnd === 'stft') return LOG_AMPLITUDE;
+  // Of fbank the offset is no more than a floor, from which a power is hardly told apart.
+  return { quantity: 'power', offset: frontEnd === 'fbank' ? FBANK_FLOOR : LOG_OFFSET };
+}
 
 /** From what the draws of a clip follow. */
 export interface SoundDraws {
@@ -34,8 +45,9 @@ export function renderSound(
   scale: PixelScale,
   draws: SoundDraws,
   out: Float32Array,
+  stored: LogScale = LOG_AMPLITUDE,
 ): void {
-  normalise(varyLevels(sound.data.subarray(0, out.length), draws), scale, out);
+  normalise(varyLevels(sound.data.subarray(0, out.length), draws, stored), scale, out);
   maskSound(out, sound.shape, draws);
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LOG_OFFSET } from '../../../../schemas/shard.ts';
 import {
   bandOf,
+  logScaleOf,
   maskSound,
   renderSound,
   varyLevels,
@@ -75,6 +76,22 @@ describe('gain', () => {
     const power = varyLevels(logOf([5]), draws({ gainDb: 6 }), { quantity: 'power', offset: LOG_OFFSET })[0]!;
     expect(power - Math.log(5)).toBeCloseTo(2 * amplitude, 5);
   });
+});
+
+it('the front ends of mel spectrograms hold powers, so a gain shifts them twice as far, and not from their floor', () => {
+  const gain = draws({ gainDb: 6 });
+  const shift = varyLevels(logOf([5]), gain)[0]! - Math.log(5);
+  const floor = 2 ** -23;
+  const [quiet, loud] = varyLevels(Float32Array.of(Math.log(floor), Math.log(5)), gain, logScaleOf('fbank'));
+  expect(quiet).toBeCloseTo(Math.log(floor), 5);
+  expect(loud! - Math.log(5)).toBeCloseTo(2 * shift, 5);
+  expect(varyLevels(logOf([5]), gain, logScaleOf('log-mel'))[0]! - Math.log(5)).toBeCloseTo(2 * shift, 5);
+  expect(varyLevels(logOf([5]), gain, logScaleOf('stft'))[0]! - Math.log(5)).toBeCloseTo(shift, 6);
+  // Handed on by what renders a clip.
+  const out = new Float32Array(1);
+  const sound = { data: logOf([5]), shape: [1, 1] as const };
+  renderSound(sound, { mean: [0], std: [1] }, gain, out, logScaleOf('log-mel'));
+  expect(out[0]! - Math.log(5)).toBeCloseTo(2 * shift, 5);
 });
 
 describe('noise', () => {
