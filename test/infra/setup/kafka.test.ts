@@ -24,7 +24,9 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('without Java, set-up says which package to install', async () => {
+test('without Java and without an index that has it, set-up says which package to install', async () => {
+  vi.stubEnv('PIP_INDEX_URL', 'http://127.0.0.1:9/simple/');
+  vi.stubEnv('PIP_RETRIES', '0');
   expect(await kafkaStep.check(CONTEXT)).toMatchObject({ inPlace: false, problem: 'Java is missing' });
   await expect(kafkaStep.perform(CONTEXT)).rejects.toMatchObject({
     kind: 'dependency',
