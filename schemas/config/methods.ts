@@ -4,9 +4,9 @@
  */
 import { z } from 'zod';
 import type { Modality } from '../modality.ts';
-import { balanceSchema } from './balance-config.ts';
-import { lfmSchema } from './lfm-config.ts';
-import { boostingProblem, reconBoostSchema, type BoostingTarget } from './reconboost-config.ts';
+import { balanceSchema } from './method-settings/balance.ts';
+import { lfmSchema } from './method-settings/lfm.ts';
+import { boostingProblem, reconBoostSchema, type BoostingTarget } from './method-settings/reconboost.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();

@@ -31,7 +31,7 @@ import {
   boostingProblem,
   stageLengths,
   type StageLengths,
-} from '../../../schemas/config/reconboost-config.ts';
+} from '../../../schemas/config/method-settings/reconboost.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 
 export const createReconBoost: CreateMethod = (training, modalities) => {

@@ -12,7 +12,7 @@ it('says beside the scores which methods the optimiser undoes', () => {
       training,
     });
     const summary = { rows: [], testClips: 100 };
-    return String(resultsSection({ config, summary } as unknown as ReportInput).text);
+    return resultsSection({ config, summary } as unknown as ReportInput).text;
   };
   expect(textFor('adamw')).toMatch(/Mind: agm multiplies gradients, and adamw divides/u);
   expect(textFor('sgd')).not.toContain('Mind:');

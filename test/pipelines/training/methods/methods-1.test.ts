@@ -7,7 +7,7 @@ import { trainingConfigSchema } from '../../../../schemas/config/training-config
 import type { Modality } from '../../../../schemas/modality.ts';
 import { methodProblem } from '../../../../schemas/config/methods.ts';
 import { runConfigSchema } from '../../../../schemas/config/config.ts';
-import { stageLengths } from '../../../../schemas/config/reconboost-config.ts';
+import { stageLengths } from '../../../../schemas/config/method-settings/reconboost.ts';
 import type { EpochMetrics } from '../../../../schemas/training.ts';
 import type { Batch, Images } from '../../../../pipelines/training/data/batches.ts';
 import { writeVariables } from '../../../../pipelines/training/checkpoints/checkpoint.ts';
