@@ -75,7 +75,7 @@ export function liveTensors({ model, optimizer, averaged }: TrainingParts): Live
 /** What a checkpoint knows of the parts beside their tensors, put into the state. */
 export function noteParts(state: TrainingState, { method, optimizer }: TrainingParts): void {
   state.method = method.state?.save() ?? null;
-  if (optimizer.steps.size > 0) state.optimizerSteps = Object.fromEntries(optimizer.steps);
+  state.optimizerSteps = Object.fromEntries(optimizer.steps);
 }
 
 /** @throws ModalmixError `input` when the checkpoint's tensors are not those of the parts */

@@ -57,7 +57,7 @@ export const trainingStateSchema = z.strictObject({
   sums: epochSumsSchema,
   metrics: z.array(epochMetricsSchema),
   best: bestSchema.optional(),
-  /** Updates that the optimiser made of each parameter, where that counts; absent in checkpoints of older versions. */
+  /** Updates that Adam made of each parameter; absent in checkpoints of older versions. */
   optimizerSteps: z.record(z.string(), z.int()).optional(),
   /** The method's own. */
   method: z.unknown(),

@@ -84,7 +84,7 @@ describe('a training with all options at once that is stopped', () => {
     ['mmpareto', 2, 2, {}],
     ['pmr', 5, 2, {}],
     ['mla', 7, 2, { accumulateSteps: undefined }],
-    ['reconboost', 4, 2, { reconBoost: { boostEpochs: 1, rectifyEpochs: 1 }, epochs: 3 }],
+    ['reconboost', 4, 2, { reconBoost: { boostEpochs: 1, rectifyEpochs: 1 }, epochs: 4 }],
     ['joint', 2, 2, { classWeights: undefined, sampling: 'balanced' }],
   ] as const)(
     '%s after %i updates and started again ends with the weights of an undisturbed one, at width %i',
@@ -106,19 +106,17 @@ describe('a training with all options at once that is stopped', () => {
 });
 
 describe('Adam’s steps', () => {
-  it('are each parameter’s own in a checkpoint: of ReconBoost’s modalities, the second begins at 1', async () => {
+  it('are each parameter’s own in a checkpoint: in a stage of one of ReconBoost’s modalities, only its', async () => {
     const store = await copyOfDataset(dataset);
     const spec = tinySpec(dataset, 'reconboost', {
       reconBoost: { boostEpochs: 1, rectifyEpochs: 1 },
-      epochs: 3,
+      epochs: 4,
     });
-    await trainSteps(store, spec);
-    const { state } = await checkpointOf(store, spec, 15);
-    const steps = state.optimizerSteps!;
-    // Epochs of audio alone, of all that have joined (audio), of rgb alone.
-    expect(steps['audio.conv1.weight']).toBe(10);
-    expect(steps['rgb.conv1.weight']).toBe(5);
-    expect(Object.keys(steps).sort()).toEqual([...initialTrainable(spec)].sort());
+    // Two epochs of audio's, then three steps of rgb alone, by an optimiser that has begun anew.
+    await expect(trainSteps(store, spec, 13)).rejects.toMatchObject({ kind: 'cancelled' });
+    const { state } = await checkpointOf(store, spec, 13);
+    const own = [...initialTrainable(spec)].filter((name) => /^(?:fusion\.classifier\.)?rgb\./u.test(name));
+    expect(state.optimizerSteps).toEqual(Object.fromEntries(own.map((name) => [name, 3])));
   });
 
   it('of a checkpoint of an older version are all those of the training', async () => {
