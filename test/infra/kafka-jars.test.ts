@@ -21,7 +21,10 @@ test('without Java, or without the jars, the message says what to do', () => {
   vi.stubEnv('JAVA_HOME', '');
   vi.stubEnv('MODALMIX_CACHE', '/nowhere');
   expect(requireJava).toThrow(
-    expect.objectContaining({ kind: 'dependency', fix: expect.stringContaining('install Java 17') as string }),
+    expect.objectContaining({
+      kind: 'dependency',
+      fix: expect.stringContaining('install Java 17') as string,
+    }),
   );
   expect(requireClassPath).toThrow(
     expect.objectContaining({ fix: expect.stringContaining('npm run setup') as string }),
