@@ -36,7 +36,9 @@ describe('modalmix run', () => {
     expect(first.stderr).toBe('');
     expect(first.exitCode).toBe(0);
     expect(first.stdout).toMatch(/✔ extract features: 36\/36 clips/u);
-    expect(first.stdout).toMatch(/method +fused +audio +rgb +seeds\n.*\njoint .*\nb-mm /u);
+    expect(first.stdout).toMatch(
+      /method +fused +95 % +audio +rgb +audio probe +rgb probe +seeds\n.*\njoint .*\nb-mm /u,
+    );
     const report = /^Report: (.*)$/mu.exec(first.stdout)![1]!;
     expect(await readFile(report, 'utf8')).toContain('<!doctype html>');
 

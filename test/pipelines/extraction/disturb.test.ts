@@ -118,14 +118,21 @@ describe('a clip', () => {
     const before = smallExtraction();
     // What an earlier release hashed: the same text, without any trace of the new setting.
     expect(JSON.stringify(before)).not.toContain('disturb');
-    expect(extractionKeyOf(before, 'engine/1')).toBe(
+    const early = smallExtraction({
+      video: { sampling: 'start', fps: 2, frames: 2, shortSide: 32 },
+      flow: { neighbours: 'sampled' },
+    });
+    const fieldsOfThen = [
+      { sampleRateHz: 8000, nFft: 128, hop: 400, durationS: 1, fit: 'tile', storage: 'float32' },
+      { fps: 2, frames: 2, shortSide: 32 },
+      { boundPx: 20 },
+    ];
+    expect(extractionKeyOf(early, 'engine/1')).toBe(
       createHash('sha256')
         .update(
           JSON.stringify([
-            [...before.modalities].sort(),
-            ...[before.audio, before.video, before.flow].map((fields) =>
-              Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)),
-            ),
+            [...early.modalities].sort(),
+            ...fieldsOfThen.map((fields) => Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))),
             'engine/1',
           ]),
         )
