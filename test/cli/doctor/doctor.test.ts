@@ -31,6 +31,7 @@ const PARTS = [
   'ffmpeg',
   'extraction engine',
   'fonts',
+  'espeak-ng',
   'Temporal CLI',
   'Temporal server',
   'Kafka client',
