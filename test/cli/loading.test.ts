@@ -9,7 +9,9 @@ import { nodeWithTypeScript } from '../../infra/supervisor/supervise.ts';
 
 test('every command loads on a machine where Kafka client and TensorFlow are not set up yet', async () => {
   const folder = join(PROJECT_FOLDER, 'cli', 'commands');
-  const modules = readdirSync(folder).map((name) => pathToFileURL(join(folder, name)).href);
+  const modules = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => pathToFileURL(join(folder, name)).href);
   const script = `
     import { createRequire } from 'node:module';
     for (const module of ${JSON.stringify(modules)}) await import(module);

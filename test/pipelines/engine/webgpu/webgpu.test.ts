@@ -28,6 +28,7 @@ const ONE_STEP = {
   epochs: 1,
   optimizer: { name: 'sgd', learningRate: 0.01 },
   opm: { startEpoch: 0, executeShare: 1 },
+  reconBoost: { boostEpochs: 1, rectifyEpochs: 0 },
 };
 /** Of them the models are needed by others. */
 const needed: readonly MethodName[] = ['unimodal', 'joint'];
@@ -55,7 +56,9 @@ async function checkpointOf(store: Store, spec: TrainingSpec, step: number): Pro
   return decodeCheckpoint(await store.get(path), spec.trainingId, path);
 }
 
-const oneStep = (method: MethodName) => tinySpec(dataset, method, ONE_STEP);
+/** ReconBoost has an epoch for each modality, and is stopped in the first. */
+const oneStep = (method: MethodName) =>
+  tinySpec(dataset, method, { ...ONE_STEP, epochs: method === 'reconboost' ? 2 : 1 });
 
 beforeAll(async () => {
   dataset = await publishTinyDataset();
