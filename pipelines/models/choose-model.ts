@@ -1,7 +1,6 @@
 /** Which trained model a person means: a run's, a training, a registered version, or simply the newest. */
-import type { RunConfig } from '../../schemas/config/config.ts';
+import { type RunConfig, runConfigSchema } from '../../schemas/config/config.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
-import { runConfigSchema } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ChosenModel } from '../../schemas/prediction.ts';

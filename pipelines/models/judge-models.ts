@@ -5,7 +5,7 @@
 import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
-import type { Modality } from '../../schemas/modality.ts';
+import type { Modality, PerModality } from '../../schemas/modality.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { Drift, ModelComparison } from '../../schemas/retrain.ts';
@@ -18,7 +18,6 @@ import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import { partRows } from '../shards/read/part-rows.ts';
 import type { Store } from '../store/store.ts';
 import { discrepancyRatios } from '../training/methods/discrepancy.ts';
-import type { PerModality } from '../../schemas/modality.ts';
 import { evaluationBatches, loadModel } from '../training/weights/load-model.ts';
 import type { EvaluationBatch, ForwardResult, LoadedModel } from '../training/model/loaded-model.ts';
 import { addPerModality, tallyBatch } from '../training/model/tally.ts';

@@ -1,7 +1,6 @@
 /** The training loop, from where the state stands to the last epoch. */
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
-import type { TrainingSpec } from '../../schemas/training.ts';
-import type { EpochMetrics } from '../../schemas/training.ts';
+import type { TrainingSpec, EpochMetrics } from '../../schemas/training.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { randomGenerator } from '../random/generator.ts';
 import type { BatchSource } from './data/batch-source.ts';

@@ -5,6 +5,7 @@
 import type { Interval } from '../../../schemas/summary.ts';
 import { randomGenerator } from '../../random/generator.ts';
 import { philoxBlocks } from '../../random/philox.ts';
+import { quantile } from './quantile.ts';
 
 /** Clips of a group, and how many of them are right; summed over seeds where there are several. */
 export interface GroupTallies {
@@ -79,11 +80,4 @@ function bootstrapRatio(above: readonly number[], below: readonly number[]): Int
     return top / bottom;
   }).sort();
   return { low: quantile(ratios, (1 - LEVEL) / 2), high: quantile(ratios, (1 + LEVEL) / 2) };
-}
-
-/** NumPy's default: linear between order statistics. */
-function quantile(sorted: Float64Array, share: number): number {
-  const place = share * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
-  return low + (place - Math.floor(place)) * (high - low);
 }

@@ -1,4 +1,5 @@
 /** Intervals of a mean difference: over trainings, and over groups of test clips. Pure. */
+import { quantile } from '../../evaluation/metrics/quantile.ts';
 import { randomGenerator } from '../../random/generator.ts';
 import { studentQuantile } from './student.ts';
 
@@ -71,12 +72,4 @@ export function bootstrapInterval(groups: readonly GroupSum[]): Interval | undef
   }
   means.sort();
   return [quantile(means, (1 - WITHIN) / 2), quantile(means, (1 + WITHIN) / 2)];
-}
-
-/** Linear between order statistics (NumPy's default). */
-function quantile(sorted: Float64Array, share: number): number {
-  const place = share * (sorted.length - 1);
-  const below = Math.floor(place);
-  const low = sorted[below]!;
-  return low + (place - below) * ((sorted[below + 1] ?? low) - low);
 }

@@ -13,11 +13,10 @@
  */
 import type { MethodName } from '../../../schemas/config/methods.ts';
 import type { TrainingConfig } from '../../../schemas/config/training-config.ts';
-import type { Modality } from '../../../schemas/modality.ts';
+import type { Modality, PerModality } from '../../../schemas/modality.ts';
 import type { EpochMetrics } from '../../../schemas/training.ts';
 import type { Generator } from '../../random/generator.ts';
 import type { Batch } from '../data/batches.ts';
-import type { PerModality } from '../../../schemas/modality.ts';
 import type { Features } from '../model/features.ts';
 import type { ModelFusion } from '../model/fusion/index.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';

@@ -10,10 +10,9 @@
  * (theirs: a tenth of the training clips, encoded anew), joined with the older ones as there,
  * (1 − m) new + m old; so the first epoch has none, and is joint training. More than two modalities are our extension.
  */
-import type { Modality } from '../../../schemas/modality.ts';
+import type { Modality, PerModality } from '../../../schemas/modality.ts';
 import type { Batch } from '../data/batches.ts';
 import { discrepancyRatios } from './discrepancy.ts';
-import type { PerModality } from '../../../schemas/modality.ts';
 import { featureOf, type Features } from '../model/features.ts';
 import { isPresent, presentCount } from '../data/presence.ts';
 import { crossEntropy } from '../model/losses.ts';

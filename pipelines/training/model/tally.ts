@@ -1,8 +1,7 @@
 /** Counting what a model says of labelled clips: hits, losses and scores, fused and by branch. No tensors. */
 import type { z } from 'zod';
-import type { Modality } from '../../../schemas/modality.ts';
+import type { Modality, PerModality } from '../../../schemas/modality.ts';
 import type { splitAccuracySchema } from '../../../schemas/training.ts';
-import type { PerModality } from '../../../schemas/modality.ts';
 import { presentCount, type Presence } from '../data/presence.ts';
 
 export type SplitAccuracy = z.infer<typeof splitAccuracySchema>;

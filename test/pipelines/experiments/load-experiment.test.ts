@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseExperiment } from '../../../pipelines/experiments/load-experiment.ts';
+import { parseExperiment, loadExperiment } from '../../../pipelines/experiments/load-experiment.ts';
 import { buildsOf, groupsOf } from '../../../pipelines/experiments/matrix.ts';
 import { indexDataset } from '../../../pipelines/datasets/index-dataset.ts';
 import { resolveFolds } from '../../../pipelines/experiments/resolve-folds.ts';
@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
 import { METHODS } from '../../../schemas/config/methods.ts';
-import { loadExperiment } from '../../../pipelines/experiments/load-experiment.ts';
 import { fileURLToPath } from 'node:url';
 
 const BASE = `name: bench

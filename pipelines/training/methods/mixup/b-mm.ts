@@ -8,10 +8,9 @@
  */
 import { z } from 'zod';
 import { ModalmixError } from '../../../../schemas/errors.ts';
-import { modalitySchema } from '../../../../schemas/modality.ts';
+import { modalitySchema, type PerModality } from '../../../../schemas/modality.ts';
 import { stepMix } from './balance.ts';
 import { discrepancyRatios } from '../discrepancy.ts';
-import type { PerModality } from '../../../../schemas/modality.ts';
 import { drawRatio } from './mixup.ts';
 import type { CreateMethod, EpochEnd } from '../method.ts';
 import { mixedStep } from './mixed-step.ts';

@@ -5,8 +5,7 @@
  * (docs/method.md); the others are ablations.
  */
 import type { TrainingConfig } from '../../../../schemas/config/training-config.ts';
-import type { Modality } from '../../../../schemas/modality.ts';
-import type { PerModality } from '../../../../schemas/modality.ts';
+import type { Modality, PerModality } from '../../../../schemas/modality.ts';
 import type { MixedLabel, Ratios } from './mixup.ts';
 
 type Balance = TrainingConfig['balance'];

@@ -12,8 +12,7 @@
  * code's (lihong2303/AGM_ICCV2023), for two modalities; more are our extension of it.
  */
 import { z } from 'zod';
-import { modalitySchema, type Modality } from '../../../../schemas/modality.ts';
-import type { PerModality } from '../../../../schemas/modality.ts';
+import { modalitySchema, type Modality, type PerModality } from '../../../../schemas/modality.ts';
 import type { Features } from '../../model/features.ts';
 import { isComplete } from '../../data/presence.ts';
 import { scaleGradient } from '../../../engine/kernels/scale-gradient.ts';

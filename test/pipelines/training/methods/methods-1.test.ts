@@ -2,10 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { FusionName, MethodName } from '../../../../schemas/config/methods.ts';
+import { type FusionName, type MethodName, methodProblem } from '../../../../schemas/config/methods.ts';
 import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
-import { methodProblem } from '../../../../schemas/config/methods.ts';
 import { runConfigSchema } from '../../../../schemas/config/config.ts';
 import { stageLengths } from '../../../../schemas/config/method-settings/reconboost.ts';
 import type { EpochMetrics } from '../../../../schemas/training.ts';

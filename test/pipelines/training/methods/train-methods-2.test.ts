@@ -1,8 +1,7 @@
 /** Short real trainings by the methods of `methods-2.test.ts`: they learn, and go on after a stop as if there was none. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { storePaths } from '../../../../schemas/names.ts';
-import type { TrainingSpec } from '../../../../schemas/training.ts';
-import { epochMetricsSchema } from '../../../../schemas/training.ts';
+import { type TrainingSpec, epochMetricsSchema } from '../../../../schemas/training.ts';
 import type { Store } from '../../../../pipelines/store/store.ts';
 import { tf } from '../../../../pipelines/engine/tensorflow.ts';
 import { publishTinyDataset, tinySpec, type TinyDataset } from '../tiny-dataset.ts';

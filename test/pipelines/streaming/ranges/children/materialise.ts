@@ -1,7 +1,9 @@
 /** Materialises the ranges that its one argument names, as JSON; for tests that kill it. */
 import { openStore } from '../../../../../pipelines/store/open-store.ts';
-import { materialiseRanges } from '../../../../../pipelines/streaming/ranges/materialise-ranges.ts';
-import type { MaterialiseRangesInput } from '../../../../../pipelines/streaming/ranges/materialise-ranges.ts';
+import {
+  materialiseRanges,
+  type MaterialiseRangesInput,
+} from '../../../../../pipelines/streaming/ranges/materialise-ranges.ts';
 
 export type MaterialiseOrder = Pick<MaterialiseRangesInput, 'target' | 'shares' | 'ranges' | 'connection'> & {
   readonly storeUri: string;
