@@ -8,6 +8,7 @@ import {
   encodeFeatureRecord,
 } from '../../../pipelines/streaming/rows/feature-record.ts';
 import { featureProblem } from '../../../pipelines/streaming/rows/feature-problem.ts';
+import { parseClipEvent } from '../../../pipelines/streaming/ingest/parse-event.ts';
 import { PartitionWindow } from '../../../pipelines/streaming/ingest/partition-window.ts';
 import { StreamIndex } from '../../../pipelines/streaming/rows/stream-index.ts';
 import {
@@ -147,4 +148,19 @@ test('of two sinks that publish the same generation exactly one succeeds', async
   const newest = await findStreamManifest(store, 'd', first.extractionKey);
   await publishStreamManifest(store, { ...newest!, generation: 2 });
   await expect(publishStreamManifest(store, { ...newest!, generation: 2 })).rejects.toThrow('another sink');
+});
+
+test('a time that no media file has is an invalid event', () => {
+  const event = {
+    schemaVersion: 1,
+    clipId: 'a',
+    uri: 'file:///a.mp4',
+    label: 'happy',
+    sentAt: '2026-01-02T03:04:05Z',
+  };
+  const parse = (more: object) => parseClipEvent(Buffer.from(JSON.stringify({ ...event, ...more })), ['happy']);
+  expect(parse({ startS: 9_999_999.5, endS: 10_000_000 }).startS).toBe(9_999_999.5);
+  for (const times of [{ startS: 1e305 }, { startS: 0, endS: 1e305 }, { startS: 10_000_001 }]) {
+    expect(() => parse(times)).toThrow(expect.objectContaining({ code: 'invalid-event' }));
+  }
 });
