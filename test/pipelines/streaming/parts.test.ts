@@ -158,7 +158,8 @@ test('a time that no media file has is an invalid event', () => {
     label: 'happy',
     sentAt: '2026-01-02T03:04:05Z',
   };
-  const parse = (more: object) => parseClipEvent(Buffer.from(JSON.stringify({ ...event, ...more })), ['happy']);
+  const parse = (more: object) =>
+    parseClipEvent(Buffer.from(JSON.stringify({ ...event, ...more })), ['happy']);
   expect(parse({ startS: 9_999_999.5, endS: 10_000_000 }).startS).toBe(9_999_999.5);
   for (const times of [{ startS: 1e305 }, { startS: 0, endS: 1e305 }, { startS: 10_000_001 }]) {
     expect(() => parse(times)).toThrow(expect.objectContaining({ code: 'invalid-event' }));
