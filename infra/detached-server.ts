@@ -132,8 +132,11 @@ export class DetachedServer {
     const failed = new Promise<Error>((resolve) => child.once('error', resolve));
     if (child.pid === undefined) throw this.#startError((await failed).message);
     child.unref();
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
     const identity = identifyProcess(child.pid);
-    if (identity === undefined) throw this.#startError('it ended at once');
+    if (identity === undefined) {
+      throw (await exited) === LOCKED_EXIT ? this.#heldError() : this.#startError('it ended at once');
+    }
     const server = { process: identity, ports: [...ports], startedAt: new Date().toISOString() };
     const last = this.#lastState();
     writeStateFile(this.#file('server.json'), server);
@@ -142,7 +145,7 @@ export class DetachedServer {
       return server;
     }
     const ended = !isAlive(identity);
-    if (ended && child.exitCode === LOCKED_EXIT) {
+    if (ended && (await exited) === LOCKED_EXIT) {
       if (last !== undefined) writeStateFile(this.#file('server.json'), last);
       throw this.#heldError();
     }
