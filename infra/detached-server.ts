@@ -58,6 +58,8 @@ const POLL_MS = 100;
 const LOG_LINES_SHOWN = 12;
 /** flock's own exit code when another process holds the lock; servers have others. */
 const LOCKED_EXIT = 175;
+/** A server that was killed has its files open a moment longer than it can be seen: its threads end one by one. */
+const LOCK_WAIT_S = 5;
 
 const stateSchema = z.object({
   process: processIdentitySchema,
@@ -162,7 +164,14 @@ export class DetachedServer {
   #locked({ program, arguments: words }: ServerCommand): { program: string; words: readonly string[] } {
     const flock = this.#spec.dataLock === undefined ? undefined : findProgram('flock');
     if (flock === undefined || process.platform !== 'linux') return { program, words };
-    const options = ['--exclusive', '--nonblock', '--no-fork', '--conflict-exit-code', String(LOCKED_EXIT)];
+    const options = [
+      '--exclusive',
+      '--wait',
+      String(LOCK_WAIT_S),
+      '--no-fork',
+      '--conflict-exit-code',
+      String(LOCKED_EXIT),
+    ];
     return { program: flock, words: [...options, this.#file(this.#spec.dataLock!), program, ...words] };
   }
 
