@@ -1,6 +1,7 @@
 /** The config of a run, as the command that started it left it in the store. */
 import { findRunDataset } from '../pipelines/shards/manifest/load-manifest.ts';
 import type { Store } from '../pipelines/store/store.ts';
+import { getStored } from '../pipelines/store/stored-json.ts';
 import { runConfigSchema, type RunConfig } from '../schemas/config/config.ts';
 import { ModalmixError } from '../schemas/errors.ts';
 import { storePaths } from '../schemas/names.ts';
@@ -9,15 +10,7 @@ import type { DatasetReference } from '../schemas/manifest.ts';
 /** @throws ModalmixError `input` when there is none, or when it is of another release */
 export async function readRunConfig(store: Store, runId: string): Promise<RunConfig> {
   const path = storePaths.runConfig(runId);
-  const parsed = runConfigSchema.safeParse(JSON.parse((await store.get(path)).toString('utf8')));
-  if (!parsed.success) {
-    throw new ModalmixError('input', 'the run was started by another release of Modalmix', {
-      where: `${store.uri}/${path}`,
-      fix: 'Start it again from its config file.',
-      cause: parsed.error,
-    });
-  }
-  return parsed.data;
+  return await getStored(store, path, runConfigSchema, 'restart');
 }
 
 /** The dataset version that the run's last rebuild published. @throws ModalmixError `input` when there is none */

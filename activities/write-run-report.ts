@@ -2,6 +2,7 @@ import { describeEngine, gatherProvenance } from '../pipelines/evaluation/report
 import { writeReport } from '../pipelines/evaluation/report/write-report.ts';
 import { loadManifest } from '../pipelines/shards/manifest/load-manifest.ts';
 import type { Store } from '../pipelines/store/store.ts';
+import { getStored } from '../pipelines/store/stored-json.ts';
 import { trainingSpecs } from '../pipelines/training/training-spec.ts';
 import { storePaths } from '../schemas/names.ts';
 import { trainingResultSchema } from '../schemas/training.ts';
@@ -37,8 +38,8 @@ export async function reportOf(
 ): Promise<WriteReportOutput> {
   const config = await readRunConfig(store, runId);
   const trainings = trainingSpecs(config, dataset);
-  const first = await store.get(storePaths.trainingResult(trainings[0]?.trainingId ?? ''));
-  const { environment } = trainingResultSchema.parse(JSON.parse(first.toString('utf8')));
+  const first = storePaths.trainingResult(trainings[0]?.trainingId ?? '');
+  const { environment } = await getStored(store, first, trainingResultSchema);
   await writeReport({
     store,
     runId,

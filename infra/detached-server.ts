@@ -3,12 +3,15 @@
  * Whoever needs it calls `ensure`; a dead one is started again on the same ports and data.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ModalmixError } from '../schemas/errors.ts';
+import { findProgram } from './find-program.ts';
 import { withLock } from './lock.ts';
+import { withLog } from './log-file.ts';
 import { freePorts, isPortFree } from './ports.ts';
 import { endProcess, identifyProcess, isAlive, processIdentitySchema } from './processes.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
@@ -34,6 +37,13 @@ export interface ServerSpec {
   readonly startTimeoutMs: number;
   /** From SIGTERM to SIGKILL. */
   readonly stopGraceMs: number;
+  /**
+   * A file in `folder` that the server's process holds locked (flock) as long as it lives, where the system has the
+   * program for it: two servers never have the same data, whatever became of the state file.
+   */
+  readonly dataLock?: string;
+  /** After a start that ended by itself: whether something was mended, so that another try is worth it. */
+  readonly mend?: () => boolean;
 }
 
 export interface ServerCommand {
@@ -41,11 +51,15 @@ export interface ServerCommand {
   readonly arguments: readonly string[];
 }
 
-/** How long a live server may be deaf before it is replaced. */
+/** How long a live server may be deaf on a quiet machine before it is replaced. */
 const DEAF_TIMEOUT_MS = 20_000;
 const PORT_WAIT_MS = 5_000;
 const POLL_MS = 100;
 const LOG_LINES_SHOWN = 12;
+/** flock's own exit code when another process holds the lock; servers have others. */
+const LOCKED_EXIT = 175;
+/** A server that was killed has its files open a moment longer than it can be seen: its threads end one by one. */
+const LOCK_WAIT_S = 5;
 
 const stateSchema = z.object({
   process: processIdentitySchema,
@@ -53,6 +67,17 @@ const stateSchema = z.object({
   startedAt: z.iso.datetime(),
 });
 export type RunningServer = z.infer<typeof stateSchema>;
+
+/** A machine with so many processes for each core that want it is waited for so many times as long, at most. */
+const MOST_PATIENCE = 10;
+
+/**
+ * @param ms what is enough on a quiet machine
+ * @param load processes that want a core, mean of the last minute
+ */
+export function patience(ms: number, load: number, cores: number): number {
+  return ms * Math.min(MOST_PATIENCE, Math.max(1, load / cores));
+}
 
 export class DetachedServer {
   readonly #spec: ServerSpec;
@@ -80,7 +105,7 @@ export class DetachedServer {
   async ensure(): Promise<RunningServer> {
     const running = this.running();
     if (running !== undefined && (await this.#answers(running))) return running;
-    return await withLock(this.#file('server.lock'), { waitMs: 2 * this.#spec.startTimeoutMs }, async () => {
+    return await withLock(this.#file('server.lock'), { waitMs: this.#lockWaitMs() }, async () => {
       const other = this.running();
       if (other !== undefined) {
         if (await this.#answersWithin(other, DEAF_TIMEOUT_MS)) return other;
@@ -92,37 +117,97 @@ export class DetachedServer {
 
   /** Its data stays. */
   async stop(): Promise<void> {
-    await withLock(this.#file('server.lock'), { waitMs: 2 * this.#spec.startTimeoutMs }, async () => {
+    await withLock(this.#file('server.lock'), { waitMs: this.#lockWaitMs() }, async () => {
       const server = this.running();
       if (server !== undefined) await endProcess(server.process, this.#spec.stopGraceMs);
     });
   }
 
-  async #start(): Promise<RunningServer> {
+  async #start(mayMend = true): Promise<RunningServer> {
     mkdirSync(this.#spec.folder(), { recursive: true });
     const ports = await this.#choosePorts();
     const command = await this.#spec.prepare(ports);
-    const log = openSync(this.#file('server.log'), 'a');
-    const child = spawn(command.program, command.arguments, { detached: true, stdio: ['ignore', log, log] });
-    closeSync(log);
+    const { program, words } = this.#locked(command);
+    const child = withLog(this.logFile(), (log) =>
+      spawn(program, words, { detached: true, stdio: ['ignore', log, log] }),
+    );
     const failed = new Promise<Error>((resolve) => child.once('error', resolve));
     if (child.pid === undefined) throw this.#startError((await failed).message);
     child.unref();
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
     const identity = identifyProcess(child.pid);
-    if (identity === undefined) throw this.#startError('it ended at once');
+    if (identity === undefined) {
+      throw (await exited) === LOCKED_EXIT ? this.#heldError() : this.#startError('it ended at once');
+    }
     const server = { process: identity, ports: [...ports], startedAt: new Date().toISOString() };
+    const last = this.#lastState();
     writeStateFile(this.#file('server.json'), server);
-    if (await this.#answersWithin(server, this.#spec.startTimeoutMs)) return server;
+    if (await this.#answersWithin(server, this.#spec.startTimeoutMs)) {
+      this.#signDataLock(server);
+      return server;
+    }
     const ended = !isAlive(identity);
+    if (ended && (await exited) === LOCKED_EXIT) {
+      if (last !== undefined) writeStateFile(this.#file('server.json'), last);
+      throw this.#heldError();
+    }
+    if (ended && mayMend && this.#spec.mend?.() === true) return await this.#start(false);
     await endProcess(identity, this.#spec.stopGraceMs);
     throw this.#startError(
-      ended ? 'it ended' : `it did not answer within ${this.#spec.startTimeoutMs / 1_000} s`,
+      ended
+        ? 'it ended'
+        : `it did not answer within ${String(this.#patience(this.#spec.startTimeoutMs) / 1_000)} s`,
     );
   }
 
+  /** The lock is of the open file, which the server inherits: no process of ours has to live for it. */
+  #locked({ program, arguments: words }: ServerCommand): { program: string; words: readonly string[] } {
+    const flock = this.#spec.dataLock === undefined ? undefined : findProgram('flock');
+    if (flock === undefined || process.platform !== 'linux') return { program, words };
+    const options = [
+      '--exclusive',
+      '--wait',
+      String(LOCK_WAIT_S),
+      '--no-fork',
+      '--conflict-exit-code',
+      String(LOCKED_EXIT),
+    ];
+    return { program: flock, words: [...options, this.#file(this.#spec.dataLock!), program, ...words] };
+  }
+
+  /** Written in place: a new file would not be the locked one. */
+  #signDataLock(server: RunningServer): void {
+    if (this.#spec.dataLock !== undefined) {
+      writeFileSync(this.#file(this.#spec.dataLock), `${JSON.stringify(server)}\n`);
+    }
+  }
+
+  #heldError(): ModalmixError {
+    const lock = this.#file(this.#spec.dataLock ?? '');
+    const holder = readStateFile(lock, stateSchema);
+    const who = holder === undefined ? 'another process' : `process ${String(holder.process.pid)}`;
+    return new ModalmixError(
+      'transient',
+      `the embedded ${this.#spec.name} did not start: ${who} has its data open`,
+      {
+        where: lock,
+        fix: `End ${who} (a server that is still starting or ending, or one of another container with the same home), and try again.`,
+      },
+    );
+  }
+
+  #lockWaitMs(): number {
+    return this.#patience(2 * this.#spec.startTimeoutMs);
+  }
+
+  #patience(ms: number): number {
+    return patience(ms, loadavg()[0] ?? 0, availableParallelism());
+  }
+
   async #answersWithin(server: RunningServer, withinMs: number): Promise<boolean> {
-    const deadline = Date.now() + withinMs;
-    while (Date.now() < deadline && isAlive(server.process)) {
+    const from = Date.now();
+    // The load is looked at anew each time: it may come while this waits.
+    while (Date.now() - from < this.#patience(withinMs) && isAlive(server.process)) {
       if (await this.#answers(server)) return true;
       await sleep(POLL_MS);
     }
@@ -148,8 +233,15 @@ export class DetachedServer {
     return last;
   }
 
+  /** By the state file; where that is lost, by what the server's data is signed with. */
   #lastState(): RunningServer | undefined {
-    return readStateFile(this.#file('server.json'), stateSchema);
+    const state = readStateFile(this.#file('server.json'), stateSchema);
+    if (state !== undefined || this.#spec.dataLock === undefined) return state;
+    return readStateFile(this.#file(this.#spec.dataLock), stateSchema);
+  }
+
+  logFile(): string {
+    return this.#file('server.log');
   }
 
   #file(name: string): string {
@@ -157,7 +249,7 @@ export class DetachedServer {
   }
 
   #startError(what: string): ModalmixError {
-    const path = this.#file('server.log');
+    const path = this.logFile();
     const lines = existsSync(path)
       ? readFileSync(path, 'utf8').trim().split('\n').slice(-LOG_LINES_SHOWN)
       : [];

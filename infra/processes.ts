@@ -3,12 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { ModalmixError } from '../schemas/errors.ts';
 
 /** A process id is given to another process one day; together with the start time it is not. */
 export const processIdentitySchema = z.object({ pid: z.int().positive(), startTime: z.string() });
 export type ProcessIdentity = z.infer<typeof processIdentitySchema>;
 
 const POLL_MS = 25;
+/** Least time in which a killed process is gone, also on a busy machine. */
+const KILLED_MS = 30_000;
 
 /** @returns undefined when no such process runs */
 export function identifyProcess(pid: number): ProcessIdentity | undefined {
@@ -30,12 +33,21 @@ export async function waitForEnd(identity: ProcessIdentity, withinMs: number): P
   return true;
 }
 
-/** Asks with SIGTERM, and after `graceMs` insists with SIGKILL. A process that is gone is fine. */
+/**
+ * Asks with SIGTERM, and after `graceMs` insists with SIGKILL. A process that is gone is fine.
+ *
+ * @throws ModalmixError `transient` when it is still there long after SIGKILL (stopped machine, a disk that hangs):
+ *   whoever wants to start another one in its place must not
+ */
 export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
   signal(identity, 'SIGTERM');
   if (await waitForEnd(identity, graceMs)) return;
   signal(identity, 'SIGKILL');
-  await waitForEnd(identity, graceMs);
+  if (await waitForEnd(identity, Math.max(graceMs, KILLED_MS))) return;
+  throw new ModalmixError('transient', `process ${String(identity.pid)} does not end, not even by SIGKILL`, {
+    where: `process ${String(identity.pid)}`,
+    fix: 'The system holds it, often for a disk that does not answer. Try again once it is gone.',
+  });
 }
 
 function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
@@ -52,12 +64,18 @@ function linuxStartTime(pid: number): string | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    // To take a process for dead that only could not be looked at would start another one beside it.
+    throw error;
   }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   // A zombie has ended; its parent has not looked yet.
   return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
 }
 
 function psStartTime(pid: number): string | undefined {

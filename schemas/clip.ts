@@ -1,5 +1,14 @@
 import { z } from 'zod';
 
+/**
+ * Latest time in a media file, seconds: 115 days. Up to it, microseconds and samples are whole numbers that a double
+ * holds.
+ */
+export const LATEST_TIME_S = 10_000_000;
+
+/** A time in a media file, seconds from its start. */
+export const mediaTimeSchema = z.number().nonnegative().max(LATEST_TIME_S);
+
 /** `validation` is cut from the training list by the index stage; the test list is never touched. */
 export const SPLITS = ['train', 'validation', 'test'] as const;
 export type Split = (typeof SPLITS)[number];
@@ -19,8 +28,8 @@ export const clipSchema = z.strictObject({
   /** What must not be spread over two splits: speaker, source video. */
   group: z.string().optional(),
   /** Segment of the file, seconds; absent: the whole file. */
-  startS: z.number().nonnegative().optional(),
-  endS: z.number().positive().optional(),
+  startS: mediaTimeSchema.optional(),
+  endS: mediaTimeSchema.positive().optional(),
 });
 export type Clip = z.infer<typeof clipSchema>;
 

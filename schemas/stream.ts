@@ -3,7 +3,7 @@
  * message carries its schema's version; both ends validate.
  */
 import { z } from 'zod';
-import { splitSchema } from './clip.ts';
+import { mediaTimeSchema, splitSchema } from './clip.ts';
 import { storedExtractionSchema } from './config/extraction-config.ts';
 import { shardEntrySchema } from './manifest.ts';
 import { modalitySchema } from './modality.ts';
@@ -40,9 +40,8 @@ export const clipEventSchema = z
       .max(512)
       .optional()
       .describe('What must not be spread over two splits: speaker, source video.'),
-    startS: z.number().nonnegative().optional().describe('Start of the segment in seconds; absent: 0.'),
-    endS: z
-      .number()
+    startS: mediaTimeSchema.optional().describe('Start of the segment in seconds; absent: 0.'),
+    endS: mediaTimeSchema
       .positive()
       .optional()
       .describe('End of the segment in seconds; absent: the end of the file.'),

@@ -14,6 +14,7 @@ import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../run
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
 import { shellWord } from '../text/shell-word.ts';
+import { getStored } from '../../pipelines/store/stored-json.ts';
 
 /** @param file an experiment's YAML file (`schemas/config/experiment.ts`) */
 export async function experiment(file: string, flags: FollowFlags, screen: Screen): Promise<void> {
@@ -37,8 +38,8 @@ export async function experiment(file: string, flags: FollowFlags, screen: Scree
     const again = `modalmix experiment ${shellWord(file)}`;
     const outputs = await followToEnd(session, runId, [workflowId], screen, flags, again);
     if (outputs === undefined) return;
-    const bytes = await store.get(storePaths.experimentSummary(runId));
-    const summary = experimentSummarySchema.parse(JSON.parse(bytes.toString('utf8')));
+    const path = storePaths.experimentSummary(runId);
+    const summary = await getStored(store, path, experimentSummarySchema, 'remake');
     const report = await store.localFile(storePaths.experimentReport(runId));
     screen.say(`\n${experimentTable(summary)}\n\nReport: ${report}`);
     screen.event('finished', { runId, report, summary });

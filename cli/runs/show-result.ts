@@ -7,6 +7,7 @@ import { dataCounts, dataText } from '../text/data-text.ts';
 import { fileToOpen } from './file-to-open.ts';
 import { resultTable } from '../text/result-table.ts';
 import type { Screen } from '../screens/screen.ts';
+import { getStored } from '../../pipelines/store/stored-json.ts';
 
 /** @throws ModalmixError `input` when the run has no report yet */
 export async function showResult(
@@ -14,8 +15,7 @@ export async function showResult(
   screen: Screen,
 ): Promise<void> {
   const store = openStore(run.config.store);
-  const bytes = await store.get(storePaths.summary(run.runId));
-  const summary = summarySchema.parse(JSON.parse(bytes.toString('utf8')));
+  const summary = await getStored(store, storePaths.summary(run.runId), summarySchema, 'remake');
   const report = await fileToOpen(store, storePaths.report(run.runId));
   const manifest = await loadManifest(store, summary.dataset.name, summary.dataset.version);
   screen.say(`\n${dataText(manifest)}\n\n${resultTable(summary)}\n\nReport: ${report.text}`);

@@ -16,7 +16,7 @@ import {
   type WorkerMessage,
 } from './failed-starts.ts';
 import { withLock } from '../lock.ts';
-import { withLog } from '../log-file.ts';
+import { boundLog, withLog } from '../log-file.ts';
 import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../processes.ts';
 import { releaseWork } from './release-work.ts';
 import { readStateFile, writeStateFile } from '../state-file.ts';
@@ -42,6 +42,7 @@ const LONGEST_PAUSE_MS = 30_000;
 /** A worker that lived so long was well: the next pause is the first one again. */
 const HEALTHY_MS = 60_000;
 const IDLE_CHECK_MS = 60_000;
+const LOG_CHECK_MS = 30_000;
 /** Without a running workflow and a kept stream for so long, nobody needs server and worker. */
 const IDLE_MS = 15 * 60_000;
 
@@ -84,6 +85,7 @@ async function supervise(): Promise<void> {
       },
     }),
     stopWhenIdle(),
+    keepLogsBounded(),
   ]);
   log.info('supervisor ends');
 }
@@ -172,7 +174,10 @@ async function runWorker(): Promise<EndedWorker> {
   const identity = worker.pid === undefined ? undefined : identifyProcess(worker.pid);
   publish({ worker: identity, workerStarts: state.workerStarts + 1 });
   const onStop = () => {
-    if (identity !== undefined) void endProcess(identity, WORKER_GRACE_MS);
+    if (identity === undefined) return;
+    endProcess(identity, WORKER_GRACE_MS).catch((error: unknown) => {
+      log.error(describeError(error));
+    });
   };
   stopping.signal.addEventListener('abort', onStop, { once: true });
   if (isStopping()) onStop();
@@ -207,6 +212,20 @@ async function stopWhenIdle(): Promise<void> {
     log.info('nothing runs: server and worker stop; the next command starts them again');
     stopping.abort();
     await stopTemporal();
+  }
+}
+
+/** Server, worker and this process may run for months. */
+async function keepLogsBounded(): Promise<void> {
+  while (!isStopping()) {
+    try {
+      for (const path of [supervisorFiles.log(), supervisorFiles.workerLog(), embeddedTemporal.logFile()]) {
+        boundLog(path);
+      }
+    } catch (error) {
+      log.warn(describeError(error));
+    }
+    await pauseFor(LOG_CHECK_MS);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The embedded Temporal server: its workflows are in an SQLite file in the home folder. */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { DetachedServer, type Ports, type RunningServer } from '../detached-server.ts';
@@ -22,13 +22,14 @@ export const embeddedTemporal = new DetachedServer({
   portCount: 2,
   prepare: async (ports) => {
     const cli = requireTemporalCli();
-    removeHalfMadeDatabase();
     return await Promise.resolve({ program: cli.path, arguments: serverArguments(ports) });
   },
   answers: async (ports) => await answers(addressOf({ ports: [...ports] })),
   onAnswer: confirmDatabase,
   startTimeoutMs: 60_000,
   stopGraceMs: 10_000,
+  dataLock: 'temporal.db.lock',
+  mend: setHalfMadeDatabaseAside,
   fix: () =>
     `Look at the log; "modalmix doctor" checks the parts. To begin with an empty server, delete ${databaseFile()}: runs start again from what is in the store.`,
 });
@@ -67,10 +68,20 @@ function confirmDatabase(): void {
   if (!existsSync(databaseComplete())) writeFileSync(databaseComplete(), '');
 }
 
-/** A server that is killed while it makes its tables leaves a file with which no server starts. */
-function removeHalfMadeDatabase(): void {
-  if (existsSync(databaseComplete())) return;
-  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(databaseFile() + suffix, { force: true });
+/**
+ * A server that is killed while it makes its tables leaves a file with which no server starts. It is kept under
+ * another name, the newest one only: what a person copied here without its mark is not lost.
+ *
+ * @returns whether there was such a file
+ */
+function setHalfMadeDatabaseAside(): boolean {
+  if (existsSync(databaseComplete()) || !existsSync(databaseFile())) return false;
+  for (const suffix of ['', '-journal', '-wal', '-shm']) {
+    const [file, aside] = [databaseFile() + suffix, `${databaseFile()}.unusable${suffix}`];
+    rmSync(aside, { force: true });
+    if (existsSync(file)) renameSync(file, aside);
+  }
+  return true;
 }
 
 function serverArguments([port = 0, uiPort = 0]: Ports): string[] {

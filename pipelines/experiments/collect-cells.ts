@@ -16,6 +16,7 @@ import {
 } from '../../schemas/training.ts';
 import { findEvaluation } from '../evaluation/find-evaluation.ts';
 import type { Store } from '../store/store.ts';
+import { findStored, getStored, getStoredLines } from '../store/stored-json.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
 import { buildsOf, groupsOf, type CellGroup } from './matrix.ts';
 import { readTestGroups } from './read-groups.ts';
@@ -117,12 +118,8 @@ async function findOutcome(
 ): Promise<CellOutcome | undefined> {
   const evaluation = await findEvaluation(store, spec);
   if (evaluation === undefined) return undefined;
-  const text = async (path: string) => (await store.get(path)).toString('utf8');
-  const result = trainingResultSchema.parse(
-    JSON.parse(await text(storePaths.trainingResult(spec.trainingId))),
-  );
-  const lines = (await text(storePaths.metrics(spec.trainingId))).trim().split('\n');
-  const metrics = lines.map((line) => epochMetricsSchema.parse(JSON.parse(line)));
+  const result = await getStored(store, storePaths.trainingResult(spec.trainingId), trainingResultSchema);
+  const metrics = await getStoredLines(store, storePaths.metrics(spec.trainingId), epochMetricsSchema);
   return {
     evaluation,
     result,
@@ -158,6 +155,6 @@ async function findReason(
   method?: MethodName,
   seed?: number,
 ): Promise<string | undefined> {
-  const bytes = await store.find(storePaths.experimentFailure(experimentId, runId, method, seed));
-  return bytes === undefined ? undefined : failureSchema.parse(JSON.parse(bytes.toString('utf8'))).reason;
+  const path = storePaths.experimentFailure(experimentId, runId, method, seed);
+  return (await findStored(store, path, failureSchema, 'remake'))?.reason;
 }

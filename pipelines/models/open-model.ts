@@ -5,8 +5,8 @@ import { storePaths } from '../../schemas/names.ts';
 import type { ModelVersion } from '../../schemas/retrain.ts';
 import { trainingResultSchema, trainingSpecSchema, type TrainingSpec } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
+import { findStored } from '../store/stored-json.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
-import { findRecord } from './records.ts';
 import { moveCurrent, readCurrent, registerVersion } from './registry.ts';
 
 export interface OpenModelInput {
@@ -45,7 +45,7 @@ export async function openModel(input: OpenModelInput): Promise<ModelVersion> {
 /** What a version record says of a complete training. */
 export async function versionOf(store: Store, model: string, spec: TrainingSpec) {
   const path = storePaths.trainingResult(spec.trainingId);
-  const result = await findRecord(store, path, trainingResultSchema);
+  const result = await findStored(store, path, trainingResultSchema);
   if (result === undefined) {
     throw new ModalmixError('input', 'the training is not complete', {
       where: path,
@@ -63,7 +63,7 @@ export async function versionOf(store: Store, model: string, spec: TrainingSpec)
 /** The full spec of a training, as it was stored when it began. */
 export async function readTrainingSpec(store: Store, trainingId: string): Promise<TrainingSpec> {
   const path = storePaths.runConfig(trainingId);
-  const spec = await findRecord(store, path, trainingSpecSchema);
+  const spec = await findStored(store, path, trainingSpecSchema);
   if (spec !== undefined) return spec;
   throw new ModalmixError('input', 'the training of a registered model is gone', {
     where: path,

@@ -14,11 +14,12 @@ import {
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
+import { findStored } from '../store/stored-json.ts';
 import { freezeSnapshot } from '../streaming/ranges/freeze-snapshot.ts';
 import { fineTuneSpec } from '../training/training-spec.ts';
 import { applyGate } from './gate.ts';
 import { versionOf } from './open-model.ts';
-import { createRecord, findRecord, recordText } from './records.ts';
+import { createRecord, recordText } from './records.ts';
 import { findVersion, listVersions, moveCurrent, readCurrent, registerVersion } from './registry.ts';
 import { findOutcome, readWindowManifest, requireWindow } from './windows.ts';
 
@@ -46,7 +47,7 @@ export async function startWindow(
 ): Promise<WindowStart> {
   const { store, model } = work;
   const path = storePaths.retrainWindowStart(model, work.window);
-  const before = await findRecord(store, path, windowStartSchema);
+  const before = await findStored(store, path, windowStartSchema);
   if (before !== undefined) return before;
   const window = await requireWindow(store, model, work.window);
   const current = await requireCurrent(store, model);
@@ -63,7 +64,7 @@ export async function startWindow(
     newTrainClips: newTrainClips(snapshot),
   };
   await createRecord(store, path, start);
-  return (await findRecord(store, path, windowStartSchema)) ?? start;
+  return (await findStored(store, path, windowStartSchema)) ?? start;
 }
 
 function newTrainClips({ shards, snapshot }: DatasetManifest): number {
@@ -134,7 +135,7 @@ async function registerCandidate(
   against: number,
 ): Promise<ModelVersion> {
   const path = storePaths.retrainWindowComparison(model, window, against);
-  const judged = await findRecord(store, path, windowComparisonSchema);
+  const judged = await findStored(store, path, windowComparisonSchema);
   if (judged === undefined) {
     throw new ModalmixError('input', 'the candidate was not compared', { where: path });
   }

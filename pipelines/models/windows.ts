@@ -15,8 +15,9 @@ import { storePaths } from '../../schemas/names.ts';
 import type { RetrainConfig } from '../../schemas/config/retrain-config.ts';
 import { streamManifestSchema, type StreamCounts, type StreamManifest } from '../../schemas/stream.ts';
 import type { Store } from '../store/store.ts';
+import { findStored } from '../store/stored-json.ts';
 import { findStreamManifest } from '../streaming/sink/stream-manifest.ts';
-import { createRecord, findRecord, listRecords } from './records.ts';
+import { createRecord, listRecords } from './records.ts';
 
 export interface OpenWindow {
   readonly number: number;
@@ -103,7 +104,7 @@ export async function requireWindow(store: Store, model: string, number: number)
 
 /** The stream's manifest as it was when the window closed. */
 export async function readWindowManifest(store: Store, window: RetrainWindow): Promise<StreamManifest> {
-  const found = await findRecord(store, window.manifest, streamManifestSchema);
+  const found = await findStored(store, window.manifest, streamManifestSchema);
   if (found !== undefined) return found;
   throw new ModalmixError('input', `window ${String(window.number)} has lost its stream manifest`, {
     where: window.manifest,
@@ -116,17 +117,17 @@ export async function findOutcome(
   model: string,
   window: number,
 ): Promise<WindowOutcome | undefined> {
-  return await findRecord(store, storePaths.retrainWindowOutcome(model, window), windowOutcomeSchema);
+  return await findStored(store, storePaths.retrainWindowOutcome(model, window), windowOutcomeSchema);
 }
 
 async function findWindow(store: Store, model: string, number: number): Promise<RetrainWindow | undefined> {
-  return await findRecord(store, storePaths.retrainWindow(model, number), retrainWindowSchema);
+  return await findStored(store, storePaths.retrainWindow(model, number), retrainWindowSchema);
 }
 
 async function openingOf(store: Store, model: string, number: number, now: Date): Promise<Date> {
   const path = storePaths.retrainWindowOpening(model, number);
   await createRecord(store, path, { openedAt: now.toISOString() });
-  const opening = await findRecord(store, path, windowOpeningSchema);
+  const opening = await findStored(store, path, windowOpeningSchema);
   return opening === undefined ? now : new Date(opening.openedAt);
 }
 

@@ -5,6 +5,7 @@ import type { MethodName } from '../../schemas/config/methods.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { epochMetricsSchema, type TrainingSpec } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
+import { getStoredLines } from '../store/stored-json.ts';
 import { loadModel } from './weights/load-model.ts';
 import { METHOD_OF } from './methods/index.ts';
 import type { FinishedTraining } from './methods/method.ts';
@@ -37,8 +38,7 @@ export async function openNeeded(
   try {
     for (const needed of neededTrainings(spec)) {
       const model = await loadModel({ store, spec: needed, manifest, weights: 'last' });
-      const lines = (await store.get(storePaths.metrics(needed.trainingId))).toString('utf8').trim();
-      const metrics = lines.split('\n').map((line) => epochMetricsSchema.parse(JSON.parse(line)));
+      const metrics = await getStoredLines(store, storePaths.metrics(needed.trainingId), epochMetricsSchema);
       finished.set(needed.method, { model, metrics });
     }
   } catch (error) {

@@ -4,6 +4,7 @@ import { storePaths } from '../../schemas/names.ts';
 import { trainingResultSchema, type TrainingResult } from '../../schemas/training.ts';
 import { openStore } from '../store/open-store.ts';
 import { runTensorflowStage, type TensorflowStageOptions } from '../engine/tensorflow-child.ts';
+import { findStored } from '../store/stored-json.ts';
 
 /**
  * A stop comes at the next step, after a checkpoint.
@@ -13,8 +14,8 @@ import { runTensorflowStage, type TensorflowStageOptions } from '../engine/tenso
 export async function runTraining(options: TensorflowStageOptions): Promise<TrainingResult> {
   // Reading a file is quicker than starting a process that finds it.
   const path = storePaths.trainingResult(options.spec.trainingId);
-  const finished = await openStore(options.storeUri).find(path);
-  if (finished !== undefined) return trainingResultSchema.parse(JSON.parse(finished.toString('utf8')));
+  const finished = await findStored(openStore(options.storeUri), path, trainingResultSchema, 'remake');
+  if (finished !== undefined) return finished;
   const engine = options.spec.training.engine ?? engineOfEnvironment(process.env);
   const output = await runTensorflowStage(new URL('./trainer-child.ts', import.meta.url), options, engine);
   return trainingResultSchema.parse(output);

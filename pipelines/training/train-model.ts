@@ -17,6 +17,7 @@ import { neededTrainings } from './needed-trainings.ts';
 import type { TrainModelInput } from './train-input.ts';
 import { trainSplits } from './train-splits.ts';
 import { trainingDataOf, withTrainingData } from './data/training-data.ts';
+import { findStored } from '../store/stored-json.ts';
 
 /**
  * Trains, or goes on where an earlier call stopped; a finished training is returned untouched. Trainings that the
@@ -29,8 +30,9 @@ import { trainingDataOf, withTrainingData } from './data/training-data.ts';
 export async function trainModel(input: TrainModelInput): Promise<TrainingResult> {
   const { store, report, stopRequested } = input;
   const spec = trainingSpecSchema.parse(input.spec);
-  const finished = await store.find(storePaths.trainingResult(spec.trainingId));
-  if (finished !== undefined) return trainingResultSchema.parse(JSON.parse(finished.toString('utf8')));
+  const path = storePaths.trainingResult(spec.trainingId);
+  const finished = await findStored(store, path, trainingResultSchema, 'remake');
+  if (finished !== undefined) return finished;
 
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   assertTrainable(manifest, spec);

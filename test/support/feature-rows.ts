@@ -1,4 +1,5 @@
 /** Made-up feature rows that fit a target's extraction, as they stand on the features topic. */
+import { storedFrames } from '../../schemas/config/extraction-config.ts';
 import { audioShape } from '../../schemas/shard.ts';
 import { connectProducer, disconnect } from '../../pipelines/streaming/kafka/clients.ts';
 import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
@@ -15,7 +16,8 @@ export type RowChanges = Partial<FeatureRecord>;
 /** The features follow from `index`. */
 export function featureRow(target: StreamTarget, index: number, changes: RowChanges = {}): FeatureRecord {
   const [frequencies, times] = audioShape(target.extraction.audio);
-  const { shortSide, frames } = target.extraction.video;
+  const { shortSide } = target.extraction.video;
+  const frames = storedFrames(target.extraction.video);
   const audio = Float32Array.from({ length: frequencies * times }, (_, i) => Math.sin(i + index));
   const rgb = Uint8Array.from({ length: frames * shortSide * shortSide * 3 }, (_, i) => (i * index) % 251);
   return {

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { CsvError, parse, type Info } from 'csv-parse/sync';
 import pLimit from 'p-limit';
-import type { Split } from '../../../schemas/clip.ts';
+import { LATEST_TIME_S, mediaTimeSchema, type Split } from '../../../schemas/clip.ts';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { countedNames } from '../assemble-index.ts';
@@ -134,8 +134,11 @@ function clipOf({ line, cells }: Row, { file, root, classNames, hasSplits }: Row
     const text = cell(name);
     if (text === undefined) return undefined;
     const value = Number(text);
-    if (Number.isFinite(value) && value >= 0) return value;
-    throw fail(`"${text}" is no time`, `Write ${name} in seconds from the start of the file.`);
+    if (mediaTimeSchema.safeParse(value).success) return value;
+    throw fail(
+      `"${text}" is no time`,
+      `Write ${name} in seconds from the start of the file, at most ${String(LATEST_TIME_S)}.`,
+    );
   };
 
   const path = cell('path');

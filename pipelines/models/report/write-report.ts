@@ -5,6 +5,7 @@ import { trainingResultSchema } from '../../../schemas/training.ts';
 import { describeEngine, gatherProvenance } from '../../evaluation/report/provenance.ts';
 import { renderShell } from '../../evaluation/report/shell.ts';
 import type { Store } from '../../store/store.ts';
+import { findStored } from '../../store/stored-json.ts';
 import { readHistory, type ModelHistory } from '../history.ts';
 import { historyData } from './chart-data.ts';
 import { accuracySection } from './sections/accuracy.ts';
@@ -54,8 +55,8 @@ export async function writeModelsReport(input: WriteModelsReportInput): Promise<
 
 async function engineOf(store: Store, { versions }: ModelHistory): Promise<string> {
   const newest = versions.at(-1);
-  const bytes = newest && (await store.find(storePaths.trainingResult(newest.trainingId)));
-  if (bytes === undefined) return 'not known: the newest training is not in this store';
-  const { environment } = trainingResultSchema.parse(JSON.parse(bytes.toString('utf8')));
-  return describeEngine(environment);
+  const result =
+    newest && (await findStored(store, storePaths.trainingResult(newest.trainingId), trainingResultSchema));
+  if (result === undefined) return 'not known: the newest training is not in this store';
+  return describeEngine(result.environment);
 }

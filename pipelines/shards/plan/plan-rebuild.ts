@@ -1,5 +1,6 @@
 /** Decides what a dataset's version consists of, shard by shard, and what of it is there already. */
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { availableParallelism } from 'node:os';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../../schemas/clip.ts';
 import {
@@ -253,13 +254,17 @@ function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
+const latestSchema = z.object({ version: z.string() });
+
 async function readLatest(store: Store, path: string): Promise<string | undefined> {
   const bytes = await store.find(path);
   if (bytes === undefined) return undefined;
-  const content: unknown = JSON.parse(bytes.toString('utf8'));
-  return typeof content === 'object' && content !== null && 'version' in content
-    ? String(content.version)
-    : undefined;
+  try {
+    return latestSchema.parse(JSON.parse(bytes.toString('utf8'))).version;
+  } catch {
+    // It only says whose rows may be copied: without it they are extracted anew.
+    return undefined;
+  }
 }
 
 async function previousOf(store: Store, name: string, version: string): Promise<string | undefined> {

@@ -132,8 +132,8 @@ class ScratchParts {
   constructor(store: Store, target: StreamTarget, shares: SplitShares) {
     this.#store = store;
     this.#target = target;
-    const { classNames } = target;
-    this.#rules = { classNames, extractionKey: extractionKeyOfTarget(target), shares };
+    const { classNames, extraction } = target;
+    this.#rules = { classNames, extractionKey: extractionKeyOfTarget(target), extraction, shares };
   }
 
   async take(message: Message): Promise<void> {

@@ -28,6 +28,7 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
 import { clipIdSchema, featureMetadataSchema } from '../../../schemas/stream.ts';
 import { MISSING_CODES, type ExtractedClip } from '../../extraction/extractor.ts';
+import { arrowProblem } from './arrow-bounds.ts';
 
 /** Where an event stands: which topic, partition and offset. */
 export interface RecordPlace {
@@ -140,6 +141,13 @@ const missingSchema = z.partialRecord(
  */
 export function decodeFeatureRecord(bytes: Uint8Array): FeatureRecord {
   let batch: RecordBatch | undefined;
+  let problem: string | undefined;
+  try {
+    problem = arrowProblem(bytes);
+  } catch (error) {
+    throw invalid('it is no Arrow IPC stream', error);
+  }
+  if (problem !== undefined) throw invalid(`it is no Arrow IPC stream: ${problem}`);
   try {
     const first = RecordBatchReader.from(aligned(bytes)).next() as IteratorResult<RecordBatch, null>;
     batch = first.value ?? undefined;

@@ -1,8 +1,10 @@
 /** What a record of the features topic means for the rows there are: the one place for these rules. */
 import type { Message } from 'node-rdkafka';
 import { ModalmixError } from '../../../schemas/errors.ts';
+import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import type { DeadLetterCode, StreamRow } from '../../../schemas/stream.ts';
 import { chooseSplit, type SplitShares } from './choose-split.ts';
+import { featureProblem } from './feature-problem.ts';
 import { decodeFeatureRecord, type FeatureRecord } from './feature-record.ts';
 import type { RowPlace, StreamIndex } from './stream-index.ts';
 
@@ -10,6 +12,8 @@ export interface JudgingRules {
   readonly classNames: readonly string[];
   /** Records of others are foreign. */
   readonly extractionKey: string;
+  /** What the dataset's rows are made by. */
+  readonly extraction: ExtractionConfig;
   /** How clips are split that no event, no earlier row and no group decides. */
   readonly shares: SplitShares;
 }
@@ -39,6 +43,14 @@ export function judgeRecord(message: Message, index: StreamIndex, rules: Judging
   const label = rules.classNames.indexOf(record.label);
   if (label < 0) {
     return { as: 'dead-letter', code: 'unknown-label', reason: `there is no class "${record.label}"` };
+  }
+  const problem = featureProblem(record.features, rules.extraction);
+  if (problem !== undefined) {
+    return {
+      as: 'dead-letter',
+      code: 'invalid-record',
+      reason: `the feature record is not valid: ${problem}`,
+    };
   }
   const sentAtMs = Date.parse(record.sentAt);
   const { clipId, contentHash, group, features } = record;

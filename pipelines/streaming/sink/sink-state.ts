@@ -181,8 +181,8 @@ export class SinkState {
   }
 
   async #judge(message: Message): Promise<Taken> {
-    const { classNames, extractionKey } = this.#manifest;
-    const rules = { classNames, extractionKey, shares: this.#shares };
+    const { classNames, extractionKey, extraction } = this.#manifest;
+    const rules = { classNames, extractionKey, extraction, shares: this.#shares };
     const judged = judgeRecord(message, this.#index, rules);
     if (judged.as === 'dead-letter') {
       this.#letters.push(deadLetterOf(message, judged.code, judged.reason));

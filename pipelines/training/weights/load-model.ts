@@ -5,9 +5,10 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import type { TrainingSpec } from '../../../schemas/training.ts';
+import { trainingResultSchema, type TrainingSpec } from '../../../schemas/training.ts';
 import { openShards } from '../../shards/read/shard-reader.ts';
 import type { Store } from '../../store/store.ts';
+import { getStored } from '../../store/stored-json.ts';
 import { openBatches } from '../data/batch-source.ts';
 import { cutBatches, testingBatches, type Batch } from '../data/batches.ts';
 import { decodeCheckpoint, writeVariables } from '../checkpoints/checkpoint.ts';
@@ -57,7 +58,7 @@ export interface WeightsFile {
   readonly sha256: () => string;
 }
 
-/** @throws ModalmixError `input` when the training is not complete or the file is not whole */
+/** @throws ModalmixError `input` when the training is not complete, or the file is not the one that it ended with */
 export async function readWeights(
   store: Store,
   trainingId: string,
@@ -75,6 +76,18 @@ export async function readWeights(
   if (weights === 'best') {
     const { model, state } = decodeCheckpoint(bytes, trainingId, where);
     return { tensors: model, epoch: state.epoch, where, sha256 };
+  }
+  const result = await getStored(store, storePaths.trainingResult(trainingId), trainingResultSchema);
+  const found = sha256();
+  if (found !== result.model.sha256) {
+    throw new ModalmixError(
+      'input',
+      `the weights are damaged: their sha256 should be ${result.model.sha256} and is ${found}`,
+      {
+        where: `${store.uri}/${where}`,
+        fix: `Restore the file from a copy, or delete ${store.uri}/${storePaths.trainingResult(trainingId)} and run again: the training writes them anew from its last checkpoint.`,
+      },
+    );
   }
   const { tensors, metadata } = decodeSafetensors(bytes, where);
   return { tensors, epoch: Number(metadata['epoch']), where, sha256 };

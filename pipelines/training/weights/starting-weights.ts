@@ -1,10 +1,12 @@
 /** What a fine-tuning starts from: the final weights of an earlier training. */
 import { createHash } from 'node:crypto';
+import type { z } from 'zod';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { trainingResultSchema, trainingSpecSchema, type TrainingSpec } from '../../../schemas/training.ts';
 import type { Store } from '../../store/store.ts';
+import { parseStored } from '../../store/stored-json.ts';
 import { writeVariables } from '../checkpoints/checkpoint.ts';
 import { fusionOf } from './create-model.ts';
 import type { MultimodalModel } from '../model/model.ts';
@@ -37,9 +39,10 @@ export async function writeStartingWeights(
       fix: `Restore ${trainingId} from a copy, or make another version current with "modalmix models promote".`,
     });
   };
-  const json = async (path: string): Promise<unknown> => JSON.parse((await read(path)).toString('utf8'));
-  const before = trainingSpecSchema.parse(await json(storePaths.runConfig(trainingId)));
-  const result = trainingResultSchema.parse(await json(storePaths.trainingResult(trainingId)));
+  const record = async <T>(path: string, schema: z.ZodType<T>): Promise<T> =>
+    parseStored(await read(path), schema, `${store.uri}/${path}`);
+  const before = await record(storePaths.runConfig(trainingId), trainingSpecSchema);
+  const result = await record(storePaths.trainingResult(trainingId), trainingResultSchema);
   const same = (what: string, old: string, now: string) => {
     if (old === now) return;
     throw new ModalmixError('config', `the model to start from has ${what} ${old}, this training ${now}`, {

@@ -1,10 +1,22 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { isAlive } from '../../../infra/processes.ts';
+import { patience } from '../../../infra/detached-server.ts';
+import { boundLog } from '../../../infra/log-file.ts';
+import { endProcess, isAlive } from '../../../infra/processes.ts';
 import { nodeWithTypeScript } from '../../../infra/supervisor/supervise.ts';
 import { answers, embeddedTemporal } from '../../../infra/temporal/embedded-server.ts';
 import { ensureTemporal, stopTemporal } from '../../../infra/temporal/ensure-temporal.ts';
@@ -49,6 +61,7 @@ describe('the embedded Temporal server', () => {
     writeFileSync(join(folder, 'temporal.db'), 'half of a database');
     const { address } = await ensureTemporal();
     expect(await answers(address)).toBe(true);
+    expect(readFileSync(join(folder, 'temporal.db.unusable'), 'utf8')).toBe('half of a database');
   });
 
   test('is one server when several processes ask for it at the same time', async () => {
@@ -63,6 +76,48 @@ describe('the embedded Temporal server', () => {
     expect(new Set(addresses).size).toBe(1);
     expect(addresses[0]).toMatch(/^127\.0\.0\.1:\d+$/);
     expect(await serversOf(home)).toHaveLength(1);
+  });
+
+  test('is never two with one database, even where its state file is lost', async () => {
+    const { address } = await ensureTemporal();
+    const first = embeddedTemporal.running()!;
+    rmSync(join(home, 'temporal', 'server.json'));
+    expect((await ensureTemporal()).address).toBe(address);
+    expect(embeddedTemporal.running()!.process).toEqual(first.process);
+
+    // Nothing is left that tells of it but the lock on its data.
+    rmSync(join(home, 'temporal', 'server.json'), { force: true });
+    writeFileSync(join(home, 'temporal', 'temporal.db.lock'), '');
+    const error = await ensureTemporal().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ kind: 'transient', where: join(home, 'temporal', 'temporal.db.lock') });
+    expect((error as Error).message).toContain('has its data open');
+    expect(await serversOf(home)).toHaveLength(1);
+    expect(await answers(address)).toBe(true);
+    await endProcess(first.process, 10_000);
+    expect(await answers((await ensureTemporal()).address)).toBe(true);
+    expect(await serversOf(home)).toHaveLength(1);
+  });
+
+  test('that is stopped dead (SIGSTOP) is ended before another one has its database', async () => {
+    await ensureTemporal();
+    const first = embeddedTemporal.running()!;
+    process.kill(first.process.pid, 'SIGSTOP');
+    const { address } = await ensureTemporal();
+    expect(isAlive(first.process)).toBe(false);
+    expect(await serversOf(home)).toHaveLength(1);
+    expect(await answers(address)).toBe(true);
+  }, 400_000);
+
+  test('keeps a database without its mark that works, history and all', async () => {
+    const { address } = await ensureTemporal();
+    await withClient(address, async (client) => {
+      await client.workflow.start('waitsForAWorker', { workflowId: 'kept', taskQueue: 'nobody', args: [] });
+    });
+    await stopTemporal();
+    rmSync(join(home, 'temporal', 'temporal.db.complete'));
+    await withClient((await ensureTemporal()).address, async (client) => {
+      expect((await client.workflow.getHandle('kept').describe()).status.name).toBe('RUNNING');
+    });
   });
 
   test('outlives the process that started it, and ends when it is stopped', async () => {
@@ -87,6 +142,25 @@ describe('the embedded Temporal server', () => {
     expect((error as ModalmixError).message).toContain('no room for the database');
     expect((error as ModalmixError).where).toBe(join(home, 'temporal', 'server.log'));
   });
+});
+
+test('the busier the machine, the longer a server is waited for', () => {
+  expect([0, 1.5, 2, 4, 13, 400].map((load) => patience(20, load, 2))).toEqual([20, 20, 20, 40, 130, 200]);
+});
+
+test('the log of a program that runs stays bounded, and its end is kept', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'modalmix-log-'));
+  const path = join(folder, 'server.log');
+  const log = openSync(path, 'a');
+  const line = `${'x'.repeat(1_048_575)}\n`;
+  for (let mib = 0; mib < 21; mib += 1) writeSync(log, line);
+  boundLog(path);
+  expect([statSync(path).size, statSync(`${path}.1`).size]).toEqual([0, 21 * 1_048_576]);
+  writeSync(log, 'after\n');
+  closeSync(log);
+  boundLog(path);
+  expect(readFileSync(path, 'utf8')).toBe('after\n');
+  rmSync(folder, { recursive: true });
 });
 
 /** Lines of the process list whose command line names the home's database. */

@@ -11,7 +11,7 @@ import { runPrediction } from '../../../pipelines/prediction/run-prediction.ts';
 import { openShards } from '../../../pipelines/shards/read/shard-reader.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
-import { evaluationBatches, loadModel } from '../../../pipelines/training/weights/load-model.ts';
+import { evaluationBatches, loadModel, readWeights } from '../../../pipelines/training/weights/load-model.ts';
 import { runTraining } from '../../../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../../../pipelines/training/training-spec.ts';
 import type { Modality } from '../../../schemas/modality.ts';
@@ -194,5 +194,32 @@ describe('the choice of a model', () => {
   it('says so when nothing has ended in a store', async () => {
     const empty = openStore(`file:${join(folder, 'empty-store')}`);
     await expect(chooseModel(empty, {})).rejects.toThrow(/no run has ended in this store/u);
+  });
+
+  it('refuses weights of which one bit is not as training left it, wherever they are used', async () => {
+    const path = storePaths.model(spec.trainingId);
+    const whole = await store.get(path);
+    const damaged = Buffer.from(whole);
+    // A high bit of one float's exponent: a number that the file may hold.
+    damaged[damaged.length - 1]! ^= 0x40;
+    const told = {
+      kind: 'input',
+      message: expect.stringContaining('the weights are damaged: their sha256 should be ') as string,
+      where: `${store.uri}/${path}`,
+    };
+    await store.put(path, damaged);
+    try {
+      const chosen = await chooseModel(store, { run: RUN });
+      await expect(predict(chosen, [])).rejects.toMatchObject(told);
+      await expect(readWeights(store, spec.trainingId, 'last')).rejects.toMatchObject(told);
+      await expect(
+        loadModel({ store, spec, manifest: dataset.manifest, weights: 'last' }),
+      ).rejects.toMatchObject(told);
+    } finally {
+      await store.put(path, whole);
+    }
+    const model = await loadModel({ store, spec, manifest: dataset.manifest, weights: 'last' });
+    expect(model.epoch).toBe(spec.training.epochs);
+    model.dispose();
   });
 });

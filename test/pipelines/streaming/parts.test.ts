@@ -7,6 +7,8 @@ import {
   decodeFeatureRecord,
   encodeFeatureRecord,
 } from '../../../pipelines/streaming/rows/feature-record.ts';
+import { featureProblem } from '../../../pipelines/streaming/rows/feature-problem.ts';
+import { parseClipEvent } from '../../../pipelines/streaming/ingest/parse-event.ts';
 import { PartitionWindow } from '../../../pipelines/streaming/ingest/partition-window.ts';
 import { StreamIndex } from '../../../pipelines/streaming/rows/stream-index.ts';
 import {
@@ -46,6 +48,53 @@ test('bytes that are no feature record are bad input, never a crash', () => {
   for (const bytes of [new Uint8Array(0), encoded.subarray(0, 200), new Uint8Array(500).fill(255)]) {
     expect(() => decodeFeatureRecord(bytes)).toThrow(expect.objectContaining({ kind: 'input' }));
   }
+});
+
+test('a record of which one bit was flipped is a record or bad input, and soon', () => {
+  const encoded = encodeFeatureRecord(RECORD);
+  let refused = 0;
+  // Two or three bits of every byte.
+  for (let bit = 0; bit < encoded.length * 8; bit += 3) {
+    const flipped = Uint8Array.from(encoded);
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    try {
+      decodeFeatureRecord(flipped);
+    } catch (error) {
+      expect(error, `bit ${String(bit)}`).toMatchObject({ kind: 'input' });
+      refused += 1;
+    }
+  }
+  // The rest are bits of the features, of padding, and of texts that are as good as before.
+  expect(refused).toBeGreaterThan(encoded.length / 2);
+});
+
+test.each([
+  [
+    'audio of another size',
+    { audio: { data: new Float32Array(6), shape: [3, 2] as const } },
+    /audio is \[3, 2\]/u,
+  ],
+  [
+    'audio that is no number',
+    { audio: { data: new Float32Array(257 * 3).fill(NaN, 5, 6), shape: [257, 3] as const } },
+    /audio has NaN at 5/u,
+  ],
+  [
+    'another number of frames',
+    { rgb: { data: new Uint8Array(30), shape: [1, 2, 5, 3] as const } },
+    /rgb has 1 frames/u,
+  ],
+  [
+    'pictures without colours',
+    { rgb: { data: new Uint8Array(30), shape: [3, 2, 5, 1] as const } },
+    /of 1 channels/u,
+  ],
+])('%s is no row of a dataset', (_, features, problem) => {
+  const extraction = extractionConfigSchema.parse({
+    audio: { sampleRateHz: 8000, nFft: 512, hop: 256, durationS: 0.064 },
+    video: { frames: 3, sampling: 'start' },
+  });
+  expect(featureProblem(features, extraction)).toMatch(problem);
 });
 
 test('offsets are ready only up to the first unfinished one of each partition', () => {
@@ -99,4 +148,20 @@ test('of two sinks that publish the same generation exactly one succeeds', async
   const newest = await findStreamManifest(store, 'd', first.extractionKey);
   await publishStreamManifest(store, { ...newest!, generation: 2 });
   await expect(publishStreamManifest(store, { ...newest!, generation: 2 })).rejects.toThrow('another sink');
+});
+
+test('a time that no media file has is an invalid event', () => {
+  const event = {
+    schemaVersion: 1,
+    clipId: 'a',
+    uri: 'file:///a.mp4',
+    label: 'happy',
+    sentAt: '2026-01-02T03:04:05Z',
+  };
+  const parse = (more: object) =>
+    parseClipEvent(Buffer.from(JSON.stringify({ ...event, ...more })), ['happy']);
+  expect(parse({ startS: 9_999_999.5, endS: 10_000_000 }).startS).toBe(9_999_999.5);
+  for (const times of [{ startS: 1e305 }, { startS: 0, endS: 1e305 }, { startS: 10_000_001 }]) {
+    expect(() => parse(times)).toThrow(expect.objectContaining({ code: 'invalid-event' }));
+  }
 });

@@ -140,6 +140,7 @@ describe('a table of clips', () => {
     ['path,label\n,x\n', {}, 2, 'the path is empty'],
     ['path,label,split\na.mp4,x,train\nb.mp4,x,tset\n', {}, 3, '"tset" is no split'],
     ['path,label,start\na.mp4,x,soon\n', {}, 2, '"soon" is no time'],
+    ['path,label,start\na.mp4,x,1e305\n', {}, 2, '"1e305" is no time'],
     ['path,label,start,end\na.mp4,x,3,2\n', {}, 2, 'the clip ends (2 s) before it starts'],
     ['path,label\na.mp4,x\nb.mp4,z\n', { classes: ['x', 'y'] }, 3, '"z" is no class'],
   ])('names file and line of a wrong row: %j', async (text, more, line, message) => {

@@ -1,0 +1,88 @@
+/** JSON files of the store, read against their schema; a damaged one is told by its path, never by a stack trace. */
+import { z } from 'zod';
+import { ModalmixError } from '../../schemas/errors.ts';
+import type { Store } from './store.ts';
+
+/** What to do about a file that cannot be read. */
+export type Remedy = 'remake' | 'restart' | 'restore';
+
+const FIXES: Readonly<Record<Remedy, string>> = {
+  remake:
+    'It was written by another release of Modalmix, or damaged. Delete it and run again; it is made anew.',
+  restart: 'It was written by another release of Modalmix, or damaged. Start it again from its config file.',
+  restore: 'It was written by another release of Modalmix, or damaged. Restore it from a copy.',
+};
+
+/**
+ * @param remedy default: `restore`
+ * @throws ModalmixError `input` when nothing is stored there, or it does not fit its schema
+ */
+export async function getStored<T>(
+  store: Store,
+  path: string,
+  schema: z.ZodType<T>,
+  remedy?: Remedy,
+): Promise<T> {
+  return parseStored(await store.get(path), schema, `${store.uri}/${path}`, remedy);
+}
+
+/**
+ * Undefined when nothing is stored there.
+ *
+ * @throws ModalmixError `input` when it does not fit its schema
+ */
+export async function findStored<T>(
+  store: Store,
+  path: string,
+  schema: z.ZodType<T>,
+  remedy?: Remedy,
+): Promise<T | undefined> {
+  const bytes = await store.find(path);
+  return bytes === undefined ? undefined : parseStored(bytes, schema, `${store.uri}/${path}`, remedy);
+}
+
+/**
+ * A file of one JSON value a line; empty lines are passed over.
+ *
+ * @throws ModalmixError `input` when nothing is stored there, or a line does not fit the schema: it names the line
+ */
+export async function getStoredLines<T>(
+  store: Store,
+  path: string,
+  schema: z.ZodType<T>,
+  remedy?: Remedy,
+): Promise<T[]> {
+  const lines = (await store.get(path)).toString('utf8').split('\n');
+  return lines.flatMap((line, index) =>
+    line === ''
+      ? []
+      : [parseStored(Buffer.from(line), schema, `${store.uri}/${path}, line ${String(index + 1)}`, remedy)],
+  );
+}
+
+/** @throws ModalmixError `input` when the bytes are not JSON that fits the schema */
+export function parseStored<T>(
+  bytes: Buffer,
+  schema: z.ZodType<T>,
+  where: string,
+  remedy: Remedy = 'restore',
+): T {
+  let content: unknown;
+  try {
+    content = JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    const problem = bytes.length === 0 ? 'it is empty' : 'it is not JSON';
+    throw unreadable(where, problem, remedy, cause);
+  }
+  const parsed = schema.safeParse(content);
+  if (!parsed.success) throw unreadable(where, z.prettifyError(parsed.error), remedy, parsed.error);
+  return parsed.data;
+}
+
+function unreadable(where: string, problem: string, remedy: Remedy, cause: unknown): ModalmixError {
+  return new ModalmixError('input', `the file cannot be read: ${problem}`, {
+    where,
+    fix: FIXES[remedy],
+    cause,
+  });
+}
