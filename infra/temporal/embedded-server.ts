@@ -1,4 +1,5 @@
 /** The embedded Temporal server: its workflows are in an SQLite file in the home folder. */
+import { randomUUID } from 'node:crypto';
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
@@ -19,7 +20,7 @@ const databaseComplete = () => join(folder(), 'temporal.db.complete');
 export const embeddedTemporal = new DetachedServer({
   name: 'Temporal server',
   folder,
-  portCount: 2,
+  portCount: 3,
   prepare: async (ports) => {
     const cli = requireTemporalCli();
     return await Promise.resolve({ program: cli.path, arguments: serverArguments(ports) });
@@ -84,7 +85,7 @@ function setHalfMadeDatabaseAside(): boolean {
   return true;
 }
 
-function serverArguments([port = 0, uiPort = 0]: Ports): string[] {
+function serverArguments([port = 0, uiPort = 0, httpPort = 0]: Ports): string[] {
   return [
     ...['server', 'start-dev', '--db-filename', databaseFile()],
     ...['--ip', LOOPBACK, '--port', String(port), '--ui-ip', LOOPBACK, '--ui-port', String(uiPort)],
@@ -92,5 +93,9 @@ function serverArguments([port = 0, uiPort = 0]: Ports): string[] {
     // By default a queue is four, and a worker with one slot waits a second or two until it has asked the right one.
     // What an earlier server wrote into the others is still read.
     ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
+    // Its API over HTTP takes plain posts from any page that a browser shows. Nothing of ours asks it, so it answers
+    // only who names a host that nobody knows.
+    ...['--http-port', String(httpPort)],
+    ...['--dynamic-config-value', `frontend.httpAllowedHosts=["${randomUUID()}.invalid"]`],
   ];
 }

@@ -120,6 +120,17 @@ describe('the embedded Temporal server', () => {
     });
   });
 
+  test('takes nothing over HTTP, where any page in a browser could ask it', async () => {
+    await ensureTemporal();
+    const [, , httpPort] = embeddedTemporal.running()!.ports;
+    const api = `http://127.0.0.1:${String(httpPort)}/api/v1/namespaces`;
+    for (const request of [{}, { method: 'POST', headers: { 'Content-Type': 'text/plain' }, body: '{}' }]) {
+      const answer = await fetch(api, request);
+      expect(answer.status).toBe(403);
+      expect(await answer.text()).toContain('Host not allowed');
+    }
+  });
+
   test('outlives the process that started it, and ends when it is stopped', async () => {
     await ensureTemporal();
     const server = embeddedTemporal.running()!;
