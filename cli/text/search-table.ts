@@ -50,7 +50,9 @@ function sureness(methods: SearchSummary['methods'], clips: number): string {
   const shares = methods.flatMap(({ best }) => best[0]?.accuracy.mean ?? []);
   if (shares.length === 0 || clips === 0) return '';
   const best = Math.max(...shares);
-  const points = 100 * SURE * Math.sqrt((best * (1 - best)) / clips);
+  // Agresti and Coull's interval, which also knows how unsure 100 % is.
+  const share = (best * clips + SURE ** 2 / 2) / (clips + SURE ** 2);
+  const points = 100 * SURE * Math.sqrt((share * (1 - share)) / (clips + SURE ** 2));
   return `Other validation clips would move ${percent({ mean: best, values: [] })} % by ±${points.toFixed(1)} points in 95 of 100 cases; the best of several is rather too good.`;
 }
 

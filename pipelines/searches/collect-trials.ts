@@ -1,10 +1,20 @@
 /** What is in the store of a search's trainings. */
 import type { RunConfig } from '../../schemas/config/config.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
-import { rungTrialsSchema, trialFailureSchema, type RungTrials, type SearchConfig } from '../../schemas/config/search.ts';
+import {
+  rungTrialsSchema,
+  trialFailureSchema,
+  type RungTrials,
+  type SearchConfig,
+} from '../../schemas/config/search.ts';
 import type { DatasetReference } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
-import { epochMetricsSchema, trainingResultSchema, type TrainingSpec } from '../../schemas/training.ts';
+import {
+  epochMetricsSchema,
+  trainingResultSchema,
+  type TrainingResult,
+  type TrainingSpec,
+} from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
 import type { Point } from './draw-points.ts';
@@ -28,6 +38,7 @@ export interface TrainingOutcome {
   readonly epochs: number;
   /** Wall time of the training steps. */
   readonly seconds: number;
+  readonly environment: TrainingResult['environment'];
 }
 
 export interface CollectedTrial extends TrialScore {
@@ -115,6 +126,7 @@ async function collectTraining(
       loss: validation.loss,
       epochs: result.epochs,
       seconds: metrics.reduce((sum, { seconds }) => sum + seconds, 0),
+      environment: result.environment,
     };
     return { seed, trainingId, state: 'done', outcome };
   }

@@ -71,7 +71,10 @@ export function trialConfig(
     ['training.seeds', [...seeds]],
     ['training.watchTest', false],
   ];
-  return [...drawn, ...own].reduce((group, [field, value]) => withField(group, field.split('.'), value), base);
+  return [...drawn, ...own].reduce(
+    (group, [field, value]) => withField(group, field.split('.'), value),
+    base,
+  );
 }
 
 /** @throws ZodError when it is no run's config; those of a search that was loaded are */

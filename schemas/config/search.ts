@@ -25,14 +25,11 @@ export const dimensionSchema = z
     /** One of a list, each as likely. null stands for leaving the field out. */
     choice: z.array(z.json()).min(2).optional(),
   })
-  .refine(
-    (given) => KINDS.filter((kind) => given[kind] !== undefined).length === 1,
-    {
-      message: `exactly one of ${KINDS.join(', ')} must say how it is drawn`,
-      // A misspelt way is one mistake, which is told already.
-      when: ({ issues }) => issues.length === 0,
-    },
-  );
+  .refine((given) => KINDS.filter((kind) => given[kind] !== undefined).length === 1, {
+    message: `exactly one of ${KINDS.join(', ')} must say how it is drawn`,
+    // A misspelt way is one mistake, which is told already.
+    when: ({ issues }) => issues.length === 0,
+  });
 export type Dimension = z.infer<typeof dimensionSchema>;
 
 export const METRICS = ['validation.accuracy', 'validation.loss'] as const;
@@ -87,7 +84,10 @@ export const trialFailureSchema = z.strictObject({ reason: z.string() });
 
 /** `searches/<id>/rungs/<n>.json`: each method's trials, by number. */
 export const rungTrialsSchema = z.array(
-  z.strictObject({ method: methodSchema, trials: z.array(z.strictObject({ trial: z.int(), runId: z.string() })) }),
+  z.strictObject({
+    method: methodSchema,
+    trials: z.array(z.strictObject({ trial: z.int(), runId: z.string() })),
+  }),
 );
 export type RungTrials = z.infer<typeof rungTrialsSchema>;
 

@@ -32,9 +32,9 @@ describe('successive halving', () => {
       { epochs: 10, trials: 50 },
       { epochs: 20, trials: 25 },
     ]);
-    expect(rungsOf({ trials: 64, halving: { factor: 1.5, minEpochs: 1 } }, 3).map(({ epochs }) => epochs)).toEqual([
-      1, 2, 3,
-    ]);
+    expect(
+      rungsOf({ trials: 64, halving: { factor: 1.5, minEpochs: 1 } }, 3).map(({ epochs }) => epochs),
+    ).toEqual([1, 2, 3]);
   });
 
   it('without it trains all trials to the end', () => {
