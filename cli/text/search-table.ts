@@ -6,7 +6,14 @@ import { textTable } from './text-table.ts';
 /** The best trial of each method with its values, how sure that is, and what failed. */
 export function searchTable({ methods, rungs, validationClips, metric, failures }: SearchSummary): string {
   const fields = [...new Set(methods.flatMap(({ best }) => Object.keys(best[0]?.values ?? {})))];
-  const header = ['method', 'trial', 'epochs', 'accuracy', 'loss', ...fields.map(shortName)];
+  const header = [
+    'method',
+    'trial',
+    'epochs',
+    'accuracy',
+    'loss',
+    ...fields.map((field) => shortName(field, fields)),
+  ];
   const rows = methods.flatMap(({ method, best: [first] }) =>
     first === undefined
       ? []
@@ -56,9 +63,11 @@ function sureness(methods: SearchSummary['methods'], clips: number): string {
   return `Other validation clips would move ${percent({ mean: best, values: [] })} % by ±${points.toFixed(1)} points in 95 of 100 cases; the best of several is rather too good.`;
 }
 
-/** `training.optimizer.learningRate`: its last part. */
-export function shortName(field: string): string {
-  return field.split('.').at(-1)!;
+/** `training.optimizer.learningRate`: its last part, or with its group where another field ends alike. */
+function shortName(field: string, fields: readonly string[]): string {
+  const last = field.split('.').at(-1)!;
+  const alike = fields.filter((other) => other.endsWith(`.${last}`));
+  return alike.length === 1 ? last : field.replace(/^training\./u, '');
 }
 
 function valueText(value: FieldValue): string {

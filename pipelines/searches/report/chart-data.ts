@@ -11,7 +11,7 @@ export function chartData(config: SearchConfig, trials: readonly CollectedTrial[
   return {
     metric,
     methods: config.methods,
-    fields: dimensions.map(([name, dimension]) => ({ name, ...scaleOf(dimension) })),
+    fields: dimensions.map(([name, dimension]) => ({ name: belowTraining(name), ...scaleOf(dimension) })),
     trials: trials.flatMap(({ method, trial, epochs, rung, score, values }): TrialPoint[] =>
       score === undefined
         ? []
@@ -41,4 +41,9 @@ function placeOf(value: FieldValue, { choice }: Dimension): number {
 export function nameOf(value: FieldValue): string {
   if (value === null) return 'absent';
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/** `optimizer.learningRate`: every field of a space is one of training. */
+export function belowTraining(field: string): string {
+  return field.replace(/^training\./u, '');
 }

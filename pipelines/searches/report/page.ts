@@ -13,7 +13,7 @@ import {
 import { renderShell } from '../../evaluation/report/shell.ts';
 import { numberCell, sortableTable, spreadCell } from '../../experiments/report/sections/parts.ts';
 import type { CollectedTrial } from '../collect-trials.ts';
-import { chartData, nameOf } from './chart-data.ts';
+import { belowTraining, chartData, nameOf } from './chart-data.ts';
 
 export interface SearchPageInput {
   readonly config: SearchConfig;
@@ -69,18 +69,18 @@ export function answer({ methods, metric }: SearchSummary): string {
     first === undefined ? [] : [{ method, first }],
   );
   if (found.length === 0) return 'No trial is done.';
-  return `${found
+  return `Best on the validation split: ${found
     .map(({ method, first }) =>
       metric === 'validation.loss'
-        ? `${method}: loss ${first.loss.mean.toPrecision(3)}`
-        : `${method}: ${(100 * first.accuracy.mean).toFixed(1)} %`,
+        ? `${method}, loss ${first.loss.mean.toPrecision(3)}`
+        : `${method} with ${(100 * first.accuracy.mean).toFixed(1)} %`,
     )
     .join('; ')}.`;
 }
 
 function foundSection({ config, summary }: SearchPageInput): Html {
   const fields = Object.keys(config.space);
-  const left = ['Method', ...fields].map((name) => markup`<th scope="col">${name}</th>`);
+  const left = ['Method', ...fields.map(belowTraining)].map((name) => markup`<th scope="col">${name}</th>`);
   const right = ['Trial', 'Epochs', 'Accuracy', 'Loss'].map(
     (name) => markup`<th scope="col" class="number">${name}</th>`,
   );
@@ -142,8 +142,8 @@ function spaceSection(config: SearchConfig): Html {
     ${Object.keys(config.space).map((field, place) =>
       chartPanel({
         key: `field/${String(place)}`,
-        title: field,
-        label: `Scatter plot: validation ${measure} against ${field}, a point a trial. The values follow as a table.`,
+        title: belowTraining(field),
+        label: `Scatter plot: validation ${measure} against ${belowTraining(field)}, a point a trial. The values follow as a table.`,
         shape: 'square',
       }),
     )}
@@ -172,7 +172,10 @@ function trialsSection({ config, trials }: SearchPageInput): Html {
     [
       { name: 'Method', kind: 'text' },
       ...['Trial', 'Epochs', 'Accuracy', 'Loss'].map((name) => ({ name, kind: 'number' as const })),
-      ...[...fields, 'Why it is not done'].map((name) => ({ name, kind: 'text' as const })),
+      ...[...fields.map(belowTraining), 'Why it is not done'].map((name) => ({
+        name,
+        kind: 'text' as const,
+      })),
     ],
     rows,
   )}`;

@@ -9,7 +9,7 @@ export interface SearchData {
 }
 
 export interface SearchedField {
-  /** Dotted. */
+  /** Dotted, below training. */
   readonly name: string;
   readonly scale: 'linear' | 'logarithmic' | 'named';
   /** Of a named one, in the config's order. */

@@ -49,7 +49,7 @@ describe('the points of a search', () => {
   });
 
   it('have numbers that a person can read', () => {
-    for (const rate of drawn('training.optimizer.learningRate')) {
+    for (const rate of drawn('training.optimizer.learningRate') as number[]) {
       expect(String(rate).replace(/^0\.0*/u, '').length).toBeLessThanOrEqual(5);
     }
   });
