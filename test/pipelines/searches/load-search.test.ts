@@ -1,9 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadExperiment } from '../../../pipelines/experiments/load-experiment.ts';
 import { loadSearch, parseSearch } from '../../../pipelines/searches/load-search.ts';
 import { trialRun, trialsOf } from '../../../pipelines/searches/trial-config.ts';
+import type { RunConfig } from '../../../schemas/config/config.ts';
 
 const BASE = `base:
   name: clips
@@ -166,6 +169,18 @@ describe('what is wrong in a search is told by line and field', () => {
     expect(await refusal(search(both))).toMatch(
       /space: trial \d+ \(joint; training\.classWeights "balanced", .*\) is refused: training\.classWeights: .*counts twice/u,
     );
+  });
+});
+
+describe('the example', () => {
+  it('is a search, on the data of the experiment beside it', async () => {
+    const [file, beside] = ['search', 'experiment'].map((name) =>
+      fileURLToPath(new URL(`../../../configs/${name}.yaml`, import.meta.url)),
+    );
+    const { base } = await loadSearch(file!);
+    const { base: other } = await loadExperiment(beside!);
+    const dataOf = ({ name, store, dataset, extraction }: RunConfig) => ({ name, store, dataset, extraction });
+    expect(dataOf(base)).toEqual(dataOf(other));
   });
 });
 
