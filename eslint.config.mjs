@@ -22,6 +22,7 @@ const STAGES = [
   'streaming',
   'models',
   'experiments',
+  'searches',
   'prediction',
   'export',
 ];

@@ -15,15 +15,21 @@ import type {
   FineTuneInput,
   FreezeWindowOutput,
   NoteFailureInput,
+  NoteTrialFailureInput,
   OpenModelInput,
   OpenModelOutput,
   FreezeStreamOutput,
+  ListRungInput,
+  ListRungOutput,
   ListShardsInput,
   ListShardsOutput,
   PlanDatasetOutput,
+  PlanRungInput,
+  PlanRungOutput,
   PublishDatasetInput,
   PublishDatasetOutput,
   RunReference,
+  SearchPlan,
   TrainModelInput,
   TrainModelOutput,
   WindowReference,
@@ -31,6 +37,8 @@ import type {
   WriteExperimentOutput,
   WriteReportInput,
   WriteReportOutput,
+  WriteSearchInput,
+  WriteSearchOutput,
 } from '../schemas/workflows.ts';
 import { evaluate } from './evaluate.ts';
 import { noteFailure, planExperiment, writeExperiment } from './experiment.ts';
@@ -48,6 +56,7 @@ import {
   freezeWindow,
   openModel,
 } from './retrain.ts';
+import { listRung, noteTrialFailure, planRung, planSearch, writeSearch } from './search.ts';
 import type { Services } from './services.ts';
 import { train } from './train.ts';
 import { writeRunReport } from './write-run-report.ts';
@@ -73,6 +82,11 @@ export interface ControlActivities {
   planExperiment(input: RunReference): Promise<ExperimentPlan>;
   noteFailure(input: NoteFailureInput): Promise<void>;
   writeExperiment(input: WriteExperimentInput): Promise<WriteExperimentOutput>;
+  planSearch(input: RunReference): Promise<SearchPlan>;
+  planRung(input: PlanRungInput): Promise<PlanRungOutput>;
+  listRung(input: ListRungInput): Promise<ListRungOutput>;
+  noteTrialFailure(input: NoteTrialFailureInput): Promise<void>;
+  writeSearch(input: WriteSearchInput): Promise<WriteSearchOutput>;
   findWindows(input: FindWindowsInput): Promise<FindWindowsOutput>;
   openModel(input: OpenModelInput): Promise<OpenModelOutput>;
   awaitWindow(input: AwaitWindowInput): Promise<AwaitWindowOutput>;
@@ -109,6 +123,13 @@ export function createActivities(services: Services): Activities {
         await noteFailure(services, input);
       },
       writeExperiment: async (input) => await writeExperiment(services, input),
+      planSearch: async (input) => await planSearch(services, input),
+      planRung: async (input) => await planRung(services, input),
+      listRung: async (input) => await listRung(services, input),
+      noteTrialFailure: async (input) => {
+        await noteTrialFailure(services, input);
+      },
+      writeSearch: async (input) => await writeSearch(services, input),
       writeReport: async (input) => await writeRunReport(services, input),
       findWindows: async (input) => await findWindows(services, input),
       openModel: async (input) => await openModel(services, input),

@@ -57,6 +57,19 @@ export const storePaths = {
   experimentCsv: (id: string) => `experiments/${id}/result.csv`,
   experimentSummary: (id: string) => `experiments/${id}/summary.json`,
   experimentReport: (id: string) => `experiments/${id}/report/index.html`,
+  /** What a search asks; what comes out of it lies beside it. */
+  searchConfig: (id: string) => `searches/${id}/config.json`,
+  /** The trainings of a rung, from 0: a list of its trials by method. */
+  searchRung: (id: string, rung: number) => `searches/${id}/rungs/${String(rung)}.json`,
+  /** Why a training came to nothing. */
+  searchFailure: (id: string, runId: string, method: string, seed: number) =>
+    `searches/${id}/failures/${runId}/${method}-s${String(seed)}.json`,
+  /** A row a training. */
+  searchCsv: (id: string) => `searches/${id}/result.csv`,
+  searchSummary: (id: string) => `searches/${id}/summary.json`,
+  searchReport: (id: string) => `searches/${id}/report/index.html`,
+  /** A run's config with what was found, for `modalmix run`. */
+  searchBest: (id: string, method: string) => `searches/${id}/best-${method}.yaml`,
   /** Everything that came by stream, for one way of extracting it. */
   stream: (name: string, extractionKey: string) => `datasets/${name}/stream/${extractionKey}`,
   streamManifests: (name: string, extractionKey: string) =>

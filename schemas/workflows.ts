@@ -154,6 +154,78 @@ export interface ExperimentCell extends Omit<ExperimentGroup, 'methods'> {
   readonly seed: number;
 }
 
+/** A search over hyper-parameters; its config is in the store at `storePaths.searchConfig(runId)`. */
+export interface RunSearchInput extends RunReference {
+  /** Set by the workflow itself when it goes on in a new execution. */
+  readonly carried?: SearchCarried;
+  /** Events after which it does so; absent: when the server suggests it. */
+  readonly historyEvents?: number;
+  /** Trainings that are looked up at once. Default: 200. */
+  readonly trainingsPerPage?: number;
+}
+
+/** Which trials go on, and what failed, is in the store, so it need not be carried. */
+export interface SearchCarried {
+  readonly plan: SearchPlan;
+  readonly dataset: DatasetReference;
+  /** The rung at work, from 0, and how many trainings it has. */
+  readonly rung: number;
+  readonly trainings: number;
+  /** The first of them that was not started; those before it are through. */
+  readonly next: number;
+  /** Through in the rungs before. */
+  readonly done: number;
+  readonly failed: number;
+  readonly paused: boolean;
+}
+
+export interface RunSearchOutput extends WriteSearchOutput {
+  readonly trainings: number;
+  readonly failed: number;
+}
+
+export interface SearchPlan {
+  /** The run that builds the dataset. */
+  readonly build: string;
+  /** From the shortest trainings. */
+  readonly rungs: readonly { readonly epochs: number; readonly trainings: number }[];
+}
+export interface PlanRungInput extends RunReference {
+  readonly dataset: DatasetReference;
+  readonly rung: number;
+}
+export interface PlanRungOutput {
+  readonly trainings: number;
+}
+export interface ListRungInput extends RunReference {
+  readonly rung: number;
+  readonly from: number;
+  readonly count: number;
+}
+/** One training of a rung: the run's only method, with one of its seeds. */
+export interface SearchTraining {
+  readonly runId: string;
+  readonly method: MethodName;
+  readonly seed: number;
+  /** From 1. */
+  readonly trial: number;
+}
+export interface ListRungOutput {
+  readonly trainings: readonly SearchTraining[];
+}
+export interface NoteTrialFailureInput extends RunReference {
+  readonly training: SearchTraining;
+  readonly reason: string;
+}
+export interface WriteSearchInput extends RunReference {
+  readonly dataset: DatasetReference;
+}
+export interface WriteSearchOutput {
+  /** Store paths. */
+  readonly report: string;
+  readonly summary: string;
+}
+
 /** The long-lived retraining of a model from what comes by stream. */
 export interface StreamRetrainInput extends RebuildAndTrainInput {
   /** The model's name in the registry. */
@@ -310,6 +382,7 @@ export const WORKFLOWS = {
   retrainWindow: 'retrainWindow',
   freezeStream: 'freezeStream',
   runExperiment: 'runExperiment',
+  runSearch: 'runSearch',
 } as const;
 
 /** Queries and signals that every workflow answers. */
@@ -336,6 +409,9 @@ export const workflowIds = {
 
 /** Shards whose indices one payload holds. */
 export const SHARDS_PER_PAGE = 1_000;
+
+/** Of a search's rung, that one payload holds. */
+export const TRAININGS_PER_PAGE = 200;
 
 /** Keys of `ProgressReport`. */
 export const progressKeys = {

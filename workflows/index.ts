@@ -6,4 +6,5 @@ export { rebuildDataset } from './rebuild-dataset.ts';
 export { retrainWindow } from './retrain-window.ts';
 export { streamRetrain } from './stream-retrain.ts';
 export { runExperiment } from './run-experiment.ts';
+export { runSearch } from './run-search.ts';
 export { trainModel } from './train-model.ts';

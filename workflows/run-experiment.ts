@@ -2,7 +2,7 @@
  * A matrix of trainings: build the datasets → train and evaluate every cell, some at a time → one result and page.
  * A cell that fails is noted and the others go on; one that is done already is found done.
  */
-import { ApplicationFailure, CancellationScope, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, workflowInfo } from '@temporalio/workflow';
 import { stageLabel } from '../schemas/progress.ts';
 import {
   progressKeys,
@@ -18,6 +18,7 @@ import {
 import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { evaluateModel } from './evaluate-model.ts';
+import { orFailure } from './failures.ts';
 import { rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard } from './stage-board.ts';
@@ -26,7 +27,6 @@ import { inWindow } from './window.ts';
 
 /** As many GPUs as one experiment can use at once; with fewer, the rest waits in the queue. */
 const CELLS_IN_FLIGHT = 8;
-const REASON_CHARACTERS = 500;
 
 const DATASETS = stageLabel('datasets');
 const CELLS = stageLabel('cells');
@@ -147,28 +147,6 @@ function cellsOf({ groups, seeds }: ExperimentPlan): ExperimentCell[] {
   return groups.flatMap(({ methods, ...group }) =>
     methods.flatMap((method) => seeds.map((seed) => ({ ...group, method, seed }))),
   );
-}
-
-/** What went wrong in words, unless all of the experiment is cancelled. */
-async function orFailure<T>(
-  work: () => Promise<T>,
-): Promise<{ readonly output: T } | { readonly reason: string }> {
-  try {
-    return { output: await work() };
-  } catch (error) {
-    if (CancellationScope.current().consideredCancelled) throw error;
-    return { reason: reasonOf(error).slice(0, REASON_CHARACTERS) };
-  }
-}
-
-/** The activity's own words out of what Temporal wrapped around them. */
-function reasonOf(error: unknown): string {
-  let message = 'it failed';
-  for (let here = error; here instanceof Error; here = here.cause) {
-    message = here.message;
-    if (here instanceof ApplicationFailure) break;
-  }
-  return message;
 }
 
 function historyIsLong({ historyEvents }: RunExperimentInput): boolean {

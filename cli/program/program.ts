@@ -108,6 +108,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   ).option('--detach', 'start it and leave it running');
 
   command(
+    'search <file>',
+    'hyper-parameters drawn from a space, the best of each method by the validation split',
+    async ([file], flags: RunFlags, screen) => {
+      const { search } = await import('../commands/search.ts');
+      await search(file!, flags, screen);
+      return undefined;
+    },
+  ).option('--detach', 'start it and leave it running');
+
+  command(
     'rebuild <target>',
     'extract features and publish the dataset',
     async ([target], flags: RunFlags, screen) => {

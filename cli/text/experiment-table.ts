@@ -5,19 +5,28 @@ import type { Spread } from '../../schemas/summary.ts';
 import { textTable } from './text-table.ts';
 import { contrastText } from './contrast-table.ts';
 
-/** The planned contrasts; then test accuracies in percent, mean ± deviation over folds and seeds, a table each dataset, condition and fusion. */
+/**
+ * The planned contrasts; then test accuracies in percent, mean ± deviation over folds and seeds, of the fused model, each
+ * modality's branch and a linear probe of its features: a table each dataset, condition and fusion.
+ */
 export function experimentTable({ contrasts, rows, notDone }: ExperimentSummary): string {
   const folded = rows.some(({ folds }) => folds !== undefined);
   const modalities = MODALITIES.filter((modality) => rows.some((row) => row.branches[modality]));
+  const probed = modalities.filter((modality) => rows.some(({ probes }) => probes?.[modality]));
   const titleOf = (row: (typeof rows)[number]) => `${row.dataset}, ${row.condition}, ${row.fusion}`;
   const tables = [...new Set(rows.map(titleOf))].map((title) => {
     const own = rows.filter((row) => titleOf(row) === title);
     return `${title}: test accuracy in %\n${textTable({
-      header: ['method', 'fused', ...modalities, ...(folded ? ['folds'] : []), 'seeds', 'seconds'],
+      header: [
+        ...['method', 'fused', ...modalities],
+        ...probed.map((modality) => `${modality} probe`),
+        ...[...(folded ? ['folds'] : []), 'seeds', 'seconds'],
+      ],
       rows: own.map((row) => [
         row.method,
         percent(row.accuracy),
         ...modalities.map((modality) => percent(row.branches[modality])),
+        ...probed.map((modality) => percent(row.probes?.[modality])),
         ...(folded ? [String(row.folds?.length ?? 1)] : []),
         String(row.seeds.length),
         row.seconds.mean.toFixed(0),

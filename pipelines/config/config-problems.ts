@@ -13,7 +13,7 @@ export interface ConfigProblem {
   readonly text: string;
 }
 
-type Path = readonly PropertyKey[];
+export type Path = readonly PropertyKey[];
 
 /**
  * @param value the parsed YAML that `issues` are about
@@ -135,6 +135,8 @@ function fieldsAt(schema: z.core.$ZodType, path: Path, value: unknown): string[]
       here = unwrap(next, below);
     } else if (here instanceof z.ZodArray) {
       here = unwrap(here.element, below);
+    } else if (here instanceof z.ZodRecord) {
+      here = unwrap(here.valueType, below);
     } else return [];
   }
   return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
@@ -169,7 +171,7 @@ function valueAt(value: unknown, path: Path): unknown {
 }
 
 /** The line of the field itself, else of the nearest group around it. */
-function lineOf(document: Document, lines: LineCounter, path: Path): { line?: number } {
+export function lineOf(document: Document, lines: LineCounter, path: Path): { line?: number } {
   for (let length = path.length; length > 0; length -= 1) {
     const offset = offsetOf(document, path.slice(0, length));
     if (offset !== undefined) return { line: lines.linePos(offset).line };
@@ -190,12 +192,14 @@ function offsetOf(document: Document, path: Path): number | undefined {
 
 const SHOWN_CHARACTERS = 60;
 
-function shown(value: unknown): string {
+/** A value as it is told in a message. */
+export function shown(value: unknown): string {
   const text = JSON.stringify(value);
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }
 
-function dotted(path: Path): string {
+/** `training.methods[0]` */
+export function dotted(path: Path): string {
   return path.reduce<string>(
     (text, key) =>
       typeof key === 'number'

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
 import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
@@ -43,16 +43,16 @@ export function parseConfig(text: string, file: string): RunConfig {
   return resolvePaths(parseYaml(text, file, runConfigSchema), dirname(resolve(file)));
 }
 
-/**
- * YAML checked by a schema, its defaults filled in; paths are as they are written.
- *
- * @throws ModalmixError `config` naming every problem with its line and field
- */
-export function parseYaml<Schema extends z.ZodType>(
-  text: string,
-  file: string,
-  schema: Schema,
-): z.output<Schema> {
+/** A YAML file as it is written, with what finds a field's line. */
+export interface OpenYaml {
+  readonly file: string;
+  readonly value: unknown;
+  readonly document: Document;
+  readonly lines: LineCounter;
+}
+
+/** @throws ModalmixError `config` when it is no YAML */
+export function openYaml(text: string, file: string): OpenYaml {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -65,7 +65,18 @@ export function parseYaml<Schema extends z.ZodType>(
       })),
     );
   }
-  const value: unknown = document.toJS() ?? {};
+  return { file, value: document.toJS() ?? {}, document, lines };
+}
+
+/**
+ * Checked by a schema, its defaults filled in; paths are as they are written.
+ *
+ * @throws ModalmixError `config` naming every problem with its line and field
+ */
+export function checkYaml<Schema extends z.ZodType>(
+  { file, value, document, lines }: OpenYaml,
+  schema: Schema,
+): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     throw configError(file, describeIssues(parsed.error.issues, value, document, lines, schema));
@@ -73,7 +84,17 @@ export function parseYaml<Schema extends z.ZodType>(
   return parsed.data;
 }
 
-function configError(file: string, problems: readonly ConfigProblem[]): ModalmixError {
+/** @throws ModalmixError as `openYaml` and `checkYaml` */
+export function parseYaml<Schema extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: Schema,
+): z.output<Schema> {
+  return checkYaml(openYaml(text, file), schema);
+}
+
+/** One error of all that is wrong in a file. */
+export function configError(file: string, problems: readonly ConfigProblem[]): ModalmixError {
   const told = problems.map(({ line, field, text }) => {
     const place = [line === undefined ? '' : `line ${String(line)}`, field].filter((part) => part !== '');
     return place.length === 0 ? text : `${place.join(', ')}: ${text}`;

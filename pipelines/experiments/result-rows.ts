@@ -167,7 +167,8 @@ export function resultCsv(rows: readonly ResultRow[]): string {
   return [COLUMNS.join(','), ...lines, ''].join('\r\n');
 }
 
-function csvField(value: string | number | null): string {
+/** A field of a CSV file, quoted where it has to be. */
+export function csvField(value: string | number | null): string {
   const text = value === null ? '' : String(value);
   return /[",\r\n]/u.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

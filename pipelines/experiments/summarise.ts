@@ -113,11 +113,13 @@ function tableRows(groups: readonly CollectedGroup[]): ExperimentRow[] {
     if (done.length === 0) return [];
     const over = (pick: (cell: (typeof done)[number]) => number | undefined) =>
       spreadOf(done.map(pick).filter((value) => value !== undefined));
-    const branches: Partial<Record<Modality, ReturnType<typeof spreadOf>>> = {};
-    for (const modality of MODALITIES) {
-      const spread = over(({ outcome }) => outcome.evaluation.branches[modality]?.accuracy);
-      if (spread.values.length > 0) branches[modality] = spread;
-    }
+    const perModality = (pick: (cell: (typeof done)[number], modality: Modality) => number | undefined) =>
+      Object.fromEntries(
+        MODALITIES.map((modality) => [modality, over((cell) => pick(cell, modality))] as const).filter(
+          ([, { values }]) => values.length > 0,
+        ),
+      );
+    const probes = perModality(({ outcome }, modality) => outcome.evaluation.probes?.[modality]?.accuracy);
     const memory = over(({ outcome }) => outcome.result.environment.peakMemoryMiB);
     return [
       {
@@ -128,7 +130,8 @@ function tableRows(groups: readonly CollectedGroup[]): ExperimentRow[] {
         macroF1: over(({ outcome }) => outcome.evaluation.fused.macroF1),
         meanAveragePrecision: over(({ outcome }) => outcome.evaluation.fused.meanAveragePrecision),
         expectedCalibrationError: over(({ outcome }) => outcome.evaluation.fused.expectedCalibrationError),
-        branches,
+        branches: perModality(({ outcome }, modality) => outcome.evaluation.branches[modality]?.accuracy),
+        ...(Object.keys(probes).length === 0 ? {} : { probes }),
         seconds: over(({ outcome }) => outcome.seconds),
         ...(memory.values.length === 0 ? {} : { peakMemoryMiB: memory }),
       },

@@ -42,9 +42,10 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
   await store.put(storePaths.runConfig(spec.trainingId), `${JSON.stringify(spec, null, 2)}\n`);
   const opened: ShardSet[] = [];
   const open = async (split: Split) => {
+    const unread = split === 'test' && spec.training.watchTest === false;
     const shards = await openShards({
       store,
-      manifest,
+      manifest: unread ? { ...manifest, shards: [] } : manifest,
       split,
       modalities: spec.modalities,
     });

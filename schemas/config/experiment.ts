@@ -137,6 +137,8 @@ export const experimentRowSchema = z.strictObject({
   meanAveragePrecision: spreadSchema,
   expectedCalibrationError: spreadSchema,
   branches: z.partialRecord(modalitySchema, spreadSchema),
+  /** Accuracy of a linear classifier on each modality's frozen features; absent where none was asked for. */
+  probes: z.partialRecord(modalitySchema, spreadSchema).optional(),
   /** Of the training steps. */
   seconds: spreadSchema,
   peakMemoryMiB: spreadSchema.optional(),

@@ -55,6 +55,8 @@ export const trainingOptions = {
   encoderLearningRateScale: positive.optional(),
   /** Encoders that stay as they are: no gradient, no update, normalised by their running statistics. */
   freeze: z.array(modalitySchema).min(1).optional(),
+  /** false: training does not open the test split, whose curve is then missing; a search trains so. */
+  watchTest: z.literal(false).optional(),
 };
 export type TrainingOptions = z.infer<z.ZodObject<typeof trainingOptions>>;
 

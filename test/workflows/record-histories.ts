@@ -10,6 +10,7 @@ import { MESSAGES, WORKFLOWS } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
 import { startTestServer } from '../support/temporal.ts';
 import { encodeHistory } from './recorded-history.ts';
+import { searching } from './search-script.ts';
 import { TRAINING, dataset, experimenting, pagedDataset, resumableTraining, retraining } from './scripts.ts';
 
 const FOLDER = new URL('./histories/', import.meta.url);
@@ -75,6 +76,18 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
     type: WORKFLOWS.runExperiment,
     script: experimenting({ methods: ['joint', 'mm', 'b-mm'], seeds: [0, 1, 2, 3, 4, 5] }).script,
     input: { historyEvents: 150 },
+  },
+  search: {
+    type: WORKFLOWS.runSearch,
+    script: searching({
+      ...{ methods: ['joint', 'b-mm'], seeds: [0, 1], trials: [4, 1], trainMs: 1_000, fails: ['joint-1'] },
+    }).script,
+    during: pauseAndResume,
+  },
+  'search-continued': {
+    type: WORKFLOWS.runSearch,
+    script: searching({ methods: ['joint', 'mm', 'b-mm'], seeds: [0, 1], trials: [6, 2] }).script,
+    input: { historyEvents: 150, trainingsPerPage: 10 },
   },
   retrain: {
     type: WORKFLOWS.streamRetrain,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { experimentTable } from '../../../cli/text/experiment-table.ts';
 import { writeExperiment } from '../../../pipelines/experiments/write-experiment.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
@@ -125,6 +126,26 @@ describe("an experiment's result", () => {
     // A done cell: 4 scores of the fused model, of 2 branches and of 2 × (2 noises + dropped), 2 probes, and 3 costs.
     expect(Number(count)).toBe(summary.cells.done * (4 * 9 + 2 + 3) + 5);
     expect(Number(accuracies)).toBe(summary.cells.done);
+  });
+
+  it('has the probes beside the branches, in rows, table and page', async () => {
+    const csv = (await store.get(storePaths.experimentCsv(EXPERIMENT))).toString('utf8').split('\r\n');
+    for (const { condition, method, probes } of summary.rows) {
+      if (condition !== 'as it is') continue;
+      for (const head of ['audio', 'rgb'] as const) {
+        const values = csv
+          .map((line) => line.split(','))
+          .filter((row) => row[2] === condition && row[4] === method && row[8] === head && row[9] === 'probe')
+          .map((row) => Number(row[11]));
+        expect(probes?.[head]?.values).toEqual(values);
+      }
+    }
+    expect(experimentTable(summary)).toMatch(/^method +fused +audio +rgb +audio probe +rgb probe +seeds/mu);
+    const text = (await store.get(storePaths.experimentReport(EXPERIMENT))).toString('utf8');
+    const order = ['Audio branch', 'Audio probe', 'Video branch', 'Video probe', 'Macro F1'];
+    const places = order.map((name) => text.indexOf(`class="sort">${name}<`));
+    expect(places.every((place) => place > 0)).toBe(true);
+    expect([...places].sort((a, b) => a - b)).toEqual(places);
   });
 
   it('is written again with the same bytes', async () => {

@@ -63,6 +63,23 @@ describe('a training', () => {
     expect(readdirSync(folder).some((name) => name.includes('tfevents'))).toBe(true);
   });
 
+  it('that is not to watch the test split has the same weights, and does not open it', async () => {
+    const store = await copyOfDataset(dataset);
+    const watched = await trainSteps(store, tinySpec(dataset, 'b-mm'));
+    for (const { split, path } of dataset.manifest.shards) if (split === 'test') await store.delete(path);
+    const spec = tinySpec(dataset, 'b-mm', { watchTest: false });
+    expect(spec.trainingId).not.toBe(watched.trainingId);
+    const unwatched = await trainSteps(store, spec);
+    const tensorsOf = async (id: string) => (await readWeights(store, id, 'last')).tensors;
+    expect(await tensorsOf(unwatched.trainingId)).toEqual(await tensorsOf(watched.trainingId));
+    const metrics = await metricsOf(store, spec);
+    expect(metrics.map(({ test }) => test)).toEqual([undefined, undefined]);
+    expect(metrics.map(({ validation }) => validation)).toEqual(
+      (await metricsOf(store, tinySpec(dataset, 'b-mm'))).map(({ validation }) => validation),
+    );
+    await expect(trainSteps(store, tinySpec(dataset, 'joint'))).rejects.toThrow();
+  });
+
   it.each(['concat', 'sum', 'film', 'gated'])('with fusion %s learns what the clips show', async (fusion) => {
     const store = await copyOfDataset(dataset);
     const { last } = await trainSteps(store, tinySpec(dataset, 'joint', { ...EASY, fusion, epochs: 12 }));

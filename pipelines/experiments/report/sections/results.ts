@@ -6,6 +6,9 @@ import type { Spread } from '../../../../schemas/summary.ts';
 import type { ExperimentPageInput } from '../page-input.ts';
 import { numberCell, sortableTable, spreadCell, type SortableColumn } from './parts.ts';
 
+const PROBE_NOTE = markup` A probe is a linear classifier (ridge regression) fitted to that modality’s frozen features: what
+    they hold, whatever the fused classifier makes of them.`;
+
 /** Methods × scores, a table each dataset, fusion and condition. */
 export function resultsSection({ config, groups, summary }: ExperimentPageInput): Html {
   const { modalities } = config.base.extraction;
@@ -36,7 +39,8 @@ export function resultsSection({ config, groups, summary }: ExperimentPageInput)
       : table,
   )}
   <p class="note">
-    A branch is the fused classifier’s share of one modality, asked on its own. mAP is the mean over classes of
+    A branch is the fused classifier’s share of one modality, asked on its
+    own.${summary.rows.some(({ probes }) => probes) ? PROBE_NOTE : undefined} mAP is the mean over classes of
     average precision; the calibration error (15 bins) is lower for better. Seconds are those of the training
     steps; memory is the largest resident size of the training’s process, that of the last one where a training
     was interrupted.
@@ -67,10 +71,12 @@ function tableOf(
 ): Html {
   const scores: readonly (readonly [string, (row: ExperimentRow) => Spread | undefined, 'high' | 'low'])[] = [
     ['Accuracy', (row) => row.accuracy, 'high'],
-    ...modalities.map(
-      (modality) =>
-        [`${headName(modality)} branch`, (row: ExperimentRow) => row.branches[modality], 'high'] as const,
-    ),
+    ...modalities.flatMap((modality) => [
+      [`${headName(modality)} branch`, (row: ExperimentRow) => row.branches[modality], 'high'] as const,
+      ...(rows.some(({ probes }) => probes?.[modality])
+        ? [[`${headName(modality)} probe`, (row: ExperimentRow) => row.probes?.[modality], 'high'] as const]
+        : []),
+    ]),
     ['Macro F1', (row) => row.macroF1, 'high'],
     ['mAP', (row) => row.meanAveragePrecision, 'high'],
     ['Calibration error', (row) => row.expectedCalibrationError, 'low'],
