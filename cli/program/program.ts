@@ -8,6 +8,7 @@ import type { ExportFlags } from '../commands/export.ts';
 import type { PredictFlags } from '../commands/predict.ts';
 import type { Screen } from '../screens/screen.ts';
 import { openScreen } from '../screens/open-screen.ts';
+import { setting } from './setting.ts';
 import { infraCommand, streamCommand, type RunCommand } from './stream.ts';
 
 interface CommonFlags {
@@ -17,6 +18,7 @@ interface CommonFlags {
 
 interface RunFlags extends CommonFlags {
   readonly detach?: boolean;
+  readonly set?: readonly string[];
 }
 
 interface DemoFlags extends RunFlags {
@@ -95,7 +97,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       await run(target!, flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .addOption(setting());
 
   command(
     'experiment <file>',
@@ -105,7 +109,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       await experiment(file!, flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .addOption(setting());
 
   command(
     'rebuild <target>',
@@ -115,7 +121,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       await rebuild(target!, flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .addOption(setting());
 
   command(
     'train <target>',
@@ -130,6 +138,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   )
     .option('--detach', 'start it and leave it running')
+    .addOption(setting())
     .option(
       '--from-stream',
       'train and evaluate on what is on the features topic; the target is a config file',
@@ -147,17 +156,19 @@ export async function main(argv: readonly string[]): Promise<number> {
       await trainOrEvaluate('evaluate', target!, flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .addOption(setting());
 
   command(
     'report <target>',
     "write a run's report again; the target is its id, config file or folder",
-    async ([target], _flags: CommonFlags, screen) => {
+    async ([target], flags: RunFlags, screen) => {
       const { report } = await import('../commands/report.ts');
-      await report(target!, screen);
+      await report(target!, flags, screen);
       return undefined;
     },
-  );
+  ).addOption(setting());
 
   ofRun(
     command(
@@ -240,7 +251,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   )
     .option('--detach', 'start it and leave it running')
-    .option('--stream', 'the same kept trained: clips arrive on Kafka, the model learns them');
+    .addOption(setting())
+    .addOption(
+      new Option('--stream', 'the same kept trained: clips arrive on Kafka, the model learns them').conflicts(
+        'set',
+      ),
+    );
 
   const performStream: RunCommand = async (called, action) => {
     await perform(called, async (screen) => {
@@ -283,7 +299,8 @@ function ofRun(command: Command): Command {
     .addOption(new Option('-s, --store <uri>', 'the store (default: file:.modalmix/store)'))
     .addOption(
       new Option('-c, --config <file>', "or a run's config file: its store and its run").conflicts('store'),
-    );
+    )
+    .addOption(setting());
 }
 
 function tellError(error: unknown, flags: CommonFlags, screen: Screen): number {

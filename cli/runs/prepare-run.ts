@@ -23,15 +23,20 @@ export interface PreparedRun {
 
 /**
  * @param target a config file, or a folder with one folder of clips a class
+ * @param set what `--set` was given, laid over the config's values
  * @throws ModalmixError `config` when the config or the dataset it names cannot be used
  */
-export async function prepareRun(target: string, screen: Screen): Promise<PreparedRun> {
+export async function prepareRun(
+  target: string,
+  screen: Screen,
+  set: readonly string[] = [],
+): Promise<PreparedRun> {
   const kind = await kindOf(target);
   if (kind === 'nothing') {
     throw new ModalmixError('config', 'there is no such file or folder', { where: target, fix: TARGET_FIX });
   }
   if (kind === 'folder') {
-    const made = await folderConfig(target);
+    const made = await folderConfig(target, set);
     await checkDataset(made.config);
     await saveFolderConfig(made, screen);
     return prepared(made.config);
@@ -39,7 +44,7 @@ export async function prepareRun(target: string, screen: Screen): Promise<Prepar
   if (await isBinary(target)) {
     throw new ModalmixError('config', 'it is not a config file', { where: target, fix: TARGET_FIX });
   }
-  const config = await loadConfig(target);
+  const config = await loadConfig(target, set);
   await checkDataset(config);
   return prepared(config);
 }

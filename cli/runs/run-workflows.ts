@@ -19,7 +19,12 @@ interface RunPlace extends Pick<PreparedRun, 'runId'> {
   readonly config: { readonly store: string };
 }
 
-export interface FollowFlags {
+export interface TargetFlags {
+  /** Of `--set`, each `<path>=<value>`. */
+  readonly set?: readonly string[];
+}
+
+export interface FollowFlags extends TargetFlags {
   readonly detach?: boolean;
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter, parseDocument, visit, type Document } from 'yaml';
 import type { z } from 'zod';
 import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
@@ -11,14 +11,16 @@ import type { DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { StreamConfig } from '../../schemas/config/stream-config.ts';
 import { describeIssues, type ConfigProblem } from './config-problems.ts';
+import { parseSetting, withSettings } from './settings.ts';
 
 /**
  * @param file a YAML file as `schemas/config/config.ts` describes it
+ * @param set what the command line sets in it, each `<path>=<value>` (`settings.ts`)
  * @returns the config with every default filled in and every path absolute
  * @throws ModalmixError `config` naming every problem with its line and field
  */
-export async function loadConfig(file: string): Promise<RunConfig> {
-  return parseConfig(await readConfigFile(file), file);
+export async function loadConfig(file: string, set: readonly string[] = []): Promise<RunConfig> {
+  return parseConfig(await readConfigFile(file), file, set);
 }
 
 /** @throws ModalmixError `config` when there is none, or it cannot be read */
@@ -37,10 +39,11 @@ export async function readConfigFile(file: string): Promise<string> {
 /**
  * @param text YAML
  * @param file where it came from; relative paths in it start at this file's folder
+ * @param set see `loadConfig`; a path in it starts where the file's do
  * @throws ModalmixError as `loadConfig`
  */
-export function parseConfig(text: string, file: string): RunConfig {
-  return resolvePaths(parseYaml(text, file, runConfigSchema), dirname(resolve(file)));
+export function parseConfig(text: string, file: string, set: readonly string[] = []): RunConfig {
+  return resolvePaths(parseYaml(text, file, runConfigSchema, set), dirname(resolve(file)));
 }
 
 /**
@@ -52,7 +55,9 @@ export function parseYaml<Schema extends z.ZodType>(
   text: string,
   file: string,
   schema: Schema,
+  set: readonly string[] = [],
 ): z.output<Schema> {
+  const settings = set.map(parseSetting);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -65,17 +70,40 @@ export function parseYaml<Schema extends z.ZodType>(
       })),
     );
   }
-  const value: unknown = document.toJS() ?? {};
+  const value = withSettings(plainValue(document, lines, file) ?? {}, settings);
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    throw configError(file, describeIssues(parsed.error.issues, value, document, lines, schema));
+    throw configError(
+      file,
+      describeIssues(parsed.error.issues, { value, document, lines, settings, schema }),
+    );
   }
   return parsed.data;
 }
 
+/** @throws ModalmixError `config` for an alias of nothing, and for aliases of aliases without end */
+function plainValue(document: Document, lines: LineCounter, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    let offset: number | undefined;
+    visit(document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(document) !== undefined) return undefined;
+        offset = alias.range?.[0];
+        return visit.BREAK;
+      },
+    });
+    const line = offset === undefined ? {} : { line: lines.linePos(offset).line };
+    throw configError(file, [{ ...line, field: '', text: error.message }]);
+  }
+}
+
 function configError(file: string, problems: readonly ConfigProblem[]): ModalmixError {
-  const told = problems.map(({ line, field, text }) => {
-    const place = [line === undefined ? '' : `line ${String(line)}`, field].filter((part) => part !== '');
+  const told = problems.map(({ line, setting, field, text }) => {
+    const named = setting === `--set ${field}` ? '' : field;
+    const place = [line === undefined ? setting : `line ${String(line)}`, named].filter(Boolean);
     return place.length === 0 ? text : `${place.join(', ')}: ${text}`;
   });
   return new ModalmixError('config', told.length === 1 ? (told[0] ?? '') : `\n  ${told.join('\n  ')}`, {
