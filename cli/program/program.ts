@@ -8,7 +8,7 @@ import type { ExportFlags } from '../commands/export.ts';
 import type { PredictFlags } from '../commands/predict.ts';
 import type { Screen } from '../screens/screen.ts';
 import { openScreen } from '../screens/open-screen.ts';
-import { setting } from './setting.ts';
+import { dryRunning, setting } from './setting.ts';
 import { infraCommand, streamCommand, type RunCommand } from './stream.ts';
 
 interface CommonFlags {
@@ -19,6 +19,7 @@ interface CommonFlags {
 interface RunFlags extends CommonFlags {
   readonly detach?: boolean;
   readonly set?: readonly string[];
+  readonly dryRun?: boolean;
 }
 
 interface DemoFlags extends RunFlags {
@@ -93,42 +94,65 @@ export async function main(argv: readonly string[]): Promise<number> {
     'run <target>',
     `the whole job; the target is ${TARGET}`,
     async ([target], flags: RunFlags, screen) => {
+      if (flags.dryRun === true) {
+        const { dryRun } = await import('../dry-run/dry-run.ts');
+        await dryRun('run', target!, flags, screen);
+        return undefined;
+      }
       const { run } = await import('../commands/run.ts');
       await run(target!, flags, screen);
       return undefined;
     },
   )
     .option('--detach', 'start it and leave it running')
+    .addOption(dryRunning())
     .addOption(setting());
 
   command(
     'experiment <file>',
     'a matrix of datasets, methods, fusions and seeds: one table, one page',
     async ([file], flags: RunFlags, screen) => {
+      if (flags.dryRun === true) {
+        const { dryRunExperiment } = await import('../dry-run/dry-run.ts');
+        await dryRunExperiment(file!, flags, screen);
+        return undefined;
+      }
       const { experiment } = await import('../commands/experiment.ts');
       await experiment(file!, flags, screen);
       return undefined;
     },
   )
     .option('--detach', 'start it and leave it running')
+    .addOption(dryRunning())
     .addOption(setting());
 
   command(
     'rebuild <target>',
     'extract features and publish the dataset',
     async ([target], flags: RunFlags, screen) => {
+      if (flags.dryRun === true) {
+        const { dryRun } = await import('../dry-run/dry-run.ts');
+        await dryRun('rebuild', target!, flags, screen);
+        return undefined;
+      }
       const { rebuild } = await import('../commands/rebuild.ts');
       await rebuild(target!, flags, screen);
       return undefined;
     },
   )
     .option('--detach', 'start it and leave it running')
+    .addOption(dryRunning())
     .addOption(setting());
 
   command(
     'train <target>',
     'train each method and seed on the dataset built last',
     async ([target], flags: TrainFlags, screen) => {
+      if (flags.dryRun === true) {
+        const { dryRun } = await import('../dry-run/dry-run.ts');
+        await dryRun('train', target!, flags, screen);
+        return undefined;
+      }
       const { trainFromStream } = await import('../commands/stream/train-from-stream.ts');
       const { trainOrEvaluate } = await import('../commands/train.ts');
       if (flags.fromStream === true || flags.offsets !== undefined) {
@@ -138,6 +162,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   )
     .option('--detach', 'start it and leave it running')
+    .addOption(dryRunning().conflicts(['fromStream', 'offsets']))
     .addOption(setting())
     .option(
       '--from-stream',

@@ -1,4 +1,4 @@
-/** `--set`, of every command that takes a run's config. */
+/** `--set`, of every command that takes a run's config, and `--dry-run`. */
 import { Option } from 'commander';
 
 /** May be given more than once; the later one counts. */
@@ -7,4 +7,12 @@ export function setting(): Option {
     '--set <field=value>',
     "in place of the config's value, e.g. training.epochs=3; may be given again",
   ).argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+}
+
+/** Of commands that build or train. */
+export function dryRunning(): Option {
+  return new Option(
+    '--dry-run',
+    'say what is found, what would be built and trained, and about how long; start and write nothing',
+  ).conflicts('detach');
 }

@@ -26,6 +26,8 @@ export interface TargetFlags {
 
 export interface FollowFlags extends TargetFlags {
   readonly detach?: boolean;
+  /** Say what would be done, and do nothing. */
+  readonly dryRun?: boolean;
 }
 
 const POLL_MS = 500;
