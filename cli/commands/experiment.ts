@@ -13,12 +13,12 @@ import { experimentTable } from '../text/experiment-table.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
-import { shellWord } from '../text/shell-word.ts';
+import { targetWords } from '../text/target-words.ts';
 import { getStored } from '../../pipelines/store/stored-json.ts';
 
 /** @param file an experiment's YAML file (`schemas/config/experiment.ts`) */
 export async function experiment(file: string, flags: FollowFlags, screen: Screen): Promise<void> {
-  const config = await resolveFolds(await loadExperiment(file));
+  const config = await resolveFolds(await loadExperiment(file, flags.set));
   const runId = runIdOf(config);
   const store = openStore(config.base.store);
   const groups = groupsOf(config);
@@ -35,7 +35,7 @@ export async function experiment(file: string, flags: FollowFlags, screen: Scree
     const size = `${String(cells * config.seeds.length)} trainings`;
     screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}: ${size}`);
     screen.event(joined ? 'joined' : 'started', { runId, store: config.base.store });
-    const again = `modalmix experiment ${shellWord(file)}`;
+    const again = `modalmix experiment ${targetWords(file, flags.set)}`;
     const outputs = await followToEnd(session, runId, [workflowId], screen, flags, again);
     if (outputs === undefined) return;
     const path = storePaths.experimentSummary(runId);

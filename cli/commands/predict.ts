@@ -19,6 +19,7 @@ export interface ChoiceFlags {
   readonly seed?: string;
   readonly store?: string;
   readonly config?: string;
+  readonly set?: readonly string[];
 }
 
 export interface PredictFlags extends ChoiceFlags {
@@ -61,7 +62,13 @@ export async function chosenByFlags(
   flags: ChoiceFlags,
   target?: string,
 ): Promise<{ store: Store; chosen: ChosenModel }> {
-  const config = flags.config === undefined ? undefined : await loadConfig(flags.config);
+  if (flags.set !== undefined && flags.config === undefined) {
+    throw new ModalmixError('config', 'it sets a value in a config, and none is named', {
+      where: '--set',
+      fix: "Name the run's config with --config, or leave --set out.",
+    });
+  }
+  const config = flags.config === undefined ? undefined : await loadConfig(flags.config, flags.set);
   const store = openStore(flags.store ?? config?.store ?? runConfigSchema.shape.store.parse(undefined));
   // A config names its run as well as its store.
   const own =

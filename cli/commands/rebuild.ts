@@ -6,11 +6,11 @@ import { prepareRun, storeRunConfig } from '../runs/prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
-import { shellWord } from '../text/shell-word.ts';
+import { targetWords } from '../text/target-words.ts';
 
 /** @param target a config file or a folder of clips */
 export async function rebuild(target: string, flags: FollowFlags, screen: Screen): Promise<void> {
-  const prepared = await prepareRun(target, screen);
+  const prepared = await prepareRun(target, screen, flags.set);
   const { runId } = prepared;
   const session = await connect(screen);
   try {
@@ -19,7 +19,7 @@ export async function rebuild(target: string, flags: FollowFlags, screen: Screen
     const input = runReference(prepared);
     const joined = await startOrJoin(session.client, { type: WORKFLOWS.rebuildDataset, workflowId, input });
     screen.event(joined ? 'joined' : 'started', { runId, store: prepared.config.store });
-    const again = `modalmix rebuild ${shellWord(target)}`;
+    const again = `modalmix rebuild ${targetWords(target, flags.set)}`;
     const outputs = await followToEnd(session, runId, [workflowId], screen, flags, again);
     if (outputs === undefined) return;
     const output = outputs[0] as RebuildDatasetOutput;

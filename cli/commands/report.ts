@@ -8,21 +8,28 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { findRun } from '../runs/find-runs.ts';
 import { prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
+import type { TargetFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
 import { showResult } from '../runs/show-result.ts';
+import { targetWords } from '../text/target-words.ts';
 import { publishedDataset } from './train.ts';
 
 /**
  * @param target a run's id, a config file or a folder of clips
  * @throws ModalmixError `config` when one of the run's trainings is not evaluated on the dataset built last
  */
-export async function report(target: string, screen: Screen): Promise<void> {
-  const prepared = looksLikeRunId(target, await isThere(target))
-    ? await knownRun(target, screen)
-    : await prepareRun(target, screen);
+export async function report(target: string, flags: TargetFlags, screen: Screen): Promise<void> {
+  const isRunId = looksLikeRunId(target, await isThere(target));
+  if (isRunId && flags.set !== undefined) {
+    throw new ModalmixError('config', 'it sets a value in a config, and the target is a run', {
+      where: '--set',
+      fix: 'Name its config file in place of its id, or leave --set out.',
+    });
+  }
+  const prepared = isRunId ? await knownRun(target, screen) : await prepareRun(target, screen, flags.set);
   const { store, runId, config } = prepared;
-  const dataset = await publishedDataset(prepared, target);
+  const dataset = await publishedDataset(prepared, targetWords(target, flags.set));
   for (const { trainingId, method, seed } of trainingSpecs(config, dataset)) {
     if ((await store.find(storePaths.evaluation(trainingId))) !== undefined) continue;
     throw new ModalmixError(

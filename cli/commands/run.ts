@@ -5,12 +5,12 @@ import { prepareRun, storeRunConfig } from '../runs/prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
-import { shellWord } from '../text/shell-word.ts';
+import { targetWords } from '../text/target-words.ts';
 import { showResult } from '../runs/show-result.ts';
 
 /** @param target a config file or a folder of clips */
 export async function run(target: string, flags: FollowFlags, screen: Screen): Promise<void> {
-  const prepared = await prepareRun(target, screen);
+  const prepared = await prepareRun(target, screen, flags.set);
   const { runId, config } = prepared;
   for (const warning of methodWarnings(config.training)) screen.say(`Mind: ${warning}`);
   const input: RebuildAndTrainInput = {
@@ -32,7 +32,7 @@ export async function run(target: string, flags: FollowFlags, screen: Screen): P
       [workflowId],
       screen,
       flags,
-      `modalmix run ${shellWord(target)}`,
+      `modalmix run ${targetWords(target, flags.set)}`,
     );
     if (outputs !== undefined) await showResult(prepared, screen);
   } finally {

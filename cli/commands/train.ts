@@ -13,7 +13,7 @@ import { prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
-import { shellWord } from '../text/shell-word.ts';
+import { targetWords } from '../text/target-words.ts';
 
 const STAGES = {
   train: {
@@ -41,10 +41,10 @@ export async function trainOrEvaluate(
   flags: FollowFlags,
   screen: Screen,
 ): Promise<void> {
-  const prepared = await prepareRun(target, screen);
+  const prepared = await prepareRun(target, screen, flags.set);
   const { runId } = prepared;
   const stage = STAGES[command];
-  const dataset = await publishedDataset(prepared, target);
+  const dataset = await publishedDataset(prepared, targetWords(target, flags.set));
   const inputs: TrainingReference[] = prepared.config.training.methods.flatMap((method) =>
     prepared.config.training.seeds.map((seed) => ({ ...runReference(prepared), dataset, method, seed })),
   );
@@ -57,7 +57,7 @@ export async function trainOrEvaluate(
       await startOrJoin(session.client, { type: stage.type, workflowId, input });
     }
     screen.event('started', { runId, workflows });
-    const again = `modalmix ${command} ${shellWord(target)}`;
+    const again = `modalmix ${command} ${targetWords(target, flags.set)}`;
     const outputs = await followToEnd(session, runId, workflows, screen, flags, again);
     if (outputs === undefined) return;
     for (const output of outputs) screen.say(stage.tell(output));
@@ -67,7 +67,10 @@ export async function trainOrEvaluate(
   }
 }
 
-/** @throws ModalmixError `config` when the run's dataset was never built */
+/**
+ * @param target as a person would type it
+ * @throws ModalmixError `config` when the run's dataset was never built
+ */
 export async function publishedDataset(
   { store, runId }: Pick<PreparedRun, 'store' | 'runId'>,
   target: string,
@@ -76,7 +79,7 @@ export async function publishedDataset(
   if (dataset === undefined) {
     throw new ModalmixError('config', 'its dataset has not been built', {
       where: target,
-      fix: `Run "modalmix rebuild ${shellWord(target)}" first, or "modalmix run ${shellWord(target)}" for everything.`,
+      fix: `Run "modalmix rebuild ${target}" first, or "modalmix run ${target}" for everything.`,
     });
   }
   return dataset;

@@ -8,6 +8,7 @@ import type { ExportFlags } from '../commands/export.ts';
 import type { PredictFlags } from '../commands/predict.ts';
 import type { Screen } from '../screens/screen.ts';
 import { openScreen } from '../screens/open-screen.ts';
+import { dryRunning, setting } from './setting.ts';
 import { infraCommand, streamCommand, type RunCommand } from './stream.ts';
 
 interface CommonFlags {
@@ -17,6 +18,8 @@ interface CommonFlags {
 
 interface RunFlags extends CommonFlags {
   readonly detach?: boolean;
+  readonly set?: readonly string[];
+  readonly dryRun?: boolean;
 }
 
 interface DemoFlags extends RunFlags {
@@ -91,21 +94,37 @@ export async function main(argv: readonly string[]): Promise<number> {
     'run <target>',
     `the whole job; the target is ${TARGET}`,
     async ([target], flags: RunFlags, screen) => {
+      if (flags.dryRun === true) {
+        const { dryRun } = await import('../dry-run/dry-run.ts');
+        await dryRun('run', target!, flags, screen);
+        return undefined;
+      }
       const { run } = await import('../commands/run.ts');
       await run(target!, flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .addOption(dryRunning())
+    .addOption(setting());
 
   command(
     'experiment <file>',
     'a matrix of datasets, methods, fusions and seeds: one table, one page',
     async ([file], flags: RunFlags, screen) => {
+      if (flags.dryRun === true) {
+        const { dryRunExperiment } = await import('../dry-run/dry-run.ts');
+        await dryRunExperiment(file!, flags, screen);
+        return undefined;
+      }
       const { experiment } = await import('../commands/experiment.ts');
       await experiment(file!, flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .addOption(dryRunning())
+    .addOption(setting());
 
   command(
     'search <file>',
@@ -121,16 +140,29 @@ export async function main(argv: readonly string[]): Promise<number> {
     'rebuild <target>',
     'extract features and publish the dataset',
     async ([target], flags: RunFlags, screen) => {
+      if (flags.dryRun === true) {
+        const { dryRun } = await import('../dry-run/dry-run.ts');
+        await dryRun('rebuild', target!, flags, screen);
+        return undefined;
+      }
       const { rebuild } = await import('../commands/rebuild.ts');
       await rebuild(target!, flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .addOption(dryRunning())
+    .addOption(setting());
 
   command(
     'train <target>',
     'train each method and seed on the dataset built last',
     async ([target], flags: TrainFlags, screen) => {
+      if (flags.dryRun === true) {
+        const { dryRun } = await import('../dry-run/dry-run.ts');
+        await dryRun('train', target!, flags, screen);
+        return undefined;
+      }
       const { trainFromStream } = await import('../commands/stream/train-from-stream.ts');
       const { trainOrEvaluate } = await import('../commands/train.ts');
       if (flags.fromStream === true || flags.offsets !== undefined) {
@@ -140,6 +172,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   )
     .option('--detach', 'start it and leave it running')
+    .addOption(dryRunning().conflicts(['fromStream', 'offsets']))
+    .addOption(setting())
     .option(
       '--from-stream',
       'train and evaluate on what is on the features topic; the target is a config file',
@@ -157,17 +191,19 @@ export async function main(argv: readonly string[]): Promise<number> {
       await trainOrEvaluate('evaluate', target!, flags, screen);
       return undefined;
     },
-  ).option('--detach', 'start it and leave it running');
+  )
+    .option('--detach', 'start it and leave it running')
+    .addOption(setting());
 
   command(
     'report <target>',
     "write a run's report again; the target is its id, config file or folder",
-    async ([target], _flags: CommonFlags, screen) => {
+    async ([target], flags: RunFlags, screen) => {
       const { report } = await import('../commands/report.ts');
-      await report(target!, screen);
+      await report(target!, flags, screen);
       return undefined;
     },
-  );
+  ).addOption(setting());
 
   ofRun(
     command(
@@ -250,7 +286,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     },
   )
     .option('--detach', 'start it and leave it running')
-    .option('--stream', 'the same kept trained: clips arrive on Kafka, the model learns them');
+    .addOption(setting())
+    .addOption(
+      new Option('--stream', 'the same kept trained: clips arrive on Kafka, the model learns them').conflicts(
+        'set',
+      ),
+    );
 
   const performStream: RunCommand = async (called, action) => {
     await perform(called, async (screen) => {
@@ -293,7 +334,8 @@ function ofRun(command: Command): Command {
     .addOption(new Option('-s, --store <uri>', 'the store (default: file:.modalmix/store)'))
     .addOption(
       new Option('-c, --config <file>', "or a run's config file: its store and its run").conflicts('store'),
-    );
+    )
+    .addOption(setting());
 }
 
 function tellError(error: unknown, flags: CommonFlags, screen: Screen): number {

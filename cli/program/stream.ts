@@ -1,15 +1,13 @@
 /** `modalmix infra` and `modalmix stream`: the broker, events, workers' progress and dead letters. */
 import { Option, type Command } from 'commander';
 import { TOPICS } from '../../schemas/names.ts';
-import type { FollowFlags } from '../runs/run-workflows.ts';
+import type { ConfigFlags } from '../commands/stream/connect.ts';
+import type { FollowFlags, TargetFlags } from '../runs/run-workflows.ts';
+import { setting } from './setting.ts';
 import type { Screen } from '../screens/screen.ts';
 
 /** Runs a command's work with a screen, and turns errors into exit codes. */
 export type RunCommand = (command: Command, action: (screen: Screen) => Promise<void>) => Promise<void>;
-
-interface ConfigFlags {
-  readonly config: string;
-}
 
 interface WorkFlags extends ConfigFlags {
   readonly detach?: boolean;
@@ -57,10 +55,11 @@ export function streamCommand(program: Command, run: RunCommand): void {
     .command('send <source>')
     .description(`send an event for each clip of a folder or CSV file to ${TOPICS.clips}`)
     .addOption(CONFIG())
-    .action(async function (this: Command, source: string, { config }: ConfigFlags) {
+    .addOption(setting())
+    .action(async function (this: Command, source: string, flags: ConfigFlags) {
       await run(this, async (screen) => {
         const { send } = await import('../commands/stream/stream.ts');
-        await send(source, config, screen);
+        await send(source, flags, screen);
       });
     });
   stream
@@ -69,6 +68,7 @@ export function streamCommand(program: Command, run: RunCommand): void {
       'work until stopped, in the foreground; the role is ingest, sink, or all (each started again when it dies)',
     )
     .addOption(CONFIG())
+    .addOption(setting())
     .option('--detach', 'of "all": let the supervisor keep them running, also after a restart of the machine')
     .option('--ingest <count>', 'of "all": ingest workers', '1')
     .action(async function (this: Command, role: string, flags: WorkFlags) {
@@ -83,16 +83,18 @@ export function streamCommand(program: Command, run: RunCommand): void {
       'end the workers that the supervisor keeps; what is under way is finished and published first',
     )
     .addOption(CONFIG())
-    .action(async function (this: Command, { config }: ConfigFlags) {
+    .addOption(setting())
+    .action(async function (this: Command, flags: ConfigFlags) {
       await run(this, async (screen) => {
         const { stopWork } = await import('../commands/stream/stream-work.ts');
-        await stopWork(config, screen);
+        await stopWork(flags, screen);
       });
     });
   stream
     .command('retrain <target>')
     .description('keep a model trained: fine-tune, compare and decide at each window of new clips')
     .option('--detach', 'start it and leave it running')
+    .addOption(setting())
     .action(async function (this: Command, target: string, flags: FollowFlags) {
       await run(this, async (screen) => {
         const { retrain } = await import('../commands/stream/retrain.ts');
@@ -102,20 +104,22 @@ export function streamCommand(program: Command, run: RunCommand): void {
   stream
     .command('close-window <target>')
     .description('let the retraining take the new clips that are there now')
-    .action(async function (this: Command, target: string) {
+    .addOption(setting())
+    .action(async function (this: Command, target: string, flags: TargetFlags) {
       await run(this, async (screen) => {
         const { closeWindow } = await import('../commands/stream/retrain.ts');
-        await closeWindow(target, screen);
+        await closeWindow(target, flags, screen);
       });
     });
   stream
     .command('status')
     .description('lag by partition, and what is in the shards')
     .addOption(CONFIG())
-    .action(async function (this: Command, { config }: ConfigFlags) {
+    .addOption(setting())
+    .action(async function (this: Command, flags: ConfigFlags) {
       await run(this, async (screen) => {
         const { status } = await import('../commands/stream/stream.ts');
-        await status(config, screen);
+        await status(flags, screen);
       });
     });
   deadLetterCommand(stream, run);
@@ -127,16 +131,18 @@ function deadLetterCommand(stream: Command, run: RunCommand): void {
     .command('list')
     .description('those that were not sent again yet')
     .addOption(CONFIG())
-    .action(async function (this: Command, { config }: ConfigFlags) {
+    .addOption(setting())
+    .action(async function (this: Command, flags: ConfigFlags) {
       await run(this, async (screen) => {
         const { listLetters } = await import('../commands/stream/stream.ts');
-        await listLetters(config, screen);
+        await listLetters(flags, screen);
       });
     });
   letters
     .command('replay [places...]')
     .description('send them again; a place is topic/partition/offset as the list shows it')
     .addOption(CONFIG())
+    .addOption(setting())
     .option('--code <code>', 'all with this reason')
     .option('--all', 'all of them')
     .action(async function (this: Command, places: string[], flags: ReplayFlags) {

@@ -15,14 +15,15 @@ export interface FolderConfig {
 
 /**
  * @param folder holds `<class>/**`, or `train/<class>/**` and `test/<class>/**`
+ * @param set what `--set` was given: laid over the file's values, and not written to it
  * @returns the config, whose file is `<folder's name>.modalmix.yaml` in the working folder; not yet written
  */
-export async function folderConfig(folder: string): Promise<FolderConfig> {
+export async function folderConfig(folder: string, set: readonly string[] = []): Promise<FolderConfig> {
   const name = nameOf(folder);
   const file = resolve(`${name}.modalmix.yaml`);
   const before = await readIfThere(file);
   const text = before ?? folderConfigText(name, relative(process.cwd(), resolve(folder)) || '.');
-  return { file, text, config: parseConfig(text, file), existing: before !== undefined };
+  return { file, text, config: parseConfig(text, file, set), existing: before !== undefined };
 }
 
 /** Writes the file and shows it, or says that the one there is used. */

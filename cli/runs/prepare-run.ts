@@ -8,7 +8,7 @@ import { openStore } from '../../pipelines/store/open-store.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
-import { folderConfig, saveFolderConfig } from './folder-config.ts';
+import { folderConfig, saveFolderConfig, type FolderConfig } from './folder-config.ts';
 import type { Screen } from '../screens/screen.ts';
 
 const TARGET_FIX = 'Give the path of a YAML file, or of a folder with one folder of clips a class.';
@@ -23,25 +23,40 @@ export interface PreparedRun {
 
 /**
  * @param target a config file, or a folder with one folder of clips a class
+ * @param set what `--set` was given, laid over the config's values
  * @throws ModalmixError `config` when the config or the dataset it names cannot be used
  */
-export async function prepareRun(target: string, screen: Screen): Promise<PreparedRun> {
+export async function prepareRun(
+  target: string,
+  screen: Screen,
+  set: readonly string[] = [],
+): Promise<PreparedRun> {
+  const { config, made } = await readTarget(target, set);
+  await checkDataset(config);
+  if (made !== undefined) await saveFolderConfig(made, screen);
+  return prepared(config);
+}
+
+/**
+ * The config of a target, whose dataset is not looked at, and which is not written for a folder.
+ * @throws ModalmixError `config` when it cannot be used
+ */
+export async function readTarget(
+  target: string,
+  set: readonly string[] = [],
+): Promise<{ readonly config: RunConfig; readonly made?: FolderConfig }> {
   const kind = await kindOf(target);
   if (kind === 'nothing') {
     throw new ModalmixError('config', 'there is no such file or folder', { where: target, fix: TARGET_FIX });
   }
   if (kind === 'folder') {
-    const made = await folderConfig(target);
-    await checkDataset(made.config);
-    await saveFolderConfig(made, screen);
-    return prepared(made.config);
+    const made = await folderConfig(target, set);
+    return { config: made.config, made };
   }
   if (await isBinary(target)) {
     throw new ModalmixError('config', 'it is not a config file', { where: target, fix: TARGET_FIX });
   }
-  const config = await loadConfig(target);
-  await checkDataset(config);
-  return prepared(config);
+  return { config: await loadConfig(target, set) };
 }
 
 export function prepared(config: RunConfig): PreparedRun {

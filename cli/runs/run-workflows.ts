@@ -19,8 +19,15 @@ interface RunPlace extends Pick<PreparedRun, 'runId'> {
   readonly config: { readonly store: string };
 }
 
-export interface FollowFlags {
+export interface TargetFlags {
+  /** Of `--set`, each `<path>=<value>`. */
+  readonly set?: readonly string[];
+}
+
+export interface FollowFlags extends TargetFlags {
   readonly detach?: boolean;
+  /** Say what would be done, and do nothing. */
+  readonly dryRun?: boolean;
 }
 
 const POLL_MS = 500;

@@ -11,6 +11,8 @@ import { readStateFile, writeStateFile } from '../state-file.ts';
 export const keptStreamSchema = z.strictObject({
   /** Absolute. */
   configFile: z.string(),
+  /** What `--set` was given, laid over the file's values. */
+  set: z.array(z.string()).readonly().optional(),
   /** Ingest workers; there is always one sink. */
   ingest: z.int().positive(),
   /** When it was asked for; asking again begins anew after a failure. */

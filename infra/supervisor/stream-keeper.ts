@@ -31,11 +31,12 @@ export async function keepStreams(options: StreamKeeperOptions): Promise<void> {
     options.onWorkers([...workers.values()]);
   };
 
-  const start = (runId: string, { configFile, ingest, since }: KeptStream): RunningStream => {
+  const start = (runId: string, { configFile, set, ingest, since }: KeptStream): RunningStream => {
     const stop = new AbortController();
     log.info({ runId, configFile, ingest }, 'stream workers start');
     const ended = keepStreamProcesses({
       configFile,
+      ...(set === undefined ? {} : { set }),
       ingest,
       logFile: streamLogFile(runId),
       signal: stop.signal,

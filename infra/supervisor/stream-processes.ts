@@ -10,6 +10,8 @@ import { infraProgram } from './supervise.ts';
 
 export interface StreamProcessesOptions {
   readonly configFile: string;
+  /** What is laid over its values, each `<path>=<value>`. */
+  readonly set?: readonly string[];
   /** Ingest workers; there is always one sink. */
   readonly ingest: number;
   /** Where they write their logs; absent: this process's own output. */
@@ -74,9 +76,14 @@ async function keepOne(role: StreamRole, id: string, options: StreamProcessesOpt
   }
 }
 
-function start(role: StreamRole, id: string, { configFile, logFile }: StreamProcessesOptions): ChildProcess {
+function start(
+  role: StreamRole,
+  id: string,
+  { configFile, set = [], logFile }: StreamProcessesOptions,
+): ChildProcess {
   const { program, args } = infraProgram('stream-worker-main');
   const words = [...args, '--role', role, '--config', configFile, '--id', id];
+  for (const setting of set) words.push('--set', setting);
   if (logFile === undefined) return spawn(program, words, { stdio: ['ignore', 'inherit', 'inherit'] });
   return withLog(logFile, (log) => spawn(program, words, { stdio: ['ignore', log, log] }));
 }

@@ -22,6 +22,8 @@ export interface StreamWorkerOptions {
   readonly role: StreamRole;
   /** A run's YAML file. */
   readonly configFile: string;
+  /** What is laid over its values, each `<path>=<value>`. */
+  readonly set?: readonly string[];
   /** Unique among running workers of the role; a worker that takes a dead one's id ends what that left open. */
   readonly workerId?: string;
   readonly signal: AbortSignal;
@@ -34,7 +36,7 @@ export interface StreamWorkerOptions {
  */
 export async function runStreamWorker(options: StreamWorkerOptions): Promise<void> {
   const { role, signal, log } = options;
-  const config = await loadConfig(options.configFile);
+  const config = await loadConfig(options.configFile, options.set);
   const extractor = await createExtractor((text) => {
     log.warn(text);
   });
@@ -63,7 +65,7 @@ async function sinkStore(config: RunConfig): Promise<Pick<SinkInput, 'store' | '
   return { store, ...(base === undefined ? {} : { baseVersion: base.version }) };
 }
 
-export type UntilStopped = Pick<StreamWorkerOptions, 'role' | 'configFile' | 'workerId'>;
+export type UntilStopped = Pick<StreamWorkerOptions, 'role' | 'configFile' | 'set' | 'workerId'>;
 
 /** Works until SIGTERM or SIGINT: what is under way is finished and published first. */
 export async function workUntilStopped(options: UntilStopped): Promise<void> {
@@ -74,21 +76,26 @@ export async function workUntilStopped(options: UntilStopped): Promise<void> {
 }
 
 /**
- * @param argv `--role`, `--config`, `--id`
+ * @param argv `--role`, `--config`, `--id`, `--set`
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
   try {
     const text = { type: 'string' } as const;
-    const { values } = parseArgs({ args: [...argv], options: { role: text, config: text, id: text } });
-    const { role, config, id } = values;
+    const options = { role: text, config: text, id: text, set: { ...text, multiple: true } } as const;
+    const { role, config, id, set } = parseArgs({ args: [...argv], options }).values;
     if ((role !== 'ingest' && role !== 'sink') || config === undefined) {
       throw new ModalmixError('config', 'a stream worker needs a role and a config', {
         where: 'stream-worker-main.ts',
         fix: 'Call it with --role ingest|sink --config <file>.',
       });
     }
-    await workUntilStopped({ role, configFile: config, ...(id === undefined ? {} : { workerId: id }) });
+    await workUntilStopped({
+      role,
+      configFile: config,
+      ...(set === undefined ? {} : { set }),
+      ...(id === undefined ? {} : { workerId: id }),
+    });
     return EXIT_CODES.ok;
   } catch (error) {
     process.stderr.write(`error: ${describeError(error)}\n`);

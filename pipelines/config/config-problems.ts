@@ -2,12 +2,15 @@
  * Words for what is wrong in a config file: the line, the field, what was found and what is allowed.
  */
 import { closest, distance } from 'fastest-levenshtein';
-import { isMap, isPair, isScalar, type Document, type LineCounter } from 'yaml';
+import { isCollection, isMap, isPair, isScalar, type Document, type LineCounter } from 'yaml';
 import { z } from 'zod';
+import { settingAt, type Setting } from './settings.ts';
 
 export interface ConfigProblem {
   /** From 1; absent where the file has no place for it. */
   readonly line?: number;
+  /** `--set training.epochs`: it is not the file's. */
+  readonly setting?: string;
   /** Dotted, e.g. `training.optimizer.learningRate`; empty for the whole file. */
   readonly field: string;
   readonly text: string;
@@ -15,23 +18,24 @@ export interface ConfigProblem {
 
 export type Path = readonly PropertyKey[];
 
-/**
- * @param value the parsed YAML that `issues` are about
- * @param schema that found them
- */
-export function describeIssues(
-  issues: readonly z.core.$ZodIssue[],
-  value: unknown,
-  document: Document,
-  lines: LineCounter,
-  schema: z.ZodType,
-): ConfigProblem[] {
-  const problems = issues.flatMap((issue) => describeIssue(issue, value, document, lines, schema));
+/** What issues are about. */
+export interface CheckedConfig {
+  /** The parsed YAML, with the settings laid over it. */
+  readonly value: unknown;
+  readonly document: Document;
+  readonly lines: LineCounter;
+  readonly settings: readonly Setting[];
+  /** That found them. */
+  readonly schema: z.ZodType;
+}
+
+export function describeIssues(issues: readonly z.core.$ZodIssue[], config: CheckedConfig): ConfigProblem[] {
+  const problems = issues.flatMap((issue) => describeIssue(issue, config));
   // A misspelt field is one mistake, though the schema also misses the field that was meant.
   const meant = new Set(problems.map((problem) => problem.meant).filter((field) => field !== undefined));
   return problems
     .filter((problem) => !(problem.missing === true && meant.has(problem.field)))
-    .map(({ field, text, line }) => ({ field, text, ...(line === undefined ? {} : { line }) }))
+    .map(({ missing: _missing, meant: _meant, ...problem }) => problem)
     .sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
@@ -41,20 +45,15 @@ interface Described extends ConfigProblem {
   readonly meant?: string;
 }
 
-function describeIssue(
-  issue: z.core.$ZodIssue,
-  value: unknown,
-  document: Document,
-  lines: LineCounter,
-  schema: z.ZodType,
-): Described[] {
+function describeIssue(issue: z.core.$ZodIssue, config: CheckedConfig): Described[] {
+  const { value, schema } = config;
   if (issue.code === 'unrecognized_keys') {
     const allowed = fieldsAt(schema, issue.path, value);
     return issue.keys.map((key) => {
       const path = [...issue.path, key];
       const near = nearest(key, allowed);
       return {
-        ...lineOf(document, lines, path),
+        ...placeOf(path, config),
         field: dotted(path),
         text:
           near === undefined
@@ -68,7 +67,7 @@ function describeIssue(
   const missing = found === undefined;
   return [
     {
-      ...lineOf(document, lines, issue.path),
+      ...placeOf(issue.path, config),
       field: dotted(issue.path),
       text: missing
         ? `is missing; ${expectation(issue)}`
@@ -170,6 +169,18 @@ function valueAt(value: unknown, path: Path): unknown {
   return here;
 }
 
+/** The setting that it is from, else the line of the field itself, else of the nearest group around it. */
+function placeOf(
+  path: Path,
+  { document, lines, settings }: CheckedConfig,
+): Pick<ConfigProblem, 'line' | 'setting'> {
+  const setting = settingAt(path, settings);
+  // A group that the file has too is the file's, with something set in it.
+  const own = setting !== undefined && setting.path.length > path.length && !lacks(document, path);
+  if (setting !== undefined && !own) return { setting: setting.name };
+  return lineOf(document, lines, path);
+}
+
 /** The line of the field itself, else of the nearest group around it. */
 export function lineOf(document: Document, lines: LineCounter, path: Path): { line?: number } {
   for (let length = path.length; length > 0; length -= 1) {
@@ -177,6 +188,11 @@ export function lineOf(document: Document, lines: LineCounter, path: Path): { li
     if (offset !== undefined) return { line: lines.linePos(offset).line };
   }
   return {};
+}
+
+/** Whether the file has no group or list at a path. */
+function lacks(document: Document, path: Path): boolean {
+  return !isCollection(document.getIn(path, true));
 }
 
 function offsetOf(document: Document, path: Path): number | undefined {

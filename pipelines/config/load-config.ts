@@ -3,22 +3,24 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { LineCounter, parseDocument, visit, type Document } from 'yaml';
 import type { z } from 'zod';
 import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 import type { DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { StreamConfig } from '../../schemas/config/stream-config.ts';
-import { describeIssues, type ConfigProblem } from './config-problems.ts';
+import { describeIssues, type CheckedConfig, type ConfigProblem } from './config-problems.ts';
+import { parseSetting, withSettings } from './settings.ts';
 
 /**
  * @param file a YAML file as `schemas/config/config.ts` describes it
+ * @param set what the command line sets in it, each `<path>=<value>` (`settings.ts`)
  * @returns the config with every default filled in and every path absolute
  * @throws ModalmixError `config` naming every problem with its line and field
  */
-export async function loadConfig(file: string): Promise<RunConfig> {
-  return parseConfig(await readConfigFile(file), file);
+export async function loadConfig(file: string, set: readonly string[] = []): Promise<RunConfig> {
+  return parseConfig(await readConfigFile(file), file, set);
 }
 
 /** @throws ModalmixError `config` when there is none, or it cannot be read */
@@ -37,22 +39,24 @@ export async function readConfigFile(file: string): Promise<string> {
 /**
  * @param text YAML
  * @param file where it came from; relative paths in it start at this file's folder
+ * @param set see `loadConfig`; a path in it starts where the file's do
  * @throws ModalmixError as `loadConfig`
  */
-export function parseConfig(text: string, file: string): RunConfig {
-  return resolvePaths(parseYaml(text, file, runConfigSchema), dirname(resolve(file)));
+export function parseConfig(text: string, file: string, set: readonly string[] = []): RunConfig {
+  return resolvePaths(parseYaml(text, file, runConfigSchema, set), dirname(resolve(file)));
 }
 
-/** A YAML file as it is written, with what finds a field's line. */
-export interface OpenYaml {
+/** A YAML file as it is written, with what finds a field's line, and the settings laid over it. */
+export interface OpenYaml extends Omit<CheckedConfig, 'schema'> {
   readonly file: string;
-  readonly value: unknown;
-  readonly document: Document;
-  readonly lines: LineCounter;
 }
 
-/** @throws ModalmixError `config` when it is no YAML */
-export function openYaml(text: string, file: string): OpenYaml {
+/**
+ * @param set see `loadConfig`
+ * @throws ModalmixError `config` when it is no YAML
+ */
+export function openYaml(text: string, file: string, set: readonly string[] = []): OpenYaml {
+  const settings = set.map(parseSetting);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -65,7 +69,8 @@ export function openYaml(text: string, file: string): OpenYaml {
       })),
     );
   }
-  return { file, value: document.toJS() ?? {}, document, lines };
+  const value = withSettings(plainValue(document, lines, file) ?? {}, settings);
+  return { file, value, document, lines, settings };
 }
 
 /**
@@ -74,12 +79,13 @@ export function openYaml(text: string, file: string): OpenYaml {
  * @throws ModalmixError `config` naming every problem with its line and field
  */
 export function checkYaml<Schema extends z.ZodType>(
-  { file, value, document, lines }: OpenYaml,
+  { file, ...yaml }: OpenYaml,
   schema: Schema,
 ): z.output<Schema> {
+  const { value } = yaml;
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
-    throw configError(file, describeIssues(parsed.error.issues, value, document, lines, schema));
+    throw configError(file, describeIssues(parsed.error.issues, { ...yaml, schema }));
   }
   return parsed.data;
 }
@@ -89,14 +95,35 @@ export function parseYaml<Schema extends z.ZodType>(
   text: string,
   file: string,
   schema: Schema,
+  set: readonly string[] = [],
 ): z.output<Schema> {
-  return checkYaml(openYaml(text, file), schema);
+  return checkYaml(openYaml(text, file, set), schema);
+}
+
+/** @throws ModalmixError `config` for an alias of nothing, and for aliases of aliases without end */
+function plainValue(document: Document, lines: LineCounter, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    let offset: number | undefined;
+    visit(document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(document) !== undefined) return undefined;
+        offset = alias.range?.[0];
+        return visit.BREAK;
+      },
+    });
+    const line = offset === undefined ? {} : { line: lines.linePos(offset).line };
+    throw configError(file, [{ ...line, field: '', text: error.message }]);
+  }
 }
 
 /** One error of all that is wrong in a file. */
 export function configError(file: string, problems: readonly ConfigProblem[]): ModalmixError {
-  const told = problems.map(({ line, field, text }) => {
-    const place = [line === undefined ? '' : `line ${String(line)}`, field].filter((part) => part !== '');
+  const told = problems.map(({ line, setting, field, text }) => {
+    const named = setting === `--set ${field}` ? '' : field;
+    const place = [line === undefined ? setting : `line ${String(line)}`, named].filter(Boolean);
     return place.length === 0 ? text : `${place.join(', ')}: ${text}`;
   });
   return new ModalmixError('config', told.length === 1 ? (told[0] ?? '') : `\n  ${told.join('\n  ')}`, {

@@ -6,6 +6,8 @@ export interface IndexOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told while clips are being made (the embedded data only: reading lists takes seconds). */
   readonly onProgress?: ((progress: ActivityProgress) => void) | undefined;
+  /** false: clips of the embedded data that are not there are listed all the same, and not made. Default: true. */
+  readonly makeMissing?: boolean | undefined;
 }
 
 /** A clip as its dataset names it; `split` absent: by hash of the group (or id), `testShare` of them to test. */

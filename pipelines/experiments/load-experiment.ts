@@ -7,11 +7,12 @@ import { parseYaml, readConfigFile, resolveDataset, resolvePaths } from '../conf
 import { groupsOf } from './matrix.ts';
 
 /**
+ * @param set what the command line sets in it, e.g. `base.training.epochs=3`
  * @returns the config with every default filled in and every path absolute
  * @throws ModalmixError `config` naming every problem with its line and field, or a method that fits nowhere
  */
-export async function loadExperiment(file: string): Promise<ExperimentConfig> {
-  return parseExperiment(await readConfigFile(file), file);
+export async function loadExperiment(file: string, set: readonly string[] = []): Promise<ExperimentConfig> {
+  return parseExperiment(await readConfigFile(file), file, set);
 }
 
 function resolveFiles(folds: Folds, folder: string): Folds {
@@ -21,8 +22,8 @@ function resolveFiles(folds: Folds, folder: string): Folds {
 }
 
 /** @throws ModalmixError as `loadExperiment` */
-export function parseExperiment(text: string, file: string): ExperimentConfig {
-  const given = parseYaml(text, file, experimentConfigSchema);
+export function parseExperiment(text: string, file: string, set: readonly string[] = []): ExperimentConfig {
+  const given = parseYaml(text, file, experimentConfigSchema, set);
   const folder = dirname(resolve(file));
   const config: ExperimentConfig = {
     ...given,

@@ -156,7 +156,13 @@ function trialProblems(config: SearchConfig, { training }: RunConfig): SearchPro
 function problemsOf(value: unknown): ConfigProblem[] {
   const parsed = runConfigSchema.safeParse(value);
   if (parsed.success) return [];
-  return describeIssues(parsed.error.issues, value, new Document({}), new LineCounter(), runConfigSchema);
+  return describeIssues(parsed.error.issues, {
+    value,
+    document: new Document({}),
+    lines: new LineCounter(),
+    settings: [],
+    schema: runConfigSchema,
+  });
 }
 
 function told({ field, text }: ConfigProblem): string {

@@ -117,6 +117,12 @@ export const methodSettings = {
   cml: z.strictObject({ weight: z.number().min(0).default(0.1) }).prefault({}),
 };
 
+/** Trainings by other methods, otherwise the same, that a method builds on: they are done first. */
+export const METHOD_NEEDS = {
+  'g-blending': ['unimodal', 'joint'],
+  umt: ['unimodal'],
+} as const satisfies Partial<Record<MethodName, readonly MethodName[]>>;
+
 /** What a method cannot do without. Absent: any number of modalities, any fusion. */
 interface MethodLimits {
   readonly modalities?: { readonly min: number; readonly max?: number; readonly why: string };

@@ -1,7 +1,13 @@
 /** The brokers and settings that commands of a stream work with. */
 import type { RunConfig } from '../../../schemas/config/config.ts';
 import { streamConfigSchema, type StreamConfig } from '../../../schemas/config/stream-config.ts';
+import type { TargetFlags } from '../../runs/run-workflows.ts';
 import type { Screen } from '../../screens/screen.ts';
+
+/** Of every command of a stream: its run's config file, and what is set in it. */
+export interface ConfigFlags extends TargetFlags {
+  readonly config: string;
+}
 
 /** The Kafka client is loaded only once it is there: set-up builds it. */
 export async function ensureParts(screen: Screen): Promise<void> {

@@ -4,10 +4,16 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { MESSAGES, WORKFLOWS, workflowIds, type StreamRetrainInput } from '../../../schemas/workflows.ts';
 import { findRun } from '../../runs/find-runs.ts';
 import { prepareRun, storeRunConfig, type PreparedRun } from '../../runs/prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../../runs/run-workflows.ts';
+import {
+  followToEnd,
+  runReference,
+  startOrJoin,
+  type FollowFlags,
+  type TargetFlags,
+} from '../../runs/run-workflows.ts';
 import type { Screen } from '../../screens/screen.ts';
 import { connect, type Session } from '../../runs/session.ts';
-import { shellWord } from '../../text/shell-word.ts';
+import { targetWords } from '../../text/target-words.ts';
 
 /** The registry's name for the model that a run's stream keeps trained. */
 export function modelNameOf({ config }: Pick<PreparedRun, 'config'>): string {
@@ -33,7 +39,7 @@ export async function startRetraining(
 }
 
 export async function retrain(target: string, flags: FollowFlags, screen: Screen): Promise<void> {
-  const prepared = await prepareRun(target, screen);
+  const prepared = await prepareRun(target, screen, flags.set);
   const { runId } = prepared;
   const session = await connect(screen);
   try {
@@ -41,7 +47,7 @@ export async function retrain(target: string, flags: FollowFlags, screen: Screen
     const model = modelNameOf(prepared);
     screen.say(`${joined ? 'Joined' : 'Started'} the retraining of ${model}; it goes on until cancelled.`);
     screen.event(joined ? 'joined' : 'started', { runId, model });
-    const again = `modalmix stream retrain ${shellWord(target)}`;
+    const again = `modalmix stream retrain ${targetWords(target, flags.set)}`;
     await followToEnd(session, runId, [workflowId], screen, flags, again);
   } finally {
     await session.close();
@@ -49,8 +55,8 @@ export async function retrain(target: string, flags: FollowFlags, screen: Screen
 }
 
 /** @throws ModalmixError `config` when no retraining of it runs */
-export async function closeWindow(target: string, screen: Screen): Promise<void> {
-  const { runId } = await prepareRun(target, screen);
+export async function closeWindow(target: string, flags: TargetFlags, screen: Screen): Promise<void> {
+  const { runId } = await prepareRun(target, screen, flags.set);
   const session = await connect(screen);
   try {
     const workflowId = workflowIds.retrain(runId);
@@ -58,7 +64,7 @@ export async function closeWindow(target: string, screen: Screen): Promise<void>
     if (!running) {
       throw new ModalmixError('config', 'its retraining is not running', {
         where: target,
-        fix: `Start it: modalmix stream retrain ${shellWord(target)}`,
+        fix: `Start it: modalmix stream retrain ${targetWords(target, flags.set)}`,
       });
     }
     await session.client.workflow.getHandle(workflowId).signal(MESSAGES.closeWindow);

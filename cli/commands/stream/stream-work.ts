@@ -14,11 +14,10 @@ import { runIdOf } from '../../../pipelines/config/run-id.ts';
 import type { RunConfig } from '../../../schemas/config/config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { Screen } from '../../screens/screen.ts';
-import { shellWord } from '../../text/shell-word.ts';
-import { ensureParts } from './connect.ts';
+import { targetWords } from '../../text/target-words.ts';
+import { ensureParts, type ConfigFlags } from './connect.ts';
 
-export interface WorkFlags {
-  readonly config: string;
+export interface WorkFlags extends ConfigFlags {
   readonly detach?: boolean;
   readonly ingest: string;
 }
@@ -47,37 +46,42 @@ export async function work(role: string, flags: WorkFlags, screen: Screen): Prom
     });
   }
   await ensureParts({ ...screen, say: () => undefined });
-  if (flags.detach === true) await keepWorking(flags.config, ingest, screen);
+  if (flags.detach === true) await keepWorking(flags, ingest, screen);
   else if (role === 'all') {
     const { keepStreamProcesses } = await import('../../../infra/supervisor/stream-processes.ts');
     await untilSignalled(async (signal) => {
-      await keepStreamProcesses({ configFile: flags.config, ingest, signal });
+      await keepStreamProcesses({ ...workersConfig(flags), ingest, signal });
     });
   } else {
     const { workUntilStopped } = await import('../../../infra/workers/stream-worker.ts');
-    await workUntilStopped({ role, configFile: flags.config });
+    await workUntilStopped({ role, ...workersConfig(flags) });
   }
 }
 
-async function keepWorking(configFile: string, ingest: number, screen: Screen): Promise<void> {
-  const config = await loadConfig(configFile);
+function workersConfig({ config, set }: ConfigFlags) {
+  return { configFile: config, ...(set === undefined ? {} : { set }) };
+}
+
+async function keepWorking(flags: ConfigFlags, ingest: number, screen: Screen): Promise<void> {
+  const config = await loadConfig(flags.config, flags.set);
   const runId = runIdOf(config);
   await ensureSupervisor();
-  keepStream(runId, { configFile: resolve(configFile), ingest, since: new Date().toISOString() });
+  const since = new Date().toISOString();
+  keepStream(runId, { ...workersConfig(flags), configFile: resolve(flags.config), ingest, since });
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline && (runningSupervisor()?.streamWorkers.length ?? 0) < ingest + 1) {
     await sleep(POLL_MS);
   }
-  screen.say(workText(config, configFile));
+  screen.say(workText(config, flags));
   screen.event('kept', { runId, ingest, log: streamLogFile(runId) });
 }
 
 /** @throws ModalmixError `config` when none is kept */
-export async function stopWork(configFile: string, screen: Screen): Promise<void> {
-  const runId = runIdOf(await loadConfig(configFile));
+export async function stopWork(flags: ConfigFlags, screen: Screen): Promise<void> {
+  const runId = runIdOf(await loadConfig(flags.config, flags.set));
   if (!dropStream(runId)) {
     throw new ModalmixError('config', 'the supervisor keeps no workers of this stream', {
-      where: configFile,
+      where: flags.config,
       fix: `Workers that run in a terminal are ended there, with Ctrl-C.`,
     });
   }
@@ -86,10 +90,10 @@ export async function stopWork(configFile: string, screen: Screen): Promise<void
 }
 
 /** Who works for a stream, as far as this machine's supervisor knows. */
-export function workText(config: RunConfig, configFile: string): string {
+export function workText(config: RunConfig, flags: ConfigFlags): string {
   const runId = runIdOf(config);
   const kept = findKeptStream(runId);
-  const word = shellWord(configFile);
+  const word = targetWords(flags.config, flags.set);
   if (kept === undefined) {
     return `No workers are kept running here. Start them: modalmix stream work all --detach --config ${word}`;
   }

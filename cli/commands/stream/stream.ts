@@ -4,7 +4,7 @@ import { openStore } from '../../../pipelines/store/open-store.ts';
 import type { PartitionStatus } from '../../../pipelines/streaming/lag.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { topicNames } from '../../../schemas/names.ts';
-import { connectKafka, ensureParts, streamOf } from './connect.ts';
+import { connectKafka, ensureParts, streamOf, type ConfigFlags } from './connect.ts';
 import { counted } from '../../text/counted.ts';
 import type { Screen } from '../../screens/screen.ts';
 
@@ -28,8 +28,8 @@ export async function bringDown(screen: Screen): Promise<void> {
 }
 
 /** @throws ModalmixError `config` when the source holds no clip or names a class that is none */
-export async function send(source: string, configFile: string, screen: Screen): Promise<void> {
-  const config = await loadConfig(configFile);
+export async function send(source: string, flags: ConfigFlags, screen: Screen): Promise<void> {
+  const config = await loadConfig(flags.config, flags.set);
   const { connection } = await connectKafka(screen);
   const { clipEventsOf, sendClipEvents } = await import('../../../pipelines/streaming/send-clips.ts');
   const { ensureTopics } = await import('../../../pipelines/streaming/kafka/topics.ts');
@@ -41,8 +41,8 @@ export async function send(source: string, configFile: string, screen: Screen): 
   screen.event('sent', { events: sent, topic: topics.clips });
 }
 
-export async function status(configFile: string, screen: Screen): Promise<void> {
-  const config = await loadConfig(configFile);
+export async function status(flags: ConfigFlags, screen: Screen): Promise<void> {
+  const config = await loadConfig(flags.config, flags.set);
   const { connection } = await connectKafka(screen);
   const { streamSettings } = await import('../../../pipelines/streaming/stream-settings.ts');
   const { createExtractor } = await import('../../../pipelines/extraction/create-extractor.ts');
@@ -61,7 +61,7 @@ export async function status(configFile: string, screen: Screen): Promise<void> 
     );
   }
   const { workText } = await import('./stream-work.ts');
-  screen.say(`\n${workText(config, configFile)}`);
+  screen.say(`\n${workText(config, flags)}`);
   screen.event('stream', { ingest, sink, generation: manifest?.generation, counts: manifest?.counts });
 }
 
@@ -84,8 +84,8 @@ function lagTable(partitions: readonly PartitionStatus[]): string {
     .join('\n');
 }
 
-export async function listLetters(configFile: string, screen: Screen): Promise<void> {
-  const config = await loadConfig(configFile);
+export async function listLetters(flags: ConfigFlags, screen: Screen): Promise<void> {
+  const config = await loadConfig(flags.config, flags.set);
   const { connection } = await connectKafka(screen);
   const { listDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
   const { ensureTopics } = await import('../../../pipelines/streaming/kafka/topics.ts');
@@ -98,8 +98,7 @@ export async function listLetters(configFile: string, screen: Screen): Promise<v
   screen.say(letters.length === 0 ? 'No dead letters.' : `${counted(letters.length, 'dead letter')}.`);
 }
 
-export interface ReplayFlags {
-  readonly config: string;
+export interface ReplayFlags extends ConfigFlags {
   readonly code?: string;
   readonly all?: boolean;
 }
@@ -115,7 +114,7 @@ export async function replayLetters(
       fix: 'Name places as "dead-letter list" shows them, a --code, or --all.',
     });
   }
-  const config = await loadConfig(flags.config);
+  const config = await loadConfig(flags.config, flags.set);
   const { connection } = await connectKafka(screen);
   const { replayDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
   const { replayed, gone } = await replayDeadLetters(

@@ -10,7 +10,7 @@ import { prepared, storeRunConfig } from '../../runs/prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../../runs/run-workflows.ts';
 import type { Screen } from '../../screens/screen.ts';
 import { connect } from '../../runs/session.ts';
-import { shellWord } from '../../text/shell-word.ts';
+import { targetWords } from '../../text/target-words.ts';
 import { showResult } from '../../runs/show-result.ts';
 import { connectKafka, streamOf } from './connect.ts';
 
@@ -30,7 +30,7 @@ export async function trainFromStream(
   flags: FromStreamFlags,
   screen: Screen,
 ): Promise<void> {
-  const given = await loadConfig(configFile);
+  const given = await loadConfig(configFile, flags.set);
   const asked = flags.offsets === undefined ? streamOf(given).ranges : parseRanges(flags.offsets);
   const { connection } = await connectKafka(screen);
   const ranges = asked ?? (await currentRanges(given, connection));
@@ -43,7 +43,7 @@ export async function trainFromStream(
     methods: [...new Set(config.training.methods)],
     seeds: [...new Set(config.training.seeds)],
   };
-  const again = `modalmix train --from-stream ${shellWord(configFile)} --offsets ${formatRanges(ranges)}`;
+  const again = `modalmix train --from-stream ${targetWords(configFile, flags.set)} --offsets ${formatRanges(ranges)}`;
   const session = await connect(screen);
   try {
     await storeRunConfig(run);

@@ -22,6 +22,8 @@ export interface GenerateDigitsOptions {
   readonly concurrency?: number;
   /** That one ffmpeg makes; default 8. */
   readonly clipsAtATime?: number;
+  /** false: nothing is made. Default: true. */
+  readonly makeMissing?: boolean | undefined;
 }
 
 export interface MadeDigits {
@@ -59,6 +61,7 @@ export async function generateDigits(
   const text = clipListText(clips);
   const present = new Set(await readdirOrNone(folder));
   const missing = clips.filter((clip) => !present.has(digitFileName(clip)));
+  if (options.makeMissing === false) return made;
   if (missing.length === 0 && (await readTextOrNone(list)) === text) return made;
 
   await prepareFolders(root);

@@ -37,6 +37,10 @@ export interface PlanRebuildInput {
   /** Clips whose source files are hashed so far. */
   readonly onProgress?: (progress: ActivityProgress) => void;
   readonly signal?: AbortSignal;
+  /** Only asks what would be done: neither the plan nor the sources' hashes are written. Default: false. */
+  readonly dryRun?: boolean;
+  /** Of the dataset's store and name, for a caller that plans it more than once. Default: what the store remembers. */
+  readonly hashes?: SourceHashes;
 }
 
 /** What came of it; the plan itself is in the store. */
@@ -52,6 +56,13 @@ export interface ShardPlan {
   readonly clipsToExtract: number;
   /** Clips whose rows are already in a shard of this or an earlier version. */
   readonly clipsReused: number;
+  /** Clips whose file is gone, empty, too large or cannot be read: they will be quarantined. */
+  readonly problems: readonly Pick<PlanClip, 'clipId' | 'path' | 'problem'>[];
+  /** Rows of `shardsToBuild`, extracted or taken from another shard. */
+  readonly rowsToWrite: number;
+  /** Of the shards that are there already: rows, and bytes. */
+  readonly rowsThere: number;
+  readonly bytesThere: number;
 }
 
 const HASHES_AT_A_TIME = 2 * availableParallelism();
@@ -101,7 +112,8 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
   await findReusableRows(store, name, previous, linesToBuild, sameFeatures);
 
   // A plan that is there already has this very content, except for where rows can be taken from.
-  if (shardsToBuild.length > 0 || !(await planExists(store, name, version))) {
+  const writes = input.dryRun !== true;
+  if (writes && (shardsToBuild.length > 0 || !(await planExists(store, name, version)))) {
     const before = previous === version ? await previousOf(store, name, version) : previous;
     const content: PlanContent = {
       name,
@@ -115,14 +127,15 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
     };
     await writePlan(store, content, lines);
   }
-  if (previous !== version) await store.put(latestPath, JSON.stringify({ version }));
+  if (writes && previous !== version) await store.put(latestPath, JSON.stringify({ version }));
 
   await saved;
 
-  const clipsToExtract = linesToBuild
-    .flatMap((line) => line.clips)
-    .filter((clip) => clip.problem === undefined && clip.reuse === undefined).length;
-  const problems = lines.flatMap((line) => line.clips).filter((clip) => clip.problem !== undefined).length;
+  const clipsToWrite = linesToBuild.flatMap((line) =>
+    line.clips.filter((clip) => clip.problem === undefined),
+  );
+  const clipsToExtract = clipsToWrite.filter((clip) => clip.reuse === undefined).length;
+  const problems = lines.flatMap((line) => line.clips).filter((clip) => clip.problem !== undefined);
   return {
     name,
     version,
@@ -130,7 +143,11 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
     shardsToBuild,
     clips: index.clips.length,
     clipsToExtract,
-    clipsReused: index.clips.length - clipsToExtract - problems,
+    clipsReused: index.clips.length - clipsToExtract - problems.length,
+    problems: problems.map(({ clipId, path, problem }) => ({ clipId, path, problem })),
+    rowsToWrite: clipsToWrite.length,
+    rowsThere: entries.reduce((sum, entry) => sum + (entry?.rows ?? 0), 0),
+    bytesThere: entries.reduce((sum, entry) => sum + (entry?.bytes ?? 0), 0),
   };
 }
 
@@ -144,16 +161,22 @@ function checkExtraction(extraction: ExtractionConfig): void {
   }
 }
 
-/** Rows of the target size and a third more: shards then lie between about two and four thirds of it. */
-function maxRowsPerShard(extraction: ExtractionConfig): number {
-  const { modalities, audio, video, flow, shard } = extraction;
+/** Of a row with every modality, were its pictures of the usual aspect. */
+export function usualRowBytes(extraction: ExtractionConfig): number {
+  const { modalities, audio, video, flow } = extraction;
   const [frequencies, times] = audioShape(audio);
   const pixels = video.shortSide * Math.floor(video.shortSide * USUAL_ASPECT);
-  const bytes =
+  return (
     (modalities.includes('audio') ? frequencies * times * (audio.storage === 'float16' ? 2 : 4) : 0) +
     (modalities.includes('rgb') ? storedFrames(video) * pixels * 3 : 0) +
-    (modalities.includes('flow') ? flowFields(storedFrames(video), flow) * pixels * 2 : 0);
-  return Math.max(1, Math.floor((shard.targetMiB * 2 ** 20 * (4 / 3)) / bytes));
+    (modalities.includes('flow') ? flowFields(storedFrames(video), flow) * pixels * 2 : 0)
+  );
+}
+
+/** Rows of the target size and a third more: shards then lie between about two and four thirds of it. */
+function maxRowsPerShard(extraction: ExtractionConfig): number {
+  const bytes = usualRowBytes(extraction);
+  return Math.max(1, Math.floor((extraction.shard.targetMiB * 2 ** 20 * (4 / 3)) / bytes));
 }
 
 interface HashedSources {
@@ -165,7 +188,10 @@ interface HashedSources {
 /** Clips by split, with their sources' hashes; each file is read at most once, and not again while unchanged. */
 async function hashSources(input: PlanRebuildInput): Promise<HashedSources> {
   const { store, name, index, extraction, onProgress, signal } = input;
-  const hashes = await SourceHashes.open(store, name);
+  const hashes = input.hashes ?? (await SourceHashes.open(store, name));
+  const save = async () => {
+    if (input.dryRun !== true) await hashes.save();
+  };
   const total = index.clips.length;
   const planned: PlanClip[] = new Array<PlanClip>(total);
   let next = 0;
@@ -188,17 +214,17 @@ async function hashSources(input: PlanRebuildInput): Promise<HashedSources> {
       }
       if (now - savedAt >= SAVE_EVERY_MS) {
         savedAt = now;
-        await hashes.save();
+        await save();
       }
     }
   };
   try {
     await Promise.all(Array.from({ length: HASHES_AT_A_TIME }, work));
   } catch (error) {
-    await hashes.save();
+    await save();
     throw error;
   }
-  const saved = hashes.save();
+  const saved = save();
   // Told to whoever awaits it; until then it must not count as unhandled.
   saved.catch(() => undefined);
   const bySplit = new Map<Split, PlanClip[]>(SPLITS.map((split) => [split, []]));

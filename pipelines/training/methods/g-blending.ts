@@ -10,6 +10,7 @@
  * weights add up to 1.
  */
 import { ModalmixError } from '../../../schemas/errors.ts';
+import { METHOD_NEEDS } from '../../../schemas/config/methods.ts';
 import type { EpochMetrics } from '../../../schemas/training.ts';
 import { hardLabels } from './mixup/mixup.ts';
 import { tf, type Scalar } from '../../engine/tensorflow.ts';
@@ -21,7 +22,7 @@ const SMALLEST_OVERFITTING = 1e-2;
 export const createGBlending: CreateMethod = (_training, modalities) => {
   let weights: readonly number[] = [];
   return {
-    needs: ['unimodal', 'joint'],
+    needs: METHOD_NEEDS['g-blending'],
     needsValidation: 'its weights come from the validation losses',
     extend: createUnimodalHeads,
     begin: (finished) => {

@@ -7,6 +7,7 @@
  * The paper's text was not at hand: that the distance is the mean squared error of the features, and μ = 10, are as in
  * BalanceBenchmark's public code. The mean is over the clips that have the modality.
  */
+import { METHOD_NEEDS } from '../../../schemas/config/methods.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Batch } from '../data/batches.ts';
 import { column, featureOf, type Features } from '../model/features.ts';
@@ -25,7 +26,7 @@ export const createUmt: CreateMethod = (training, modalities) => {
   };
   const teach = (batch: Batch) => teacher!.forward(batch).features;
   return {
-    needs: ['unimodal'],
+    needs: METHOD_NEEDS.umt,
     begin: (finished) => {
       teacher = finished.get('unimodal')!.model;
     },

@@ -1,0 +1,126 @@
+/** What a rebuild would find and do: clips by split and class, what is odd, shards to build. Reads, and writes nothing. */
+import { stat } from 'node:fs/promises';
+import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
+import { countedNames } from '../../pipelines/datasets/assemble-index.ts';
+import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
+import { planRebuild, usualRowBytes } from '../../pipelines/shards/plan/plan-rebuild.ts';
+import { SourceHashes } from '../../pipelines/shards/plan/source-hashes.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../schemas/clip.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
+
+export interface ShardOutlook {
+  readonly version: string;
+  readonly shards: number;
+  readonly toBuild: number;
+  /** Decoded anew, and taken from shards that are there. */
+  readonly clipsToExtract: number;
+  readonly clipsReused: number;
+}
+
+export interface DataOutlook {
+  readonly name: string;
+  readonly clips: number;
+  readonly splitRule: string;
+  readonly splits: Readonly<Record<Split, number>>;
+  readonly classes: readonly { readonly name: string; readonly splits: Readonly<Record<Split, number>> }[];
+  /** Sentences for a person. */
+  readonly odd: readonly string[];
+  /** Of the embedded data, clips that a run makes first. */
+  readonly toMake: number;
+  /** Absent while clips are still to be made: shards follow from what is in the files. */
+  readonly shards?: ShardOutlook;
+  /** Of shards that are to be written. */
+  readonly bytes: number;
+  /** The engine that would extract: `Extractor.version`. */
+  readonly extractorVersion: string;
+}
+
+/** Looks at datasets one after the other, reading a file's bytes once however often it is asked about. */
+export class DataViewer {
+  readonly #hashes = new Map<string, Promise<SourceHashes>>();
+  #extractorVersion: string | undefined;
+
+  /** @throws ModalmixError as the index stage and the plan do */
+  async look(config: RunConfig, store: Store): Promise<DataOutlook> {
+    const { dataset, extraction, name } = config;
+    const index = await indexDataset(dataset, { makeMissing: false });
+    const toMake = dataset.format === 'digits' ? await countMissing(index.clips) : 0;
+    const warnings: string[] = [];
+    this.#extractorVersion ??= (await createExtractor((text) => warnings.push(text))).version;
+    const extractorVersion = this.#extractorVersion;
+    const classNames = index.classNames;
+    const common = {
+      ...{ name, clips: index.clips.length, splitRule: index.report.splitRule, toMake, extractorVersion },
+      splits: bySplit(index.clips),
+      classes: classNames.map((className, label) => ({
+        name: className,
+        splits: bySplit(index.clips.filter((clip) => clip.label === label)),
+      })),
+    };
+    if (toMake > 0) {
+      const bytes = index.clips.length * usualRowBytes(extraction);
+      return { ...common, bytes, odd: [...oddities(index), ...warnings] };
+    }
+    const plan = await planRebuild({
+      ...{ store, name, index, extraction, extractorVersion, dryRun: true },
+      hashes: await this.#hashesOf(store, name),
+    });
+    const rowBytes = plan.rowsThere > 0 ? plan.bytesThere / plan.rowsThere : usualRowBytes(extraction);
+    const unusable = plan.problems.map(({ path, problem }) => `${path}: ${problem?.reason ?? ''}`);
+    return {
+      ...common,
+      odd: [
+        ...oddities(index),
+        ...(unusable.length === 0 ? [] : [`Cannot be used: ${countedNames(unusable)}.`]),
+        ...warnings,
+      ],
+      shards: {
+        version: plan.version,
+        shards: plan.shards,
+        toBuild: plan.shardsToBuild.length,
+        clipsToExtract: plan.clipsToExtract,
+        clipsReused: plan.clipsReused,
+      },
+      bytes: plan.rowsToWrite * rowBytes,
+    };
+  }
+
+  async #hashesOf(store: Store, name: string): Promise<SourceHashes> {
+    const key = `${store.uri} ${name}`;
+    const known = this.#hashes.get(key);
+    if (known !== undefined) return await known;
+    const opening = SourceHashes.open(store, name);
+    this.#hashes.set(key, opening);
+    return await opening;
+  }
+}
+
+function bySplit(clips: readonly Pick<Clip, 'split'>[]): Record<Split, number> {
+  const count = (split: Split) => clips.filter((clip) => clip.split === split).length;
+  return Object.fromEntries(SPLITS.map((split) => [split, count(split)])) as Record<Split, number>;
+}
+
+function oddities({ report }: DatasetIndex): string[] {
+  const { listedMissing, unlisted, notes } = report;
+  const told = ({ count, examples }: typeof unlisted) =>
+    `${String(count)} (${examples.join(', ')}${count > examples.length ? ', …' : ''})`;
+  return [
+    ...(listedMissing.count === 0 ? [] : [`Listed without a file: ${told(listedMissing)}.`]),
+    ...(unlisted.count === 0 ? [] : [`Files that no list names: ${told(unlisted)}.`]),
+    ...notes,
+  ];
+}
+
+async function countMissing(clips: readonly Clip[]): Promise<number> {
+  const there = await Promise.all(
+    clips.map(
+      async ({ path }) =>
+        await stat(path).then(
+          () => true,
+          () => false,
+        ),
+    ),
+  );
+  return there.filter((isThere) => !isThere).length;
+}
