@@ -5,7 +5,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { findFonts } from '../../../../pipelines/datasets/digits/find-fonts.ts';
 import { generateDigits } from '../../../../pipelines/datasets/digits/generate-digits.ts';
 import { FONTS } from '../../../../pipelines/datasets/digits/pools.ts';
-import { chooseSpeech, espeakProblem } from '../../../../pipelines/datasets/digits/speak-word.ts';
+import { chooseSpeech } from '../../../../pipelines/datasets/digits/choose-speech.ts';
+import { espeakProblem } from '../../../../pipelines/datasets/digits/speak-word.ts';
 import { SPEECH, voicesOf } from '../../../../pipelines/datasets/digits/voices.ts';
 import {
   DIGIT_CLIP,
