@@ -22,6 +22,13 @@ interface EspeakWorker {
 }
 interface EspeakModule {
   readonly eSpeakNGWorker: new () => EspeakWorker;
+  /** Its memory; another view of it when that has grown. */
+  readonly HEAPU8: Uint8Array;
+}
+interface Espeak {
+  readonly worker: EspeakWorker;
+  /** Forgets all that was said: the noise in a voice goes on from word to word, and a word must not depend on others. */
+  readonly reset: () => void;
 }
 
 export interface EspeakWord {
@@ -33,7 +40,7 @@ export interface EspeakWord {
   readonly intonation: number;
 }
 
-let loading: Promise<EspeakWorker> | undefined;
+let loading: Promise<Espeak> | undefined;
 
 /**
  * @returns a WAV file: mono, 16-bit PCM; the same bytes on every machine
@@ -43,7 +50,8 @@ export async function speakByPackagedEspeak(word: EspeakWord): Promise<Buffer> {
   const { voice, text, wordsPerMinute, intonation } = word;
   try {
     loading ??= load();
-    const worker = await loading;
+    const { worker, reset } = await loading;
+    reset();
     if (worker.set_voice(voice) !== 0) throw new Error(`it has no voice ${voice}`);
     worker.set_rate(wordsPerMinute);
     worker.set_pitch(intonation);
@@ -63,10 +71,28 @@ export async function speakByPackagedEspeak(word: EspeakWord): Promise<Buffer> {
   }
 }
 
-async function load(): Promise<EspeakWorker> {
+async function load(): Promise<Espeak> {
   const { default: start } = (await import(PACKAGE)) as { default: () => Promise<EspeakModule> };
-  const { eSpeakNGWorker: Worker } = await start();
-  return new Worker();
+  const module = await start();
+  const worker = withoutTime(() => new module.eSpeakNGWorker());
+  const untouched = module.HEAPU8.slice();
+  return {
+    worker,
+    reset: () => {
+      module.HEAPU8.set(untouched);
+    },
+  };
+}
+
+/** espeak-ng sows its random numbers, the breath in some voices, with the time: it is always the same one here. */
+function withoutTime<T>(action: () => T): T {
+  const now = Date.now;
+  Date.now = () => 0;
+  try {
+    return action();
+  } finally {
+    Date.now = now;
+  }
 }
 
 function wavFile(parts: readonly Int16Array[], sampleRateHz: number): Buffer {

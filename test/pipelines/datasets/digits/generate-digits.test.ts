@@ -102,12 +102,14 @@ describe('the embedded digits', () => {
     expect(await chooseSpeech('flite')).toEqual({ speech: 'flite' });
   });
 
-  it('are spoken by flite where there is no espeak-ng, which is said, unless that was asked for', async () => {
+  it('are made by npm packages where a program is missing, which is said, unless espeak-ng was asked for', async () => {
     vi.stubEnv('PATH', await makeTree({}));
     onTestFinished(() => void vi.unstubAllEnvs());
     expect(await chooseSpeech(undefined)).toEqual({
-      speech: 'flite',
-      note: expect.stringContaining('espeak-ng is not installed: the digits are spoken by flite') as string,
+      speech: 'packaged',
+      note: expect.stringMatching(
+        /^espeak-ng is not installed: .* npm packages\. They are other clips/u,
+      ) as string,
     });
     await expect(chooseSpeech('espeak')).rejects.toMatchObject({
       kind: 'dependency',
