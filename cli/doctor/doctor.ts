@@ -60,7 +60,7 @@ export async function diagnose(): Promise<Diagnosis> {
     tensorflowPart(context),
     webgpuPart(),
     stepPart(trainingKernelsStep, context, 'optional'),
-    stepPart(ffmpegStep, context, 'missing'),
+    stepPart(ffmpegStep, context, 'optional'),
     extractionPart(),
     stepPart(fontsStep, context, 'optional'),
     stepPart(espeakStep, context, 'optional'),

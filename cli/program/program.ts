@@ -6,6 +6,7 @@ import { modelsCommand } from './models.ts';
 import { recipeCommand } from './recipe.ts';
 import type { ExportFlags } from '../commands/export.ts';
 import type { PredictFlags } from '../commands/predict.ts';
+import type { UninstallFlags } from '../commands/uninstall.ts';
 import type { Screen } from '../screens/screen.ts';
 import { openScreen } from '../screens/open-screen.ts';
 import { dryRunning, setting } from './setting.ts';
@@ -270,6 +271,16 @@ export async function main(argv: readonly string[]): Promise<number> {
       return await doctor({ json: flags.json === true });
     },
   );
+
+  command(
+    'uninstall',
+    'remove what set-up has fetched and made; it asks first, and leaves runs and models alone',
+    async (_args, flags: UninstallFlags) => {
+      const { uninstall } = await import('../commands/uninstall.ts');
+      await uninstall(flags);
+      return undefined;
+    },
+  ).option('--yes', 'without asking');
 
   command(
     'demo',

@@ -7,6 +7,7 @@ import { runSteps } from './run-steps.ts';
 import type { SetupContext, SetupStep } from './step.ts';
 import { chromiumStep } from './steps/chromium.ts';
 import { commandStep } from './steps/command.ts';
+import { compilerStep } from './steps/compiler.ts';
 import { espeakStep } from './steps/espeak.ts';
 import { ffmpegStep } from './steps/ffmpeg.ts';
 import { fontsStep } from './steps/fonts.ts';
@@ -23,31 +24,39 @@ import { s3ServerStep } from './steps/s3-server.ts';
 import { softwareGpuStep } from './steps/software-gpu.ts';
 import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
+import { orPackages } from './steps/or-packages.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 import { trainingKernelsStep } from './steps/training-kernels.ts';
 import { webgpuStep } from './steps/webgpu.ts';
 import { workflowsStep } from './steps/workflows.ts';
 
-/** What the main job needs. */
-export const RUN_STEPS: readonly SetupStep[] = [
+const COMPILED_STEPS: readonly SetupStep[] = [
   tensorflowStep,
   trainingKernelsStep,
   ...TENSOR_MEMORY_STEPS,
   shardKernelsStep,
   pictureKernelsStep,
   soundKernelsStep,
-  ffmpegStep,
-  fontsStep,
-  espeakStep,
+];
+/** What the main job needs. */
+export const RUN_STEPS: readonly SetupStep[] = [
+  compilerStep(COMPILED_STEPS),
+  ...COMPILED_STEPS,
+  orPackages(ffmpegStep, "FFmpeg's libraries in node-av"),
+  orPackages(fontsStep, "fontsource's typefaces"),
+  orPackages(espeakStep, 'espeak-ng as WebAssembly'),
   temporalCliStep,
   commandStep,
   workflowsStep,
 ];
 /** What streaming needs besides; without it nothing else misses them. */
 export const STREAM_STEPS: readonly SetupStep[] = [kafkaClientStep, ...KAFKA_ADDON_STEPS, kafkaStep];
+/** Programs that the benchmarks and the tests compare with, and make clips by: nothing else will do there. */
+const PROGRAM_STEPS: readonly SetupStep[] = [ffmpegStep, fontsStep, espeakStep];
 /** What the tests need besides. */
 export const TEST_STEPS: readonly SetupStep[] = [
+  ...PROGRAM_STEPS,
   chromiumStep,
   softwareGpuStep,
   opensslStep,
@@ -58,14 +67,15 @@ export const TEST_STEPS: readonly SetupStep[] = [
 const STEPS = {
   run: RUN_STEPS,
   stream: [...RUN_STEPS, ...STREAM_STEPS],
-  bench: [...RUN_STEPS, ...STREAM_STEPS, chromiumStep],
+  bench: [...RUN_STEPS, ...STREAM_STEPS, ...PROGRAM_STEPS, chromiumStep],
   test: [...RUN_STEPS, ...STREAM_STEPS, ...TEST_STEPS],
 } as const;
 type Purpose = keyof typeof STEPS;
 
 /**
- * @param argv `--for=run|stream|bench|test`, `--engine=auto|cpu|gpu|webgpu` (without it: what `MODALMIX_ENGINE` says), and
- *   `--gpu-elsewhere`: the GPU that is built for need not be in this machine
+ * @param argv `--for=run|stream|bench|test`, `--engine=auto|cpu|gpu|webgpu` (without it: what `MODALMIX_ENGINE` says),
+ *   `--gpu-elsewhere`: the GPU that is built for need not be in this machine, `--system-packages`: `apt-get` as root where
+ *   wheels and npm packages would do, too
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -90,6 +100,7 @@ function parseOptions(argv: readonly string[]): { purpose: Purpose } & Omit<Setu
       for: { type: 'string', default: 'run' },
       engine: { type: 'string' },
       'gpu-elsewhere': { type: 'boolean', default: false },
+      'system-packages': { type: 'boolean', default: false },
     },
   });
   const engine: Engine =
@@ -101,5 +112,9 @@ function parseOptions(argv: readonly string[]): { purpose: Purpose } & Omit<Setu
       where: '--for',
     });
   }
-  return { purpose, engine, gpuElsewhere: values['gpu-elsewhere'] };
+  return {
+    ...{ purpose, engine },
+    gpuElsewhere: values['gpu-elsewhere'],
+    systemPackages: values['system-packages'],
+  };
 }

@@ -2,7 +2,7 @@
 import { execa, ExecaError } from 'execa';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { findProgram } from '../find-program.ts';
-import type { SetupContext } from './step.ts';
+import type { Plan, SetupContext } from './step.ts';
 
 const OUTPUT_LINES_SHOWN = 15;
 
@@ -56,6 +56,11 @@ export async function aptInstall(packages: readonly string[], context: SetupCont
   listsAreFresh = true;
   const args = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
   await runProgram('apt-get', args, { fix, env });
+}
+
+/** For set-up's table. */
+export function aptPlan(packages: readonly string[]): Plan {
+  return { from: `apt-get: ${packages.join(' ')}`, root: true };
 }
 
 /** What a person would type. */

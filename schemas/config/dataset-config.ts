@@ -92,8 +92,11 @@ export const datasetConfigSchema = z.discriminatedUnion('format', [
     seed: z.int().nonnegative().default(0),
     trainClips: count.default(240),
     testClips: count.default(120),
-    /** Who speaks: `espeak` (over 50 voices, flite's among them), `flite` (its few, shifted); absent: what is installed. */
-    speech: z.enum(['espeak', 'flite']).optional(),
+    /**
+     * Who speaks: `espeak` (over 50 voices, flite's among them), `flite` (its few, shifted), `packaged` (as `espeak`, of npm
+     * packages, with no program of the system); absent: `espeak` where all is installed that it needs, else `packaged`.
+     */
+    speech: z.enum(['espeak', 'flite', 'packaged']).optional(),
     /** How informative each modality is: 1 is clean, 0 is noise only. */
     audioClarity: share.default(0.7),
     videoClarity: share.default(0.7),

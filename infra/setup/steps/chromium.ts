@@ -1,7 +1,7 @@
 /** Chromium, in which the tests open the report. */
 import { execa } from 'execa';
 import { findProgram } from '../../find-program.ts';
-import { aptCommand, aptInstall } from '../programs.ts';
+import { aptCommand, aptInstall, aptPlan } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -19,7 +19,12 @@ export const chromiumStep: SetupStep = {
 async function check(): Promise<Finding> {
   const path = findProgram(...NAMES);
   if (path === undefined)
-    return { inPlace: false, problem: `none of ${NAMES.join(', ')} is on PATH`, fix: aptCommand(PACKAGES) };
+    return {
+      inPlace: false,
+      problem: `none of ${NAMES.join(', ')} is on PATH`,
+      fix: aptCommand(PACKAGES),
+      plan: aptPlan(PACKAGES),
+    };
   return { inPlace: true, version: 'on PATH', origin: path };
 }
 

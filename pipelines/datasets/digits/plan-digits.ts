@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { randomGenerator, type Generator } from '../../random/generator.ts';
-import { DIGIT_WORDS, FONTS } from './pools.ts';
+import { DIGIT_WORDS, FONTS, PACKAGED_FONTS } from './pools.ts';
 import { voicesOf } from './voices.ts';
 
 export type DigitsConfig = Extract<DatasetConfig, { format: 'digits' }>;
@@ -94,14 +94,16 @@ function planSplit(config: DigitsConfig, split: 'train' | 'test', count: number)
     const look = purpose('look');
     const sound = purpose('sound');
     const noise = purpose('noise');
-    const voice = pick(sound, voicesOf(config.speech ?? 'espeak')[split]);
+    const speech = config.speech ?? 'espeak';
+    const voice = pick(sound, voicesOf(speech)[split]);
+    const fonts = speech === 'packaged' ? PACKAGED_FONTS : FONTS;
     const vary = (what: keyof typeof VARIATION) => between(sound, VARIATION[what].low, VARIATION[what].high);
     return {
       clipId: `${split}-${String(index).padStart(5, '0')}`,
       split,
       digit: digitOf(config.seed, split, index),
       voice: voice.name,
-      font: pick(look, FONTS[split]),
+      font: pick(look, fonts[split]),
       pitch: round(voice.size * vary('pitch')),
       tempo: round(vary('tempo')),
       intonation: Math.round(vary('intonation')),

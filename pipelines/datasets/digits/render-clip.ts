@@ -3,7 +3,7 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { DIGIT_CLIP, type DigitClip } from './plan-digits.ts';
 import { DIGIT_WORDS } from './pools.ts';
 import type { SpokenWord } from './speak-word.ts';
-import { SPEECH, voicesOf, type EspeakVoice, type Voice } from './voices.ts';
+import { SPEECH, voicesOf, type EspeakVoice, type PackagedVoice, type Voice } from './voices.ts';
 
 /** RMS of ffmpeg's `anoisesrc` at amplitude 1. */
 const NOISE_SOURCE_RMS = { white: 0.577, pink: 0.187 } as const;
@@ -35,7 +35,7 @@ export function renderArguments(
   const graphs = clips.map((job, place) => {
     const fontFile = fonts.get(job.clip.font);
     if (fontFile === undefined) throw new ModalmixError('internal', `no file for font ${job.clip.font}`);
-    const input = job.word === undefined ? undefined : words.indexOf(job.word);
+    const input = job.word === undefined ? '' : `[${String(words.indexOf(job.word))}:a]`;
     return [...videoChains(job.clip, fontFile, place), ...audioChains(job.clip, place, job.word, input)].join(
       ';',
     );
@@ -48,6 +48,12 @@ export function renderArguments(
     ...['-filter_complex', graphs.join(';')],
     ...clips.flatMap(({ output }, place) => outputArguments(place, output)),
   ];
+}
+
+/** The graph of one clip alone: no inputs, and two outputs, `video0` and `audio0`. */
+export function renderGraph(clip: DigitClip, fontFile: string, word: SpokenWord | undefined): string {
+  const input = word === undefined ? '' : `${filter('amovie', { filename: word.file })},`;
+  return [...videoChains(clip, fontFile, 0), ...audioChains(clip, 0, word, input)].join(';');
 }
 
 function outputArguments(place: number, output: string): string[] {
@@ -104,12 +110,7 @@ function videoChains(clip: DigitClip, fontFile: string, place: number): string[]
 }
 
 /** The word at its level, and noise at its own: at no signal nothing is spoken. */
-function audioChains(
-  clip: DigitClip,
-  place: number,
-  word: SpokenWord | undefined,
-  input: number | undefined,
-): string[] {
+function audioChains(clip: DigitClip, place: number, word: SpokenWord | undefined, input: string): string[] {
   const { durationS, sampleRateHz } = DIGIT_CLIP;
   const pad = padName(place);
   const weight = weights(clip.audioSnrDb);
@@ -140,14 +141,14 @@ function audioChains(
   ].join(',');
   return [
     ...sources,
-    `${speech.pad}${spoken}${pad('spoken')}`,
+    `${speech.input}${spoken}${pad('spoken')}`,
     `${background}${pad('spoken')}amix=inputs=3:normalize=0${pad('audio')}`,
   ];
 }
 
 interface SpeechSource {
-  /** The input that it is read from, or nothing. */
-  readonly pad: string;
+  /** What it is read from, up to the first of the filters; or nothing. */
+  readonly input: string;
   readonly filters: readonly string[];
   readonly sampleRateHz: number;
   /** Of the speaking rate that is still to be reached. */
@@ -155,23 +156,23 @@ interface SpeechSource {
   readonly rms: number;
 }
 
-/** flite is a filter of ffmpeg; espeak-ng has spoken already, at the clip's tempo. */
-function sourceOf(clip: DigitClip, word: SpokenWord | undefined, input: number | undefined): SpeechSource {
+/** flite is a filter of ffmpeg; the others have spoken already, espeak-ng at the clip's tempo. */
+function sourceOf(clip: DigitClip, word: SpokenWord | undefined, input: string): SpeechSource {
   const voice = voiceOf(clip);
   if (voice.program === 'flite') {
     const spoken = filter('flite', { text: DIGIT_WORDS[clip.digit] ?? '', voice: voice.id });
     const { sampleRateHz, rms } = voice;
-    return { pad: '', filters: [spoken], sampleRateHz, tempo: clip.tempo, rms };
+    return { input: '', filters: [spoken], sampleRateHz, tempo: clip.tempo, rms };
   }
-  if (word === undefined || input === undefined) {
+  if (word === undefined) {
     throw new ModalmixError('internal', `no word spoken for ${clip.clipId}`);
   }
   const cut = `atrim=start=${word.startS.toFixed(6)}:end=${word.endS.toFixed(6)},asetpts=PTS-STARTPTS`;
   return {
-    pad: `[${String(input)}:a]`,
+    input,
     filters: [cut],
     sampleRateHz: word.sampleRateHz,
-    tempo: 1,
+    tempo: voice.program === 'packaged-flite' ? clip.tempo : 1,
     rms: word.rms,
   };
 }
@@ -184,6 +185,13 @@ export function spokenByEspeak(clip: DigitClip): EspeakVoice | undefined {
 
 export function spokenByFlite(clip: DigitClip): boolean {
   return voiceOf(clip).program === 'flite' && weights(clip.audioSnrDb).signal > 0;
+}
+
+/** The packaged voice that has to speak before the clip can be rendered; undefined when none has to. */
+export function spokenByPackage(clip: DigitClip): PackagedVoice | undefined {
+  const voice = voiceOf(clip);
+  const isPackaged = voice.program === 'packaged-espeak' || voice.program === 'packaged-flite';
+  return isPackaged && weights(clip.audioSnrDb).signal > 0 ? voice : undefined;
 }
 
 /** Names of a clip's own pads in the graph of several. */

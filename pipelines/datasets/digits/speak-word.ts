@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { execa, ExecaError } from 'execa';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { ESPEAK_VARIANTS, type EspeakVoice, type Speech } from './voices.ts';
+import { ESPEAK_VARIANTS, type EspeakVoice } from './voices.ts';
 
 export const ESPEAK_PROGRAM = 'espeak-ng';
 export const ESPEAK_PACKAGE = 'espeak-ng';
@@ -37,26 +37,9 @@ export async function espeakProblem(): Promise<string | undefined> {
   return missing.length === 0 ? undefined : `${ESPEAK_PROGRAM} lacks the voices ${missing.join(', ')}`;
 }
 
-/**
- * The program that speaks: the one asked for, else espeak-ng where it can, else flite alone.
- * @throws ModalmixError `dependency` when espeak-ng was asked for and cannot speak
- */
-export async function chooseSpeech(
-  wanted: Speech | undefined,
-): Promise<{ readonly speech: Speech; readonly note?: string }> {
-  if (wanted === 'flite') return { speech: wanted };
-  const problem = await espeakProblem();
-  if (problem === undefined) return { speech: 'espeak' };
-  if (wanted === undefined) {
-    return {
-      speech: 'flite',
-      note: `${problem}: the digits are spoken by flite's few voices and shifted ones (more speakers: apt-get install ${ESPEAK_PACKAGE}).`,
-    };
-  }
-  throw new ModalmixError('dependency', problem, {
-    where: 'dataset.speech',
-    fix: `Install it (Debian, Ubuntu: apt-get install ${ESPEAK_PACKAGE}), or leave dataset.speech out.`,
-  });
+/** For espeak-ng's `-s`. @param tempo factor of the speaking rate */
+export function wordsPerMinute(tempo: number): number {
+  return Math.round(WORDS_PER_MINUTE * tempo);
 }
 
 export interface HowToSpeak {
@@ -77,8 +60,17 @@ export async function speakWord(
   file: string,
   { tempo, intonation, signal }: HowToSpeak,
 ): Promise<SpokenWord> {
-  const speed = Math.round(WORDS_PER_MINUTE * tempo);
-  const args = ['-v', voice.id, '-s', String(speed), '-p', String(intonation), '-w', file, word];
+  const args = [
+    '-v',
+    voice.id,
+    '-s',
+    String(wordsPerMinute(tempo)),
+    '-p',
+    String(intonation),
+    '-w',
+    file,
+    word,
+  ];
   try {
     await execa(ESPEAK_PROGRAM, args, {
       ...{ stdin: 'ignore', stdout: 'ignore', timeout: WORD_TIMEOUT_MS },

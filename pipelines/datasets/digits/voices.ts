@@ -4,8 +4,11 @@
  */
 import type { Split } from '../../../schemas/clip.ts';
 
-/** The program that speaks: espeak-ng and flite together, or flite alone where there is no espeak-ng. */
-export const SPEECH = ['espeak', 'flite'] as const;
+/**
+ * What speaks: espeak-ng and flite together; flite alone; or both as npm packages bring them, which need no program of
+ * the system (and draw with typefaces of packages, through FFmpeg's libraries of a package).
+ */
+export const SPEECH = ['espeak', 'flite', 'packaged'] as const;
 export type Speech = (typeof SPEECH)[number];
 
 interface VoiceBase {
@@ -27,7 +30,12 @@ export interface EspeakVoice extends VoiceBase {
   /** For `espeak-ng -v`: accent and variant. */
   readonly id: string;
 }
-export type Voice = FliteVoice | EspeakVoice;
+export interface PackagedVoice extends VoiceBase {
+  readonly program: 'packaged-espeak' | 'packaged-flite';
+  /** As that program calls it. */
+  readonly id: string;
+}
+export type Voice = FliteVoice | EspeakVoice | PackagedVoice;
 export type Voices = Readonly<Record<Exclude<Split, 'validation'>, readonly Voice[]>>;
 
 const AWB = { id: 'awb', sampleRateHz: 16_000, rms: 0.0741 } as const;
@@ -132,6 +140,10 @@ const VOICES: Readonly<Record<Speech, Voices>> = {
     train: [KAL, KAL16, AWB].flatMap((voice) => SIZES.map((size) => fliteVoice(voice, size))),
     test: [RMS, SLT].flatMap((voice) => SIZES.map((size) => fliteVoice(voice, size))),
   },
+  packaged: {
+    train: [...[KAL, KAL16, AWB, SLT].map(packagedFlite), ...espeakVoices('train').map(packagedEspeak)],
+    test: [packagedFlite(RMS), ...espeakVoices('test').map(packagedEspeak)],
+  },
 };
 
 function fliteVoice(voice: Omit<FliteVoice, 'name' | 'size' | 'program'>, size = 1): FliteVoice {
@@ -146,4 +158,18 @@ function espeakVoices(split: keyof Voices): EspeakVoice[] {
     id: `${ACCENTS[place % ACCENTS.length] ?? 'en-us'}+${variant}`,
     size: 1,
   }));
+}
+
+function packagedFlite({ id }: Pick<FliteVoice, 'id'>): PackagedVoice {
+  return { program: 'packaged-flite', name: `packaged-${id}`, id, size: 1 };
+}
+
+function packagedEspeak({ name, id }: EspeakVoice): PackagedVoice {
+  // That build knows British English by this name only.
+  return {
+    program: 'packaged-espeak',
+    name: `packaged-${name}`,
+    id: id.replace(/^en-gb\+/u, 'en+'),
+    size: 1,
+  };
 }

@@ -61,11 +61,11 @@ describe('set-up', () => {
     expect(outcomes.flat().filter(({ performed }) => performed)).toHaveLength(1);
   });
 
-  test("goes on without espeak-ng where nobody may install it, and says that flite's voices speak", async () => {
+  test('goes on without espeak-ng where nobody may install it, and says what speaks', async () => {
     vi.stubEnv('PATH', folder);
     await runSteps([espeakStep], context);
     expect(lines).toEqual([
-      expect.stringMatching(/^ok +espeak-ng +not there \(flite's voices speak instead/u),
+      expect.stringMatching(/^ok +espeak-ng +not there \(espeak-ng as WebAssembly instead/u),
     ]);
   });
 

@@ -5,7 +5,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { findFonts } from '../../../../pipelines/datasets/digits/find-fonts.ts';
 import { generateDigits } from '../../../../pipelines/datasets/digits/generate-digits.ts';
 import { FONTS } from '../../../../pipelines/datasets/digits/pools.ts';
-import { chooseSpeech, espeakProblem } from '../../../../pipelines/datasets/digits/speak-word.ts';
+import { chooseSpeech } from '../../../../pipelines/datasets/digits/choose-speech.ts';
+import { espeakProblem } from '../../../../pipelines/datasets/digits/speak-word.ts';
 import { SPEECH, voicesOf } from '../../../../pipelines/datasets/digits/voices.ts';
 import {
   DIGIT_CLIP,
@@ -101,12 +102,14 @@ describe('the embedded digits', () => {
     expect(await chooseSpeech('flite')).toEqual({ speech: 'flite' });
   });
 
-  it('are spoken by flite where there is no espeak-ng, which is said, unless that was asked for', async () => {
+  it('are made by npm packages where a program is missing, which is said, unless espeak-ng was asked for', async () => {
     vi.stubEnv('PATH', await makeTree({}));
     onTestFinished(() => void vi.unstubAllEnvs());
     expect(await chooseSpeech(undefined)).toEqual({
-      speech: 'flite',
-      note: expect.stringContaining('espeak-ng is not installed: the digits are spoken by flite') as string,
+      speech: 'packaged',
+      note: expect.stringMatching(
+        /^espeak-ng is not installed: .* npm packages\. They are other clips/u,
+      ) as string,
     });
     await expect(chooseSpeech('espeak')).rejects.toMatchObject({
       kind: 'dependency',
