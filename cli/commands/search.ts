@@ -50,10 +50,9 @@ export async function search(file: string, flags: FollowFlags, screen: Screen): 
     for (const { method, best } of summary.methods) {
       if (best.length > 0) configs[method] = await store.localFile(storePaths.searchBest(runId, method));
     }
-    const found = Object.values(configs).map((path) => `  modalmix run ${shellWord(path)}`);
-    screen.say(
-      `\n${searchTable(summary)}\n\nJudge them on the test split, without training them again:\n${found.join('\n')}\n\nReport: ${report}`,
-    );
+    const found = Object.values(configs).map((path) => `\n  modalmix run ${shellWord(path)}`);
+    const next = `Judge them on the test split, without training them again:${found.join('')}\n\n`;
+    screen.say(`\n${searchTable(summary)}\n\n${found.length === 0 ? '' : next}Report: ${report}`);
     screen.event('finished', { runId, report, configs, summary });
   } finally {
     await session.close();

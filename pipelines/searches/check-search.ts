@@ -1,10 +1,12 @@
 /** What is wrong with a search before anything is trained: fields that do not exist, values that are refused. Pure. */
 import { Document, LineCounter } from 'yaml';
 import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
+import { pretrainedOf } from '../../schemas/config/encoder-config.ts';
 import type { FieldValue, SearchConfig } from '../../schemas/config/search.ts';
 import { describeIssues, nearest, shown, type ConfigProblem, type Path } from '../config/config-problems.ts';
 import { runIdOf } from '../config/run-id.ts';
-import { drawPoint, gridSize, probesOf, type Point } from './draw-points.ts';
+import { canonicalJson } from '../training/training-spec.ts';
+import { drawPoints, gridSize, probesOf, type Point } from './draw-points.ts';
 import { rungsOf } from './halving.ts';
 import { isRead, trialConfig, trialRun, trialsOf } from './trial-config.ts';
 
@@ -18,6 +20,7 @@ export interface SearchProblem {
 const CLOSED: Readonly<Record<string, string>> = {
   'training.methods': "is the search's own `methods`",
   'training.seeds': "is the search's own `seeds`",
+  'training.encoder.pretrained': 'belongs in the base',
   'training.engine': 'does not change what is trained',
   'training.threads': 'does not change how well it is trained',
   'training.checkpoint': 'does not change what is trained',
@@ -85,10 +88,20 @@ function fieldProblem(config: SearchConfig, base: RunConfig, field: string): str
     const values = { ...around, [field]: value };
     const [problem] = problemsOf(trialConfig(config, method, values));
     if (problem !== undefined) return refusal(problem, field, value, base);
-    runs.add(runIdOf(trialRun(config, method, values)));
+    const run = trialRun(config, method, values);
+    if (!sameWeights(run, base)) return 'weights to start from belong in the base, where their file is found';
+    runs.add(runIdOf(run));
   }
   if (readers.length === 0) return `none of ${config.methods.join(', ')} reads it: leave it out`;
   return runs.size === 1 ? 'its values make no difference: leave it out' : undefined;
+}
+
+/** None, as an encoder of another kind has, or those of the base. */
+function sameWeights({ training }: RunConfig, base: RunConfig): boolean {
+  const own = pretrainedOf(training.encoder);
+  return (
+    Object.keys(own).length === 0 || canonicalJson(own) === canonicalJson(pretrainedOf(base.training.encoder))
+  );
 }
 
 /** A field within a group that is itself drawn is tried out within the first of those groups. */
@@ -142,7 +155,7 @@ function trialProblems(config: SearchConfig, { training }: RunConfig): SearchPro
       for (const length of lengths) {
         const [problem] = problemsOf(trialConfig(config, method, values, length?.epochs));
         if (problem === undefined) continue;
-        const point = Object.entries(drawPoint(config.space, config.seed, trial));
+        const point = Object.entries(drawPoints(config.space, config.seed, trial)[trial - 1]!);
         const where = point.map(([field, value]) => `${field} ${shown(value)}`).join(', ');
         const long = length === undefined ? '' : `, ${String(length.epochs)} epochs`;
         const text = `trial ${String(trial)} (${method}${long}; ${where}) is refused: ${told(problem)}`;

@@ -11,31 +11,40 @@ const SIGNIFICANT_DIGITS = 4;
 const LARGEST_GRID = 100_000;
 
 /**
- * Trial `trial` draws each field by itself, from (seed, field, trial): more trials leave the earlier ones as they are,
- * and so does another field. A space of choices alone is a grid, whose points are drawn without replacement.
+ * Of each trial, from the first. A trial draws each field by itself, from (seed, field, trial): more trials leave the
+ * earlier ones as they are, and so does another field. A space of choices alone is a grid, whose points are drawn without
+ * replacement.
  *
- * @param trial from 1, at most `gridSize` where there is one
+ * @param trials at most `gridSize` where there is one
  */
-export function drawPoint(space: Space, seed: number, trial: number): Point {
+export function drawPoints(space: Space, seed: number, trials: number): Point[] {
   const fields = Object.keys(space).sort();
   const size = gridSize(space);
+  const numbers = Array.from({ length: trials }, (_, index) => index + 1);
   if (size !== undefined && size <= LARGEST_GRID) {
     const order = randomGenerator(seed, 'search grid').permutation(size);
-    let place = order[trial - 1]!;
-    return Object.fromEntries(
-      fields.map((field) => {
-        const choices = space[field]!.choice!;
-        const value = choices[place % choices.length]!;
-        place = Math.floor(place / choices.length);
-        return [field, value];
-      }),
-    );
+    return numbers.map((trial) => gridPoint(space, fields, order[trial - 1]!));
   }
+  return numbers.map((trial) =>
+    Object.fromEntries(
+      fields.map((field) => [
+        field,
+        drawValue(space[field]!, randomGenerator(seed, `search ${field}`, 0, trial)),
+      ]),
+    ),
+  );
+}
+
+/** The first field's choice changes fastest. */
+function gridPoint(space: Space, fields: readonly string[], place: number): Point {
+  let left = place;
   return Object.fromEntries(
-    fields.map((field) => [
-      field,
-      drawValue(space[field]!, randomGenerator(seed, `search ${field}`, 0, trial)),
-    ]),
+    fields.map((field) => {
+      const choices = space[field]!.choice!;
+      const value = choices[left % choices.length]!;
+      left = Math.floor(left / choices.length);
+      return [field, value];
+    }),
   );
 }
 

@@ -3,7 +3,7 @@ import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts'
 import type { MethodName, methodSettings } from '../../schemas/config/methods.ts';
 import type { FieldValue, SearchConfig } from '../../schemas/config/search.ts';
 import { canonicalJson } from '../training/training-spec.ts';
-import { drawPoint, type Point } from './draw-points.ts';
+import { drawPoints, type Point } from './draw-points.ts';
 
 type Group = { [key: string]: FieldValue };
 
@@ -42,11 +42,11 @@ export interface Trial {
 /** The trials of a method, without those that differ from an earlier one in nothing that it reads. */
 export function trialsOf({ space, seed, trials }: SearchConfig, method: MethodName): Trial[] {
   const seen = new Set<string>();
-  return Array.from({ length: trials }, (_, index): Trial => {
-    const point = drawPoint(space, seed, index + 1);
+  const points = drawPoints(space, seed, trials).map((point, index): Trial => {
     const values = Object.fromEntries(Object.entries(point).filter(([field]) => isRead(field, method)));
     return { trial: index + 1, values };
-  }).filter(({ values }) => {
+  });
+  return points.filter(({ values }) => {
     const key = canonicalJson(values);
     return !seen.has(key) && seen.add(key);
   });

@@ -4,7 +4,7 @@ import { nameSchema } from './config.ts';
 import { methodSchema } from './methods.ts';
 import { spreadSchema } from '../summary.ts';
 
-const MOST_TRIALS = 10_000;
+const MOST_TRIALS = 1_000;
 
 /** What a field of a config may hold; null: as if the field was not there. */
 export type FieldValue = z.infer<ReturnType<typeof z.json>>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { drawPoint, gridSize } from '../../../pipelines/searches/draw-points.ts';
+import { drawPoints, gridSize } from '../../../pipelines/searches/draw-points.ts';
 import type { Dimension } from '../../../schemas/config/search.ts';
 
 const SPACE: Record<string, Dimension> = {
@@ -8,8 +8,8 @@ const SPACE: Record<string, Dimension> = {
   'training.batchSize': { integer: [8, 11] },
   'training.fusion': { choice: ['concat', 'sum', null] },
 };
-const TRIALS = Array.from({ length: 3_000 }, (_, index) => index + 1);
-const drawn = (field: string) => TRIALS.map((trial) => drawPoint(SPACE, 7, trial)[field]);
+const POINTS = drawPoints(SPACE, 7, 3_000);
+const drawn = (field: string) => POINTS.map((point) => point[field]);
 const shareOf = (values: readonly unknown[], where: (value: number) => boolean) =>
   values.filter((value) => where(value as number)).length / values.length;
 
@@ -39,13 +39,14 @@ describe('the points of a search', () => {
   });
 
   it('follow from the seed, the field and the trial, and from nothing else', () => {
-    const first = drawPoint(SPACE, 7, 3);
-    expect(drawPoint(SPACE, 7, 3)).toEqual(first);
-    expect(drawPoint(SPACE, 8, 3)).not.toEqual(first);
-    expect(drawPoint(SPACE, 7, 4)).not.toEqual(first);
+    const [, , third] = drawPoints(SPACE, 7, 3);
+    expect(drawPoints(SPACE, 7, 5).slice(0, 3)).toEqual(drawPoints(SPACE, 7, 3));
+    expect(drawPoints(SPACE, 8, 3)[2]).not.toEqual(third);
+    expect(drawPoints(SPACE, 7, 4)[3]).not.toEqual(third);
     const { 'training.fusion': _, ...others } = SPACE;
-    const { 'training.fusion': __, ...left } = first;
-    expect(drawPoint({ ...others, 'training.clipNorm': { choice: [1, 5] } }, 7, 3)).toMatchObject(left);
+    const { 'training.fusion': __, ...left } = third!;
+    const other = drawPoints({ ...others, 'training.clipNorm': { choice: [1, 5] } }, 7, 3);
+    expect(other[2]).toMatchObject(left);
   });
 
   it('have numbers that a person can read', () => {
@@ -61,7 +62,8 @@ describe('the points of a search', () => {
     };
     expect(gridSize(grid)).toBe(6);
     expect(gridSize(SPACE)).toBeUndefined();
-    const points = [1, 2, 3, 4, 5, 6].map((trial) => JSON.stringify(drawPoint(grid, 0, trial)));
+    const points = drawPoints(grid, 0, 6).map((point) => JSON.stringify(point));
     expect(new Set(points).size).toBe(6);
+    expect(drawPoints(grid, 0, 2)).toEqual(drawPoints(grid, 0, 6).slice(0, 2));
   });
 });

@@ -138,6 +138,10 @@ describe('what is wrong in a search is told by line and field', () => {
       '  training.batchSize: { uniform: [8.5, 64] }\n',
       'line 8, space.training.batchSize: is 8.5; it must be a whole number',
     ],
+    [
+      '  training.encoder: { choice: [{ kind: cnn }, { pretrained: { rgb: { file: a.safetensors } } }] }\n',
+      'line 8, space.training.encoder: weights to start from belong in the base, where their file is found',
+    ],
     ['  training.seeds: { choice: [[0], [1]] }\n', "is the search's own `seeds`: leave it out"],
     ['  training.fusion: { choice: [concat, sum] }\n', 'line 7, trials: the space has 2 points only'],
   ])('%s', async (space, message) => {
@@ -179,7 +183,12 @@ describe('the example', () => {
     );
     const { base } = await loadSearch(file!);
     const { base: other } = await loadExperiment(beside!);
-    const dataOf = ({ name, store, dataset, extraction }: RunConfig) => ({ name, store, dataset, extraction });
+    const dataOf = ({ name, store, dataset, extraction }: RunConfig) => ({
+      name,
+      store,
+      dataset,
+      extraction,
+    });
     expect(dataOf(base)).toEqual(dataOf(other));
   });
 });
