@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../pipelines/config/load-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { SCHEMA_LINE, saveEditorSchema } from '../runs/editor-schema.ts';
 import type { Screen } from '../screens/screen.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { textTable } from '../text/text-table.ts';
@@ -50,10 +51,11 @@ export async function copy(
 ): Promise<void> {
   const target = resolve(file ?? `${name}.modalmix.yaml`);
   const recipe = await readRecipe(name);
-  const text = data === undefined ? recipe : withData(recipe, resolve(data));
+  const text = SCHEMA_LINE + (data === undefined ? recipe : withData(recipe, resolve(data)));
   parseConfig(text, target);
   try {
     await writeFile(target, text, { flag: 'wx' });
+    await saveEditorSchema(target);
   } catch (cause) {
     const there = (cause as NodeJS.ErrnoException).code === 'EEXIST';
     throw new ModalmixError('config', there ? 'the file is there already' : 'the file cannot be written', {

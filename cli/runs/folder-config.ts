@@ -4,6 +4,7 @@ import { basename, join, relative, resolve } from 'node:path';
 import { parseConfig } from '../../pipelines/config/load-config.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import type { Screen } from '../screens/screen.ts';
+import { SCHEMA_LINE, saveEditorSchema } from './editor-schema.ts';
 
 export interface FolderConfig {
   readonly file: string;
@@ -33,6 +34,7 @@ export async function saveFolderConfig(made: FolderConfig, screen: Screen): Prom
     return;
   }
   await writeFile(made.file, made.text, { flag: 'wx' });
+  await saveEditorSchema(made.file);
   screen.say(`Config written to ${made.file}:\n`);
   screen.say(made.text.replace(/^/gmu, '    '));
 }
@@ -47,7 +49,7 @@ function nameOf(folder: string): string {
 }
 
 function folderConfigText(name: string, root: string): string {
-  return `# Made by "modalmix run ${root}". Change what you like and run "modalmix run" on this file.
+  return `${SCHEMA_LINE}# Made by "modalmix run ${root}". Change what you like and run "modalmix run" on this file.
 name: ${JSON.stringify(name)}
 store: ${JSON.stringify(`file:${join('.modalmix', 'store')}`)}
 dataset:

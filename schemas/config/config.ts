@@ -16,12 +16,17 @@ export const nameSchema = z
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/u, 'use lower-case letters, digits, ".", "_" and "-", at most 63');
 
 const runConfigFields = z.strictObject({
+  /** What the run and its dataset are called in the store; lower-case letters, digits, ".", "_" and "-". */
   name: nameSchema,
   /** `file:<folder>` (relative ones start at the config file's folder) or `s3://<bucket>/<prefix>`. */
   store: z.string().default('file:.modalmix/store'),
+  /** Where the clips and their labels are. */
   dataset: datasetConfigSchema,
+  /** What is taken from a clip, and how it is stored. */
   extraction: extractionConfigSchema.prefault({}),
+  /** What is trained, and how. */
   training: trainingConfigSchema.prefault({}),
+  /** How a trained model is judged. */
   evaluation: evaluationConfigSchema.prefault({}),
   /** Absent: this config is about files only; streaming then uses the defaults. */
   stream: streamConfigSchema.optional(),

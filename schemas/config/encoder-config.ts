@@ -27,11 +27,13 @@ export type PretrainedWeights = z.infer<typeof pretrainedWeightsSchema>;
 
 export const encoderConfigSchema = z.discriminatedUnion('kind', [
   z.strictObject({
-    /** Said or not, it is the same training: it is left out of the spec, whose hash names the training. */
+    // Said or not, it is the same training: it is left out of the spec, whose hash names the training.
+    /** The network: a ResNet, unless `cnn` is named. */
     kind: z
       .literal('resnet')
       .optional()
       .overwrite(() => undefined),
+    /** Layers of the ResNet. */
     depth: z.literal(RESNET_DEPTHS).default(18),
     /**
      * Channels of the first stage; the feature has 8 × width (depth 18 and 34) or 32 × width (50). 64 is the
@@ -42,7 +44,12 @@ export const encoderConfigSchema = z.discriminatedUnion('kind', [
     pretrained: z.partialRecord(modalitySchema, pretrainedWeightsSchema).optional(),
   }),
   /** Four convolutions, for quick runs; the feature has 8 × width. */
-  z.strictObject({ kind: z.literal('cnn'), width: count.default(32) }),
+  z.strictObject({
+    /** Four convolutions, for quick runs. */
+    kind: z.literal('cnn'),
+    /** Channels of the first convolution; the feature has 8 × width. */
+    width: count.default(32),
+  }),
 ]);
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
 

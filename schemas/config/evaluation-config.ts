@@ -7,6 +7,7 @@ const count = z.int().positive();
 export const evaluationConfigSchema = z.strictObject({
   /** The weights judged: the last epoch's, or the best on the validation split. */
   weights: z.enum(['last', 'best']).default('last'),
+  /** Clips judged at a time; the result does not depend on it. */
   batchSize: count.default(64),
   /** Deviation of the Gaussian noise added to one normalised modality at a time. */
   noiseLevels: z.array(positive).default([0.5, 1, 2]),
@@ -16,10 +17,14 @@ export const evaluationConfigSchema = z.strictObject({
   maskShares: z.array(z.number().gt(0).lt(1)).optional(),
   /** Whether a linear classifier is fitted on each modality's frozen features, and judged beside the branch. */
   probes: z.boolean().default(true),
+  /** The picture of features in the report. */
   umap: z
     .strictObject({
+      /** Neighbours of a clip that should stay near it. */
       neighbors: count.default(15),
+      /** Least distance of two points in the picture. */
       minDist: z.number().min(0).default(0.1),
+      /** Clips shown of each split; of more a sample is drawn. */
       maxPoints: count.default(2_000),
     })
     .prefault({}),

@@ -14,23 +14,37 @@ import { spreadSchema } from '../summary.ts';
 const MOST_GROUPS = 1_000;
 
 const conditionSchema = z.strictObject({
+  /** What the condition is called in the table. */
   name: z.string().min(1).max(60),
   /** What is done to the training split; absent: what the base says, else nothing. */
   data: trainingDataSchema.optional(),
   /** What is done to every clip of every split, so that a modality is worth less; absent: what the base says. */
-  extraction: z.strictObject({ disturb: extractionConfigSchema.shape.disturb }).optional(),
+  extraction: z
+    .strictObject({
+      /** Noise that every clip gets before it is stored. */
+      disturb: extractionConfigSchema.shape.disturb,
+    })
+    .optional(),
 });
 
 /** One YAML file: every dataset × condition × fusion × method × seed is trained and evaluated once. */
 export const experimentConfigSchema = z
   .strictObject({
+    /** What the experiment is called in the store. */
     name: nameSchema,
     /** What all have in common. Its own methods, seeds and fusion do not matter. */
     base: runConfigSchema,
     /** Absent: the base's alone. */
     datasets: z
       .array(
-        z.strictObject({ name: nameSchema, dataset: datasetConfigSchema, folds: foldsSchema.optional() }),
+        z.strictObject({
+          /** What the dataset is called in the store and in the table. */
+          name: nameSchema,
+          /** Where its clips and their labels are. */
+          dataset: datasetConfigSchema,
+          /** Ways to split it; absent: the experiment's. */
+          folds: foldsSchema.optional(),
+        }),
       )
       .min(1)
       .optional(),
@@ -41,6 +55,7 @@ export const experimentConfigSchema = z
     folds: foldsSchema.optional(),
     /** `all`: every method there is. */
     methods: z.preprocess((given) => (given === 'all' ? METHODS : given), z.array(methodSchema).min(1)),
+    /** Each cell of the matrix is trained once with each. */
     seeds: z.array(z.int().nonnegative()).min(1),
     /**
      * The differences that the experiment is made to measure, first minus second, and that are corrected for among

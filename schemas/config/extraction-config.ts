@@ -6,19 +6,26 @@ const positive = z.number().positive();
 const count = z.int().positive();
 
 const extractionFields = z.strictObject({
+  /** What is extracted and trained on: `audio`, `rgb` (pictures), `flow` (motion). */
   modalities: z.array(modalitySchema).min(1).default(['audio', 'rgb']),
+  /** The sound: its length, and the spectrogram that is made of it. */
   audio: z
     .strictObject({
+      /** Sound is resampled to this rate. */
       sampleRateHz: count.default(22_050),
+      /** Samples of a window of the Fourier transform; a power of two. */
       nFft: z
         .int()
         .min(64)
         .refine((n) => (n & (n - 1)) === 0, 'must be a power of two')
         .default(512),
+      /** Samples from one window to the next. */
       hop: count.default(353),
+      /** Length of sound taken of a clip, from its beginning. */
       durationS: positive.default(3),
       /** What fills a clip shorter than `durationS`: its own repetition, or silence. */
       fit: z.enum(['tile', 'pad']).default('tile'),
+      /** What a shard stores the spectrogram as; `float16` halves it. */
       storage: z.enum(['float16', 'float32']).default('float32'),
       /**
        * `stft`: ln(|STFT| + 1e-7). `log-mel`: librosa's mel spectrogram (power, Slaney's scale and area) of the same
@@ -28,6 +35,7 @@ const extractionFields = z.strictObject({
       /** Of log-mel and fbank. */
       mel: z
         .strictObject({
+          /** Bands of frequencies. */
           bins: count.default(128),
           /** Absent: 0 for log-mel, 20 for fbank. */
           minHz: z.number().nonnegative().optional(),
@@ -38,8 +46,11 @@ const extractionFields = z.strictObject({
       /** Of fbank alone, which takes no `nFft` and no `hop`: the transform is the next power of two of a frame. */
       fbank: z
         .strictObject({
+          /** Length of a frame. */
           frameMs: positive.default(25),
+          /** From one frame to the next. */
           shiftMs: positive.default(10),
+          /** The window that frames are weighed by. */
           window: z.enum(['hanning', 'povey', 'hamming']).default('hanning'),
         })
         .prefault({}),
@@ -59,6 +70,7 @@ const extractionFields = z.strictObject({
       }
     })
     .prefault({}),
+  /** The pictures: which frames, and their size. */
   video: z
     .strictObject({
       /**
@@ -86,6 +98,7 @@ const extractionFields = z.strictObject({
       message: 'needs sampling: segments',
     })
     .prefault({}),
+  /** The motion: optical flow between frames. */
   flow: z
     .strictObject({
       /** Displacements are clipped to ± this many pixels and stored as 0…255 (128 is still). */
@@ -104,18 +117,38 @@ const extractionFields = z.strictObject({
    */
   disturb: z
     .strictObject({
+      /** Other seeds draw other noise. */
       seed: z.int().nonnegative().default(0),
-      /** White Gaussian noise in the waveform, this many dB below the clip's own power (negative: above). */
-      audio: z.strictObject({ snrDb: z.number().min(-60).max(120) }).optional(),
-      /** Gaussian noise of this deviation in every channel of every stored frame, in units of 0…1. Flow has none. */
-      rgb: z.strictObject({ deviation: positive.max(10) }).optional(),
+      /** White Gaussian noise in the waveform. */
+      audio: z
+        .strictObject({
+          /** The noise lies this far below the clip's own power (negative: above). */
+          snrDb: z.number().min(-60).max(120),
+        })
+        .optional(),
+      /** Gaussian noise in every channel of every stored frame. Flow has none. */
+      rgb: z
+        .strictObject({
+          /** Standard deviation; a channel's values are 0…1. */
+          deviation: positive.max(10),
+        })
+        .optional(),
     })
     .refine(({ audio, rgb }) => audio !== undefined || rgb !== undefined, 'names neither audio nor rgb')
     .optional(),
-  shard: z.strictObject({ targetMiB: positive.default(96) }).prefault({}),
+  /** How shards are cut. */
+  shard: z
+    .strictObject({
+      /** Size that shards are cut to: they have between about two and four thirds of it. */
+      targetMiB: positive.default(96),
+    })
+    .prefault({}),
+  /** What a clip may take before it is given up. */
   limits: z
     .strictObject({
+      /** A clip that takes longer to decode is quarantined. */
       clipTimeoutS: positive.default(120),
+      /** A clip with a larger file is quarantined. */
       clipMaxMiB: positive.default(4096),
     })
     .prefault({}),

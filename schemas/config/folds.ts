@@ -1,6 +1,7 @@
 /** Folds: several ways to split one dataset, each clip tested in one of them. */
 import { z } from 'zod';
 
+/** Other seeds deal the groups out otherwise. */
 const seed = z.int().nonnegative().default(0);
 
 /**
@@ -10,9 +11,19 @@ const seed = z.int().nonnegative().default(0);
  */
 export const foldSchema = z.union([
   /** Fold `index` (from 0) of so many. */
-  z.strictObject({ of: z.int().min(2), index: z.int().nonnegative(), seed }),
+  z.strictObject({
+    /** How many folds the clips are dealt into. */
+    of: z.int().min(2),
+    /** Which of them is tested, from 0. */
+    index: z.int().nonnegative(),
+    seed,
+  }),
   /** That group is the test split. */
-  z.strictObject({ testGroup: z.string().min(1), seed }),
+  z.strictObject({
+    /** The group whose clips are the test split. */
+    testGroup: z.string().min(1),
+    seed,
+  }),
 ]);
 export type Fold = z.infer<typeof foldSchema>;
 

@@ -41,57 +41,79 @@ export type FusionName = z.infer<typeof fusionSchema>;
 
 /** Hyper-parameters by group; the defaults are the papers' or, where a docstring says so, their authors' code's. */
 export const methodSettings = {
-  mixup: z.strictObject({ alpha: positive.default(1) }).prefault({}),
+  /** MM and B-MM, and input-mixup: what λ is drawn from. */
+  mixup: z
+    .strictObject({
+      /** λ is drawn from Beta(alpha, alpha). */
+      alpha: positive.default(1),
+    })
+    .prefault({}),
   /** B-MM, and what it is taken apart by. */
   balance: balanceSchema.prefault({}),
+  /** OGM and OGM-GE: the modality that leads is slowed. */
   ogm: z
     .strictObject({
+      /** How strongly. */
       alpha: z.number().min(0).default(0.8),
+      /** The first epoch that is modulated, from 0. */
       startEpoch: z.int().min(0).default(0),
+      /** The last one that is. */
       endEpoch: z.int().min(0).default(50),
       /** Generalisation enhancement: the Gaussian noise of OGM-GE. */
       ge: z.boolean().default(true),
     })
     .prefault({}),
+  /** PMR: prototypes help the modality that is behind. */
   pmr: z
     .strictObject({
       /** Of the prototypes' loss. */
       alpha: z.number().min(0).default(1),
       /** Share of the older prototypes in the new ones. */
       momentum: z.number().min(0).max(1).default(0.2),
+      /** The first epoch with that loss, from 0. */
       startEpoch: z.int().min(0).default(0),
+      /** The last one with it. */
       endEpoch: z.int().min(0).default(100),
     })
     .prefault({}),
+  /** AGM: each modality's gradient is slowed or sped up by how far it leads. */
   agm: z
     .strictObject({
+      /** How strongly. */
       alpha: z.number().min(0).default(1),
+      /** The first epoch that is modulated, from 0. */
       startEpoch: z.int().min(0).default(0),
       /** The authors' 20th; after it the coefficients of its last step stay in force, as in their code. */
       endEpoch: z.int().min(0).default(19),
     })
     .prefault({}),
+  /** MMPareto: a direction that serves all losses. */
   mmPareto: z
     .strictObject({
       /** Of the encoders' joined gradients. */
       gamma: positive.default(1.5),
     })
     .prefault({}),
+  /** UMT: teachers of one modality each. */
   umt: z
     .strictObject({
       /** Of the distance to the teachers. */
       weight: z.number().min(0).default(10),
     })
     .prefault({}),
+  /** MLA: modalities take turns. */
   mla: z
     .strictObject({
       /** What the modalities' logits are weighed by when a clip is judged. */
       weighting: z.enum(['entropy', 'mean']).default('entropy'),
     })
     .prefault({}),
+  /** ReconBoost: modalities are trained in turns, each on what the others leave over. */
   reconBoost: reconBoostSchema.prefault({}),
+  /** Manifold mixup: mixes at a depth that is drawn. */
   manifoldMixup: z
     .strictObject({
+      /** λ is drawn from Beta(alpha, alpha). */
       alpha: positive.default(2),
       /** Where a step may mix; one of them is drawn each time. */
       depths: z
@@ -100,6 +122,7 @@ export const methodSettings = {
         .default(['input', 'feature']),
     })
     .prefault({}),
+  /** OPM: the modality that leads is dropped now and then. */
   opm: z
     .strictObject({
       /** q_base: probability of dropping a modality that is just ahead. */
@@ -112,9 +135,22 @@ export const methodSettings = {
       startEpoch: z.int().min(0).default(6),
     })
     .prefault({}),
-  mmcosine: z.strictObject({ scale: positive.default(10) }).prefault({}),
+  /** MMCosine: features and weights are of length 1. */
+  mmcosine: z
+    .strictObject({
+      /** What cosines are multiplied by before the softmax. */
+      scale: positive.default(10),
+    })
+    .prefault({}),
+  /** LFM: different modalities are drawn together. */
   lfm: lfmSchema.prefault({}),
-  cml: z.strictObject({ weight: z.number().min(0).default(0.1) }).prefault({}),
+  /** CML: more modalities should not make the model less confident. */
+  cml: z
+    .strictObject({
+      /** Of the ranking loss beside cross-entropy. */
+      weight: z.number().min(0).default(0.1),
+    })
+    .prefault({}),
 };
 
 /** Trainings by other methods, otherwise the same, that a method builds on: they are done first. */

@@ -13,6 +13,7 @@ export const gateConfigSchema = z.strictObject({
   minGain: gain.default(0),
   /** The same on the window's own held-out clips, when there are `minNewClips` of them. */
   minNewGain: gain.default(-0.05),
+  /** Fewer held-out clips of the window than this are not judged alone. */
   minNewClips: count.default(10),
   /** With fewer held-out clips nothing is promoted: they say too little. */
   minClips: count.default(20),
@@ -35,8 +36,10 @@ export const retrainConfigSchema = z.strictObject({
       minutes: positive.default(60),
     })
     .prefault({}),
+  /** How the current model is trained further. */
   fineTune: z
     .strictObject({
+      /** Passes over the window's clips and as many old ones as `replayShare` says. */
       epochs: count.default(5),
       /** Absent: a tenth of `training.optimizer.learningRate`. */
       learningRate: positive.optional(),
@@ -44,6 +47,7 @@ export const retrainConfigSchema = z.strictObject({
       replayShare: z.number().min(0).max(0.95).default(0.5),
     })
     .prefault({}),
+  /** What the new model must show before it becomes the current one. */
   gate: gateConfigSchema.prefault({}),
 });
 export type RetrainConfig = z.infer<typeof retrainConfigSchema>;

@@ -8,8 +8,11 @@ const count = z.int().positive();
 /** Records `from`…`to` − 1 of a partition of `<prefix>.features`. */
 export const offsetRangeSchema = z
   .strictObject({
+    /** Number of the partition, from 0. */
     partition: z.int().nonnegative(),
+    /** The first record taken. */
     from: z.int().nonnegative(),
+    /** The record after the last one taken. */
     to: z.int().nonnegative(),
   })
   .refine(({ from, to }) => from <= to, 'from must not be above to');
@@ -24,15 +27,20 @@ export const streamConfigSchema = z.strictObject({
     .default('modalmix'),
   /** Folders that events may name files in; absent: the dataset's own root. */
   allowedRoots: z.array(z.string()).min(1).optional(),
+  /** The Kafka topics, where Modalmix makes them. */
   topics: z
     .strictObject({
+      /** Of each topic: as many ingest workers can share the work. */
       partitions: count.default(6),
+      /** Brokers that hold each record. */
       replicationFactor: count.default(1),
+      /** Records are kept so long. */
       retentionHours: positive.default(168),
       /** Longest feature row. */
       maxFeatureMiB: positive.default(32),
     })
     .prefault({}),
+  /** Workers that turn events into feature records. */
   ingest: z
     .strictObject({
       /** Clips extracted at a time; absent: the machine's cores. */
@@ -46,9 +54,13 @@ export const streamConfigSchema = z.strictObject({
   /** A shard is published when any of these is reached. */
   sink: z
     .strictObject({
+      /** Rows that are waiting. */
       flushRows: count.default(1_000),
+      /** Size of what is waiting. */
       flushMiB: positive.default(96),
+      /** Age of the oldest row that is waiting. */
       flushS: positive.default(30),
+      /** As that of `ingest`. */
       metricsPort: z.int().min(0).max(65_535).optional(),
     })
     .prefault({}),
@@ -57,6 +69,7 @@ export const streamConfigSchema = z.strictObject({
    * stores, so that the same run always takes the same records.
    */
   ranges: z.array(offsetRangeSchema).min(1).optional(),
+  /** How a model is kept trained by what comes. */
   retrain: retrainConfigSchema.prefault({}),
 });
 export type StreamConfig = z.infer<typeof streamConfigSchema>;

@@ -9,7 +9,7 @@ import type { MethodName } from './methods.ts';
 const positive = z.number().positive();
 const count = z.int().positive();
 
-/** Of every schedule. Up to this step the rate is multiplied by (steps done + 1) / warmupSteps; 0: no warm-up. */
+/** Up to this step the rate is multiplied by (steps done + 1) / warmupSteps; 0: no warm-up. */
 export const warmupSteps = z.int().min(0).optional();
 
 export const trainingOptions = {

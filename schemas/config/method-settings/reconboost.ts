@@ -7,9 +7,13 @@ export const reconBoostSchema = z.strictObject({
    * chosen so that three rounds fit into `training.epochs`, at most the authors' 4.
    */
   boostEpochs: z.int().positive().optional(),
+  /** Of a stage: epochs of all modalities after `boostEpochs`. Absent: as many as those. */
   rectifyEpochs: z.int().min(0).optional(),
+  /** Of the label in the loss of one modality. */
   targetWeight: z.number().positive().default(5),
+  /** Of what the other modalities predict already, which is taken off it. */
   ensembleWeight: z.number().min(0).default(1),
+  /** Of the squared distance to the prediction of the modality of the stage before. */
   agreement: z.number().min(0).default(0.5),
 });
 

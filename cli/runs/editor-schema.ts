@@ -1,0 +1,18 @@
+/** The JSON Schema beside a config that is written here, so that editors complete and check it, offline. */
+import { copyFile, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SCHEMA = fileURLToPath(new URL('../../schemas/json/run.schema.json', import.meta.url));
+/** From the config's own folder. */
+const COPY = join('.modalmix', 'run.schema.json');
+
+/** A config's first line, by which YAML editors find its schema. */
+export const SCHEMA_LINE = `# yaml-language-server: $schema=${COPY}\n`;
+
+/** Puts the schema where the config's first line says. */
+export async function saveEditorSchema(configFile: string): Promise<void> {
+  const copy = join(dirname(configFile), COPY);
+  await mkdir(dirname(copy), { recursive: true });
+  await copyFile(SCHEMA, copy);
+}

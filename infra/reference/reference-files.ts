@@ -1,0 +1,19 @@
+/** The files that are made from the sources: their paths from the project's root, and what must stand in them. */
+import { format } from 'prettier';
+import { configJsonSchema, type ConfigFile, type SchemaNode } from './config-schema.ts';
+import { configPage } from './config-page.ts';
+
+const STYLE = { singleQuote: true, printWidth: 110 };
+
+export async function referenceFiles(): Promise<Map<string, string>> {
+  const schemas: Record<ConfigFile, SchemaNode> = {
+    run: configJsonSchema('run'),
+    experiment: configJsonSchema('experiment'),
+  };
+  const json = async (value: unknown) => await format(JSON.stringify(value), { ...STYLE, parser: 'json' });
+  return new Map([
+    ['schemas/json/run.schema.json', await json(schemas.run)],
+    ['schemas/json/experiment.schema.json', await json(schemas.experiment)],
+    ['docs/config.md', configPage(schemas)],
+  ]);
+}
