@@ -1,4 +1,4 @@
-/** Media files by extension and by name. */
+/** Media files and pictures by extension and by name. */
 import { basename, extname } from 'node:path';
 
 const VIDEO_EXTENSIONS = new Set(
@@ -9,13 +9,22 @@ const VIDEO_EXTENSIONS = new Set(
 const AUDIO_EXTENSIONS = new Set(
   '.wav .mp3 .m4a .aac .flac .ogg .oga .opus .wma .aif .aiff .au .amr .ac3 .caf .mka'.split(' '),
 );
+const PICTURE_EXTENSIONS = new Set('.jpg .jpeg .png .webp .tif .tiff'.split(' '));
+
+export function isPictureFile(path: string): boolean {
+  return PICTURE_EXTENSIONS.has(extname(path).toLowerCase());
+}
+
+export function isSoundFile(path: string): boolean {
+  return AUDIO_EXTENSIONS.has(extname(path).toLowerCase());
+}
 
 export function isVideoFile(path: string): boolean {
   return VIDEO_EXTENSIONS.has(extname(path).toLowerCase());
 }
 
 export function isMediaFile(path: string): boolean {
-  return isVideoFile(path) || AUDIO_EXTENSIONS.has(extname(path).toLowerCase());
+  return isVideoFile(path) || isSoundFile(path);
 }
 
 /** The file's name without folder and extension. */

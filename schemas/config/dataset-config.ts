@@ -26,7 +26,7 @@ const datasetBase = {
 };
 
 export const datasetConfigSchema = z.discriminatedUnion('format', [
-  /** `root/<class>/**` (split by hash) or `root/{train,test}/<class>/**`. */
+  /** `root/<class>/**` (split by hash) or `root/{train,test}/<class>/**`; `pipelines/datasets/folders/` says what is a clip. */
   z.strictObject({
     /** How the dataset names its clips: one folder a class. */
     format: z.literal('folder'),
