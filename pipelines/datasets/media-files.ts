@@ -1,5 +1,6 @@
 /** Media files and pictures by extension and by name. */
 import { basename, extname } from 'node:path';
+import { FEATURE_NAME } from '../../schemas/modality-names.ts';
 
 const VIDEO_EXTENSIONS = new Set(
   '.mp4 .m4v .mov .avi .mkv .webm .flv .f4v .wmv .asf .mpg .mpeg .mpe .m2v .ts .mts .m2ts .vob .ogv .3gp .3g2 .mxf .gif .y4m'.split(
@@ -25,6 +26,23 @@ export function isVideoFile(path: string): boolean {
 
 export function isMediaFile(path: string): boolean {
   return isVideoFile(path) || isSoundFile(path);
+}
+
+export interface FeatureFile {
+  /** The path without all that follows the clip's name. */
+  readonly stem: string;
+  /** Of the set of features: `clip` of `dog.clip.npy`. */
+  readonly name: string;
+}
+
+/** @returns undefined when the file is not called as a clip's features are: `<clip>.<name>.npy` */
+export function featureFile(path: string): FeatureFile | undefined {
+  const [, stem, name] = /^(.*[^/])\.([^./]+)\.npy$/u.exec(path) ?? [];
+  return stem !== undefined && name !== undefined && FEATURE_NAME.test(name) ? { stem, name } : undefined;
+}
+
+export function isFeatureFile(path: string): boolean {
+  return path.endsWith('.npy');
 }
 
 /** The file's name without folder and extension. */

@@ -10,7 +10,7 @@ import { compareText, listFiles } from '../list-files.ts';
 import { refuseApart } from '../folders/apart.ts';
 import { clipFiles, type ClipFiles } from '../folders/clip-files.ts';
 import { splitFolders } from '../folders/split-folders.ts';
-import { isMediaFile, isPictureFile } from '../media-files.ts';
+import { featureFile, isMediaFile, isPictureFile } from '../media-files.ts';
 import { cutsOfOneRecording, cutsWarning } from '../recordings.ts';
 
 type FolderConfig = Extract<DatasetConfig, { format: 'folder' }>;
@@ -19,6 +19,10 @@ interface PlacedFile {
   /** Below the root, with `/`: a file, or a folder of frames. */
   readonly name: string;
   readonly audio: string | undefined;
+  /** By their name; below the root as well. */
+  readonly features: Readonly<Record<string, string>> | undefined;
+  /** What the clip's id is made of. */
+  readonly idName: string;
   readonly split: Split | undefined;
   readonly className: string | undefined;
   /** Below the class folder, without the extension. */
@@ -44,18 +48,21 @@ export const folder: DatasetAdapter<FolderConfig> = {
       classNames,
       root,
     );
+    const inRoot = (names: Readonly<Record<string, string>>) =>
+      Object.fromEntries(Object.entries(names).map(([name, file]) => [name, join(root, file)]));
     const labels = new Map(classNames.map((name, label) => [name, label]));
     const inClasses = files.filter((file): file is ClassFile => file.className !== undefined);
     const groupOf = grouping(config, inClasses);
     const clips = inClasses.flatMap((file): ListedClip[] => {
-      const { name, audio, split } = file;
+      const { name, idName, audio, features, split } = file;
       const label = labels.get(file.className);
       if (label === undefined) return [];
       const group = groupOf(file);
       return [
         {
-          ...{ clipId: clipIdOf(name), path: join(root, name), label },
+          ...{ clipId: clipIdOf(idName), path: join(root, name), label },
           ...(audio === undefined ? {} : { audioPath: join(root, audio) }),
+          ...(features === undefined ? {} : { features: inRoot(features) }),
           ...(split === undefined ? {} : { split }),
           ...(group === undefined ? {} : { group }),
         },
@@ -78,6 +85,7 @@ export const folder: DatasetAdapter<FolderConfig> = {
       listedMissing: [],
       unlisted: files.filter(({ className }) => className === undefined).map(({ name }) => name),
       notes: [
+        ...featureNotes(found.clips),
         ...(paired === 0 ? [] : [`Clips with a sound file of their own: ${String(paired)}.`]),
         ...(folders.length === 0 ? [] : [`Folders of pictures, each one clip: ${countedNames(folders)}.`]),
         ...(media.length === 0
@@ -102,19 +110,36 @@ export const folder: DatasetAdapter<FolderConfig> = {
   },
 };
 
-/** Names of the folders at the top that hold something to see or hear. */
+/** How many clips have which features, when any has. */
+function featureNotes(clips: readonly ClipFiles[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { features = {} } of clips) {
+    for (const name of Object.keys(features)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  if (counts.size === 0) return [];
+  const told = [...counts].sort().map(([name, count]) => `${name} ${String(count)}`);
+  return [`Clips with features (of ${String(clips.length)}): ${told.join(', ')}.`];
+}
+
+/** Names of the folders at the top that hold something of clips. */
 function topFolders(paths: readonly string[]): string[] {
-  const inFolders = paths.filter((path) => path.includes('/') && (isMediaFile(path) || isPictureFile(path)));
+  const inFolders = paths.filter(
+    (path) =>
+      path.includes('/') && (isMediaFile(path) || isPictureFile(path) || featureFile(path) !== undefined),
+  );
   return [...new Set(inFolders.map((path) => path.split('/')[0] ?? ''))];
 }
 
-function place({ path, stem, audio }: ClipFiles, splits: ReadonlyMap<string, Split>): PlacedFile {
+function place(
+  { path, stem, kind, audio, features }: ClipFiles,
+  splits: ReadonlyMap<string, Split>,
+): PlacedFile {
   const parts = path.split('/');
   const split = splits.get(parts[0] ?? '');
   const depth = splits.size > 0 ? 1 : 0;
   const inClass = parts.length > depth + 1 && (depth === 0 || split !== undefined);
   return {
-    ...{ name: path, audio, split },
+    ...{ name: path, idName: kind === 'features' ? stem : path, audio, features, split },
     className: inClass ? parts[depth] : undefined,
     inClass: stem.split('/').slice(depth + 1),
   };

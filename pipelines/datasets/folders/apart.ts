@@ -32,7 +32,9 @@ interface Apart {
 /** Two folders whose clips have the same paths but for these folders' names. */
 function foldersApart(clips: readonly ClipFiles[]): Apart | undefined {
   const sounds = clips.filter(({ kind }) => kind === 'sound');
-  const pictures = clips.filter(({ kind, audio }) => kind !== 'sound' && audio === undefined);
+  const pictures = clips.filter(
+    ({ kind, audio }) => kind !== 'sound' && kind !== 'features' && audio === undefined,
+  );
   if (sounds.length === 0 || pictures.length === 0) return undefined;
   /** By the path with one folder left open: the folders that stand there. */
   const places = new Map<string, string[]>();

@@ -1,6 +1,9 @@
-/** Which of a dataset's files make one clip: a video, a sound, a picture, a folder of frames, and the sound beside it. Pure. */
+/**
+ * Which of a dataset's files make one clip: a video, a sound, a picture or a folder of frames, the sound beside it, and
+ * features that were computed elsewhere. Pure.
+ */
 import { posix } from 'node:path';
-import { isPictureFile, isSoundFile, isVideoFile } from '../media-files.ts';
+import { featureFile, isPictureFile, isSoundFile, isVideoFile } from '../media-files.ts';
 
 /** Paths are below the root, with `/`. */
 export interface ClipFiles {
@@ -8,9 +11,11 @@ export interface ClipFiles {
   readonly path: string;
   /** Without a file's extension. */
   readonly stem: string;
-  readonly kind: 'video' | 'sound' | 'picture' | 'frames';
+  readonly kind: 'video' | 'sound' | 'picture' | 'frames' | 'features';
   /** A sound of its own. */
   readonly audio?: string;
+  /** Files by the features' name. */
+  readonly features?: Readonly<Record<string, string>>;
 }
 
 export interface FoundClipFiles {
@@ -25,6 +30,7 @@ export interface FoundClipFiles {
  * - Pictures count where there is no video, and where they have sounds or there is no sound at all; else they are covers and
  *   thumbnails, and left out. A folder of pictures below a class's is one clip, its pictures the frames, unless they have a
  *   sound each; its sound is called as the folder is and lies beside it, or is the only one in it, or in the folder around it.
+ * - `<clip>.<name>.npy` beside a clip are its features; where there are no media at all they are the clips.
  *
  * @param paths sorted
  * @param classDepth folders above a class's own: 0, or 1 below a split's
@@ -39,20 +45,46 @@ export function clipFiles(paths: readonly string[], classDepth: number): FoundCl
   const visual = paths.some(isVideoFile)
     ? paths.filter(isVideoFile).map((path) => withSound('video', path, soundOf))
     : pictureClips(paths, soundOf, classDepth);
-  const used = new Set(visual.flatMap(({ path, audio }) => (audio === undefined ? [path] : [path, audio])));
+  const used = new Set(visual.flatMap(({ path, audio }) => [path, audio]));
   // A second sound of the same name is nobody's.
   const seconds = new Set(sounds.filter((sound) => soundOf.get(withoutExtension(sound)) !== sound));
   const alone = sounds
     .filter((sound) => !used.has(sound) && !seconds.has(sound))
     .map((path): ClipFiles => ({ path, stem: withoutExtension(path), kind: 'sound' }));
-  const clips = [...visual, ...alone].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const taken = new Set([...used, ...alone.map(({ path }) => path)]);
+  const features = featuresByStem(paths);
+  const media = [...visual, ...alone].map((clip) => {
+    const own = features.get(clip.stem);
+    return own === undefined ? clip : { ...clip, features: own };
+  });
+  const all = media.length > 0 ? media : featureClips(features);
+  const clips = all.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const taken = new Set(
+    clips.flatMap(({ path, audio, features: own = {} }) => [path, audio, ...Object.values(own)]),
+  );
   return {
     clips,
     leftOut: paths.filter(
       (path) => !taken.has(path) && !(isPictureFile(path) && taken.has(posix.dirname(path))),
     ),
   };
+}
+
+function featuresByStem(paths: readonly string[]): ReadonlyMap<string, Readonly<Record<string, string>>> {
+  const found = new Map<string, Record<string, string>>();
+  for (const path of paths) {
+    const file = featureFile(path);
+    if (file === undefined) continue;
+    found.set(file.stem, { ...found.get(file.stem), [file.name]: path });
+  }
+  return found;
+}
+
+/** Named after their stem, wherever each lies. */
+function featureClips(features: ReadonlyMap<string, Readonly<Record<string, string>>>): ClipFiles[] {
+  return [...features].map(([stem, own]) => ({
+    ...{ path: Object.values(own)[0] ?? '', stem, features: own },
+    kind: 'features',
+  }));
 }
 
 function withSound(kind: 'video' | 'picture', path: string, soundOf: ReadonlyMap<string, string>): ClipFiles {

@@ -135,6 +135,48 @@ describe('folders of frames', () => {
   });
 });
 
+describe('files of features', () => {
+  const withFeatures = async (paths: readonly string[]) => {
+    const root = await makeTree(emptyFiles(paths));
+    const config = datasetConfigSchema.parse({ format: 'folder', root, validationShare: 0, testShare: 0.5 });
+    const { clips, report } = await indexDataset(config);
+    const own = clips.map(({ clipId, features = {} }) => [
+      clipId,
+      ...Object.entries(features).map(([name, path]) => `${name}: ${relative(root, path)}`),
+    ]);
+    return { own, report };
+  };
+
+  it('belong to the clip of their name, be it a file or a folder of frames', async () => {
+    const { own, report } = await withFeatures([
+      ...['cat/x.mp4', 'cat/x.clip.npy', 'cat/x.ast.npy', 'cat/y.mp4', 'cat/z.clip.npy'],
+      ...['dog/x.mp4', 'dog/x.v2.mp4', 'dog/x.v2.clip.npy', 'dog/loose.npy'],
+    ]);
+    expect(own).toEqual([
+      ['cat/x.mp4', 'ast: cat/x.ast.npy', 'clip: cat/x.clip.npy'],
+      ['cat/y.mp4'],
+      ['dog/x.mp4'],
+      ['dog/x.v2.mp4', 'clip: dog/x.v2.clip.npy'],
+    ]);
+    expect(report.notes).toContain('Clips with features (of 4): ast 1, clip 2.');
+    expect(report.notes).toContain('Files that are no media, left out: 2 (cat/z.clip.npy, dog/loose.npy).');
+    const frames = await withFeatures(['cat/a/1.jpg', 'cat/a/2.jpg', 'cat/a.clip.npy', 'dog/b.jpg']);
+    expect(frames.own).toEqual([['cat/a', 'clip: cat/a.clip.npy'], ['dog/b.jpg']]);
+  });
+
+  it('are the clips where there are no media, in folders of splits too', async () => {
+    const { own, report } = await withFeatures([
+      ...['Train/cat/x.clip.npy', 'Train/cat/x.ast.npy', 'Train/dog/y.ast.npy', 'Test/dog/z.clip.npy'],
+    ]);
+    expect(own).toEqual([
+      ['Test/dog/z', 'clip: Test/dog/z.clip.npy'],
+      ['Train/cat/x', 'ast: Train/cat/x.ast.npy', 'clip: Train/cat/x.clip.npy'],
+      ['Train/dog/y', 'ast: Train/dog/y.ast.npy'],
+    ]);
+    expect(report.splitRule).toContain('the folders Test, Train');
+  });
+});
+
 describe('sounds apart from their pictures', () => {
   const refused = (sound: string, picture: string) => ({
     kind: 'config',
