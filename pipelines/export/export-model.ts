@@ -92,10 +92,14 @@ export async function exportModel({
 function refuseFeatures({ modalities, trainingId }: TrainingSpec, format: ExportFormat): void {
   const features = modalities.filter(isFeatures);
   if (format === 'safetensors' || features.length === 0) return;
-  throw new ModalmixError('config', `no ${format} is written of a model that takes ${features.join(' and ')}`, {
-    where: trainingId,
-    fix: 'Export its weights: --format safetensors.',
-  });
+  throw new ModalmixError(
+    'config',
+    `no ${format} is written of a model that takes ${features.join(' and ')}`,
+    {
+      where: trainingId,
+      fix: 'Export its weights: --format safetensors.',
+    },
+  );
 }
 
 /**

@@ -273,7 +273,13 @@ it('a fusion that no graph is written for is refused, with what can be done', ()
       modalities: ['audio'],
       encoder: encoderConfigSchema.parse({ kind: 'cnn', width: 1 }),
       fusion: { ...namedFusion('sum'), name: 'another' },
-      ...{ heads: undefined, classes: 2, weights, shapeOf: () => shapeOf('audio'), scaleOf: () => SCALES.audio },
+      ...{
+        heads: undefined,
+        classes: 2,
+        weights,
+        shapeOf: () => shapeOf('audio'),
+        scaleOf: () => SCALES.audio,
+      },
     }),
   ).toThrow(/fusion "another" cannot be exported/u);
 });
