@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { featureNameSchema } from './modality.ts';
 
 /**
  * Latest time in a media file, seconds: 115 days. Up to it, microseconds and samples are whole numbers that a double
@@ -18,10 +19,12 @@ export const splitSchema = z.enum(SPLITS);
 export const clipSchema = z.strictObject({
   /** Unique within the dataset; letters, digits and `._/-`. */
   clipId: z.string().min(1),
-  /** Absolute path of the media file that carries the video (or everything). */
+  /** Absolute path of the media file that carries the video (or everything); of a clip without one, of its features. */
   path: z.string().min(1),
   /** Absolute path of a separate audio file (CREMA-D's `AudioWAV`); absent: audio is in `path`. */
   audioPath: z.string().min(1).optional(),
+  /** Absolute paths of files of vectors that were computed elsewhere, by their name (`features:<name>` is the modality). */
+  features: z.record(featureNameSchema, z.string().min(1)).optional(),
   /** Class index into `DatasetIndex.classNames`. */
   label: z.int().nonnegative(),
   split: splitSchema,

@@ -14,8 +14,8 @@ import {
   Utf8,
   type DataType,
 } from 'apache-arrow';
-import { hasNativeFlow, type ExtractionConfig } from './config/extraction-config.ts';
-import { MODALITIES, type Modality } from './modality.ts';
+import { featureShape, hasNativeFlow, type ExtractionConfig } from './config/extraction-config.ts';
+import { inOrder, isFeatures, MEDIA_MODALITIES, modalityBit, type Modality } from './modality.ts';
 
 /** Part of every shard's key: raise it when the same clips would be written as other bytes. */
 export const SHARD_FORMAT_VERSION = 2;
@@ -26,7 +26,7 @@ export const SHARD_COLUMNS = {
   split: 'split',
   group: 'group',
   sourceSha256: 'source_sha256',
-  /** Bit i is set when modality i of MODALITIES is missing; beside the columns' own null bitmaps. */
+  /** `modalityBit` of each modality that is missing; beside the columns' own null bitmaps. */
   missing: 'missing',
   audio: 'audio',
   rgb: 'rgb',
@@ -38,6 +38,9 @@ export const shapeColumn = (modality: 'rgb' | 'flow'): string => `${modality}_sh
 
 /** log(|X| + this): the field's convention, and the spectrogram's value in silence. */
 export const LOG_OFFSET = 1e-7;
+
+/** Deviations are at least this: of a constant channel, which has none, so that a division by it stays finite. */
+export const LEAST_DEVIATION = 1e-6;
 
 /** Samples a clip's audio is fitted to. */
 export function audioSamples(audio: ExtractionConfig['audio']): number {
@@ -73,9 +76,28 @@ export function audioUnits({ frontEnd, mel, fbank }: ExtractionConfig['audio']):
   }
 }
 
-/** The `missing` bit field of a row. */
-export function missingBits(isMissing: (modality: Modality) => boolean): number {
-  return MODALITIES.reduce((bits, modality, i) => (isMissing(modality) ? bits | (1 << i) : bits), 0);
+/**
+ * The `missing` bit field of a row.
+ *
+ * @param dataset all modalities of the dataset
+ */
+export function missingBits(
+  isMissing: (modality: Modality) => boolean,
+  dataset: readonly Modality[],
+): number {
+  return withMedia(dataset).reduce(
+    (bits, modality) => (isMissing(modality) ? bits | modalityBit(modality, dataset) : bits),
+    0,
+  );
+}
+
+/** Media have their bits in every dataset, asked for or not. */
+function withMedia(dataset: readonly Modality[]): Modality[] {
+  return inOrder([...MEDIA_MODALITIES, ...dataset]);
+}
+
+function bitsOf(dataset: readonly Modality[]): Record<string, number> {
+  return Object.fromEntries(withMedia(dataset).map((name) => [name, modalityBit(name, dataset)]));
 }
 
 export interface ShardSchemaInput {
@@ -109,10 +131,10 @@ export function shardSchema({ classNames, extraction, extractorVersion }: ShardS
       SHARD_COLUMNS.missing,
       new Uint8(),
       false,
-      new Map([['bits', JSON.stringify(Object.fromEntries(MODALITIES.map((name, i) => [name, 1 << i])))]]),
+      new Map([['bits', JSON.stringify(bitsOf(modalities))]]),
     ),
   ];
-  for (const modality of MODALITIES.filter((name) => modalities.includes(name))) {
+  for (const modality of inOrder(modalities)) {
     if (modality === 'audio') {
       const value: DataType = audio.storage === 'float16' ? new Float16() : new Float32();
       fields.push(
@@ -124,6 +146,20 @@ export function shardSchema({ classNames, extraction, extractorVersion }: ShardS
             ['shape', JSON.stringify([frequencies, times])],
             ['axes', 'frequency,time'],
             ['units', audioUnits(audio)],
+          ]),
+        ),
+      );
+    } else if (isFeatures(modality)) {
+      const [frames, dims] = featureShape(modality, extraction);
+      fields.push(
+        new Field(
+          modality,
+          new FixedSizeList(frames * dims, new Field('item', new Float32(), false)),
+          true,
+          new Map([
+            ['shape', JSON.stringify([frames, dims])],
+            ['axes', 'frame,feature'],
+            ['units', 'as computed elsewhere'],
           ]),
         ),
       );

@@ -4,7 +4,7 @@ import { methodSchema } from './config/methods.ts';
 import { evaluationConfigSchema } from './config/evaluation-config.ts';
 import { trainingConfigSchema } from './config/training-config.ts';
 import { COMPUTING_ENGINES } from './config/engine.ts';
-import { modalitySchema } from './modality.ts';
+import { featureModalitySchema, modalitySchema } from './modality.ts';
 
 /** `runs/<trainingId>/config.json`: everything a training's result depends on. */
 export const trainingSpecSchema = z.strictObject({
@@ -13,6 +13,8 @@ export const trainingSpecSchema = z.strictObject({
   trainingId: z.string(),
   dataset: z.strictObject({ name: z.string(), version: z.string() }),
   modalities: z.array(modalitySchema).min(1),
+  /** Of each set of features among the modalities, the length of its vectors; absent: there are none. */
+  featureDims: z.partialRecord(featureModalitySchema, z.int().positive()).optional(),
   method: methodSchema,
   seed: z.int(),
   /** `methods` and `seeds` are narrowed to this training's own. */

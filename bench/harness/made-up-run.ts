@@ -4,7 +4,7 @@ import { storePaths } from '../../schemas/names.ts';
 import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
 import { datasetManifestSchema, type DatasetManifest } from '../../schemas/manifest.ts';
-import type { Modality } from '../../schemas/modality.ts';
+import { isFeatures, type Modality } from '../../schemas/modality.ts';
 import {
   epochMetricsSchema,
   evaluationResultSchema,
@@ -135,7 +135,8 @@ export async function makeUpTraining(
   const { trainingId, modalities, method, seed } = spec;
   const random = randomGenerator(seed, `made-up/${method}`);
   const skill = 0.7 + 0.15 * random.uniform();
-  const branchSkill = (modality: Modality) => skill * { audio: 0.85, rgb: 0.5, flow: 0.4 }[modality];
+  const branchSkill = (modality: Modality) =>
+    skill * (isFeatures(modality) ? 0.6 : { audio: 0.85, rgb: 0.5, flow: 0.4 }[modality]);
   const each = (value: (modality: Modality) => number) =>
     Object.fromEntries(modalities.map((modality) => [modality, value(modality)]));
   const metrics = Array.from({ length: spec.training.epochs }, (_, i) => {

@@ -1,6 +1,6 @@
 /** How many clips were used, and which were not and why, for a terminal. Pure. */
 import type { DatasetManifest } from '../../schemas/manifest.ts';
-import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import { inOrder, type Modality } from '../../schemas/modality.ts';
 
 /** Quarantined clips named; the report and the store have them all. */
 const QUARANTINED_SHOWN = 5;
@@ -34,7 +34,7 @@ export function dataCounts({ splits, modalities, quarantine, index }: DatasetMan
 /** `Data: 42 of 46 clips used, 2 of them without audio.`, then a line for each thing that a person should know. */
 export function dataText(manifest: DatasetManifest): string {
   const { used, missing, quarantined, listedMissing } = dataCounts(manifest);
-  const lacking = MODALITIES.flatMap((name) =>
+  const lacking = inOrder(manifest.modalities).flatMap((name) =>
     (missing[name] ?? 0) > 0 ? [`${String(missing[name])} of them without ${name}`] : [],
   );
   const shown = manifest.quarantine.slice(0, QUARANTINED_SHOWN);

@@ -1,6 +1,6 @@
 /** An experiment's table for a terminal. Pure. */
 import type { ExperimentSummary } from '../../schemas/config/experiment.ts';
-import { MODALITIES } from '../../schemas/modality.ts';
+import { modalitiesOf } from '../../schemas/modality.ts';
 import type { Spread } from '../../schemas/summary.ts';
 import { textTable } from './text-table.ts';
 import { contrastText } from './contrast-table.ts';
@@ -11,7 +11,7 @@ import { contrastText } from './contrast-table.ts';
  */
 export function experimentTable({ contrasts, rows, notDone }: ExperimentSummary): string {
   const folded = rows.some(({ folds }) => folds !== undefined);
-  const modalities = MODALITIES.filter((modality) => rows.some((row) => row.branches[modality]));
+  const modalities = modalitiesOf(rows.map(({ branches }) => branches));
   const probed = modalities.filter((modality) => rows.some(({ probes }) => probes?.[modality]));
   const titleOf = (row: (typeof rows)[number]) => `${row.dataset}, ${row.condition}, ${row.fusion}`;
   const tables = [...new Set(rows.map(titleOf))].map((title) => {

@@ -1,7 +1,7 @@
 /** Versions of a model for a terminal. Pure. */
 import type { ModelHistory } from '../../pipelines/models/history.ts';
 import { verdictOf } from '../../pipelines/models/verdict.ts';
-import { MODALITIES } from '../../schemas/modality.ts';
+import { modalitiesOf } from '../../schemas/modality.ts';
 import type { Drift, ModelComparison, ModelMove, ModelVersion } from '../../schemas/retrain.ts';
 import { textTable } from './text-table.ts';
 
@@ -111,7 +111,7 @@ function comparisonTable({ heldOut, newData }: ModelComparison): string {
 
 function driftText(drift: Drift, classNames: readonly string[]): string {
   const { classCounts, classDistance, inputs, featureShift, rho } = drift;
-  const modalities = MODALITIES.filter((one) => inputs[one] ?? featureShift[one] ?? rho.old[one]);
+  const modalities = modalitiesOf([inputs, featureShift, rho.old]);
   const byModality = textTable({
     header: ['drift', 'input shift', 'feature shift', 'ρ old', 'ρ new'],
     rows: modalities.map((modality) => [

@@ -1,4 +1,5 @@
 /** Predictions for a terminal: a line a clip, or a clip's every class. Pure. */
+import { entriesOf } from '../../schemas/modality.ts';
 import type { ClipPrediction, HeadPrediction, PredictionFacts } from '../../schemas/prediction.ts';
 import { textTable } from './text-table.ts';
 
@@ -78,7 +79,7 @@ export function everyClass(facts: PredictionFacts, name: string, prediction: Cli
       ...facts.modalities.map((modality) => probabilityText(branches[modality], k)),
     ]),
   });
-  const lacks = Object.entries(missing).map(([modality, { reason }]) => `no ${modality}: ${reason}`);
+  const lacks = entriesOf(missing).map(([modality, { reason }]) => `no ${modality}: ${reason}`);
   return [name, table, ...lacks].join('\n');
 }
 

@@ -1,5 +1,5 @@
 /** The table of methods × accuracy, for a terminal. Pure. */
-import { MODALITIES } from '../../schemas/modality.ts';
+import { modalitiesOf } from '../../schemas/modality.ts';
 import type { Interval, Spread, Summary } from '../../schemas/summary.ts';
 import { textTable } from './text-table.ts';
 
@@ -8,7 +8,7 @@ import { textTable } from './text-table.ts';
  * modality's branch, and of a linear probe of its features.
  */
 export function resultTable(summary: Summary): string {
-  const modalities = MODALITIES.filter((modality) => summary.rows.some((row) => row.branches[modality]));
+  const modalities = modalitiesOf(summary.rows.map(({ branches }) => branches));
   const probed = modalities.filter((modality) => summary.rows.some((row) => row.probes?.[modality]));
   const intervals = summary.rows.some(({ interval }) => interval);
   const header = [

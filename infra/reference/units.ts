@@ -25,6 +25,8 @@ const BY_NAME: Readonly<Record<string, string>> = {
     bins: 'bands',
     frames: 'frames',
     candidates: 'frames',
+    dims: 'numbers a vector',
+    hidden: 'units',
     fps: 'frames a second',
   },
   ...{ shortSide: 'pixels', blurSigmas: 'pixels', depth: 'layers', width: 'channels', minutes: 'minutes' },

@@ -86,7 +86,14 @@ function expectation(issue: z.core.$ZodIssue, found?: unknown): string {
     case 'invalid_union': {
       const given: unknown[] = 'options' in issue && Array.isArray(issue.options) ? issue.options : [];
       const options = given.filter((option) => option !== undefined).map(String);
-      return options.length === 0 ? 'it has none of the allowed forms' : oneOf(options, found);
+      if (options.length > 0) return oneOf(options, found);
+      // A union that says what it wants, with fixed words among it.
+      if (issue.message === 'Invalid input') return 'it has none of the allowed forms';
+      const words = issue.errors
+        .flat()
+        .flatMap((inner) => (inner.code === 'invalid_value' ? inner.values : []));
+      const near = typeof found === 'string' ? nearest(found, words.map(String)) : undefined;
+      return near === undefined ? `it ${issue.message}` : `did you mean "${near}"? It ${issue.message}`;
     }
     case 'too_small':
       return issue.origin === 'array' || issue.origin === 'string'

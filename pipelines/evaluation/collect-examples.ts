@@ -1,6 +1,6 @@
 /** The clips a model was most wrong about, with a small picture of each. */
 import sharp from 'sharp';
-import type { Modality } from '../../schemas/modality.ts';
+import { entriesOf, type Modality } from '../../schemas/modality.ts';
 import type { EvaluationResult } from '../../schemas/training.ts';
 import type { PictureFeature } from '../extraction/extractor.ts';
 import { predictedClasses, type Predictions } from './metrics/predictions.ts';
@@ -34,7 +34,7 @@ export async function collectExamples(input: ExamplesInput): Promise<Misclassifi
     .slice(0, count);
   const examples: Misclassified[] = [];
   for (const row of wrong) {
-    const branches = Object.entries(branchPredicted).flatMap(([modality, classes]) =>
+    const branches = entriesOf(branchPredicted).flatMap(([modality, classes]) =>
       classes[row] === undefined ? [] : [[modality, classes[row]] as const],
     );
     const picture = frames(row);

@@ -1,6 +1,6 @@
 /** Everything the test split is asked of a model: as it is, by branch, with modalities dropped and disturbed. */
 import type { EvaluationConfig } from '../../schemas/config/evaluation-config.ts';
-import type { Modality } from '../../schemas/modality.ts';
+import { isFeatures, type Modality } from '../../schemas/modality.ts';
 import type { EvaluationResult } from '../../schemas/training.ts';
 import type {
   EvaluationBatch,
@@ -109,7 +109,7 @@ export class TestJudge {
   }
 }
 
-/** Pictures are blurred, spectrograms masked; noise is for all. */
+/** Pictures are blurred, spectrograms masked; noise is for all, and all there is for vectors. */
 function disturbancesOf(
   modality: Modality,
   { noiseLevels, blurSigmas = [], maskShares = [] }: ConstructorParameters<typeof TestJudge>[2],
@@ -117,8 +117,10 @@ function disturbancesOf(
 ): Disturbance[] {
   return [
     ...noiseLevels.map((level) => ({ kind: 'noise' as const, level, seed })),
-    ...(modality === 'audio'
-      ? maskShares.map((level) => ({ kind: 'mask' as const, level, seed }))
-      : blurSigmas.map((level) => ({ kind: 'blur' as const, level }))),
+    ...(isFeatures(modality)
+      ? []
+      : modality === 'audio'
+        ? maskShares.map((level) => ({ kind: 'mask' as const, level, seed }))
+        : blurSigmas.map((level) => ({ kind: 'blur' as const, level }))),
   ];
 }

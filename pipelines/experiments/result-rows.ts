@@ -9,7 +9,7 @@ import {
   vectorFromArray,
   type Vector,
 } from 'apache-arrow';
-import type { Modality } from '../../schemas/modality.ts';
+import { entriesOf, type Modality } from '../../schemas/modality.ts';
 import type { Scores } from '../../schemas/training.ts';
 import type { Cell } from './collect-cells.ts';
 
@@ -66,8 +66,8 @@ export function resultRows(cells: readonly Cell[]): ResultRow[] {
     ];
     return [
       ...scored('fused', 'intact', evaluation.fused),
-      ...Object.entries(evaluation.branches).flatMap(([head, scores]) => scored(head, 'intact', scores)),
-      ...Object.entries(evaluation.probes ?? {}).map(([head, { accuracy }]): ResultRow => ({
+      ...entriesOf(evaluation.branches).flatMap(([head, scores]) => scored(head, 'intact', scores)),
+      ...entriesOf(evaluation.probes ?? {}).map(([head, { accuracy }]): ResultRow => ({
         ...place,
         head,
         test: 'probe',

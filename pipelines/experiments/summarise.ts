@@ -1,5 +1,5 @@
 /** An experiment's summary: means over seeds, comparisons, and what is not done. Pure. */
-import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import { inOrder, type Modality } from '../../schemas/modality.ts';
 import {
   CELL_STATES,
   type CellState,
@@ -113,11 +113,12 @@ function tableRows(groups: readonly CollectedGroup[]): ExperimentRow[] {
     if (done.length === 0) return [];
     const over = (pick: (cell: (typeof done)[number]) => number | undefined) =>
       spreadOf(done.map(pick).filter((value) => value !== undefined));
+    const modalities = inOrder(done.flatMap(({ outcome }) => outcome.evaluation.modalities));
     const perModality = (pick: (cell: (typeof done)[number], modality: Modality) => number | undefined) =>
       Object.fromEntries(
-        MODALITIES.map((modality) => [modality, over((cell) => pick(cell, modality))] as const).filter(
-          ([, { values }]) => values.length > 0,
-        ),
+        modalities
+          .map((modality) => [modality, over((cell) => pick(cell, modality))] as const)
+          .filter(([, { values }]) => values.length > 0),
       );
     const probes = perModality(({ outcome }, modality) => outcome.evaluation.probes?.[modality]?.accuracy);
     const memory = over(({ outcome }) => outcome.result.environment.peakMemoryMiB);

@@ -1,7 +1,8 @@
 /** Writes a trained model into a folder, in a form that other programs read, with a manifest beside it. */
 import { createHash } from 'node:crypto';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
-import type { Modality } from '../../schemas/modality.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { isFeatures, type Modality } from '../../schemas/modality.ts';
 import { EXPORT_MANIFEST, type ExportFormat, type ExportManifest } from '../../schemas/exported-model.ts';
 import type { ChosenModel } from '../../schemas/prediction.ts';
 import { audioShape } from '../../schemas/shard.ts';
@@ -11,7 +12,7 @@ import type { Store } from '../store/store.ts';
 import { inputScale } from '../training/data/batches.ts';
 import { writeVariables } from '../training/checkpoints/checkpoint.ts';
 import { createModel, fusionOf } from '../training/weights/create-model.ts';
-import { CHANNELS, imagesPerClip } from '../training/model/encoders/index.ts';
+import { channelsOf, imagesPerClip } from '../training/model/encoders/index.ts';
 import { readWeights, type WeightsFile } from '../training/weights/load-model.ts';
 import { modelGraph, type ModelGraph } from './graph/model-graph.ts';
 import { describeInputs, describeOutputs, TO_INPUTS } from './describe.ts';
@@ -43,6 +44,7 @@ export async function exportModel({
   folder,
 }: ExportModelInput): Promise<ExportManifest> {
   const { spec } = chosen;
+  refuseFeatures(spec, format);
   const dataset = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   const file = await readWeights(store, spec.trainingId, chosen.weights);
   const heads = checkedHeads(spec, dataset.classNames.length, file);
@@ -86,6 +88,20 @@ export async function exportModel({
   return manifest;
 }
 
+/** @throws ModalmixError `config` for a graph of a model that takes vectors */
+function refuseFeatures({ modalities, trainingId }: TrainingSpec, format: ExportFormat): void {
+  const features = modalities.filter(isFeatures);
+  if (format === 'safetensors' || features.length === 0) return;
+  throw new ModalmixError(
+    'config',
+    `no ${format} is written of a model that takes ${features.join(' and ')}`,
+    {
+      where: trainingId,
+      fix: 'Export its weights: --format safetensors.',
+    },
+  );
+}
+
 /**
  * @returns the prefix of classifiers of the method's own that judge a modality alone
  * @throws ModalmixError `input` when the weights are not such a model's
@@ -117,7 +133,7 @@ function graphOf(
     weights: weightsOf(file.tensors),
     shapeOf: (modality: Modality) => {
       const [height, width] = modality === 'audio' ? audioShape(extraction.audio) : [cropPx, cropPx];
-      return [imagesPerClip(modality, extraction), height, width, CHANNELS[modality]];
+      return [imagesPerClip(modality, extraction), height, width, channelsOf(modality, spec.featureDims)];
     },
     scaleOf: (modality) => inputScale(modality, normalisation),
   });

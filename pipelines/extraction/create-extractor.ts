@@ -2,6 +2,7 @@
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { Extractor } from './extractor.ts';
+import { withFeatures } from './features/with-features.ts';
 import { createFfmpegExtractor } from './ffmpeg/extractor.ts';
 import { createNodeAvExtractor } from './node-av/pool.ts';
 
@@ -21,7 +22,7 @@ export type Warn = (text: string) => unknown;
  * @throws ModalmixError `dependency` when the engine cannot work here, `config` when there is none of that name
  */
 export async function createExtractor(warn: Warn, version?: string): Promise<Extractor> {
-  return await createEngine(engineOf(version), warn);
+  return withFeatures(await createEngine(engineOf(version), warn));
 }
 
 /** `createExtractor` for a process that lives on: each engine is made when it is first needed, and kept. */
@@ -31,7 +32,7 @@ export function extractorSource(warn: Warn): (version?: string) => Promise<Extra
     const engine = engineOf(version);
     const kept = made.get(engine);
     if (kept !== undefined) return await kept;
-    const making = createEngine(engine, warn);
+    const making = createEngine(engine, warn).then(withFeatures);
     made.set(engine, making);
     try {
       return await making;

@@ -7,7 +7,7 @@ import {
   type ExtractionConfig,
 } from '../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { MODALITIES, type Modality } from '../../schemas/modality.ts';
+import { MEDIA_MODALITIES, type MediaModality } from '../../schemas/modality.ts';
 import { audioSamples } from '../../schemas/shard.ts';
 import {
   ClipUnusable,
@@ -34,7 +34,7 @@ interface Part<T> {
   readonly missing?: MissingModality;
 }
 
-/** `Extractor.extract` with the given decoder. */
+/** `Extractor.extract` with the given decoder, of media alone. */
 export async function extractClip(
   decode: Decode,
   clip: Clip,
@@ -113,7 +113,7 @@ async function decodeClip(
   signal: AbortSignal | undefined,
 ): Promise<DecodedClip> {
   const deadline = Date.now() + config.limits.clipTimeoutS * 1000;
-  const wantsVideo = config.modalities.some((name) => name !== 'audio');
+  const wantsVideo = config.modalities.some((name) => name === 'rgb' || name === 'flow');
   const wantsAudio = config.modalities.includes('audio') && audioFileProblem === undefined;
   const sources = [clip.path, ...(clip.audioPath === undefined ? [] : [clip.audioPath])];
   const decode = async (video: boolean, audio: boolean): Promise<DecodedShots> => {
@@ -224,8 +224,8 @@ function withoutCodecTail(decoded: DecodedShots, clip: Clip, sampleRateHz: numbe
 }
 
 async function assemble(clip: Clip, config: ExtractionConfig, decoded: DecodedClip): Promise<ExtractedClip> {
-  const missing: Partial<Record<Modality, MissingModality>> = {};
-  const wanted = MODALITIES.filter((name) => config.modalities.includes(name));
+  const missing: Partial<Record<MediaModality, MissingModality>> = {};
+  const wanted = MEDIA_MODALITIES.filter((name) => config.modalities.includes(name));
   const { pictures, samples } = decoded;
   const frames =
     pictures.value === undefined ? undefined : stackFrames(pictures.value, storedFrames(config.video));
@@ -317,8 +317,8 @@ function repeatLast({ data, shape }: PictureFeature, count: number): PictureFeat
 }
 
 function nothingUsable(
-  wanted: readonly Modality[],
-  missing: Readonly<Partial<Record<Modality, MissingModality>>>,
+  wanted: readonly MediaModality[],
+  missing: Readonly<Partial<Record<MediaModality, MissingModality>>>,
 ): ClipUnusable {
   const code = wanted.every((name) => missing[name]?.code === 'no-stream') ? 'no-streams' : 'nothing-usable';
   const reasons = wanted.map((name) => `${name}: ${missing[name]?.reason ?? ''}`);

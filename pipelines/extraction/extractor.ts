@@ -4,7 +4,7 @@
  */
 import type { Clip } from '../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
-import type { Modality } from '../../schemas/modality.ts';
+import type { FeatureModality, Modality } from '../../schemas/modality.ts';
 
 /** Logarithmic spectrogram of the config's front end, frequency-major. */
 export interface AudioFeature {
@@ -21,6 +21,14 @@ export interface PictureFeature {
   readonly shape: readonly [number, number, number, number];
 }
 
+/** Vectors that were computed elsewhere. */
+export interface VectorFeature {
+  /** Row-major. */
+  readonly data: Float32Array;
+  /** [F, D]. */
+  readonly shape: readonly [number, number];
+}
+
 export const MISSING_CODES = ['no-stream', 'silent', 'undecodable', 'too-short'] as const;
 export type MissingCode = (typeof MISSING_CODES)[number];
 
@@ -35,6 +43,7 @@ export interface ExtractedClip {
   readonly audio?: AudioFeature;
   readonly rgb?: PictureFeature;
   readonly flow?: PictureFeature;
+  readonly [features: FeatureModality]: VectorFeature;
   readonly missing: Readonly<Partial<Record<Modality, MissingModality>>>;
 }
 

@@ -5,7 +5,7 @@
 import type { Split } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
-import type { Modality, PerModality } from '../../schemas/modality.ts';
+import { entriesOf, type Modality, type PerModality } from '../../schemas/modality.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { Drift, ModelComparison } from '../../schemas/retrain.ts';
@@ -197,7 +197,7 @@ class ModelJudge {
         }
       });
     }
-    const told = Object.values(scores).some((score) => score > 0);
+    const told = entriesOf(scores).some(([, score]) => score > 0);
     return { moments, rho: told ? discrepancyRatios(scores) : {} };
   }
 

@@ -11,6 +11,7 @@ import type {
   HeadPrediction,
   PredictionFacts,
 } from '../../schemas/prediction.ts';
+import { featuresBeside } from '../extraction/features/features-beside.ts';
 import { softmaxRows } from '../evaluation/metrics/softmax.ts';
 import { createExtractor } from '../extraction/create-extractor.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor } from '../extraction/extractor.ts';
@@ -86,7 +87,8 @@ async function extractAll(
 ): Promise<Outcome[]> {
   const limit = pLimit(availableParallelism());
   const extractOne = async (path: string): Promise<Outcome> => {
-    const clip: Clip = { clipId: path, path, label: 0, split: 'test' };
+    const features = await featuresBeside(path, extraction.modalities);
+    const clip: Clip = { clipId: path, path, features, label: 0, split: 'test' };
     try {
       return { path, clip: await extractor.extract(clip, extraction) };
     } catch (error) {
@@ -107,7 +109,7 @@ function judge(
     'clip' in outcome ? [{ clipId: outcome.path, features: outcome.clip }] : [],
   );
   const { modalities, training } = spec;
-  const shards = extractedRows(usable, manifest.extraction.audio.storage);
+  const shards = extractedRows(usable, modalities, manifest.extraction.audio.storage);
   const { cropPx, testView } = training;
   const { candidates } = manifest.extraction.video;
   const reader = new BatchReader(shards, { manifest, modalities, cropPx, testView, candidates });

@@ -5,7 +5,7 @@ import type { SplitShares } from './rows/choose-split.ts';
 import type { StreamTarget } from './stream-target.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import type { DatasetConfig } from '../../schemas/config/dataset-config.ts';
-import { streamConfigSchema } from '../../schemas/config/stream-config.ts';
+import { streamOf } from '../../schemas/config/stream-config.ts';
 
 export interface StreamSettings {
   readonly target: StreamTarget;
@@ -20,7 +20,7 @@ export interface StreamSettings {
  */
 export async function streamSettings(config: RunConfig, extractorVersion: string): Promise<StreamSettings> {
   const { dataset, extraction, name } = config;
-  const stream = config.stream ?? streamConfigSchema.parse({});
+  const stream = streamOf(config);
   return {
     target: { name, classNames: await classNamesOf(dataset), extraction, extractorVersion, stream },
     allowedRoots: stream.allowedRoots ?? [rootOf(dataset)],

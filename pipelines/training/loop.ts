@@ -9,7 +9,7 @@ import type { EpochSums, TrainingState } from './checkpoints/checkpoint.ts';
 import { balancedRows } from './data/class-balance.ts';
 import { stopsEarly } from './early-stopping.ts';
 import { discrepancyRatios } from './methods/discrepancy.ts';
-import type { PerModality } from '../../schemas/modality.ts';
+import { entriesOf, type PerModality } from '../../schemas/modality.ts';
 import { epochRows, type RowPool } from './data/epoch-rows.ts';
 import type { MultimodalModel } from './model/model.ts';
 import { forget } from './optimizers/forget.ts';
@@ -207,7 +207,7 @@ function summarise(sums: EpochSums) {
 }
 
 function meanOf(sums: Readonly<PerModality>, count: number): PerModality {
-  return Object.fromEntries(Object.entries(sums).map(([modality, sum]) => [modality, sum / count]));
+  return Object.fromEntries(entriesOf(sums).map(([modality, sum]) => [modality, sum / count]));
 }
 
 function assertFinite(loss: number, step: number, spec: TrainingSpec): void {

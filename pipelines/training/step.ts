@@ -1,7 +1,7 @@
 /** One optimiser step, and one look at what the model says. */
 import type { Batch } from './data/batches.ts';
 import { discrepancyRatios } from './methods/discrepancy.ts';
-import type { PerModality } from '../../schemas/modality.ts';
+import { entriesOf, type PerModality } from '../../schemas/modality.ts';
 import type {
   DifferentiateOptions,
   ForwardPass,
@@ -96,7 +96,7 @@ function differentiate(
   let pass: ForwardPass | undefined;
   const { value, gradients } = model.parameters.gradients(() => {
     pass = forward();
-    for (const tensor of Object.values(pass.features.values)) kept.push(tf.keep(tensor));
+    for (const [, tensor] of entriesOf(pass.features.values)) kept.push(tf.keep(tensor));
     return pass.loss;
   }, learnt);
   for (const [buffer, values] of before) buffer.assign(values);

@@ -1,4 +1,5 @@
 /** The epochs' metrics as TensorBoard event files: written where the store is a folder, sent after each epoch elsewhere. */
+import { entriesOf } from '../../schemas/modality.ts';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,12 +63,12 @@ function scalarsOf(metrics: EpochMetrics): [string, number][] {
     const accuracy = metrics[split];
     if (accuracy === undefined) continue;
     scalars.push([`${split}/loss`, accuracy.loss], [`${split}/accuracy`, accuracy.fused]);
-    for (const [modality, value] of Object.entries(accuracy.branches)) {
+    for (const [modality, value] of entriesOf(accuracy.branches)) {
       scalars.push([`${split}/accuracy-${modality}`, value]);
     }
   }
   for (const group of ['rho', 'lambda', 'coefficient'] as const) {
-    for (const [modality, value] of Object.entries(metrics[group] ?? {})) {
+    for (const [modality, value] of entriesOf(metrics[group] ?? {})) {
       scalars.push([`${group}/${modality}`, value]);
     }
   }

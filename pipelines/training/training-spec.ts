@@ -1,6 +1,7 @@
 /** What a run's config asks to be trained: one `TrainingSpec` for each method and seed, or a fine-tuning. Pure. */
 import { createHash } from 'node:crypto';
 import type { RunConfig } from '../../schemas/config/config.ts';
+import { featureDimsOf } from '../../schemas/config/extraction-config.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 import type { ModelVersion } from '../../schemas/retrain.ts';
@@ -24,7 +25,7 @@ export function trainingSpecs(
       identified(config, {
         formatVersion: 1,
         dataset: { name: dataset.name, version: dataset.version },
-        modalities: config.extraction.modalities,
+        ...modalitiesOf(config),
         method,
         seed,
         training: { ...config.training, methods: [method], seeds: [seed] },
@@ -32,6 +33,12 @@ export function trainingSpecs(
       }),
     ),
   );
+}
+
+function modalitiesOf({ extraction }: RunConfig): Pick<TrainingSpec, 'modalities' | 'featureDims'> {
+  const { modalities } = extraction;
+  const featureDims = featureDimsOf(modalities, extraction);
+  return { modalities, ...(featureDims === undefined ? {} : { featureDims }) };
 }
 
 /** Of the base learning rate, where the config does not say what a fine-tuning uses. */
@@ -64,7 +71,7 @@ export function fineTuneSpec(
   return identified(config, {
     formatVersion: 1,
     dataset: { name: dataset.name, version: dataset.version },
-    modalities: config.extraction.modalities,
+    ...modalitiesOf(config),
     method,
     seed,
     training,

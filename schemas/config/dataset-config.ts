@@ -26,7 +26,7 @@ const datasetBase = {
 };
 
 export const datasetConfigSchema = z.discriminatedUnion('format', [
-  /** `root/<class>/**` (split by hash) or `root/{train,test}/<class>/**`. */
+  /** `root/<class>/**` (split by hash) or `root/{train,test}/<class>/**`; `pipelines/datasets/folders/` says what is a clip. */
   z.strictObject({
     /** How the dataset names its clips: one folder a class. */
     format: z.literal('folder'),
@@ -52,7 +52,7 @@ export const datasetConfigSchema = z.discriminatedUnion('format', [
     /** Fixes the classes and their order; absent: the folders' names, sorted. */
     classes: z.array(z.string()).min(2).optional(),
   }),
-  /** A table with a header: `path,label[,split][,id][,group][,start][,end][,audio_path]`. */
+  /** A table with a header: `path,label[,split][,id][,group][,start][,end][,audio_path][,features:<name>]…`. */
   z.strictObject({
     /** A table names the clips: `path,label[,split][,id][,group][,start][,end][,audio_path]`. */
     format: z.literal('csv'),

@@ -1,6 +1,6 @@
 /** `training.encoder`: the network that turns a modality's images into features, one for each modality. */
 import { z } from 'zod';
-import { modalitySchema, type Modality } from '../modality.ts';
+import { MEDIA_MODALITIES, type MediaModality } from '../modality.ts';
 
 const count = z.int().positive();
 
@@ -41,7 +41,7 @@ export const encoderConfigSchema = z.discriminatedUnion('kind', [
      */
     width: count.default(64),
     /** By modality; absent: random initial weights. */
-    pretrained: z.partialRecord(modalitySchema, pretrainedWeightsSchema).optional(),
+    pretrained: z.partialRecord(z.enum(MEDIA_MODALITIES), pretrainedWeightsSchema).optional(),
   }),
   /** Four convolutions, for quick runs; the feature has 8 × width. */
   z.strictObject({
@@ -54,6 +54,8 @@ export const encoderConfigSchema = z.discriminatedUnion('kind', [
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
 
 /** The weights to start from, by modality. */
-export function pretrainedOf(encoder: EncoderConfig): Readonly<Partial<Record<Modality, PretrainedWeights>>> {
+export function pretrainedOf(
+  encoder: EncoderConfig,
+): Readonly<Partial<Record<MediaModality, PretrainedWeights>>> {
   return encoder.kind === 'cnn' ? {} : (encoder.pretrained ?? {});
 }

@@ -1,6 +1,15 @@
 /** `extraction` of the config: what is taken from a clip. */
 import { z } from 'zod';
-import { modalitySchema } from '../modality.ts';
+import {
+  featureName,
+  featureNameSchema,
+  isFeatures,
+  MOST_FEATURES,
+  modalitySchema,
+  type FeatureDims,
+  type FeatureModality,
+  type Modality,
+} from '../modality.ts';
 
 const positive = z.number().positive();
 const count = z.int().positive();
@@ -111,6 +120,24 @@ const extractionFields = z.strictObject({
     })
     .prefault({}),
   /**
+   * What `features:<name>` of `modalities` is: vectors that were computed elsewhere (CLIP, AST, wav2vec), a `.npy` file a
+   * clip, which the dataset names.
+   */
+  features: z
+    .record(
+      featureNameSchema,
+      z.strictObject({
+        /** D, the length of a vector. */
+        dims: count.max(65_536),
+        /**
+         * Vectors kept of a clip, each the mean of an equal part of the file's (PyTorch's `adaptive_avg_pool1d`); the encoder
+         * answers each, and answers are averaged. 1: their mean.
+         */
+        frames: count.max(4_096).default(1),
+      }),
+    )
+    .optional(),
+  /**
    * Noise that every clip of every split gets before it is stored, for curves over the imbalance and stress tests: part
    * of the dataset's version. From the seed and the clip's id alone, so the same clip has the same noise. Absent:
    * clips are stored as they are. `predict` adds none.
@@ -154,11 +181,24 @@ const extractionFields = z.strictObject({
     .prefault({}),
 });
 /** What of a clip becomes its row. */
-export const extractionConfigSchema = extractionFields.refine(
-  ({ modalities, video, flow }) =>
-    video.candidates === 1 || flow.neighbours === 'native' || !modalities.includes('flow'),
-  { path: ['flow', 'neighbours'], message: 'sampled needs video.candidates: 1' },
-);
+export const extractionConfigSchema = extractionFields
+  .refine(
+    ({ modalities, video, flow }) =>
+      video.candidates === 1 || flow.neighbours === 'native' || !modalities.includes('flow'),
+    { path: ['flow', 'neighbours'], message: 'sampled needs video.candidates: 1' },
+  )
+  .superRefine(({ modalities, features = {} }, context) => {
+    const asked = modalities.filter(isFeatures);
+    if (asked.length > MOST_FEATURES) {
+      const message = `more than ${String(MOST_FEATURES)} sets of features: fuse some of them before`;
+      context.addIssue({ code: 'custom', path: ['modalities'], message });
+    }
+    for (const name of asked.map(featureName)) {
+      if (features[name] !== undefined) continue;
+      const message = `say how long the vectors of features:${name} are, e.g. features: { ${name}: { dims: 512 } }`;
+      context.addIssue({ code: 'custom', path: ['features', name], message });
+    }
+  });
 export type ExtractionConfig = z.infer<typeof extractionConfigSchema>;
 
 /** Of a manifest or a plan: what was written before there were segments and native neighbours had neither. */
@@ -174,6 +214,31 @@ export const storedExtractionSchema = z.preprocess((stored): unknown => {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The media among the modalities: what is to be decoded. */
+export function hasMedia({ modalities }: Pick<ExtractionConfig, 'modalities'>): boolean {
+  return modalities.some((modality) => !isFeatures(modality));
+}
+
+/** [F, D] of each set of features that is asked for. */
+export function featureShape(
+  modality: FeatureModality,
+  { features }: Pick<ExtractionConfig, 'features'>,
+): readonly [number, number] {
+  const { frames = 0, dims = 0 } = features?.[featureName(modality)] ?? {};
+  return [frames, dims];
+}
+
+/** @returns undefined where no features are asked for */
+export function featureDimsOf(
+  modalities: readonly Modality[],
+  extraction: Pick<ExtractionConfig, 'features'>,
+): FeatureDims | undefined {
+  const features = modalities.filter(isFeatures);
+  return features.length === 0
+    ? undefined
+    : Object.fromEntries(features.map((modality) => [modality, featureShape(modality, extraction)[1]]));
 }
 
 /** Frames of a clip that lie in its row. */
@@ -195,15 +260,19 @@ export function flowFields(frames: number, { neighbours }: ExtractionConfig['flo
  * What versions and keys are hashed from: settings that a config may have had before they had a name are left out, so that
  * its datasets keep theirs.
  */
-export function hashedExtraction<T extends Pick<ExtractionConfig, 'modalities' | 'audio' | 'video' | 'flow'>>(
-  extraction: T,
-) {
+export function hashedExtraction<
+  T extends Pick<ExtractionConfig, 'modalities' | 'audio' | 'video' | 'flow' | 'features'>,
+>(extraction: T) {
   const { sampling, candidates, picturesPerS, ...rest } = extraction.video;
   const video = picturesPerS === 1 ? rest : { ...rest, picturesPerS };
   const { neighbours, ...flow } = extraction.flow;
   const { frontEnd, mel, fbank, ...audio } = extraction.audio;
+  const { modalities, features = {} } = extraction;
+  const asked = modalities.filter(isFeatures).map((modality) => [modality, features[featureName(modality)]]);
   return {
     ...extraction,
+    // Of those that are asked for; JSON leaves out what is undefined.
+    features: asked.length === 0 ? undefined : (Object.fromEntries(asked) as Record<string, unknown>),
     audio: {
       ...audio,
       ...(frontEnd === 'stft' ? {} : { frontEnd, mel }),

@@ -1,4 +1,6 @@
 /** The config's `stream` section: topics, what ingest and sink may use, and when to train again. */
+import { ModalmixError } from '../errors.ts';
+import { isFeatures, type Modality } from '../modality-names.ts';
 import { z } from 'zod';
 import { retrainConfigSchema } from './retrain-config.ts';
 
@@ -73,3 +75,25 @@ export const streamConfigSchema = z.strictObject({
   retrain: retrainConfigSchema.prefault({}),
 });
 export type StreamConfig = z.infer<typeof streamConfigSchema>;
+
+/**
+ * A run's stream, or the defaults.
+ *
+ * @throws ModalmixError `config` when the run has features that were computed elsewhere: an event names media alone
+ */
+export function streamOf({
+  stream,
+  extraction,
+}: {
+  readonly stream?: StreamConfig | undefined;
+  readonly extraction: { readonly modalities: readonly Modality[] };
+}): StreamConfig {
+  const features = extraction.modalities.filter(isFeatures);
+  if (features.length > 0) {
+    throw new ModalmixError('config', `${features.join(' and ')} cannot come by stream`, {
+      where: 'extraction.modalities',
+      fix: 'Leave them out, or rebuild from files: an event of a stream names a media file alone.',
+    });
+  }
+  return stream ?? streamConfigSchema.parse({});
+}

@@ -1,6 +1,6 @@
 /** `training` of the config: how a model is trained. */
 import { z } from 'zod';
-import { modalitySchema } from '../modality.ts';
+import { entriesOf, modalitySchema } from '../modality.ts';
 import { encoderConfigSchema } from './encoder-config.ts';
 import { ENGINES, type Engine } from './engine.ts';
 import { fusionSchema, methodSchema, methodSettings } from './methods.ts';
@@ -29,7 +29,7 @@ export const trainingDataSchema = z
     missing: z
       .partialRecord(modalitySchema, share)
       .refine(
-        (shares) => Object.values(shares).reduce((sum, one) => sum + one, 0) <= 1,
+        (shares) => entriesOf(shares).reduce((sum, [, one]) => sum + one, 0) <= 1,
         'the shares must add up to 1 at most',
       )
       .optional(),

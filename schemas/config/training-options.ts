@@ -53,6 +53,16 @@ export const trainingOptions = {
   decayNorms: z.boolean().optional(),
   /** The encoders' learning rate is this many times the one of fusion and heads. Usual for pretrained ones: 0.1. */
   encoderLearningRateScale: positive.optional(),
+  /**
+   * Of `features:<name>`: its standardised vectors go through a layer of `hidden` units and one of the size that the other
+   * encoders' features have, each linear, normalised by batch and a relu. Absent: as many hidden units as that; 0: one layer.
+   */
+  featureEncoder: z
+    .strictObject({
+      /** Of the layer between; 0: there is none. */
+      hidden: z.int().min(0),
+    })
+    .optional(),
   /** Encoders that stay as they are: no gradient, no update, normalised by their running statistics. */
   freeze: z.array(modalitySchema).min(1).optional(),
   /** false: training does not open the test split, whose curve is then missing; a search trains so. */

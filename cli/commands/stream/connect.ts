@@ -1,6 +1,4 @@
 /** The brokers and settings that commands of a stream work with. */
-import type { RunConfig } from '../../../schemas/config/config.ts';
-import { streamConfigSchema, type StreamConfig } from '../../../schemas/config/stream-config.ts';
 import type { TargetFlags } from '../../runs/run-workflows.ts';
 import type { Screen } from '../../screens/screen.ts';
 
@@ -24,8 +22,4 @@ export async function connectKafka(screen: Screen) {
   await ensureParts(screen);
   const { ensureKafka } = await import('../../../infra/kafka/ensure-kafka.ts');
   return await ensureKafka();
-}
-
-export function streamOf(config: RunConfig): StreamConfig {
-  return config.stream ?? streamConfigSchema.parse({});
 }

@@ -4,7 +4,8 @@ import { openStore } from '../../../pipelines/store/open-store.ts';
 import type { PartitionStatus } from '../../../pipelines/streaming/lag.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { topicNames } from '../../../schemas/names.ts';
-import { connectKafka, ensureParts, streamOf, type ConfigFlags } from './connect.ts';
+import { streamOf } from '../../../schemas/config/stream-config.ts';
+import { connectKafka, ensureParts, type ConfigFlags } from './connect.ts';
 import { counted } from '../../text/counted.ts';
 import type { Screen } from '../../screens/screen.ts';
 

@@ -12,7 +12,8 @@ import type { Screen } from '../../screens/screen.ts';
 import { connect } from '../../runs/session.ts';
 import { targetWords } from '../../text/target-words.ts';
 import { showResult } from '../../runs/show-result.ts';
-import { connectKafka, streamOf } from './connect.ts';
+import { connectKafka } from './connect.ts';
+import { streamOf } from '../../../schemas/config/stream-config.ts';
 
 export interface FromStreamFlags extends FollowFlags {
   readonly offsets?: string;

@@ -1,4 +1,4 @@
-/** A table of clips with a header: `path,label[,split][,id][,group][,start][,end][,audio_path]`. */
+/** A table of clips with a header: `path,label[,split][,id][,group][,start][,end][,audio_path][,features:<name>]…`. */
 import { stat } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { CsvError, parse, type Info } from 'csv-parse/sync';
@@ -6,12 +6,18 @@ import pLimit from 'p-limit';
 import { LATEST_TIME_S, mediaTimeSchema, type Split } from '../../../schemas/clip.ts';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
+import {
+  FEATURE_NAME,
+  featureName,
+  isFeatures,
+  type FeatureModality,
+} from '../../../schemas/modality-names.ts';
 import { countedNames } from '../assemble-index.ts';
 import { clipIdOf } from '../clip-id.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { listFiles } from '../list-files.ts';
 import { sortedLabels } from '../labels.ts';
-import { isMediaFile } from '../media-files.ts';
+import { featureFile, isMediaFile } from '../media-files.ts';
 import { cutsOfOneRecording, cutsWarning } from '../recordings.ts';
 import { lineError, readListText } from '../read-list.ts';
 
@@ -50,22 +56,21 @@ export const csv: DatasetAdapter<CsvConfig> = {
     const present = await presentFiles(clips);
     // The table's own folder may be anybody's; one that was named holds this dataset.
     const listed = new Set(clips.flatMap(({ path, audioPath }) => [path, audioPath]));
+    const usable = clips.map((clip) => withWhatIsThere(clip, present));
     const inRoot = config.root === undefined ? [] : await listFiles(root, { where: 'dataset.root' });
-    const unused = table.columns.filter((name) => !(COLUMNS as readonly string[]).includes(name));
+    const unused = table.columns.filter(
+      (name) => !(COLUMNS as readonly string[]).includes(name) && !isFeatures(name),
+    );
     const withoutSound = clips.filter((clip) => clip.audioPath !== undefined && !present.has(clip.audioPath));
     return {
       classNames,
-      clips: clips
-        .filter((clip) => present.has(clip.path))
-        .map(({ audioPath, ...clip }) =>
-          audioPath !== undefined && present.has(audioPath) ? { ...clip, audioPath } : clip,
-        ),
+      clips: usable.filter((clip) => clip !== undefined),
       splitRule: hasSplits
         ? "the table's column split"
         : `test: ${String(config.testShare)} by hash of the ${hasGroups ? 'group' : grouped ? 'file' : 'clip'}`,
       ...(hasSplits ? {} : { testShare: config.testShare }),
       listed: clips.length,
-      listedMissing: clips.filter((clip) => !present.has(clip.path)).map((clip) => clip.path),
+      listedMissing: clips.flatMap(({ path }, i) => (usable[i] === undefined ? [path] : [])),
       unlisted: inRoot
         .filter((path) => isMediaFile(path) && !listed.has(path))
         .map((path) => relative(root, path)),
@@ -76,6 +81,7 @@ export const csv: DatasetAdapter<CsvConfig> = {
           : [
               `Clips whose audio_path is missing, used with their own sound: ${countedNames(withoutSound.map(({ clipId }) => clipId))}.`,
             ]),
+        ...featureNotes(clips, usable, present),
         ...(hasGroups || hasSplits ? [] : cutNotes(clips, root, classNames)),
       ],
       where: file,
@@ -105,7 +111,18 @@ function parseTable(text: string, file: string): Table {
       'Correct the line: every row has as many cells as the header.',
     );
   }
-  const missing = ['path', 'label'].filter((name) => !columns.includes(name));
+  const odd = columns.filter((name) => isFeatures(name) && !FEATURE_NAME.test(featureName(name)));
+  if (odd.length > 0) {
+    throw lineError(
+      file,
+      1,
+      `"${odd[0] ?? ''}" names no features`,
+      'Call the column features:clip or the like.',
+    );
+  }
+  // Features stand in for a clip whose media are elsewhere.
+  const needed = columns.some(isFeatures) ? ['label'] : ['path', 'label'];
+  const missing = needed.filter((name) => !columns.includes(name));
   if (missing.length > 0) {
     throw lineError(
       file,
@@ -141,8 +158,11 @@ function clipOf({ line, cells }: Row, { file, root, classNames, hasSplits }: Row
     );
   };
 
-  const path = cell('path');
-  if (path === undefined) throw fail('the path is empty', 'Name the media file.');
+  const features = Object.entries(cells)
+    .filter((entry): entry is [FeatureModality, string] => isFeatures(entry[0]) && entry[1] !== '')
+    .map(([column, text]) => [featureName(column), text] as const);
+  const path = cell('path') ?? features[0]?.[1];
+  if (path === undefined) throw fail('the path is empty', 'Name the media file, or a file of features.');
   const labelName = cell('label');
   if (labelName === undefined) throw fail('the label is empty', 'Name the class.');
   const label = classNames.indexOf(labelName);
@@ -166,10 +186,13 @@ function clipOf({ line, cells }: Row, { file, root, classNames, hasSplits }: Row
   const group = cell('group');
   const audioPath = cell('audio_path');
   return {
-    clipId: clipIdOf(cell('id') ?? path + segment),
+    clipId: clipIdOf(cell('id') ?? (featureFile(path)?.stem ?? path) + segment),
     path: resolve(root, path),
     label,
     ...(audioPath === undefined ? {} : { audioPath: resolve(root, audioPath) }),
+    ...(features.length === 0
+      ? {}
+      : { features: Object.fromEntries(features.map(([name, text]) => [name, resolve(root, text)])) }),
     ...(split === undefined ? {} : { split }),
     ...(group === undefined ? {} : { group }),
     ...(startS === undefined ? {} : { startS }),
@@ -200,9 +223,47 @@ function cutNotes(clips: readonly ListedClip[], root: string, classNames: readon
     : [`${cutsWarning(recordings)}: give the table a column group that names each clip's recording.`];
 }
 
+/** The clip with those of its files that are there; undefined when there is nothing to see, hear or read. */
+function withWhatIsThere(
+  { path, audioPath, features = {}, ...clip }: ListedClip,
+  present: ReadonlySet<string>,
+): ListedClip | undefined {
+  const there = Object.entries(features).filter(([, file]) => present.has(file));
+  const [, first] = there[0] ?? [];
+  const used = present.has(path) ? path : first;
+  if (used === undefined) return undefined;
+  return {
+    ...{ ...clip, path: used },
+    ...(audioPath !== undefined && present.has(audioPath) ? { audioPath } : {}),
+    ...(there.length === 0 ? {} : { features: Object.fromEntries(there) }),
+  };
+}
+
+function featureNotes(
+  clips: readonly ListedClip[],
+  usable: readonly (ListedClip | undefined)[],
+  present: ReadonlySet<string>,
+): string[] {
+  const lacking = clips.filter(({ features = {} }) =>
+    Object.values(features).some((file) => !present.has(file)),
+  );
+  const alone = clips.filter(({ path }, i) => usable[i] !== undefined && !present.has(path));
+  const named = (some: readonly ListedClip[]) => countedNames(some.map(({ clipId }) => clipId));
+  return [
+    ...(lacking.length === 0 ? [] : [`Clips with a file of features that is missing: ${named(lacking)}.`]),
+    ...(alone.length === 0
+      ? []
+      : [`Clips whose media are missing, used with their features: ${named(alone)}.`]),
+  ];
+}
+
 async function presentFiles(clips: readonly ListedClip[]): Promise<ReadonlySet<string>> {
   const paths = new Set(
-    clips.flatMap(({ path, audioPath }) => (audioPath === undefined ? [path] : [path, audioPath])),
+    clips.flatMap(({ path, audioPath, features = {} }) => [
+      path,
+      ...(audioPath === undefined ? [] : [audioPath]),
+      ...Object.values(features),
+    ]),
   );
   const limit = pLimit(STATS_AT_A_TIME);
   const checked = await Promise.all(

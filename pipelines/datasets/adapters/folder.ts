@@ -1,5 +1,5 @@
-/** A folder a class: `root/<class>/**`, or `root/{train,test[,validation]}/<class>/**`. */
-import { extname, relative, resolve, sep } from 'node:path';
+/** A folder a class: `root/<class>/**`, or `root/{train,test[,validation]}/<class>/**`, split folders by any usual name. */
+import { join, relative, resolve, sep } from 'node:path';
 import type { Split } from '../../../schemas/clip.ts';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
@@ -7,22 +7,22 @@ import { countedNames } from '../assemble-index.ts';
 import { clipIdOf } from '../clip-id.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { compareText, listFiles } from '../list-files.ts';
-import { isMediaFile } from '../media-files.ts';
+import { refuseApart } from '../folders/apart.ts';
+import { clipFiles, type ClipFiles } from '../folders/clip-files.ts';
+import { splitFolders } from '../folders/split-folders.ts';
+import { featureFile, isMediaFile, isPictureFile } from '../media-files.ts';
 import { cutsOfOneRecording, cutsWarning } from '../recordings.ts';
 
 type FolderConfig = Extract<DatasetConfig, { format: 'folder' }>;
 
-const SPLIT_FOLDERS: ReadonlyMap<string, Split> = new Map([
-  ['train', 'train'],
-  ['test', 'test'],
-  ['validation', 'validation'],
-  ['val', 'validation'],
-]);
-
 interface PlacedFile {
-  readonly path: string;
-  /** Below the root, with `/`. */
+  /** Below the root, with `/`: a file, or a folder of frames. */
   readonly name: string;
+  readonly audio: string | undefined;
+  /** By their name; below the root as well. */
+  readonly features: Readonly<Record<string, string>> | undefined;
+  /** What the clip's id is made of. */
+  readonly idName: string;
   readonly split: Split | undefined;
   readonly className: string | undefined;
   /** Below the class folder, without the extension. */
@@ -34,42 +34,68 @@ type ClassFile = PlacedFile & { readonly className: string };
 export const folder: DatasetAdapter<FolderConfig> = {
   async findClips(config) {
     const root = resolve(config.root);
-    const all = await listFiles(root, { where: 'dataset.root' });
-    const media = all.filter(isMediaFile);
-    const names = media.map((path) => relative(root, path).split(sep));
-    const withSplits = hasSplitFolders(names);
-    const files = media.map((path, index) => place(path, names[index] ?? [], withSplits));
+    const all = (await listFiles(root, { where: 'dataset.root' })).map((path) =>
+      relative(root, path).split(sep).join('/'),
+    );
+    const { splits, doubtful } = splitFolders(topFolders(all), root);
+    const withSplits = splits.size > 0;
+    const found = clipFiles(all, withSplits ? 1 : 0);
+    const files = found.clips.map((clip) => place(clip, splits));
     const classNames = config.classes ?? classesOf(files);
     checkClasses(root, files, classNames);
+    refuseApart(
+      found.clips.filter((_, i) => files[i]?.className !== undefined),
+      classNames,
+      root,
+    );
+    const inRoot = (names: Readonly<Record<string, string>>) =>
+      Object.fromEntries(Object.entries(names).map(([name, file]) => [name, join(root, file)]));
     const labels = new Map(classNames.map((name, label) => [name, label]));
     const inClasses = files.filter((file): file is ClassFile => file.className !== undefined);
     const groupOf = grouping(config, inClasses);
     const clips = inClasses.flatMap((file): ListedClip[] => {
-      const { path, name, split } = file;
+      const { name, idName, audio, features, split } = file;
       const label = labels.get(file.className);
       if (label === undefined) return [];
       const group = groupOf(file);
       return [
         {
-          ...{ clipId: clipIdOf(name), path, label },
+          ...{ clipId: clipIdOf(idName), path: join(root, name), label },
+          ...(audio === undefined ? {} : { audioPath: join(root, audio) }),
+          ...(features === undefined ? {} : { features: inRoot(features) }),
           ...(split === undefined ? {} : { split }),
           ...(group === undefined ? {} : { group }),
         },
       ];
     });
     const grouped = new Set(clips.flatMap(({ group }) => group ?? [])).size;
-    const others = all.filter((path) => !isMediaFile(path)).map((path) => relative(root, path));
+    const [media, others] = [true, false].map((is) =>
+      found.leftOut.filter((path) => (isMediaFile(path) || isPictureFile(path)) === is),
+    ) as [string[], string[]];
+    const folders = found.clips.filter(({ kind }) => kind === 'frames').map(({ path }) => path);
+    const paired = found.clips.filter(({ audio }) => audio !== undefined).length;
     return {
       classNames,
       clips,
       splitRule: withSplits
-        ? 'the folders train and test'
+        ? `the folders ${[...splits.keys()].join(', ')}`
         : `test: ${String(config.testShare)} by hash of the ${grouped > 0 ? `recording (${String(grouped)} of them)` : "clip's path"}`,
       ...(withSplits ? {} : { testShare: config.testShare }),
       listed: clips.length,
       listedMissing: [],
       unlisted: files.filter(({ className }) => className === undefined).map(({ name }) => name),
       notes: [
+        ...featureNotes(found.clips),
+        ...(paired === 0 ? [] : [`Clips with a sound file of their own: ${String(paired)}.`]),
+        ...(folders.length === 0 ? [] : [`Folders of pictures, each one clip: ${countedNames(folders)}.`]),
+        ...(media.length === 0
+          ? []
+          : [`Pictures and sounds that are in no clip, left out: ${countedNames(media)}.`]),
+        ...(doubtful.length === 0
+          ? []
+          : [
+              `Folders called as splits are, taken for classes: ${countedNames(doubtful)}. With folders train and test beside each other they would be splits.`,
+            ]),
         ...(others.length === 0 ? [] : [`Files that are no media, left out: ${countedNames(others)}.`]),
         ...patternNotes(config, inClasses, groupOf),
         ...(config.groupPattern === undefined
@@ -84,23 +110,38 @@ export const folder: DatasetAdapter<FolderConfig> = {
   },
 };
 
-/** Both `train` and `test` at the top, or nothing but split folders: else these are names of classes. */
-function hasSplitFolders(names: readonly (readonly string[])[]): boolean {
-  const top = new Set(names.filter((parts) => parts.length > 1).map((parts) => parts[0] ?? ''));
-  if (top.has('train') && top.has('test')) return true;
-  return top.has('train') && [...top].every((name) => SPLIT_FOLDERS.has(name));
+/** How many clips have which features, when any has. */
+function featureNotes(clips: readonly ClipFiles[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { features = {} } of clips) {
+    for (const name of Object.keys(features)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  if (counts.size === 0) return [];
+  const told = [...counts].sort().map(([name, count]) => `${name} ${String(count)}`);
+  return [`Clips with features (of ${String(clips.length)}): ${told.join(', ')}.`];
 }
 
-function place(path: string, parts: readonly string[], withSplits: boolean): PlacedFile {
-  const split = withSplits ? SPLIT_FOLDERS.get(parts[0] ?? '') : undefined;
-  const depth = withSplits ? 1 : 0;
-  const inClass = parts.length > depth + 1 && (!withSplits || split !== undefined);
-  const name = parts.join('/');
-  const below = name.slice(0, name.length - extname(name).length).split('/');
+/** Names of the folders at the top that hold something of clips. */
+function topFolders(paths: readonly string[]): string[] {
+  const inFolders = paths.filter(
+    (path) =>
+      path.includes('/') && (isMediaFile(path) || isPictureFile(path) || featureFile(path) !== undefined),
+  );
+  return [...new Set(inFolders.map((path) => path.split('/')[0] ?? ''))];
+}
+
+function place(
+  { path, stem, kind, audio, features }: ClipFiles,
+  splits: ReadonlyMap<string, Split>,
+): PlacedFile {
+  const parts = path.split('/');
+  const split = splits.get(parts[0] ?? '');
+  const depth = splits.size > 0 ? 1 : 0;
+  const inClass = parts.length > depth + 1 && (depth === 0 || split !== undefined);
   return {
-    ...{ path, name, split },
+    ...{ name: path, idName: kind === 'features' ? stem : path, audio, features, split },
     className: inClass ? parts[depth] : undefined,
-    inClass: below.slice(depth + 1),
+    inClass: stem.split('/').slice(depth + 1),
   };
 }
 

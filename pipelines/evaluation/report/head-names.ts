@@ -1,6 +1,6 @@
-import type { Modality } from '../../../schemas/modality.ts';
+import { featureName, isFeatures, type MediaModality, type Modality } from '../../../schemas/modality.ts';
 
-const HEAD_NAMES: Readonly<Record<Modality | 'fused', string>> = {
+const HEAD_NAMES: Readonly<Record<MediaModality | 'fused', string>> = {
   audio: 'Audio',
   rgb: 'Video',
   flow: 'Flow',
@@ -9,5 +9,5 @@ const HEAD_NAMES: Readonly<Record<Modality | 'fused', string>> = {
 
 /** What the page calls a modality's branch, or all of them together. */
 export function headName(head: Modality | 'fused'): string {
-  return HEAD_NAMES[head];
+  return isFeatures(head) ? `${featureName(head)} features` : HEAD_NAMES[head];
 }

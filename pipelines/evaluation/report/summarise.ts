@@ -1,5 +1,5 @@
 /** The table of methods × scores, and the result in words. Pure. */
-import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
+import { inOrder, type Modality } from '../../../schemas/modality.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Interval, Spread, Summary, SummaryRow } from '../../../schemas/summary.ts';
 import type { EvaluationResult } from '../../../schemas/training.ts';
@@ -56,7 +56,9 @@ function summariseMethod(evaluations: readonly EvaluationResult[]): SummaryRow {
   const over = (pick: (one: EvaluationResult) => number | undefined): Spread =>
     spreadOf(evaluations.map(pick).filter((value) => value !== undefined));
   const perModality = (pick: (one: EvaluationResult, modality: Modality) => number | undefined) => {
-    const spreads = MODALITIES.map((modality) => [modality, over((one) => pick(one, modality))] as const);
+    const spreads = inOrder(evaluations.flatMap(({ modalities }) => modalities)).map(
+      (modality) => [modality, over((one) => pick(one, modality))] as const,
+    );
     return Object.fromEntries(spreads.filter(([, { values }]) => values.length > 0));
   };
   const scaled = over((one) => one.temperature?.after.expectedCalibrationError);

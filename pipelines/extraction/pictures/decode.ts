@@ -11,7 +11,8 @@ import {
   type Part,
 } from '../decode.ts';
 import type { Picture } from '../ffmpeg/ppm.ts';
-import { isPictureFile, picturesIn } from './picture-files.ts';
+import { isPictureFile } from '../../datasets/media-files.ts';
+import { picturesIn } from './picture-files.ts';
 
 /** Before what `decode` reads: a source that is a picture or a folder never reaches FFmpeg. */
 export function withPictures(decode: Decode): Decode {

@@ -1,15 +1,11 @@
 /** Still pictures and folders of them, as sources of clips. */
 import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
+import { isPictureFile } from '../../datasets/media-files.ts';
 
-const EXTENSIONS = ['.jpg', '.jpeg', '.png', '.webp', '.tif', '.tiff'] as const;
 /** For a person. */
 export const PICTURE_KINDS = 'jpg, png, webp, tiff';
 const NATURAL = new Intl.Collator('en', { numeric: true });
-
-export function isPictureFile(path: string): boolean {
-  return (EXTENSIONS as readonly string[]).includes(extname(path).toLowerCase());
-}
 
 /** Paths of the pictures that lie in the folder itself, in natural order (2 before 10); hidden files are none. */
 export async function picturesIn(folder: string): Promise<string[]> {

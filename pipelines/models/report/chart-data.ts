@@ -1,5 +1,5 @@
 /** Turns a model's history into the series that its page draws. Pure. */
-import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
+import { inOrder, type Modality } from '../../../schemas/modality.ts';
 import type { Drift, ModelComparison, ModelVersion } from '../../../schemas/retrain.ts';
 import { headName } from '../../evaluation/report/head-names.ts';
 import type { ModelHistory } from '../history.ts';
@@ -56,9 +56,7 @@ interface Drifted {
 function driftCharts(drifted: readonly Drifted[]): LineChart[] {
   if (drifted.length === 0) return [];
   const axis: Axis = { name: 'window', labels: drifted.map(({ version }) => windowName(version)) };
-  const modalities = MODALITIES.filter((modality) =>
-    drifted.some(({ version }) => version.modalities.includes(modality)),
-  );
+  const modalities = inOrder(drifted.flatMap(({ version }) => version.modalities));
   const chart = (key: string, lines: LineChart['lines'], more: Partial<LineChart> = {}): LineChart => ({
     key,
     axis,

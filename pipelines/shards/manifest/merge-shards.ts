@@ -8,7 +8,7 @@ import {
   type Normalisation,
   type ShardEntry,
 } from '../../../schemas/manifest.ts';
-import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
+import { inOrder, type Modality } from '../../../schemas/modality.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
 import { addSums, normalisationOf } from '../native/channel-sums.ts';
@@ -21,7 +21,7 @@ export function mergeShards(
   classes: number,
   configured: readonly Modality[],
 ): Pick<DatasetManifest, 'modalities' | 'shards' | 'splits' | 'normalisation'> {
-  const modalities = MODALITIES.filter((modality) => configured.includes(modality));
+  const modalities = inOrder(configured);
   const splits = Object.fromEntries(
     SPLITS.map((split) => [split, summarise(shards, split, classes, modalities)]),
   ) as DatasetManifest['splits'];

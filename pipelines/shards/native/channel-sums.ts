@@ -1,9 +1,7 @@
 /** Sums over a modality's values, from which mean and deviation per channel follow. */
 import type { ChannelSums, Normalisation } from '../../../schemas/manifest.ts';
+import { LEAST_DEVIATION } from '../../../schemas/shard.ts';
 import { shardKernels } from './kernels.ts';
-
-/** A constant channel has no deviation; this keeps a division by it finite. */
-const LEAST_DEVIATION = 1e-6;
 
 /** Squares of this many bytes add up to less than 2³². */
 const EXACT_POINTS = 65_536;

@@ -18,6 +18,7 @@ const planClipSchema = z.strictObject({
   clipId: z.string(),
   path: z.string(),
   audioPath: z.string().optional(),
+  features: z.record(z.string(), z.string()).optional(),
   label: z.int(),
   group: z.string().optional(),
   startS: z.number().optional(),

@@ -4,12 +4,14 @@ import { z } from 'zod';
 import { availableParallelism } from 'node:os';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../../schemas/clip.ts';
 import {
+  featureShape,
   flowFields,
   hashedExtraction,
   storedFrames,
   type ExtractionConfig,
 } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
+import { isFeatures, type FeatureModality } from '../../../schemas/modality.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
 import { audioShape, SHARD_FORMAT_VERSION } from '../../../schemas/shard.ts';
@@ -24,7 +26,8 @@ import {
   type PlanLine,
 } from './plan-file.ts';
 import { findShard, findShards } from '../manifest/shard-entries.ts';
-import { combineHashes, NO_STAMP, SourceHashes } from './source-hashes.ts';
+import { clipSources } from './clip-sources.ts';
+import { combineHashes, NO_STAMP, SourceHashes, type Stamp } from './source-hashes.ts';
 
 export interface PlanRebuildInput {
   readonly store: Store;
@@ -169,7 +172,8 @@ export function usualRowBytes(extraction: ExtractionConfig): number {
   return (
     (modalities.includes('audio') ? frequencies * times * (audio.storage === 'float16' ? 2 : 4) : 0) +
     (modalities.includes('rgb') ? storedFrames(video) * pixels * 3 : 0) +
-    (modalities.includes('flow') ? flowFields(storedFrames(video), flow) * pixels * 2 : 0)
+    (modalities.includes('flow') ? flowFields(storedFrames(video), flow) * pixels * 2 : 0) +
+    modalities.filter(isFeatures).reduce((sum, name) => sum + vectorBytes(name, extraction), 0)
   );
 }
 
@@ -177,6 +181,11 @@ export function usualRowBytes(extraction: ExtractionConfig): number {
 function maxRowsPerShard(extraction: ExtractionConfig): number {
   const bytes = usualRowBytes(extraction);
   return Math.max(1, Math.floor((extraction.shard.targetMiB * 2 ** 20 * (4 / 3)) / bytes));
+}
+
+function vectorBytes(name: FeatureModality, extraction: ExtractionConfig): number {
+  const [frames, dims] = featureShape(name, extraction);
+  return frames * dims * Float32Array.BYTES_PER_ELEMENT;
 }
 
 interface HashedSources {
@@ -238,18 +247,34 @@ async function hashSources(input: PlanRebuildInput): Promise<HashedSources> {
 async function planClip(hashes: SourceHashes, clip: Clip, extraction: ExtractionConfig): Promise<PlanClip> {
   const { split: _split, ...rest } = clip;
   const maxBytes = extraction.limits.clipMaxMiB * 2 ** 20;
-  const source = await hashes.hash(clip.path, maxBytes);
-  if ('problem' in source) return { ...rest, sourceSha256: '', stamps: [], problem: source.problem };
-  if (clip.audioPath === undefined) return { ...rest, sourceSha256: source.sha256, stamps: [source.stamp] };
-  const audio = await hashes.hash(clip.audioPath, maxBytes);
-  // A separate audio file that cannot be used costs the clip its audio, not its pictures.
-  const [audioSha256, audioStamp] =
-    'problem' in audio ? [audio.problem.code, NO_STAMP] : [audio.sha256, audio.stamp];
-  return {
-    ...rest,
-    sourceSha256: combineHashes([source.sha256, audioSha256]),
-    stamps: [source.stamp, audioStamp],
-  };
+  const facts = await Promise.all(
+    clipSources(clip, extraction).map(async ({ path, role }) => ({
+      ...{ path, role },
+      found: await hashes.hash(path, maxBytes),
+    })),
+  );
+  const parts: string[] = [];
+  const stamps: Stamp[] = [];
+  for (const { path, role, found } of facts) {
+    if (!('problem' in found)) {
+      parts.push(role.kind === 'features' ? `${role.name} ${found.sha256}` : found.sha256);
+      stamps.push(found.stamp);
+      continue;
+    }
+    const { code, reason } = found.problem;
+    if (role.kind === 'media') return { ...rest, sourceSha256: '', stamps: [], problem: { code, reason } };
+    if (role.kind === 'features') {
+      return { ...rest, sourceSha256: '', stamps: [], problem: { code, reason: `${path}: ${reason}` } };
+    }
+    // A separate audio file that cannot be used costs the clip its audio, not its pictures.
+    parts.push(code);
+    stamps.push(NO_STAMP);
+  }
+  if (parts.length === 0) {
+    const reason = 'it has none of the features that are asked for';
+    return { ...rest, sourceSha256: '', stamps: [], problem: { code: 'no-streams', reason } };
+  }
+  return { ...rest, sourceSha256: combineHashes(parts), stamps };
 }
 
 /** Everything the shard's bytes depend on. Paths are not among it: a dataset may be moved. */

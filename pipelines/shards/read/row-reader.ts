@@ -4,8 +4,8 @@
  */
 import { readSync } from 'node:fs';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { MODALITIES, type Modality } from '../../../schemas/modality-names.ts';
-import type { AudioFeature, PictureFeature } from '../../extraction/extractor.ts';
+import { inOrder, isFeatures, type FeatureModality, type Modality } from '../../../schemas/modality-names.ts';
+import type { AudioFeature, PictureFeature, VectorFeature } from '../../extraction/extractor.ts';
 import { decodeHalves } from '../native/float16.ts';
 
 /** Where a modality's values lie in a file. */
@@ -34,6 +34,7 @@ export interface ShardRow {
   readonly audio?: AudioFeature;
   readonly rgb?: PictureFeature;
   readonly flow?: PictureFeature;
+  readonly [features: FeatureModality]: VectorFeature;
 }
 
 /** Memory that rows are read into again and again: the first pass over fresh memory is an order slower. */
@@ -77,13 +78,19 @@ export class RowReader {
     }
     const row = rowIndex - (this.#ends[place - 1] ?? 0);
     const features: { -readonly [M in keyof ShardRow]: ShardRow[M] } = {};
-    for (const modality of MODALITIES) {
+    for (const modality of inOrder(Object.keys(file.extents) as Modality[])) {
       const extents = file.extents[modality];
       const offset = extents?.offsets[row] ?? -1;
       if (extents === undefined || offset < 0) continue;
       const shape = [...extents.shapes.subarray(extents.rank * row, extents.rank * (row + 1))];
       const size = shape.reduce((product, axis) => product * axis, 1);
-      if (modality === 'audio') {
+      if (isFeatures(modality)) {
+        const bytes = readBytes(file, offset, memory.take(modality, size * Float32Array.BYTES_PER_ELEMENT));
+        features[modality] = {
+          data: new Float32Array(bytes.buffer, bytes.byteOffset, size),
+          shape: shape as unknown as VectorFeature['shape'],
+        };
+      } else if (modality === 'audio') {
         features.audio = {
           data: readFloats(file, offset, size, memory),
           shape: shape as unknown as AudioFeature['shape'],

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { RecordBatchReader, type Data, type RecordBatch } from 'apache-arrow';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ShardEntry } from '../../../schemas/manifest.ts';
-import type { Modality } from '../../../schemas/modality.ts';
+import { isFeatures, type Modality } from '../../../schemas/modality.ts';
 import { SHARD_COLUMNS, shapeColumn } from '../../../schemas/shard.ts';
 import type { Store } from '../../store/store.ts';
 import { RowReader, type FileRows, type ShardRow } from './row-reader.ts';
@@ -91,8 +91,8 @@ function readTable(
       halfPrecision ||= String(field?.type).includes('Float16');
       for (const modality of modalities) {
         const found =
-          modality === 'audio'
-            ? audioExtents(batch, field?.metadata.get('shape'), bytes)
+          modality === 'audio' || isFeatures(modality)
+            ? listExtents(batch, modality, bytes)
             : pictureExtents(batch, modality, bytes);
         if (found === undefined) continue;
         const known = extents.get(modality);
@@ -117,12 +117,10 @@ function dataOf(batch: RecordBatch, name: string): Data | undefined {
   return batch.getChild(name)?.data[0];
 }
 
-function audioExtents(
-  batch: RecordBatch,
-  declared: string | undefined,
-  bytes: Uint8Array,
-): GrowingExtents | undefined {
-  const data = dataOf(batch, SHARD_COLUMNS.audio);
+/** Of a column whose rows all have the shape that its metadata says. */
+function listExtents(batch: RecordBatch, column: string, bytes: Uint8Array): GrowingExtents | undefined {
+  const declared = batch.schema.fields.find(({ name }) => name === column)?.metadata.get('shape');
+  const data = dataOf(batch, column);
   const values = data?.children[0]?.values as Float32Array | Uint16Array | undefined;
   if (data === undefined || values === undefined || declared === undefined) return undefined;
   const shape = JSON.parse(declared) as number[];

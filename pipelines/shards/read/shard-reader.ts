@@ -23,8 +23,10 @@ export interface ShardSet {
   readonly clipIds: readonly string[];
   /** Per row; undefined where the dataset names no group. */
   readonly groups: readonly (string | undefined)[];
-  /** Bit i is set when modality i of MODALITIES is missing in that row. */
+  /** `modalityBit` of each modality that is missing in that row. */
   readonly missing: Uint8Array;
+  /** The dataset's, by which `modalityBit` numbers features; absent: it has none. */
+  readonly modalities?: readonly Modality[];
   /** Where the rows lie, for a thread that reads them by itself; absent where they lie in no file. */
   readonly files?: readonly FileRows[];
   /**
@@ -64,6 +66,7 @@ export async function openShards(input: OpenShardsInput): Promise<ShardSet> {
     labels: Int32Array.from(tables.flatMap(({ labels }) => labels)),
     clipIds: tables.flatMap(({ clipIds }) => clipIds),
     groups: tables.flatMap(({ groups }) => groups),
+    modalities: manifest.modalities,
     missing: Uint8Array.from(tables.flatMap(({ missing }) => missing)),
     files,
     read: (rowIndex, memory) => reader.read(rowIndex, memory),

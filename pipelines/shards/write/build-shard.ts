@@ -12,6 +12,7 @@ import { ClipUnusable, type Extractor } from '../../extraction/extractor.ts';
 import { sourceStamp } from '../../extraction/pictures/picture-files.ts';
 import type { Store } from '../../store/store.ts';
 import { ClipTurns } from './clip-turns.ts';
+import { clipSources } from '../plan/clip-sources.ts';
 import { openPlan, type PlanClip, type PlanHeader, type PlanLine } from '../plan/plan-file.ts';
 import { ReusableRows } from './reusable-rows.ts';
 import { findShard } from '../manifest/shard-entries.ts';
@@ -193,11 +194,12 @@ async function obtainRow(
     label: planned.label,
     split: line.split,
     ...(planned.audioPath === undefined ? {} : { audioPath: planned.audioPath }),
+    ...(planned.features === undefined ? {} : { features: planned.features }),
     ...(planned.startS === undefined ? {} : { startS: planned.startS }),
     ...(planned.endS === undefined ? {} : { endS: planned.endS }),
   };
   try {
-    await checkUnchanged(planned);
+    await checkUnchanged(planned, header.extraction);
     return { row: await input.extractor.extract(clip, header.extraction, signal) };
   } catch (error) {
     if (error instanceof ClipUnusable) return quarantine(error.code, error.message);
@@ -209,8 +211,9 @@ async function obtainRow(
  * A row must hold the features of the bytes that its hash names; a file that vanished is not quarantined here,
  * because the shard's key says that it was there.
  */
-async function checkUnchanged(clip: PlanClip): Promise<void> {
-  const paths = [clip.path, ...(clip.audioPath === undefined ? [] : [clip.audioPath])];
+async function checkUnchanged(clip: PlanClip, extraction: PlanHeader['extraction']): Promise<void> {
+  const sources = clipSources(clip, extraction);
+  const paths = sources.map(({ path }) => path);
   let changed = false;
   for (const [i, path] of paths.entries()) {
     const [bytes, mtimeMs] = clip.stamps[i] ?? NO_STAMP;
@@ -231,7 +234,12 @@ async function checkUnchanged(clip: PlanClip): Promise<void> {
     }
   }
   if (!changed) return;
-  const hashes = await Promise.all(paths.map(async (path) => await hashSource(path)));
+  const hashes = await Promise.all(
+    sources.map(async ({ path, role }) => {
+      const sha256 = await hashSource(path);
+      return role.kind === 'features' ? `${role.name} ${sha256}` : sha256;
+    }),
+  );
   if (combineHashes(hashes) === clip.sourceSha256) return;
   throw new ModalmixError('input', 'the file changed while the dataset was being built', {
     where: clip.path,

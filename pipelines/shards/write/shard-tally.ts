@@ -1,12 +1,12 @@
 /** Counts and sums over the rows of a shard that is being written: the part of its entry that rows add up to. */
 import type { ChannelSums, ShardEntry } from '../../../schemas/manifest.ts';
-import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
+import { inOrder, type MediaModality, type Modality, isFeatures } from '../../../schemas/modality.ts';
 import type { StoredRow } from './batches/batch-memory.ts';
 import { addSums, sumChannels } from '../native/channel-sums.ts';
 import { decodeHalves, encodeHalves } from '../native/float16.ts';
 import type { ShardRow } from '../read/row-reader.ts';
 
-const CHANNELS: Readonly<Record<Modality, number>> = { audio: 1, rgb: 3, flow: 2 };
+const CHANNELS: Readonly<Record<MediaModality, number>> = { audio: 1, rgb: 3, flow: 2 };
 
 export class ShardTally {
   readonly #classCounts: number[];
@@ -17,7 +17,7 @@ export class ShardTally {
   /** @param classes how many there are */
   constructor(classes: number, modalities: readonly Modality[]) {
     this.#classCounts = new Array<number>(classes).fill(0);
-    this.#modalities = MODALITIES.filter((name) => modalities.includes(name));
+    this.#modalities = inOrder(modalities);
     this.#missingCounts = Object.fromEntries(this.#modalities.map((name) => [name, 0]));
   }
 
@@ -29,7 +29,8 @@ export class ShardTally {
       if (feature === undefined) {
         this.#missingCounts[modality] = (this.#missingCounts[modality] ?? 0) + 1;
       } else {
-        const sums = sumChannels(feature.data, CHANNELS[modality]);
+        const channels = isFeatures(modality) ? row[modality]!.shape[1] : CHANNELS[modality];
+        const sums = sumChannels(feature.data, channels);
         this.#sums[modality] = addSums(this.#sums[modality], sums);
       }
     }
@@ -42,14 +43,13 @@ export class ShardTally {
 
 /** What a reader will get back, so that sums are the same for a row that was copied and one that was extracted. */
 export function asStored(row: ShardRow, storage: 'float16' | 'float32'): ShardRow {
-  const { audio, rgb, flow } = row;
+  const { audio, ...rest } = row;
   return {
+    ...rest,
     ...(audio === undefined
       ? {}
       : {
           audio: storage === 'float16' ? { ...audio, data: decodeHalves(encodeHalves(audio.data)) } : audio,
         }),
-    ...(rgb === undefined ? {} : { rgb }),
-    ...(flow === undefined ? {} : { flow }),
   };
 }

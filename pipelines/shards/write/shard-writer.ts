@@ -4,7 +4,8 @@
  * to the disk the next is filled.
  */
 import type { Schema } from 'apache-arrow';
-import type { AudioFeature, PictureFeature } from '../../extraction/extractor.ts';
+import type { FeatureModality } from '../../../schemas/modality-names.ts';
+import type { AudioFeature, PictureFeature, VectorFeature } from '../../extraction/extractor.ts';
 import { BatchMemory } from './batches/batch-memory.ts';
 import type { RowLine } from './batches/batch-columns.ts';
 import { BatchWriter, type WritingMode, type WrittenFile } from './batches/batch-writer.ts';
@@ -18,6 +19,7 @@ export interface WritableRow extends RowLine {
   readonly audio?: AudioFeature;
   readonly rgb?: PictureFeature;
   readonly flow?: PictureFeature;
+  readonly [features: FeatureModality]: VectorFeature;
 }
 
 /** Where batches go, one at a time. */
@@ -49,9 +51,10 @@ export class ShardWriter<Finished = WrittenFile> {
 
   /** The features may be changed afterwards: they were copied. */
   async append(row: WritableRow): Promise<void> {
-    const { audio, rgb, flow, ...line } = row;
+    const { audio, rgb, flow, clipId, label, split, group, sourceSha256, ...features } = row;
+    const line: RowLine = { clipId, label, split, group, sourceSha256 };
     this.#memory ??= BatchMemory.lend(this.#schema);
-    this.#memory.add({ audio, rgb, flow });
+    this.#memory.add({ audio, rgb, flow, ...features });
     this.#lines.push(line);
     if (this.#memory.bytes >= BATCH_BYTES) await this.#flush();
   }

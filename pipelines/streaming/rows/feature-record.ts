@@ -25,7 +25,7 @@ import { z } from 'zod';
 import { splitSchema, type Split } from '../../../schemas/clip.ts';
 import { hashedExtraction, type ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
+import { MEDIA_MODALITIES, type MediaModality } from '../../../schemas/modality.ts';
 import { clipIdSchema, featureMetadataSchema } from '../../../schemas/stream.ts';
 import { MISSING_CODES, type ExtractedClip } from '../../extraction/extractor.ts';
 import { arrowProblem } from './arrow-bounds.ts';
@@ -101,7 +101,7 @@ export function encodeFeatureRecord(record: FeatureRecord): Uint8Array {
     fields.push(new Field(name, new Utf8(), text === null));
     children.push(data);
   }
-  for (const modality of MODALITIES) {
+  for (const modality of MEDIA_MODALITIES) {
     const feature = record.features[modality];
     if (feature === undefined) continue;
     const item: DataType = feature.data instanceof Float32Array ? new Float32() : new Uint8();
@@ -131,7 +131,7 @@ const jsonText = z.string().transform((text, context): unknown => {
 });
 
 const missingSchema = z.partialRecord(
-  z.enum(MODALITIES),
+  z.enum(MEDIA_MODALITIES),
   z.strictObject({ code: z.enum(MISSING_CODES), reason: z.string() }),
 );
 
@@ -205,7 +205,7 @@ interface Dimensions {
 
 function featureOf<T extends Float32Array | Uint8Array, D extends 2 | 4>(
   batch: RecordBatch,
-  modality: Modality,
+  modality: MediaModality,
   kind: abstract new (...parameters: never[]) => T,
   dimensions: D,
 ): { data: T; shape: Dimensions[D] } | undefined {

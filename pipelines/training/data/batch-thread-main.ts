@@ -15,10 +15,10 @@ class Session {
 
   constructor(splits: Readonly<Record<string, ThreadSplit>>, options: BatchReaderOptions) {
     this.#readers = new Map(
-      Object.entries(splits).map(([name, { files, labels, missing }]) => {
+      Object.entries(splits).map(([name, { files, labels, missing, modalities }]) => {
         const rows = new RowReader(files);
         // Rows are named by number: their clips' names stay where the others are.
-        const source = { labels, missing, clipIds: [], read: rows.read.bind(rows) };
+        const source = { labels, missing, modalities, clipIds: [], read: rows.read.bind(rows) };
         return [name, new BatchReader(source, options)] as const;
       }),
     );

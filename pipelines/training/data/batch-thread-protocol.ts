@@ -1,4 +1,5 @@
 /** What the thread that makes batches is asked, and what it answers. */
+import type { Modality } from '../../../schemas/modality-names.ts';
 import type { Failure } from '../../process/failure.ts';
 import type { FileRows } from '../../shards/read/row-reader.ts';
 import type { Batch, BatchReaderOptions, Variation } from './batches.ts';
@@ -8,6 +9,8 @@ export interface ThreadSplit {
   readonly files: readonly FileRows[];
   readonly labels: Int32Array;
   readonly missing: Uint8Array;
+  /** The dataset's; see `ShardSet`. */
+  readonly modalities: readonly Modality[];
 }
 
 export type BatchRequestBody =

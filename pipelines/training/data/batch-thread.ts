@@ -39,9 +39,9 @@ export class BatchThread {
   ): Promise<ThreadSession> {
     const session = this.#nextSession;
     this.#nextSession += 1;
-    const sent = Object.entries(splits).map(([name, { files = [], labels, missing }]) => [
+    const sent = Object.entries(splits).map(([name, { files = [], labels, missing, modalities = [] }]) => [
       name,
-      { files, labels, missing },
+      { files, labels, missing, modalities },
     ]);
     await this.ask(session, {
       kind: 'open',

@@ -2,7 +2,7 @@
 import type { TrainingConfig } from '../../../schemas/config/training-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { DatasetManifest, Normalisation } from '../../../schemas/manifest.ts';
-import { MODALITIES, type Modality } from '../../../schemas/modality-names.ts';
+import { isFeatures, modalityBit, type Modality } from '../../../schemas/modality-names.ts';
 import { randomGenerator } from '../../random/generator.ts';
 import { RowMemory, type ShardRow } from '../../shards/read/row-reader.ts';
 import type { ShardSet } from '../../shards/read/shard-reader.ts';
@@ -11,6 +11,7 @@ import type { Presence } from './presence.ts';
 import { normalise, renderView, type PixelScale } from './pictures/render-view.ts';
 import { drawColours, renderColours } from './pictures/vary-colours.ts';
 import { chosenFrames, pickFrames } from './segments.ts';
+import { standardise } from './vectors.ts';
 import { renderSound, type LogScale } from './vary-sound.ts';
 
 export interface Images {
@@ -116,7 +117,7 @@ export class BatchMemory {
 }
 
 /** What of a split a batch is made of. */
-export type RowSource = Pick<ShardSet, 'labels' | 'missing' | 'clipIds' | 'read'>;
+export type RowSource = Pick<ShardSet, 'labels' | 'missing' | 'modalities' | 'clipIds' | 'read'>;
 
 export class BatchReader {
   readonly #shards: RowSource;
@@ -141,7 +142,7 @@ export class BatchReader {
     const { modalities } = this.#options;
     const present: Partial<Record<Modality, Uint8Array>> = {};
     for (const modality of modalities) {
-      const bit = 1 << MODALITIES.indexOf(modality);
+      const bit = modalityBit(modality, this.#shards.modalities ?? modalities);
       present[modality] = Uint8Array.from(rows, (row) => ((this.#shards.missing[row]! & bit) === 0 ? 1 : 0));
     }
     const shapes = new Map<Modality, Shape>();
@@ -215,10 +216,7 @@ export class BatchReader {
   ): { size: number; render: (out: Float32Array, view: View | undefined) => void } {
     const { cropPx } = this.#options;
     const feature = row[modality];
-    const shape: Shape | undefined =
-      modality === 'audio'
-        ? row.audio && [1, ...row.audio.shape, 1]
-        : row[modality] && [row[modality].shape[0], cropPx, cropPx, row[modality].shape[3]];
+    const shape = shapeOf(modality, row, cropPx);
     const expected = shapes.get(modality) ?? shape;
     if (feature === undefined || shape === undefined || expected === undefined) {
       throw this.#rowError(modality, rowIndex, 'is not in the shard, which does not call it missing');
@@ -238,6 +236,8 @@ export class BatchReader {
           out,
           this.#options.soundScale,
         );
+      } else if (isFeatures(modality)) {
+        standardise(row[modality]!.data, this.#options.manifest.normalisation[modality]!, out);
       } else if (modality === 'audio') {
         normalise(row.audio!.data, scale, out);
       } else if (modality === 'rgb' && colour !== undefined) {
@@ -259,6 +259,17 @@ export class BatchReader {
 }
 
 type Shape = readonly [number, number, number, number];
+
+/** Of a modality's images; undefined where the row has none. */
+function shapeOf(modality: Modality, row: ShardRow, cropPx: number): Shape | undefined {
+  if (isFeatures(modality)) {
+    const vectors = row[modality]?.shape;
+    return vectors && [vectors[0], 1, 1, vectors[1]];
+  }
+  if (modality === 'audio') return row.audio && [1, ...row.audio.shape, 1];
+  const pictures = row[modality]?.shape;
+  return pictures && [pictures[0], cropPx, cropPx, pictures[3]];
+}
 
 function sizeOf(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1);

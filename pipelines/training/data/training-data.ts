@@ -4,19 +4,19 @@
  * change as little as can be. Pure.
  */
 import type { TrainingData } from '../../../schemas/config/training-config.ts';
-import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
+import { modalityBit, type Modality } from '../../../schemas/modality.ts';
 import type { TrainingSpec } from '../../../schemas/training.ts';
 import { randomGenerator } from '../../random/generator.ts';
 import type { ShardSet } from '../../shards/read/shard-reader.ts';
 
-type Rows = Pick<ShardSet, 'labels' | 'clipIds' | 'missing'>;
+type Rows = Pick<ShardSet, 'labels' | 'clipIds' | 'missing' | 'modalities'>;
 
 /** Indexed by row as the split has them, also rows that are not kept. */
 export interface ChangedRows {
   /** Rows to train on, ascending. */
   readonly kept: Int32Array;
   readonly labels: Int32Array;
-  /** Bit i is set when modality i of MODALITIES is missing in that row. */
+  /** `modalityBit` of each modality that is missing in that row. */
   readonly missing: Uint8Array;
 }
 
@@ -40,6 +40,7 @@ export function changeRows(
   seed: number,
 ): ChangedRows {
   const { keepShare = 1, longTailFactor = 1, labelNoise = 0, missing = {} } = data;
+  const dataset = rows.modalities ?? modalities;
   const drawn = (purpose: string, among: Iterable<number>) =>
     inDrawnOrder(seed, purpose, among, rows.clipIds);
 
@@ -61,7 +62,7 @@ export function changeRows(
   }
 
   const lost = rows.missing.slice();
-  const all = modalities.reduce((mask, modality) => mask | bitOf(modality), 0);
+  const all = modalities.reduce((mask, modality) => mask | modalityBit(modality, dataset), 0);
   const complete = drawn(
     'missing modalities',
     kept.filter((row) => (rows.missing[row]! & all) === 0),
@@ -69,7 +70,7 @@ export function changeRows(
   let from = 0;
   for (const modality of modalities.length > 1 ? modalities : []) {
     const to = Math.min(complete.length, from + Math.round((missing[modality] ?? 0) * complete.length));
-    for (const row of complete.slice(from, to)) lost[row] = lost[row]! | bitOf(modality);
+    for (const row of complete.slice(from, to)) lost[row] = lost[row]! | modalityBit(modality, dataset);
     from = to;
   }
   return { kept: Int32Array.from(kept), labels, missing: lost };
@@ -82,6 +83,7 @@ export function withTrainingData(shards: ShardSet, { labels, missing }: ChangedR
     labels,
     missing,
     clipIds: shards.clipIds,
+    ...(shards.modalities === undefined ? {} : { modalities: shards.modalities }),
     groups: shards.groups,
     ...(shards.files === undefined ? {} : { files: shards.files }),
     read: (row, memory) => shards.read(row, memory),
@@ -89,10 +91,6 @@ export function withTrainingData(shards: ShardSet, { labels, missing }: ChangedR
       shards.close();
     },
   };
-}
-
-function bitOf(modality: Modality): number {
-  return 1 << MODALITIES.indexOf(modality);
 }
 
 function clipGenerator(seed: number, purpose: string, clipId: string) {

@@ -3,7 +3,7 @@ import type { Precision } from '../../../schemas/config/training-config.ts';
 import type { EncoderConfig } from '../../../schemas/config/encoder-config.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import type { Batch } from '../data/batches.ts';
-import { createEncoder } from './encoders/index.ts';
+import { createEncoder, type FeatureInputs } from './encoders/index.ts';
 import type { Encoder } from '../../engine/network/encoder.ts';
 import { featureOf, type Features } from './features.ts';
 import { crossEntropy, lossTargets, type LossSettings } from './losses.ts';
@@ -15,6 +15,8 @@ import { tf, type Scalar, type Tensor2D, type Tensor4D } from '../../engine/tens
 export interface ModelOptions {
   readonly modalities: readonly Modality[];
   readonly encoder: EncoderConfig;
+  /** Of the encoders of features that were computed elsewhere. */
+  readonly features?: FeatureInputs | undefined;
   /** Of the encoders; absent: float32. */
   readonly precision?: Precision;
   readonly fusion: ModelFusion;
@@ -62,7 +64,7 @@ export class MultimodalModel {
     this.#encoders = new Map(
       modalities.map((modality) => [
         modality,
-        createEncoder(this.parameters, modality, options.encoder, options.precision),
+        createEncoder(this.parameters, modality, options.encoder, options.precision, options.features),
       ]),
     );
     this.featureSize = this.#encoders.get(modalities[0]!)!.featureSize;

@@ -26,6 +26,7 @@ export function createModel(
   return new MultimodalModel({
     modalities,
     encoder: training.encoder,
+    features: { dims: spec.featureDims, hidden: training.featureEncoder?.hidden },
     precision: training.precision,
     fusion: fusionOf(spec),
     classes,

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { pretrainedOf, type PretrainedWeights } from '../../../schemas/config/encoder-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { MODALITIES, type Modality } from '../../../schemas/modality.ts';
+import { MEDIA_MODALITIES, type MediaModality } from '../../../schemas/modality.ts';
 import type { TrainingSpec } from '../../../schemas/training.ts';
 import { planEncoder } from '../model/encoders/index.ts';
 import { convolutionNorms, type EncoderPlan } from '../../engine/network/plan.ts';
@@ -31,7 +31,7 @@ export async function writePretrainedWeights(
   variables: ReadonlyMap<string, Variable>,
 ): Promise<void> {
   const pretrained = pretrainedOf(training.encoder);
-  for (const modality of MODALITIES) {
+  for (const modality of MEDIA_MODALITIES) {
     const weights = pretrained[modality];
     if (weights === undefined) continue;
     if (!modalities.includes(modality)) {
@@ -56,7 +56,7 @@ export async function writePretrainedWeights(
 /** The plan's tensors in our layout, by their names in the plan. */
 async function readPretrained(
   weights: PretrainedWeights,
-  modality: Modality,
+  modality: MediaModality,
   plan: EncoderPlan,
 ): Promise<Map<string, StoredTensor>> {
   const where = weights.file;

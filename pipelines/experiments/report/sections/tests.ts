@@ -1,4 +1,4 @@
-import { MODALITIES } from '../../../../schemas/modality.ts';
+import { inOrder } from '../../../../schemas/modality.ts';
 import { headName } from '../../../evaluation/report/head-names.ts';
 import { markup, type Html } from '../../../evaluation/report/html.ts';
 import { sectionHeading } from '../../../evaluation/report/sections/parts.ts';
@@ -16,7 +16,7 @@ export function testsSection({ config, groups }: ExperimentPageInput): Html {
   const done = cells.filter(isDone);
   const series = [...new Set(done.map(({ dataset, fusion }) => `${dataset}, ${fusion}`))];
   const tables = series.flatMap((one) =>
-    MODALITIES.flatMap((modality) => {
+    inOrder(done.flatMap(({ outcome }) => outcome.evaluation.modalities)).flatMap((modality) => {
       const own = done.filter(({ dataset, fusion }) => `${dataset}, ${fusion}` === one);
       const steps = [
         ...new Set(

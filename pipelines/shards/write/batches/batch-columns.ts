@@ -8,7 +8,7 @@ import {
   type Field,
 } from 'apache-arrow';
 import type { Split } from '../../../../schemas/clip.ts';
-import { MODALITIES } from '../../../../schemas/modality.ts';
+import { MEDIA_MODALITIES } from '../../../../schemas/modality.ts';
 import { SHARD_COLUMNS } from '../../../../schemas/shard.ts';
 import type { BatchMemory, TakenPicture } from './batch-memory.ts';
 
@@ -41,7 +41,9 @@ export function columnData(field: Field, rows: readonly RowLine[], memory: Batch
     case SHARD_COLUMNS.audio:
       return fixedListData(field, memory.hasAudio, memory.audioValues());
     default: {
-      const modality = MODALITIES.find((name) => name !== 'audio' && field.name.startsWith(name));
+      const vectors = memory.vectors(field.name);
+      if (vectors !== undefined) return fixedListData(field, vectors.present, vectors.values);
+      const modality = MEDIA_MODALITIES.find((name) => name !== 'audio' && field.name.startsWith(name));
       const name = modality === 'rgb' ? 'rgb' : 'flow';
       const pictures = memory.pictures(name);
       if (field.name === modality) return pictureData(field, pictures, memory.pictureBytes(name));

@@ -4,8 +4,9 @@
  */
 import type { FixedSizeList, Schema } from 'apache-arrow';
 import { ModalmixError } from '../../../../schemas/errors.ts';
+import { isFeatures, type FeatureModality } from '../../../../schemas/modality-names.ts';
 import { missingBits, SHARD_COLUMNS } from '../../../../schemas/shard.ts';
-import type { AudioFeature, PictureFeature } from '../../../extraction/extractor.ts';
+import type { AudioFeature, PictureFeature, VectorFeature } from '../../../extraction/extractor.ts';
 import { decodeHalves, encodeHalves } from '../../native/float16.ts';
 import { shardKernels } from '../../native/kernels.ts';
 
@@ -15,6 +16,7 @@ export interface RowFeatures {
   readonly audio: AudioFeature | undefined;
   readonly rgb: PictureFeature | undefined;
   readonly flow: PictureFeature | undefined;
+  readonly [features: FeatureModality]: VectorFeature | undefined;
 }
 
 /** A picture whose bytes were copied. */
@@ -28,14 +30,25 @@ export interface StoredRow {
   readonly audio?: { readonly data: Float32Array };
   readonly rgb?: { readonly data: Uint8Array };
   readonly flow?: { readonly data: Uint8Array };
+  readonly [features: FeatureModality]: Pick<VectorFeature, 'data' | 'shape'>;
 }
 
-/** A batch on its way to another thread. The three memories are shared, not copied: one side at a time uses them. */
+/** A set of features in a batch. */
+interface VectorColumn {
+  readonly modality: FeatureModality;
+  /** [F, D] of each row. */
+  readonly shape: readonly [number, number];
+  readonly present: boolean[];
+}
+
+/** A batch on its way to another thread. The memories are shared, not copied: one side at a time uses them. */
 export interface BatchContent {
   readonly memories: { readonly bytes: Uint8Array<SharedArrayBuffer>; readonly length: number }[];
   readonly shapes: Record<PictureModality, (TakenPicture | undefined)[]>;
   readonly hasAudio: boolean[];
   readonly missing: number[];
+  /** Their memories come after those of audio, rgb and flow. */
+  readonly vectors: readonly VectorColumn[];
   readonly audioSize: number;
   readonly isHalf: boolean;
   readonly bytes: number;
@@ -48,7 +61,8 @@ const spare: BatchMemory[] = [];
 export class BatchMemory {
   readonly #audio = new GrowingBytes();
   readonly #pictures = { rgb: new GrowingBytes(), flow: new GrowingBytes() };
-  readonly #all = [this.#audio, this.#pictures.rgb, this.#pictures.flow];
+  readonly #media = [this.#audio, this.#pictures.rgb, this.#pictures.flow];
+  #vectors: { readonly column: VectorColumn; readonly memory: GrowingBytes }[] = [];
   #shapes: Record<PictureModality, (TakenPicture | undefined)[]> = { rgb: [], flow: [] };
   #hasAudio: boolean[] = [];
   #missing: number[] = [];
@@ -64,13 +78,16 @@ export class BatchMemory {
       FixedSizeList | undefined;
     memory.#audioSize = list?.listSize ?? 0;
     memory.#isHalf = String(list?.children[0]?.type) === 'Float16';
+    memory.#vectors = vectorColumns(schema).map((column) => ({ column, memory: new GrowingBytes() }));
     return memory;
   }
 
   /** What `release` gave, on whichever side it arrived. */
   static of(content: BatchContent): BatchMemory {
     const memory = new BatchMemory();
-    for (const [i, { bytes, length }] of content.memories.entries()) memory.#all[i]?.adopt(bytes, length);
+    memory.#vectors = content.vectors.map((column) => ({ column, memory: new GrowingBytes() }));
+    const all = memory.#all();
+    for (const [i, { bytes, length }] of content.memories.entries()) all[i]?.adopt(bytes, length);
     memory.#shapes = content.shapes;
     memory.#hasAudio = content.hasAudio;
     memory.#missing = content.missing;
@@ -83,7 +100,8 @@ export class BatchMemory {
   /** Its content; the batch itself may not be used any more. */
   release(): BatchContent {
     return {
-      memories: this.#all.map((memory) => memory.release()),
+      memories: this.#all().map((memory) => memory.release()),
+      vectors: this.#vectors.map(({ column }) => column),
       ...{ shapes: this.#shapes, hasAudio: this.#hasAudio, missing: this.#missing, bytes: this.#bytes },
       ...{ audioSize: this.#audioSize, isHalf: this.#isHalf },
     };
@@ -91,7 +109,8 @@ export class BatchMemory {
 
   /** Whoever had it may not look at its columns any more. */
   giveBack(): void {
-    for (const bytes of this.#all) bytes.clear();
+    for (const bytes of this.#media) bytes.clear();
+    this.#vectors = [];
     this.#shapes = { rgb: [], flow: [] };
     this.#hasAudio = [];
     this.#missing = [];
@@ -117,9 +136,14 @@ export class BatchMemory {
     this.#addAudio(row.audio);
     this.#addPicture('rgb', row.rgb);
     this.#addPicture('flow', row.flow);
-    this.#missing.push(missingBits((name) => row[name] === undefined));
     this.#bytes +=
       (row.audio?.data.byteLength ?? 0) + (row.rgb?.data.byteLength ?? 0) + (row.flow?.data.byteLength ?? 0);
+    for (const { column, memory } of this.#vectors) {
+      const vectors = row[column.modality];
+      this.#bytes += addVectors(column, memory, vectors);
+    }
+    const features = this.#vectors.map(({ column }) => column.modality);
+    this.#missing.push(missingBits((name) => row[name] === undefined, features));
   }
 
   /** [rows × values of one]. */
@@ -128,6 +152,12 @@ export class BatchMemory {
     return this.#isHalf
       ? new Uint16Array(buffer, byteOffset, byteLength / Uint16Array.BYTES_PER_ELEMENT)
       : new Float32Array(buffer, byteOffset, byteLength / Float32Array.BYTES_PER_ELEMENT);
+  }
+
+  /** Of a set of features: which rows have it, and [rows × F × D]. */
+  vectors(name: string): { readonly present: readonly boolean[]; readonly values: Float32Array } | undefined {
+    const found = this.#vectors.find(({ column }) => column.modality === name);
+    return found && { present: found.column.present, values: floatsOf(found.memory) };
   }
 
   pictures(modality: PictureModality): readonly (TakenPicture | undefined)[] {
@@ -153,8 +183,23 @@ export class BatchMemory {
         ...(hasAudio && this.#audioSize > 0 ? { audio: { data: this.#audioOf(row) } } : {}),
         ...pictureOf('rgb', row),
         ...pictureOf('flow', row),
+        ...this.#vectorsOf(row),
       };
     }
+  }
+
+  #vectorsOf(row: number): StoredRow {
+    const present = this.#vectors.filter(({ column }) => column.present[row] === true);
+    return Object.fromEntries(
+      present.map(({ column: { modality, shape }, memory }) => {
+        const size = shape[0] * shape[1];
+        return [modality, { data: floatsOf(memory).subarray(row * size, (row + 1) * size), shape }];
+      }),
+    );
+  }
+
+  #all(): GrowingBytes[] {
+    return [...this.#media, ...this.#vectors.map(({ memory }) => memory)];
   }
 
   #audioOf(row: number): Float32Array {
@@ -189,6 +234,45 @@ export class BatchMemory {
     this.#shapes[modality].push({ shape: picture.shape, bytes: picture.data.length });
     this.#pictures[modality].add(picture.data);
   }
+}
+
+function vectorColumns(schema: Schema): VectorColumn[] {
+  return schema.fields.flatMap(({ name, metadata }) =>
+    isFeatures(name)
+      ? [{ modality: name, shape: JSON.parse(metadata.get('shape') ?? '') as [number, number], present: [] }]
+      : [],
+  );
+}
+
+/** @returns bytes of the row's vectors as they were given */
+function addVectors(
+  { modality, shape, present }: VectorColumn,
+  memory: GrowingBytes,
+  vectors: VectorFeature | undefined,
+): number {
+  present.push(vectors !== undefined);
+  const size = shape[0] * shape[1];
+  if (vectors === undefined) {
+    memory.addZeros(size * Float32Array.BYTES_PER_ELEMENT);
+    return 0;
+  }
+  const { buffer, byteOffset, byteLength, length } = vectors.data;
+  if (length !== size) {
+    throw new ModalmixError(
+      'internal',
+      `a row has ${String(length)} values where the schema has ${String(size)}`,
+      {
+        where: modality,
+      },
+    );
+  }
+  memory.add(new Uint8Array(buffer, byteOffset, byteLength));
+  return byteLength;
+}
+
+function floatsOf(memory: GrowingBytes): Float32Array {
+  const { buffer, byteOffset, byteLength } = memory.all();
+  return new Float32Array(buffer, byteOffset, byteLength / Float32Array.BYTES_PER_ELEMENT);
 }
 
 const FIRST_CAPACITY = 2 ** 20;

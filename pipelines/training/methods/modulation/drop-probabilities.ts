@@ -1,6 +1,6 @@
 /** On-the-fly prediction modulation in numbers (Wei et al., TPAMI 2024). */
 import type { TrainingConfig } from '../../../../schemas/config/training-config.ts';
-import type { PerModality } from '../../../../schemas/modality.ts';
+import { entriesOf, type PerModality } from '../../../../schemas/modality.ts';
 
 /** θ must stay below 1. */
 const MOST_DROPPED = 1 - 1e-5;
@@ -11,7 +11,7 @@ export function dropProbabilities(
   { dropBase, lambda }: TrainingConfig['opm'],
 ): PerModality {
   return Object.fromEntries(
-    Object.entries(rho).map(([modality, value]) => [
+    entriesOf(rho).map(([modality, value]) => [
       modality,
       value > 1 ? Math.min(MOST_DROPPED, dropBase * (1 + lambda * Math.tanh(value - 1))) : 0,
     ]),

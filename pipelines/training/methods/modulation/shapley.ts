@@ -6,7 +6,7 @@
  * of ImageNet's mean colour, the training clips' mean spectrogram (theirs: zeros of a spectrogram not normalised).
  */
 import type { Modality } from '../../../../schemas/modality.ts';
-import type { Batch } from '../../data/batches.ts';
+import type { Batch, Images } from '../../data/batches.ts';
 import { isPresent } from '../../data/presence.ts';
 import { column, type Features } from '../../model/features.ts';
 import type { MultimodalModel } from '../../model/model.ts';
@@ -57,18 +57,17 @@ function featureOfNothing(model: MultimodalModel, batch: Batch, modality: Modali
   const images = batch.images[modality];
   if (images === undefined || images.rows.length === 0) return tf.zeros([batch.size, model.featureSize]);
   const [, ...clipShape] = images.shape;
+  const zeros: Images = {
+    rows: Int32Array.of(0),
+    shape: [1, ...clipShape],
+    values: new Float32Array(clipShape.reduce((product, length) => product * length, 1)),
+  };
   const zero: Batch = {
     size: 1,
     rows: Int32Array.of(0),
     labels: Int32Array.of(0),
     present: { [modality]: Uint8Array.of(1) },
-    images: {
-      [modality]: {
-        rows: Int32Array.of(0),
-        shape: [1, ...clipShape],
-        values: new Float32Array(clipShape.reduce((product, length) => product * length, 1)),
-      },
-    },
+    images: { [modality]: zeros },
   };
   const has = column(batch.size, (row) => Number(isPresent(batch.present, modality, row)));
   return tf.matMul(has, model.encodeFixed(zero, modality));

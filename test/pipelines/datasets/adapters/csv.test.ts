@@ -128,6 +128,36 @@ describe('a table of clips', () => {
     expect(new Set(clips.map(({ split }) => split))).toEqual(new Set(['train', 'validation', 'test']));
   });
 
+  it('reads columns of features: with media, without any, with what is there', async () => {
+    const { root, file } = await tableOf(
+      [
+        'path,label,split,features:clip,features:ast',
+        'a.mp4,x,train,npy/a.clip.npy,npy/a.npy',
+        'gone.mp4,y,test,npy/b.clip.npy,npy/gone.npy',
+        ',y,train,,npy/c.ast.npy',
+        'b.mp4,x,train,,',
+        ',x,train,npy/gone.clip.npy,',
+      ].join('\n'),
+      ['a.mp4', 'b.mp4', 'npy/a.clip.npy', 'npy/a.npy', 'npy/b.clip.npy', 'npy/c.ast.npy'],
+    );
+    const { clips, report } = await indexDataset(csvOf(file));
+    const at = (name: string) => join(root, name);
+    expect(clips.map(({ clipId, path, features }) => [clipId, path, features])).toEqual([
+      ['a.mp4', at('a.mp4'), { clip: at('npy/a.clip.npy'), ast: at('npy/a.npy') }],
+      ['b.mp4', at('b.mp4'), undefined],
+      ['gone.mp4', at('npy/b.clip.npy'), { clip: at('npy/b.clip.npy') }],
+      ['npy/c', at('npy/c.ast.npy'), { ast: at('npy/c.ast.npy') }],
+    ]);
+    expect(report.listedMissing).toEqual({ count: 1, examples: [at('npy/gone.clip.npy')] });
+    expect(report.notes).toContain('Clips with a file of features that is missing: 2 (gone.mp4, npy/gone).');
+    expect(report.notes).toContain('Clips whose media are missing, used with their features: 1 (gone.mp4).');
+    const odd = await tableOf('path,label,features:my clip\na.mp4,x,b.npy\n');
+    await expect(indexDataset(csvOf(odd.file))).rejects.toMatchObject({
+      where: `${odd.file}:1`,
+      message: '"features:my clip" names no features',
+    });
+  });
+
   it('orders labels that are numbers by their value', async () => {
     const { file } = await tableOf('path,label,split\na.mp4,10,train\nb.mp4,9,test\nc.mp4,9,train\n');
     expect((await indexDataset(csvOf(file))).classNames).toEqual(['9', '10']);

@@ -21,7 +21,7 @@ import { MultimodalModel } from '../../../../pipelines/training/model/model.ts';
 import { answer } from '../../../../pipelines/training/model/answers.ts';
 import { tf, type Tensor } from '../../../../pipelines/engine/tensorflow.ts';
 import { encoderConfigSchema } from '../../../../schemas/config/encoder-config.ts';
-import type { Modality } from '../../../../schemas/modality.ts';
+import { entriesOf, type MediaModality } from '../../../../schemas/modality.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modalmix-export-'));
 afterAll(() => {
@@ -42,11 +42,11 @@ const SCALES = {
 const PRESENT = { audio: [1, 0, 1, 0], rgb: [1, 1, 1, 0], flow: [1, 1, 0, 1] } as const;
 const RELATIVE = 1e-4;
 
-const shapeOf = (modality: Modality) =>
+const shapeOf = (modality: MediaModality) =>
   [...SHAPES[modality], CHANNELS[modality]] as [number, number, number, number];
 
 /** [clips, F, H, W, C] in the shards' units. */
-function columns(modality: Modality): Float32Array {
+function columns(modality: MediaModality): Float32Array {
   const random = randomGenerator(7, `columns/${modality}`);
   const { mean, std } = SCALES[modality];
   const channels = CHANNELS[modality];
@@ -58,9 +58,12 @@ function columns(modality: Modality): Float32Array {
 }
 
 /** Only the clips that have a modality are in its images, normalised. */
-function batchOf(modalities: readonly Modality[], has: (modality: Modality, clip: number) => boolean): Batch {
-  const images: Partial<Record<Modality, Images>> = {};
-  const present: Partial<Record<Modality, Uint8Array>> = {};
+function batchOf(
+  modalities: readonly MediaModality[],
+  has: (modality: MediaModality, clip: number) => boolean,
+): Batch {
+  const images: Partial<Record<MediaModality, Images>> = {};
+  const present: Partial<Record<MediaModality, Uint8Array>> = {};
   for (const modality of modalities) {
     const rows = Int32Array.from([...Array(CLIPS).keys()].filter((clip) => has(modality, clip)));
     const shape = shapeOf(modality);
@@ -82,7 +85,7 @@ interface Case {
   readonly title: string;
   readonly fusion: ModelFusion;
   readonly encoder?: object;
-  readonly modalities?: readonly Modality[];
+  readonly modalities?: readonly MediaModality[];
   readonly heads?: boolean;
 }
 
@@ -152,7 +155,7 @@ function expected(model: MultimodalModel, batch: Batch): Answers {
   tf.tidy(() => {
     const { fused, branches } = answer(model, model.encode(batch, false));
     answers = { fused_logits: fused.slice() };
-    for (const [modality, logits] of Object.entries(branches)) {
+    for (const [modality, logits] of entriesOf(branches)) {
       answers = { ...answers, [`${modality}_logits`]: logits.slice() };
     }
   });
@@ -178,7 +181,7 @@ function expectSame(found: Answers, wanted: Answers, batch: Batch, title: string
       .sort(),
   );
   for (const [name, logits] of Object.entries(wanted)) {
-    const present = batch.present[name.split('_')[0] as Modality];
+    const present = batch.present[name.split('_')[0] as MediaModality];
     const largest = Math.max(...logits.map(Math.abs));
     const probabilities = softmax(logits);
     for (let i = 0; i < logits.length; i += 1) {
@@ -191,7 +194,7 @@ function expectSame(found: Answers, wanted: Answers, batch: Batch, title: string
 }
 
 /** Tensors of every input, with fillers in clips that lack it: the graph takes all clips. */
-function inputs(modalities: readonly Modality[]): Record<string, Tensor> {
+function inputs(modalities: readonly MediaModality[]): Record<string, Tensor> {
   return Object.fromEntries(
     modalities.map((modality) => {
       const [frames, ...image] = shapeOf(modality);
@@ -201,7 +204,7 @@ function inputs(modalities: readonly Modality[]): Record<string, Tensor> {
   );
 }
 
-const presence = (modalities: readonly Modality[]) =>
+const presence = (modalities: readonly MediaModality[]) =>
   tf.tensor2d(
     Array.from({ length: CLIPS }, (_, clip) => modalities.map((modality) => PRESENT[modality][clip]!)),
   );
@@ -219,8 +222,8 @@ describe.each(CASES)('the graph of $title', (one) => {
     heads: heads === true ? 'heads' : undefined,
     classes: CLASSES,
     weights: weightsOf(readVariables(model.parameters.all())),
-    shapeOf,
-    scaleOf: (modality) => SCALES[modality],
+    shapeOf: (modality) => shapeOf(modality as MediaModality),
+    scaleOf: (modality) => SCALES[modality as MediaModality],
   });
   const complete = batchOf(modalities, () => true);
   const partial = batchOf(modalities, (modality, clip) => PRESENT[modality][clip] === 1);
@@ -270,7 +273,13 @@ it('a fusion that no graph is written for is refused, with what can be done', ()
       modalities: ['audio'],
       encoder: encoderConfigSchema.parse({ kind: 'cnn', width: 1 }),
       fusion: { ...namedFusion('sum'), name: 'another' },
-      ...{ heads: undefined, classes: 2, weights, shapeOf, scaleOf: () => SCALES.audio },
+      ...{
+        heads: undefined,
+        classes: 2,
+        weights,
+        shapeOf: () => shapeOf('audio'),
+        scaleOf: () => SCALES.audio,
+      },
     }),
   ).toThrow(/fusion "another" cannot be exported/u);
 });

@@ -1,3 +1,4 @@
+import { entriesOf } from '../../../../schemas/modality.ts';
 import { closeSync, openSync, truncateSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBatches } from '../../../../pipelines/training/data/batch-source.ts';
@@ -41,7 +42,7 @@ async function open(): Promise<ShardSet> {
 const copied = (batch: Batch) => structuredClone({ ...batch, images: valuesOf(batch) });
 
 function valuesOf({ images }: Batch) {
-  return Object.entries(images).map(([name, { rows, shape, values }]) => ({
+  return entriesOf(images).map(([name, { rows, shape, values }]) => ({
     ...{ name, rows, shape },
     values: Float32Array.from(values),
   }));

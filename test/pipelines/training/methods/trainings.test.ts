@@ -1,4 +1,5 @@
 /** Short real trainings by the methods with steps, parameters or needs of their own. */
+import { entriesOf } from '../../../../schemas/modality.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { storePaths } from '../../../../schemas/names.ts';
 import { epochMetricsSchema, type EpochMetrics, type TrainingSpec } from '../../../../schemas/training.ts';
@@ -59,7 +60,7 @@ describe.each(CASES)('$method', ({ method, needed, heads }) => {
     const { train, validation, test } = metrics.at(-1)!;
     expect(train.loss).toBeLessThan(0.5 * metrics[0]!.train.loss);
     expect(train.fused).toBeGreaterThan(0.85);
-    const branches = Object.values(train.branches);
+    const branches = entriesOf(train.branches).map(([, share]) => share);
     expect(branches).toHaveLength(2);
     if (heads) expect(Math.min(...branches)).toBeGreaterThan(0.6);
     // Noise can be learnt by heart; of clips that it has not seen, one of ten may be wrong.

@@ -1,6 +1,6 @@
 /** One suite for every fusion. */
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Modality } from '../../../../../schemas/modality.ts';
+import { entriesOf, type Modality } from '../../../../../schemas/modality.ts';
 import { FUSIONS } from '../../../../../schemas/config/methods.ts';
 import { randomGenerator } from '../../../../../pipelines/random/generator.ts';
 import type { Features } from '../../../../../pipelines/training/model/features.ts';
@@ -18,11 +18,11 @@ const ROWS = 3;
 function featuresOf(present: Partial<Record<Modality, number[]>>, seed = 0): Features {
   const random = randomGenerator(seed, 'features');
   const values: Partial<Record<Modality, Tensor2D>> = {};
-  for (const [modality, flags] of Object.entries(present)) {
+  for (const [modality, flags] of entriesOf(present)) {
     const data = Array.from({ length: ROWS * D }, (_, at) => random.normal() * flags[Math.floor(at / D)]!);
-    values[modality as Modality] = tf.tensor2d(data, [ROWS, D]);
+    values[modality] = tf.tensor2d(data, [ROWS, D]);
   }
-  const masks = Object.entries(present).map(([modality, flags]) => [modality, Uint8Array.from(flags)]);
+  const masks = entriesOf(present).map(([modality, flags]) => [modality, Uint8Array.from(flags)]);
   return { size: ROWS, values, present: Object.fromEntries(masks) as Features['present'] };
 }
 
