@@ -76,7 +76,7 @@ test('a part that packages stand in for is installed only when it is asked for',
   const context = { engine: 'cpu', say: () => undefined } as const;
   expect(await wrapped.check(context)).toMatchObject({
     inPlace: true,
-    detail: 'a box instead; to have it: npm run setup',
+    detail: 'a box instead',
   });
   expect(await wrapped.check({ ...context, systemPackages: true })).toBe(system);
 });
