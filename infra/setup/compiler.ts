@@ -1,42 +1,26 @@
 /** The C++ compiler: the system's, or else Zig's, which a wheel carries with all that a program needs of C and C++. */
-import { join } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { cacheFolder } from '../folders.ts';
 import { findProgram } from '../find-program.ts';
 import { aptCommand, aptInstall, canAptInstall, runProgram } from './programs.ts';
 import type { SetupContext } from './step.ts';
 import { ensureWheelFolder } from './wheels/wheel-folder.ts';
 import { findWheelProgram, wheelOfProgram } from './wheels/wheel-programs.ts';
+import { compileWithZig } from './zig.ts';
 
 const PACKAGES = ['g++'] as const;
-/** What is compiled may run on systems as old as this one's C library (Debian 10, RHEL 8). */
-const OLDEST_GLIBC = '2.28';
 
 export interface Compiler {
   readonly program: string;
-  /** Before all others. */
-  readonly args: readonly string[];
-  readonly env?: Record<string, string>;
+  readonly isZig: boolean;
 }
 
 /** @returns the one that `CXX` names, the system's, or the wheel's where it was fetched; undefined when there is none */
 export function findCompiler(): Compiler | undefined {
   const named = process.env['CXX'];
   const program = named === undefined || named === '' ? findProgram('c++', 'g++', 'clang++') : named;
-  if (program !== undefined) return { program, args: [] };
+  if (program !== undefined) return { program, isZig: false };
   const zig = findWheelProgram('zig');
-  return zig === undefined ? undefined : zigCompiler(zig);
-}
-
-function zigCompiler(program: string): Compiler {
-  const target = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu.${OLDEST_GLIBC}`;
-  const cache = join(cacheFolder(), 'zig');
-  return {
-    program,
-    // Which instructions may be used is told by flags, as other compilers are told.
-    args: ['c++', '-target', target, '-mcpu=baseline'],
-    env: { ZIG_GLOBAL_CACHE_DIR: cache, ZIG_LOCAL_CACHE_DIR: cache },
-  };
+  return zig === undefined ? undefined : { program: zig, isZig: true };
 }
 
 /**
@@ -68,10 +52,10 @@ export async function requireCompiler(context: SetupContext): Promise<Compiler> 
 }
 
 /**
- * @param args of GCC's and Clang's kind
+ * @param args of GCC's and Clang's kind: sources to a shared library
  * @throws ModalmixError `dependency` with the end of what it said
  */
 export async function compile(compiler: Compiler, args: readonly string[], fix: string): Promise<void> {
-  const { program, env } = compiler;
-  await runProgram(program, [...compiler.args, ...args], { fix, ...(env === undefined ? {} : { env }) });
+  if (compiler.isZig) await compileWithZig(compiler.program, args, fix);
+  else await runProgram(compiler.program, args, { fix });
 }

@@ -50,7 +50,7 @@ async function check(): Promise<Finding> {
   }
   return {
     ...{ inPlace: true, version: 'not there', origin: 'npm packages' },
-    detail: `espeak-ng as WebAssembly instead; to have it: ${aptCommand(PACKAGES)}`,
+    detail: 'espeak-ng as WebAssembly instead',
   };
 }
 

@@ -12,10 +12,11 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { cacheFolder, PROJECT_FOLDER } from '../../folders.ts';
 import { findProgram } from '../../find-program.ts';
 import { findNodeHeaders } from '../node-headers.ts';
-import { aptCommand, aptInstall, canAptInstall, runProgram } from '../programs.ts';
+import { aptCommand, aptInstall, aptPlan, canAptInstall, runProgram } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 const BUILD_TIMEOUT_MS = 60 * 60_000;
+const BUILD_DISK_BYTES = 150e6;
 const BUILD_PACKAGES = ['g++', 'make', 'python3', 'libssl-dev', 'zlib1g-dev'] as const;
 const LIBRARY_NAMES =
   process.platform === 'darwin'
@@ -40,6 +41,9 @@ async function check(): Promise<Finding> {
     inPlace: false,
     problem: `${what} is missing`,
     fix: 'npm run setup -- --for=stream',
+    plan: hasBuildTools()
+      ? { from: 'npm node-rdkafka, compiled here', diskBytes: BUILD_DISK_BYTES }
+      : aptPlan(BUILD_PACKAGES),
   });
   if (!BUILT_FILES.every((file) => existsSync(join(build, file)))) return missing("node-rdkafka's addon");
   const loaded = await loadAddon();
@@ -69,12 +73,16 @@ async function perform(context: SetupContext): Promise<void> {
 }
 
 async function requireCompiler(context: SetupContext): Promise<void> {
-  const complete =
+  // Without OpenSSL it would be built, but could speak neither TLS nor SCRAM.
+  if (!hasBuildTools() && canAptInstall()) await aptInstall(BUILD_PACKAGES, context);
+}
+
+function hasBuildTools(): boolean {
+  return (
     findProgram('c++', 'g++', 'clang++') !== undefined &&
     findProgram('make') !== undefined &&
-    (process.platform !== 'linux' || existsSync('/usr/include/openssl/ssl.h'));
-  // Without OpenSSL it would be built, but could speak neither TLS nor SCRAM.
-  if (!complete && canAptInstall()) await aptInstall(BUILD_PACKAGES, context);
+    (process.platform !== 'linux' || existsSync('/usr/include/openssl/ssl.h'))
+  );
 }
 
 /** @returns librdkafka's version; asked in a process of its own, which may crash or load it for good */

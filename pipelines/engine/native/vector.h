@@ -14,6 +14,12 @@ constexpr int64_t LANES = 8;
 
 typedef float Vector __attribute__((vector_size(32)));
 typedef int32_t Mask __attribute__((vector_size(32)));
+// Numbers of two vectors, by their places in both. The one is Clang's, the other all GCCs'.
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Mask{__VA_ARGS__})
+#endif
 
 #define INLINE inline __attribute__((always_inline))
 

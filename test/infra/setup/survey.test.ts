@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { runSteps } from '../../../infra/setup/run-steps.ts';
 import type { Finding, SetupStep } from '../../../infra/setup/step.ts';
 import { orPackages } from '../../../infra/setup/steps/or-packages.ts';
+import { sortArguments } from '../../../infra/setup/zig.ts';
 import { requireDiskSpace, surveyTable } from '../../../infra/setup/survey.ts';
 
 const there: Finding = { inPlace: true, version: '9', origin: '/usr/bin/nine' };
@@ -76,7 +77,20 @@ test('a part that packages stand in for is installed only when it is asked for',
   const context = { engine: 'cpu', say: () => undefined } as const;
   expect(await wrapped.check(context)).toMatchObject({
     inPlace: true,
-    detail: 'a box instead; to have it: npm run setup',
+    detail: 'a box instead',
   });
   expect(await wrapped.check({ ...context, systemPackages: true })).toBe(system);
+});
+
+test("a compiler's arguments are parted for Zig's two steps", () => {
+  const args = [
+    ...['-O3', '-shared', '-I', '/include', 'a.cc', '-mavx2', '-L', '/lib', '-ltensorflow', '-ldl'],
+    ...['/lib/librdkafka.so.1', '-Wl,-rpath,$ORIGIN/lib', '-o', 'a.node'],
+  ];
+  expect(sortArguments(args)).toEqual({
+    sources: ['a.cc'],
+    compile: ['-O3', '-I', '/include', '-mavx2'],
+    link: ['-L', '/lib', '-ltensorflow', '/lib/librdkafka.so.1', '-rpath', '$ORIGIN/lib'],
+    output: 'a.node',
+  });
 });

@@ -11,18 +11,18 @@ namespace modalmix {
 static INLINE void transpose(Vector* v) {
   Vector a[8], b[8];
   for (int i = 0; i < 4; i += 1) {
-    a[2 * i] = __builtin_shuffle(v[2 * i], v[2 * i + 1], Mask{0, 8, 2, 10, 4, 12, 6, 14});
-    a[2 * i + 1] = __builtin_shuffle(v[2 * i], v[2 * i + 1], Mask{1, 9, 3, 11, 5, 13, 7, 15});
+    a[2 * i] = SHUFFLE(v[2 * i], v[2 * i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+    a[2 * i + 1] = SHUFFLE(v[2 * i], v[2 * i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
   }
   for (int i = 0; i < 2; i += 1) {
     for (int j = 0; j < 2; j += 1) {
-      b[4 * i + j] = __builtin_shuffle(a[4 * i + j], a[4 * i + j + 2], Mask{0, 1, 8, 9, 4, 5, 12, 13});
-      b[4 * i + j + 2] = __builtin_shuffle(a[4 * i + j], a[4 * i + j + 2], Mask{2, 3, 10, 11, 6, 7, 14, 15});
+      b[4 * i + j] = SHUFFLE(a[4 * i + j], a[4 * i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      b[4 * i + j + 2] = SHUFFLE(a[4 * i + j], a[4 * i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
     }
   }
   for (int j = 0; j < 4; j += 1) {
-    v[j] = __builtin_shuffle(b[j], b[j + 4], Mask{0, 1, 2, 3, 8, 9, 10, 11});
-    v[j + 4] = __builtin_shuffle(b[j], b[j + 4], Mask{4, 5, 6, 7, 12, 13, 14, 15});
+    v[j] = SHUFFLE(b[j], b[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    v[j + 4] = SHUFFLE(b[j], b[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
   }
 }
 
