@@ -1,6 +1,6 @@
 /**
  * Type-aware linting, and the direction of imports:
- * schemas ◀ pipelines ◀ activities ◀ workflows (types only) ◀ infra ◀ cli, and inside pipelines/ the data flow.
+ * schemas ◀ pipelines ◀ activities ◀ workflows (types only) ◀ infra ◀ cli ◀ api ◀ examples, and inside pipelines/ the data flow.
  */
 import { builtinModules } from 'node:module';
 import eslint from '@eslint/js';
@@ -40,8 +40,11 @@ const MAY_IMPORT = {
   workflows: ['schemas'],
   infra: ['schemas', ...PIPELINES, 'activities', 'workflows'],
   cli: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra'],
+  // What is exported. Examples see that alone.
+  api: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli'],
+  examples: ['api'],
   bench: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli'],
-  test: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli', 'bench'],
+  test: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli', 'api', 'examples', 'bench'],
 };
 
 const elements = Object.keys(MAY_IMPORT).map((type) => ({
@@ -64,7 +67,7 @@ const policies = [
 ];
 
 export default defineConfig(
-  globalIgnores(['node_modules/', 'coverage/', '.modalmix/', 'shared/', '**/golden/**/*.json']),
+  globalIgnores(['node_modules/', 'coverage/', 'dist/', '.modalmix/', 'shared/', '**/golden/**/*.json']),
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

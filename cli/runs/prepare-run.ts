@@ -59,6 +59,12 @@ export async function readTarget(
   return { config: await loadConfig(target, set) };
 }
 
+/** @throws ModalmixError `config` when the dataset that the config names cannot be used */
+export async function prepareConfig(config: RunConfig): Promise<PreparedRun> {
+  await checkDataset(config);
+  return prepared(config);
+}
+
 export function prepared(config: RunConfig): PreparedRun {
   return { runId: runIdOf(config), config, store: openStore(config.store) };
 }

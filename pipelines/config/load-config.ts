@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { LineCounter, parseDocument, visit, type Document } from 'yaml';
+import { Document, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
@@ -44,6 +44,24 @@ export async function readConfigFile(file: string): Promise<string> {
  */
 export function parseConfig(text: string, file: string, set: readonly string[] = []): RunConfig {
   return resolvePaths(parseYaml(text, file, runConfigSchema, set), dirname(resolve(file)));
+}
+
+/**
+ * A config that no file holds.
+ *
+ * @param folder where relative paths in it start
+ * @throws ModalmixError as `loadConfig`, naming fields alone
+ */
+export function resolveConfig(value: unknown, folder: string): RunConfig {
+  const parsed = runConfigSchema.safeParse(value);
+  if (parsed.success) return resolvePaths(parsed.data, folder);
+  const document = new Document(value);
+  const checked = { value, document, lines: new LineCounter(), settings: [], schema: runConfigSchema };
+  const problems = describeIssues(parsed.error.issues, checked);
+  throw configError(
+    'the config',
+    problems.map(({ field, text }) => ({ field, text })),
+  );
 }
 
 /** A YAML file as it is written, with what finds a field's line, and the settings laid over it. */
