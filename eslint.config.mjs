@@ -9,7 +9,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** Below every stage; they know nothing of one another. */
-const FOUNDATIONS = ['config', 'store', 'random', 'process'];
+const FOUNDATIONS = ['plugins', 'config', 'store', 'random', 'process'];
 /** What computes tensors: above the foundations alone, so that it knows no clip, modality or method. */
 const ENGINE = 'engine';
 /** In the order in which the data flows: a stage may use the ones before it. */
@@ -32,6 +32,8 @@ const PIPELINES = [...FOUNDATIONS, ENGINE, ...STAGES];
 const MAY_IMPORT = {
   schemas: [],
   ...Object.fromEntries(FOUNDATIONS.map((name) => [name, ['schemas']])),
+  // A config's plug-ins are bundled when it is read.
+  config: ['schemas', 'plugins'],
   [ENGINE]: ['schemas', ...FOUNDATIONS],
   ...Object.fromEntries(
     STAGES.map((name, place) => [name, ['schemas', ...FOUNDATIONS, ENGINE, ...STAGES.slice(0, place)]]),

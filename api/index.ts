@@ -23,6 +23,7 @@ export {
   readTraining,
   type StoredRun,
 } from './results.ts';
+export type { DatasetKit, Plugin, PluginKit } from './plugin.ts';
 export { openStore } from '../pipelines/store/open-store.ts';
 export type { Store } from '../pipelines/store/store.ts';
 export { ERROR_KINDS, ModalmixError, type ErrorKind } from '../schemas/errors.ts';

@@ -156,7 +156,7 @@ async function prepare(
   { folder = process.cwd() }: JobOptions,
 ): Promise<PreparedRun> {
   if (typeof target === 'string') return await prepareRun(target, SILENT);
-  return await prepareConfig(resolveConfig(target, folder));
+  return await prepareConfig(await resolveConfig(target, folder));
 }
 
 async function start<Result>(

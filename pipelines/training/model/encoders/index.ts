@@ -2,9 +2,11 @@
 import { precisionProblem, type Precision } from '../../../../schemas/config/training-config.ts';
 import { flowFields, type ExtractionConfig } from '../../../../schemas/config/extraction-config.ts';
 import type { EncoderConfig } from '../../../../schemas/config/encoder-config.ts';
+import { isPluginName, type PluginName } from '../../../../schemas/config/plugins.ts';
 import { ModalmixError } from '../../../../schemas/errors.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import type { Parameters } from '../../../engine/network/parameters.ts';
+import { pluginPart } from '../../../plugins/registry.ts';
 import { planCnn } from './cnn-plan.ts';
 import type { Encoder } from '../../../engine/network/encoder.ts';
 import type { EncoderPlan } from '../../../engine/network/plan.ts';
@@ -18,9 +20,19 @@ import { createTapedEncoder } from '../../../engine/network/taped-encoder.ts';
 /** Channels of one image of a modality: log-magnitude, red-green-blue, or u and v displacement. */
 export const CHANNELS: Readonly<Record<Modality, number>> = { audio: 1, rgb: 3, flow: 2 };
 
+type OfPlugin = Extract<EncoderConfig, { kind: PluginName }>;
+
+function isOfPlugin(encoder: EncoderConfig): encoder is OfPlugin {
+  return isPluginName(encoder.kind);
+}
+
+type PlanOfPlugin = (channels: number, modality: Modality) => EncoderPlan;
+
 export function planEncoder(modality: Modality, encoder: EncoderConfig): EncoderPlan {
   const channels = CHANNELS[modality];
-  return encoder.kind === 'cnn' ? planCnn({ ...encoder, channels }) : planResNet({ ...encoder, channels });
+  if (encoder.kind === 'cnn') return planCnn({ ...encoder, channels });
+  if (!isOfPlugin(encoder)) return planResNet({ ...encoder, channels });
+  return pluginPart<PlanOfPlugin>('encoders', encoder.kind)(channels, modality);
 }
 
 /** Creates the parameters under `<modality>.` and returns the encoder over them. */
