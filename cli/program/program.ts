@@ -266,7 +266,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   // Done before anything is loaded, by `cli/modalmix.mjs`.
   program
     .command('setup')
-    .description('put in place what is missing: --for=run (default) or stream, --engine=auto, cpu, gpu or webgpu');
+    .description(
+      'put in place what is missing: --for=run (default) or stream, --engine=auto, cpu, gpu or webgpu',
+    );
 
   command(
     'doctor',

@@ -74,7 +74,8 @@ export function prepared(config: RunConfig): PreparedRun {
 export async function storeRunConfig({ store, runId, config }: PreparedRun): Promise<void> {
   for (const { file, sha256 = '' } of config.plugins ?? []) {
     const code = pluginCode(sha256);
-    if (code === undefined) throw new ModalmixError('internal', 'the plug-in was not bundled', { where: file });
+    if (code === undefined)
+      throw new ModalmixError('internal', 'the plug-in was not bundled', { where: file });
     await store.create(storePaths.plugin(sha256), code);
   }
   await store.put(storePaths.runConfig(runId), `${JSON.stringify(config, null, 2)}\n`);

@@ -22,7 +22,9 @@ export default {
               kit.column(size, (row) => (kit.isPresent(present, modality, row) ? 0 : ABSENT)),
             ),
           );
-          const fused = seen.reduce((largest, one) => tf.maximum(largest, one)) as (typeof features.values)['rgb'] & object;
+          const fused = seen.reduce((largest, one) =>
+            tf.maximum(largest, one),
+          ) as (typeof features.values)['rgb'] & object;
           return { fused, logits: classifier.apply(fused) };
         },
         branch: (_modality, feature) => classifier.apply(feature),

@@ -15,7 +15,8 @@ export default {
       const { alpha = 1, ...others } = given as Partial<Settings>;
       const [unknown] = Object.keys(others);
       if (unknown !== undefined) throw new Error(`there is no setting "${unknown}"`);
-      if (typeof alpha !== 'number' || !(alpha > 0)) throw new Error(`alpha is ${String(alpha)}; it must be more than 0`);
+      if (typeof alpha !== 'number' || !(alpha > 0))
+        throw new Error(`alpha is ${String(alpha)}; it must be more than 0`);
       return { alpha };
     },
   },

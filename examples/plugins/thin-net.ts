@@ -5,7 +5,8 @@ export default {
   settings: {
     parse: (given) => {
       const { width = 8 } = given as { width?: number };
-      if (!Number.isInteger(width) || width < 1) throw new Error(`width is ${String(width)}; it must be a whole number`);
+      if (!Number.isInteger(width) || width < 1)
+        throw new Error(`width is ${String(width)}; it must be a whole number`);
       return { width };
     },
   },

@@ -24,7 +24,9 @@ export async function resolvePlugins(config: RunConfig, folder: string): Promise
   const plugins = await Promise.all((config.plugins ?? []).map(async (one) => await resolved(one, folder)));
   const bringer = new Map<string, string>();
   for (const { file, brings = {} } of plugins) {
-    for (const [kind, name] of Object.entries(brings).flatMap(([of, names]) => names.map((one) => [of, one]))) {
+    for (const [kind, name] of Object.entries(brings).flatMap(([of, names]) =>
+      names.map((one) => [of, one]),
+    )) {
       const key = `${kind!} ${name!}`;
       const other = bringer.get(key);
       if (other !== undefined) {

@@ -29,7 +29,10 @@ export interface PluginDatasets<Settings> {
 }
 
 /** @throws ModalmixError naming the plug-in, whatever it throws; as `loadPlugin` */
-export async function findByPlugin(config: PluginDatasetConfig, options: IndexOptions): Promise<FoundDataset> {
+export async function findByPlugin(
+  config: PluginDatasetConfig,
+  options: IndexOptions,
+): Promise<FoundDataset> {
   const { plugin: reference, format } = config;
   if (reference === undefined) {
     throw new ModalmixError('config', `no plug-in brings the dataset format ${format}`, {

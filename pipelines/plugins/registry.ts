@@ -33,19 +33,11 @@ const pluginSchema = z.strictObject({
   datasets: partsSchema.optional(),
 } satisfies Record<PluginKind | 'settings', z.ZodType>);
 
-const NO_PARTS = {
-  methods: undefined,
-  encoders: undefined,
-  fusions: undefined,
-  optimizers: undefined,
-  datasets: undefined,
-};
-
 export interface LoadedPlugin {
   readonly reference: PluginReference;
   /** As the plug-in's own `settings` gives them. */
   readonly settings: unknown;
-  readonly parts: Readonly<Record<PluginKind, Readonly<Record<PluginName, Part>> | undefined>>;
+  readonly parts: Readonly<Partial<Record<PluginKind, Readonly<Record<PluginName, Part>> | undefined>>>;
 }
 
 /** By hash and settings. */
@@ -146,9 +138,14 @@ function watched<T>(value: T, plugin: LoadedPlugin, name: string): T {
   if (typeof value === 'function') {
     const call = value as unknown as (...given: unknown[]) => unknown;
     return ((...given: unknown[]) =>
-      watched(guarded(plugin, name, () => call(...given)), plugin, name)) as unknown as T;
+      watched(
+        guarded(plugin, name, () => call(...given)),
+        plugin,
+        name,
+      )) as unknown as T;
   }
-  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype)
+    return value;
   return new Proxy(value, {
     get: (target, key) => {
       const found: unknown = Reflect.get(target, key);
@@ -185,21 +182,27 @@ async function load(
   const code = pluginCode(sha256) ?? (await read(storePaths.plugin(sha256)));
   const parsed = pluginSchema.safeParse(await importPlugin(code, name, sha256));
   if (!parsed.success) {
-    throw new ModalmixError('config', `what the plug-in exports by default is none:\n${z.prettifyError(parsed.error)}`, {
-      where: name,
-      fix: 'See docs/plugins.md.',
-    });
+    throw new ModalmixError(
+      'config',
+      `what the plug-in exports by default is none:\n${z.prettifyError(parsed.error)}`,
+      {
+        where: name,
+        fix: 'See docs/plugins.md.',
+      },
+    );
   }
   const { settings, ...parts } = parsed.data;
   if (settings === undefined && Object.keys(reference.settings).length > 0) {
     throw new ModalmixError('config', 'the plug-in has no settings', { where: name, fix: 'Leave them out.' });
   }
   try {
-    return { reference, parts: { ...NO_PARTS, ...parts }, settings: settings?.parse(reference.settings) ?? {} };
+    return { reference, parts, settings: settings?.parse(reference.settings) ?? {} };
   } catch (cause) {
     const issues = (cause as { issues?: unknown }).issues;
     const told = Array.isArray(issues)
-      ? issues.map(({ path, message }: { path: string[]; message: string }) => `${path.join('.')}: ${message}`)
+      ? issues.map(
+          ({ path, message }: { path: string[]; message: string }) => `${path.join('.')}: ${message}`,
+        )
       : [cause instanceof Error ? cause.message : String(cause)];
     throw new ModalmixError('config', `its settings are wrong: ${told.join('; ')}`, { where: name, cause });
   }

@@ -64,4 +64,3 @@ export interface TrainingParts<Settings> {
   readonly fusions?: Readonly<Record<PluginName, PluginFusion<Settings>>>;
   readonly optimizers?: Readonly<Record<PluginName, PluginOptimizer<Settings>>>;
 }
-

@@ -87,7 +87,10 @@ export function withMethod(spec: TrainingSpec, method: MethodName): TrainingSpec
 }
 
 /** Of the config's plug-ins those that bring something to a training by this method; nothing where all is built in. */
-function usedPlugins({ plugins = [], training }: RunConfig, method: MethodName): Pick<TrainingSpec, 'plugins'> {
+function usedPlugins(
+  { plugins = [], training }: RunConfig,
+  method: MethodName,
+): Pick<TrainingSpec, 'plugins'> {
   const { encoder, fusion, optimizer } = training;
   const names: readonly (string | undefined)[] = [method, encoder.kind, fusion, optimizer.name];
   const used = plugins.flatMap(({ file, sha256, settings, brings }) => {

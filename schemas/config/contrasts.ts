@@ -29,8 +29,7 @@ export function contrastProblems(
   contrasts: readonly PlannedContrast[],
   methods: readonly MethodName[],
 ): { readonly at: number; readonly message: string }[] {
-  const keyOf = (pair: PlannedContrast) =>
-    [...pair].sort((a, b) => placeOf(a) - placeOf(b)).join();
+  const keyOf = (pair: PlannedContrast) => [...pair].sort((a, b) => placeOf(a) - placeOf(b)).join();
   const keys = contrasts.map(keyOf);
   return contrasts.flatMap((pair, at) => {
     const strange = pair.find((method) => !methods.includes(method));

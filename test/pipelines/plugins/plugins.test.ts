@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { openStore, predict, readRun, run, type ConfigInput, type ModalmixError } from '../../../api/index.ts';
+import {
+  openStore,
+  predict,
+  readRun,
+  run,
+  type ConfigInput,
+  type ModalmixError,
+} from '../../../api/index.ts';
 import { PROJECT_FOLDER } from '../../../infra/folders.ts';
 import { loadConfig, resolveConfig } from '../../../pipelines/config/load-config.ts';
 import { tf } from '../../../pipelines/engine/tensorflow.ts';
@@ -54,7 +61,8 @@ describe('what a training is', () => {
     await cp(join(folder, 'partner-mix.ts'), join(folder, 'elsewhere', 'partner-mix.ts'));
     expect(await idOf(['./elsewhere/partner-mix.ts'], { methods })).toBe(id);
     expect(await idOf([{ file: './partner-mix.ts', settings: { alpha: 0.5 } }], { methods })).not.toBe(id);
-    const changed = "export default { methods: { 'x-partner-mix': () => ({ forward: () => { throw new Error('no'); } }) } };";
+    const changed =
+      "export default { methods: { 'x-partner-mix': () => ({ forward: () => { throw new Error('no'); } }) } };";
     expect(await idOf([await plugin('changed.js', changed)], { methods })).not.toBe(id);
   });
 
@@ -70,24 +78,36 @@ describe('what a training is', () => {
 describe('a config with plug-ins', () => {
   it('is refused where a name is brought by none, or by two', async () => {
     const unknown = await failure(['./lion.ts'], { methods: ['x-partner-mx'] });
-    expect(unknown).toMatchObject({ kind: 'config', fix: 'Name the file of one that brings it in "plugins".' });
+    expect(unknown).toMatchObject({
+      kind: 'config',
+      fix: 'Name the file of one that brings it in "plugins".',
+    });
     expect(unknown.message).toBe('training.methods: no plug-in brings x-partner-mx');
-    expect((await failure(undefined, { fusion: 'x-largest' })).message).toContain('training.fusion: no plug-in brings');
+    expect((await failure(undefined, { fusion: 'x-largest' })).message).toContain(
+      'training.fusion: no plug-in brings',
+    );
     const twice = await plugin('twice.js', "export default { optimizers: { 'x-lion': () => ({}) } };");
-    expect((await failure(['./lion.ts', twice])).message).toMatch(/lion\.ts and .*twice\.js both bring x-lion/u);
+    expect((await failure(['./lion.ts', twice])).message).toMatch(
+      /lion\.ts and .*twice\.js both bring x-lion/u,
+    );
   });
 
   it('is refused, with the plug-in named, where one cannot be loaded or its settings are wrong', async () => {
     const setting = await failure([{ file: './partner-mix.ts', settings: { alpha: -1 } }]);
     expect(setting).toMatchObject({ kind: 'config', where: 'partner-mix.ts' });
     expect(setting.message).toBe('its settings are wrong: alpha is -1; it must be more than 0');
-    expect((await failure([{ file: './largest.ts', settings: { a: 1 } }])).message).toBe('the plug-in has no settings');
+    expect((await failure([{ file: './largest.ts', settings: { a: 1 } }])).message).toBe(
+      'the plug-in has no settings',
+    );
     expect((await failure(['./gone.ts'])).where).toBe(join(folder, 'gone.ts'));
     const broken = await plugin('broken.ts', "throw new Error('not today');");
     expect((await failure([broken])).message).toContain('the plug-in broken.ts cannot be loaded: not today');
     const odd = await plugin('odd.ts', 'export default { methods: { mine: () => 1 } };');
     expect((await failure([odd])).message).toContain('what the plug-in exports by default is none');
-    const values = await plugin('values.ts', "import { run } from 'modalmix';\nexport default { methods: { 'x-a': run } };");
+    const values = await plugin(
+      'values.ts',
+      "import { run } from 'modalmix';\nexport default { methods: { 'x-a': run } };",
+    );
     expect((await failure([values])).message).toContain('a plug-in imports types alone from modalmix');
   });
 
@@ -99,9 +119,13 @@ describe('a config with plug-ins', () => {
       optimizer: { name: 'adam', beta3: 1 },
     });
     await writeFile(file, stringify(wrong));
-    const { message } = await loadConfig(file).catch((error: unknown) => error as Error) as Error;
-    expect(message).toMatch(/training\.methods\[0\]: is "b-mmm"; did you mean "b-mm"\? allowed: unimodal, joint/u);
-    expect(message).toMatch(/training\.encoder\.kind: is "resnt"; did you mean "resnet"\? allowed: resnet, cnn/u);
+    const { message } = (await loadConfig(file).catch((error: unknown) => error as Error)) as Error;
+    expect(message).toMatch(
+      /training\.methods\[0\]: is "b-mmm"; did you mean "b-mm"\? allowed: unimodal, joint/u,
+    );
+    expect(message).toMatch(
+      /training\.encoder\.kind: is "resnt"; did you mean "resnet"\? allowed: resnet, cnn/u,
+    );
     expect(message).toMatch(/training\.optimizer\.beta3: there is no such field; did you mean "beta1"\?/u);
   });
 });
@@ -127,7 +151,8 @@ describe('a plug-in’s parts', () => {
   });
 
   it('names the plug-in in what goes wrong in it', async () => {
-    const code = "export default { methods: { 'x-bad': () => ({ forward: () => { throw new Error('nothing to give'); } }) } };";
+    const code =
+      "export default { methods: { 'x-bad': () => ({ forward: () => { throw new Error('nothing to give'); } }) } };";
     const config = await configOf([await plugin('bad.ts', code)], { methods: ['x-bad'] });
     await usePlugins(trainingSpecs(config, DATASET)[0]!.plugins, read, PLUGIN_KIT);
     const { forward } = pluginPart<() => { forward: () => void }>('methods', 'x-bad')();
@@ -172,7 +197,7 @@ describe('a run with plug-ins', () => {
         ...['./thin-net.ts', './largest.ts', './lion.ts', './side-labels.ts'],
       ],
       dataset: { format: 'x-side-labels', root: clips, validationShare: 0 },
-    } as ConfigInput;
+    } as object as ConfigInput;
     const job = await run(config, { folder });
     const { scores, dataset, runId } = await job.result();
     expect(scores.rows.map(({ method }) => method)).toEqual(['x-partner-mix', 'joint']);
