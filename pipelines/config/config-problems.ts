@@ -51,16 +51,19 @@ function unfolded(issue: z.core.$ZodIssue, value: unknown): z.core.$ZodIssue[] {
   const [ours = [], theirs = []] = issue.errors;
   const isTheirs = isPluginPart(valueAt(value, issue.path));
   const isNoPluginName = (one: z.core.$ZodIssue) =>
-    one.code === 'invalid_format' && one.format === 'template_literal';
+    (one.code === 'invalid_format' && one.format === 'template_literal') ||
+    (one.code === 'invalid_type' && one.path.length === 1 && SAYS_WHAT_IT_IS.includes(String(one.path[0])));
   if (!isTheirs && !theirs.some(isNoPluginName)) return [issue];
   return (isTheirs ? theirs : ours).flatMap((one) =>
     unfolded({ ...one, path: [...issue.path, ...one.path] } as z.core.$ZodIssue, value),
   );
 }
 
+const SAYS_WHAT_IT_IS = ['kind', 'name', 'format'];
+
 /** Named itself, or by its field that says what it is. */
 function isPluginPart(value: unknown): boolean {
-  const names = [value, ...['kind', 'name', 'format'].map((field) => valueAt(value, [field]))];
+  const names = [value, ...SAYS_WHAT_IT_IS.map((field) => valueAt(value, [field]))];
   return names.some((name) => typeof name === 'string' && isPluginName(name));
 }
 
