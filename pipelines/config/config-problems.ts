@@ -55,7 +55,7 @@ function unfolded(issue: z.core.$ZodIssue, value: unknown): z.core.$ZodIssue[] {
     (one.code === 'invalid_type' && one.path.length === 1 && SAYS_WHAT_IT_IS.includes(String(one.path[0])));
   if (!isTheirs && !theirs.some(isNoPluginName)) return [issue];
   return (isTheirs ? theirs : ours).flatMap((one) =>
-    unfolded({ ...one, path: [...issue.path, ...one.path] } as z.core.$ZodIssue, value),
+    unfolded({ ...one, path: [...issue.path, ...one.path] }, value),
   );
 }
 

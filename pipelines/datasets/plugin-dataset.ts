@@ -43,5 +43,6 @@ export async function findByPlugin(
   const read = options.read ?? (() => Promise.reject(new Error('there is no store to read it from')));
   const plugin = await loadPlugin(reference, read);
   type Find = (config: PluginDatasetConfig, options: IndexOptions) => Promise<FoundDataset>;
-  return await partOf<Find>(plugin, 'datasets', format, DATASET_KIT)(config, options);
+  const find = partOf(plugin, 'datasets', format, DATASET_KIT) as Find;
+  return await find(config, options);
 }

@@ -18,6 +18,8 @@ const partsSchema = z.record(
   pluginNameSchema,
   z.custom<Part>((part) => typeof part === 'function', 'must be a function'),
 );
+/** A part that has kit and settings: the caller knows its kind's function. */
+export type CreatePart = (...given: never[]) => unknown;
 /** What a plug-in exports by default. */
 const pluginSchema = z.strictObject({
   settings: z
@@ -95,37 +97,28 @@ function use(key: string, plugin: LoadedPlugin, kit: object): void {
 /**
  * What a plug-in in use brings under a name. Errors in it, and in what it returns, name the plug-in.
  *
- * @typeParam Create the kind's function, less kit and settings
+ * @returns the kind's function, less kit and settings
  * @throws ModalmixError `config` when none brings it
  */
-export function pluginPart<Create extends (...given: never[]) => unknown>(
-  kind: PluginKind,
-  name: PluginName,
-): Create {
+export function pluginPart(kind: PluginKind, name: PluginName): CreatePart {
   const found = inUse.get(`${kind} ${name}`);
   if (found === undefined) {
     throw new ModalmixError('config', `no plug-in in use brings ${name} as one of its ${kind}`, {
       fix: 'Name its file in the config’s "plugins".',
     });
   }
-  return partOf<Create>(found.plugin, kind, name, found.kit);
+  return partOf(found.plugin, kind, name, found.kit);
 }
 
 /** As `pluginPart`, of a plug-in that was loaded. */
-export function partOf<Create extends (...given: never[]) => unknown>(
-  plugin: LoadedPlugin,
-  kind: PluginKind,
-  name: PluginName,
-  kit: object,
-): Create {
+export function partOf(plugin: LoadedPlugin, kind: PluginKind, name: PluginName, kit: object): CreatePart {
   const part = plugin.parts[kind]![name]!;
-  const create = (...given: never[]) =>
+  return (...given) =>
     watched(
       guarded(plugin, name, () => part(kit, plugin.settings, ...given)),
       plugin,
       name,
     );
-  return create as unknown as Create;
 }
 
 /** An object whose methods' errors name the plug-in; anything else as it is. */
@@ -151,7 +144,7 @@ function watched<T>(value: T, plugin: LoadedPlugin, name: string): T {
       const found: unknown = Reflect.get(target, key);
       if (typeof found !== 'function') return found;
       return (...given: unknown[]): unknown =>
-        guarded(plugin, `${name}, ${String(key)}`, () => Reflect.apply(found, target, given));
+        guarded(plugin, `${name}, ${String(key)}`, (): unknown => Reflect.apply(found, target, given));
     },
   });
 }

@@ -49,6 +49,7 @@ export const METHOD_OF: Readonly<Record<BuiltInMethod, CreateMethod>> = {
 /** @throws ModalmixError `config` when a plug-in's method is asked for and no plug-in in use brings it */
 export function methodOf({ method: name, training, modalities }: MethodSpec): Method {
   if (!isPluginName(name)) return METHOD_OF[name](training, modalities);
-  return pluginPart<CreateMethod>('methods', name)(training, modalities);
+  const create = pluginPart('methods', name) as CreateMethod;
+  return create(training, modalities);
 }
 type MethodSpec = Pick<TrainingSpec, 'method' | 'training' | 'modalities'>;

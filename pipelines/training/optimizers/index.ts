@@ -32,7 +32,8 @@ export function createOptimizer(
     default: {
       const { name, weightDecay } = config;
       const options = { weightDecay, ruleOf: ruleOf ?? EVERY_PARAMETER_ALIKE };
-      return pluginPart<OptimizerOfPlugin>('optimizers', name)(parameters, options);
+      const create = pluginPart('optimizers', name) as OptimizerOfPlugin;
+      return create(parameters, options);
     }
   }
 }

@@ -155,7 +155,7 @@ describe('a plug-in’s parts', () => {
       "export default { methods: { 'x-bad': () => ({ forward: () => { throw new Error('nothing to give'); } }) } };";
     const config = await configOf([await plugin('bad.ts', code)], { methods: ['x-bad'] });
     await usePlugins(trainingSpecs(config, DATASET)[0]!.plugins, read, PLUGIN_KIT);
-    const { forward } = pluginPart<() => { forward: () => void }>('methods', 'x-bad')();
+    const { forward } = (pluginPart('methods', 'x-bad') as () => { forward: () => void })();
     expect(forward).toThrow(
       expect.objectContaining({ message: 'nothing to give', where: 'the plug-in bad.ts (x-bad, forward)' }),
     );

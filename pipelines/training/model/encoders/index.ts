@@ -32,7 +32,8 @@ export function planEncoder(modality: Modality, encoder: EncoderConfig): Encoder
   const channels = CHANNELS[modality];
   if (encoder.kind === 'cnn') return planCnn({ ...encoder, channels });
   if (!isOfPlugin(encoder)) return planResNet({ ...encoder, channels });
-  return pluginPart<PlanOfPlugin>('encoders', encoder.kind)(channels, modality);
+  const plan = pluginPart('encoders', encoder.kind) as PlanOfPlugin;
+  return plan(channels, modality);
 }
 
 /** Creates the parameters under `<modality>.` and returns the encoder over them. */

@@ -31,5 +31,5 @@ export const FUSION_OF: Readonly<Record<BuiltInFusion | 'late', CreateFusion>> =
 export function namedFusion(fusion: ModelFusion): NamedFusion {
   if (typeof fusion !== 'string') return fusion;
   if (!isPluginName(fusion)) return { name: fusion, create: FUSION_OF[fusion] };
-  return { name: fusion, create: pluginPart<CreateFusion>('fusions', fusion) };
+  return { name: fusion, create: pluginPart('fusions', fusion) as CreateFusion };
 }
