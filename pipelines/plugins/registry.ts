@@ -160,7 +160,8 @@ function guarded<T>(plugin: LoadedPlugin, place: string, act: () => T): T {
 function namedError(error: unknown, { reference }: LoadedPlugin, place: string): ModalmixError {
   const where = `the plug-in ${reference.name} (${place})`;
   if (error instanceof ModalmixError && error.where?.startsWith('the plug-in ') === true) return error;
-  const facts = { where, cause: error, ...(error instanceof ModalmixError ? { fix: error.fix ?? '' } : {}) };
+  const fix = error instanceof ModalmixError ? error.fix : undefined;
+  const facts = { where, cause: error, ...(fix === undefined ? {} : { fix }) };
   const kind = error instanceof ModalmixError ? error.kind : 'config';
   const named = new ModalmixError(kind, error instanceof Error ? error.message : String(error), facts);
   if (error instanceof Error && error.stack !== undefined) named.stack = error.stack;
