@@ -41,7 +41,9 @@ export interface PluginConfig {
 export const pluginReferenceSchema = z.strictObject({
   /** Of its file, for messages. */
   name: z.string(),
+  /** Of its code, bundled. */
   sha256,
+  /** What the plug-in's own `settings` allows. */
   settings,
 });
 export type PluginReference = z.infer<typeof pluginReferenceSchema>;
