@@ -1,6 +1,6 @@
 /**
  * Type-aware linting, and the direction of imports:
- * schemas ◀ pipelines ◀ activities ◀ workflows (types only) ◀ infra ◀ cli, and inside pipelines/ the data flow.
+ * schemas ◀ pipelines ◀ activities ◀ workflows (types only) ◀ infra ◀ cli ◀ api ◀ examples, and inside pipelines/ the data flow.
  */
 import { builtinModules } from 'node:module';
 import eslint from '@eslint/js';
@@ -9,7 +9,7 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** Below every stage; they know nothing of one another. */
-const FOUNDATIONS = ['config', 'store', 'random', 'process'];
+const FOUNDATIONS = ['plugins', 'config', 'store', 'random', 'process'];
 /** What computes tensors: above the foundations alone, so that it knows no clip, modality or method. */
 const ENGINE = 'engine';
 /** In the order in which the data flows: a stage may use the ones before it. */
@@ -32,6 +32,8 @@ const PIPELINES = [...FOUNDATIONS, ENGINE, ...STAGES];
 const MAY_IMPORT = {
   schemas: [],
   ...Object.fromEntries(FOUNDATIONS.map((name) => [name, ['schemas']])),
+  // A config's plug-ins are bundled when it is read.
+  config: ['schemas', 'plugins'],
   [ENGINE]: ['schemas', ...FOUNDATIONS],
   ...Object.fromEntries(
     STAGES.map((name, place) => [name, ['schemas', ...FOUNDATIONS, ENGINE, ...STAGES.slice(0, place)]]),
@@ -40,8 +42,11 @@ const MAY_IMPORT = {
   workflows: ['schemas'],
   infra: ['schemas', ...PIPELINES, 'activities', 'workflows'],
   cli: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra'],
+  // What is exported. Examples see that alone.
+  api: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli'],
+  examples: ['api'],
   bench: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli'],
-  test: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli', 'bench'],
+  test: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli', 'api', 'examples', 'bench'],
 };
 
 const elements = Object.keys(MAY_IMPORT).map((type) => ({
@@ -64,7 +69,7 @@ const policies = [
 ];
 
 export default defineConfig(
-  globalIgnores(['node_modules/', 'coverage/', '.modalmix/', 'shared/', '**/golden/**/*.json']),
+  globalIgnores(['node_modules/', 'coverage/', 'dist/', '.modalmix/', 'shared/', '**/golden/**/*.json']),
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

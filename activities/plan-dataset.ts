@@ -16,7 +16,11 @@ export async function planDataset(services: Services, input: RunReference): Prom
   return await runStage(progressKeys.index, async ({ signal, onProgress }) => {
     const store = services.openStore(input.storeUri);
     const config = await readRunConfig(store, input.runId);
-    const index = await indexDataset(config.dataset, { signal, onProgress });
+    const index = await indexDataset(config.dataset, {
+      signal,
+      onProgress,
+      read: async (path) => await store.get(path),
+    });
     const plan = await planRebuild({
       store,
       name: config.name,

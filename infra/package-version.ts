@@ -1,5 +1,6 @@
 /** Versions of installed npm packages, and of Modalmix itself. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PROJECT_FOLDER } from './folders.ts';
@@ -8,8 +9,11 @@ const manifestSchema = z.object({ version: z.string() });
 
 /** @throws Error when it is not installed */
 export function packageVersion(name: string): string {
-  // Not by `require`: a package may keep its package.json to itself.
-  const file = join(PROJECT_FOLDER, 'node_modules', name, 'package.json');
+  // Not by `require` alone: a package may keep its package.json to itself.
+  const folders = createRequire(join(PROJECT_FOLDER, 'package.json')).resolve.paths(name) ?? [];
+  const files = folders.map((folder) => join(folder, name, 'package.json'));
+  const file = files.find((path) => existsSync(path));
+  if (file === undefined) throw new Error(`the npm package ${name} is not installed`);
   return manifestSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).version;
 }
 

@@ -22,6 +22,8 @@ export const storePaths = {
   /** Content hashes by path, size and time, so that an unchanged file is not read again. */
   sourceHashes: (name: string) => `datasets/${name}/source-hashes.json`,
   quarantine: (name: string, version: string) => `quarantine/${name}/${version}.jsonl`,
+  /** The bundled code of a plug-in, by its hash. */
+  plugin: (sha256: string) => `plugins/${sha256}.mjs`,
   /** A folder a run, and one a training. */
   runs: 'runs',
   run: (runId: string) => `runs/${runId}`,

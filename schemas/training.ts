@@ -1,6 +1,7 @@
 /** Contracts between training, evaluation and report. */
 import { z } from 'zod';
 import { methodSchema } from './config/methods.ts';
+import { pluginReferenceSchema } from './config/plugins.ts';
 import { evaluationConfigSchema } from './config/evaluation-config.ts';
 import { trainingConfigSchema } from './config/training-config.ts';
 import { COMPUTING_ENGINES } from './config/engine.ts';
@@ -20,6 +21,8 @@ export const trainingSpecSchema = z.strictObject({
   /** `methods` and `seeds` are narrowed to this training's own. */
   training: trainingConfigSchema,
   evaluation: evaluationConfigSchema,
+  /** Those that bring something this training uses; absent: all is built in. */
+  plugins: z.array(pluginReferenceSchema).min(1).optional(),
   /** Absent: from scratch, on the whole training split. */
   fineTune: z
     .strictObject({

@@ -1,9 +1,10 @@
 /** `modalmix rebuild`: extract what is missing and publish the dataset. */
-import { WORKFLOWS, workflowIds, type RebuildDatasetOutput } from '../../schemas/workflows.ts';
+import type { RebuildDatasetOutput } from '../../schemas/workflows.ts';
 import { loadManifest } from '../../pipelines/shards/manifest/load-manifest.ts';
 import { dataCounts, dataText } from '../text/data-text.ts';
-import { prepareRun, storeRunConfig } from '../runs/prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
+import { prepareRun } from '../runs/prepare-run.ts';
+import { followToEnd, type FollowFlags } from '../runs/run-workflows.ts';
+import { startRebuild } from '../runs/start-work.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
 import { targetWords } from '../text/target-words.ts';
@@ -14,13 +15,10 @@ export async function rebuild(target: string, flags: FollowFlags, screen: Screen
   const { runId } = prepared;
   const session = await connect(screen);
   try {
-    await storeRunConfig(prepared);
-    const workflowId = workflowIds.rebuild(runId);
-    const input = runReference(prepared);
-    const joined = await startOrJoin(session.client, { type: WORKFLOWS.rebuildDataset, workflowId, input });
+    const { workflowIds, joined } = await startRebuild(session.client, prepared);
     screen.event(joined ? 'joined' : 'started', { runId, store: prepared.config.store });
     const again = `modalmix rebuild ${targetWords(target, flags.set)}`;
-    const outputs = await followToEnd(session, runId, [workflowId], screen, flags, again);
+    const outputs = await followToEnd(session, runId, workflowIds, screen, flags, again);
     if (outputs === undefined) return;
     const output = outputs[0] as RebuildDatasetOutput;
     const { name, version } = output.dataset;

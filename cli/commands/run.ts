@@ -1,8 +1,8 @@
 /** `modalmix run`: the main job, from clips to a report. */
 import { methodWarnings } from '../../schemas/config/method-warnings.ts';
-import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../schemas/workflows.ts';
-import { prepareRun, storeRunConfig } from '../runs/prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
+import { prepareRun } from '../runs/prepare-run.ts';
+import { followToEnd, type FollowFlags } from '../runs/run-workflows.ts';
+import { startRun } from '../runs/start-work.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
 import { targetWords } from '../text/target-words.ts';
@@ -13,23 +13,15 @@ export async function run(target: string, flags: FollowFlags, screen: Screen): P
   const prepared = await prepareRun(target, screen, flags.set);
   const { runId, config } = prepared;
   for (const warning of methodWarnings(config.training)) screen.say(`Mind: ${warning}`);
-  const input: RebuildAndTrainInput = {
-    ...runReference(prepared),
-    methods: [...new Set(config.training.methods)],
-    seeds: [...new Set(config.training.seeds)],
-  };
   const session = await connect(screen);
   try {
-    await storeRunConfig(prepared);
-    const workflowId = workflowIds.run(runId);
-    const start = { type: WORKFLOWS.rebuildAndTrain, workflowId, input };
-    const joined = await startOrJoin(session.client, start);
+    const { workflowIds, joined } = await startRun(session.client, prepared);
     screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}`);
     screen.event(joined ? 'joined' : 'started', { runId, store: config.store });
     const outputs = await followToEnd(
       session,
       runId,
-      [workflowId],
+      workflowIds,
       screen,
       flags,
       `modalmix run ${targetWords(target, flags.set)}`,

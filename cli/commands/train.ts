@@ -1,66 +1,43 @@
 /** `modalmix train` and `modalmix evaluate`: one stage alone, on the dataset that the last rebuild published. */
 import { findRunDataset } from '../../pipelines/shards/manifest/load-manifest.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
-import {
-  WORKFLOWS,
-  workflowIds,
-  type DatasetReference,
-  type EvaluateModelOutput,
-  type TrainModelOutput,
-  type TrainingReference,
-} from '../../schemas/workflows.ts';
+import type { DatasetReference, EvaluateModelOutput, TrainModelOutput } from '../../schemas/workflows.ts';
 import { prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
+import { followToEnd, type FollowFlags } from '../runs/run-workflows.ts';
+import { startTrainings, type TrainingStage } from '../runs/start-work.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
 import { targetWords } from '../text/target-words.ts';
 
-const STAGES = {
-  train: {
-    type: WORKFLOWS.trainModel,
-    id: workflowIds.train,
-    tell: (output: unknown) => {
-      const { trainingId, steps, weightsSha256 } = output as TrainModelOutput;
-      return `${trainingId}: ${String(steps)} steps, weights ${weightsSha256.slice(0, 16)}`;
-    },
+const TELL: Readonly<Record<TrainingStage, (output: unknown) => string>> = {
+  train: (output) => {
+    const { trainingId, steps, weightsSha256 } = output as TrainModelOutput;
+    return `${trainingId}: ${String(steps)} steps, weights ${weightsSha256.slice(0, 16)}`;
   },
-  evaluate: {
-    type: WORKFLOWS.evaluateModel,
-    id: workflowIds.evaluate,
-    tell: (output: unknown) => {
-      const { trainingId, accuracy, samples } = output as EvaluateModelOutput;
-      return `${trainingId}: ${(100 * accuracy).toFixed(1)} % of ${String(samples)} test clips`;
-    },
+  evaluate: (output) => {
+    const { trainingId, accuracy, samples } = output as EvaluateModelOutput;
+    return `${trainingId}: ${(100 * accuracy).toFixed(1)} % of ${String(samples)} test clips`;
   },
-} as const;
+};
 
 /** Every method and seed of the config, side by side as the workers' slots allow. */
 export async function trainOrEvaluate(
-  command: keyof typeof STAGES,
+  command: TrainingStage,
   target: string,
   flags: FollowFlags,
   screen: Screen,
 ): Promise<void> {
   const prepared = await prepareRun(target, screen, flags.set);
   const { runId } = prepared;
-  const stage = STAGES[command];
   const dataset = await publishedDataset(prepared, targetWords(target, flags.set));
-  const inputs: TrainingReference[] = prepared.config.training.methods.flatMap((method) =>
-    prepared.config.training.seeds.map((seed) => ({ ...runReference(prepared), dataset, method, seed })),
-  );
   const session = await connect(screen);
   try {
-    const workflows: string[] = [];
-    for (const input of inputs) {
-      const workflowId = stage.id(runId, input.method, input.seed);
-      workflows.push(workflowId);
-      await startOrJoin(session.client, { type: stage.type, workflowId, input });
-    }
+    const { workflowIds: workflows } = await startTrainings(session.client, command, prepared, dataset);
     screen.event('started', { runId, workflows });
     const again = `modalmix ${command} ${targetWords(target, flags.set)}`;
     const outputs = await followToEnd(session, runId, workflows, screen, flags, again);
     if (outputs === undefined) return;
-    for (const output of outputs) screen.say(stage.tell(output));
+    for (const output of outputs) screen.say(TELL[command](output));
     screen.event('finished', { runId, outputs });
   } finally {
     await session.close();

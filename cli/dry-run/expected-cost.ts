@@ -1,5 +1,7 @@
 /** Time and disk that work is expected to take, from rates. Pure. */
 import type { RunConfig } from '../../schemas/config/config.ts';
+import type { EncoderConfig } from '../../schemas/config/encoder-config.ts';
+import { isPluginName, type PluginName } from '../../schemas/config/plugins.ts';
 import { flowFields } from '../../schemas/config/extraction-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import { audioShape } from '../../schemas/shard.ts';
@@ -34,12 +36,25 @@ export function defaultTrainingRate(config: Trained, cores: number): number {
     cores: measuredOn,
     inputPixels,
   } = DEFAULT_RATES.training;
-  const { encoder, batchSize } = config.training;
+  const { batchSize } = config.training;
+  const encoder = sizeOf(config.training.encoder);
   const network = encoder.kind === 'cnn' ? CNN_COST : DEPTH_COST[encoder.depth];
   const width = (encoder.width / PUBLISHED_WIDTH) ** WIDTH_EXPONENT;
   const pixels = config.extraction.modalities.reduce((sum, one) => sum + pixelsOf(one, config), 0);
   const clipMs = (stepMs / measuredBatch) * (measuredOn / cores) * (pixels / inputPixels) * network * width;
   return (batchSize / (stepOverheadMs + batchSize * clipMs)) * 1000;
+}
+
+/** Of a plug-in's encoder nothing is known beforehand: it counts as the small one. */
+function sizeOf(encoder: EncoderConfig): BuiltInEncoder {
+  return isOfPlugin(encoder) ? { kind: 'cnn', width: PUBLISHED_WIDTH / 2 } : encoder;
+}
+
+type OfPlugin = Extract<EncoderConfig, { kind: PluginName }>;
+type BuiltInEncoder = Exclude<EncoderConfig, OfPlugin>;
+
+function isOfPlugin(encoder: EncoderConfig): encoder is OfPlugin {
+  return isPluginName(encoder.kind);
 }
 
 /** Of what an encoder sees of a clip. */
@@ -54,7 +69,7 @@ function pixelsOf(modality: Modality, { extraction, training }: Trained): number
 
 /** Trainable numbers of a model, without its heads. */
 export function usualParameters({ extraction, training }: Trained): number {
-  const { encoder } = training;
+  const encoder = sizeOf(training.encoder);
   const millions = encoder.kind === 'cnn' ? CNN_PARAMETERS : DEPTH_PARAMETERS[encoder.depth];
   return extraction.modalities.length * millions * 1e6 * (encoder.width / PUBLISHED_WIDTH) ** 2;
 }

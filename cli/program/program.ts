@@ -263,6 +263,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--metrics <host:port>', 'where Prometheus may read metrics')
     .option('--ready-file <path>', 'a file that is there while the worker takes work, for a readiness probe');
 
+  // Done before anything is loaded, by `cli/modalmix.mjs`.
+  program
+    .command('setup')
+    .description(
+      'put in place what is missing: --for=run (default) or stream, --engine=auto, cpu, gpu or webgpu',
+    );
+
   command(
     'doctor',
     'what is installed, what is missing, what mends it',

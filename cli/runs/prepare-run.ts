@@ -3,6 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
+import { pluginCode } from '../../pipelines/plugins/plugin-code.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
@@ -59,12 +60,24 @@ export async function readTarget(
   return { config: await loadConfig(target, set) };
 }
 
+/** @throws ModalmixError `config` when the dataset that the config names cannot be used */
+export async function prepareConfig(config: RunConfig): Promise<PreparedRun> {
+  await checkDataset(config);
+  return prepared(config);
+}
+
 export function prepared(config: RunConfig): PreparedRun {
   return { runId: runIdOf(config), config, store: openStore(config.store) };
 }
 
-/** Leaves the config where the workflows find it. */
+/** Leaves the config, and the code of its plug-ins, where workers find them. */
 export async function storeRunConfig({ store, runId, config }: PreparedRun): Promise<void> {
+  for (const { file, sha256 = '' } of config.plugins ?? []) {
+    const code = pluginCode(sha256);
+    if (code === undefined)
+      throw new ModalmixError('internal', 'the plug-in was not bundled', { where: file });
+    await store.create(storePaths.plugin(sha256), code);
+  }
   await store.put(storePaths.runConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
 }
 

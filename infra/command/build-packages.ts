@@ -158,8 +158,8 @@ function lazyBundler(path: string): string {
   `;
 }
 
-/** Temporal's packages each bring a copy of the same version. */
-function oneProtobuf(): Plugin {
+/** Temporal's packages each bring a copy of the same version: all are given one. */
+export function oneProtobuf(): Plugin {
   const resolveDir = join(PROJECT_FOLDER, 'node_modules', '@temporalio', 'proto');
   return {
     name: 'one-protobuf',
@@ -173,7 +173,8 @@ function oneProtobuf(): Plugin {
   };
 }
 
-function description(omitted: readonly string[]): Plugin {
+/** Has esbuild take Temporal's messages without the `omitted` ones. */
+export function description(omitted: readonly string[]): Plugin {
   return {
     name: 'description',
     setup: (plugins) => {

@@ -13,8 +13,13 @@ const NO_ENTRY = 'tensorflow-child.ts';
 
 /** Those that are in place are left as they are; one that cannot be made is tried again when it is needed. */
 export async function bundleChildren(): Promise<void> {
+  for (const path of await childEntries()) await sourceBundle(pathToFileURL(path).href);
+}
+
+/** Absolute. */
+export async function childEntries(): Promise<string[]> {
   const files = await readdir(PIPELINES, { recursive: true });
-  for (const file of files.filter((path) => ENTRY.test(path) && !path.endsWith(NO_ENTRY))) {
-    await sourceBundle(pathToFileURL(join(PIPELINES, file)).href);
-  }
+  return files
+    .filter((path) => ENTRY.test(path) && !path.endsWith(NO_ENTRY))
+    .map((path) => join(PIPELINES, path));
 }

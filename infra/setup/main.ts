@@ -76,12 +76,10 @@ type Purpose = keyof typeof STEPS;
  * @param argv `--for=run|stream|bench|test`, `--engine=auto|cpu|gpu|webgpu` (without it: what `MODALMIX_ENGINE` says),
  *   `--gpu-elsewhere`: the GPU that is built for need not be in this machine, `--system-packages`: `apt-get` as root where
  *   wheels and npm packages would do, too
+ * @param say default: on the standard output
  * @returns the exit code
  */
-export async function main(argv: readonly string[]): Promise<number> {
-  const say = (line: string) => {
-    process.stdout.write(`${line}\n`);
-  };
+export async function main(argv: readonly string[], say = sayToOutput): Promise<number> {
   try {
     const { purpose, ...wanted } = parseOptions(argv);
     const steps = wanted.engine === 'webgpu' ? [...STEPS[purpose], webgpuStep] : STEPS[purpose];
@@ -91,6 +89,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`\nSet-up stopped: ${describeError(error)}\n`);
     return error instanceof ModalmixError ? exitCodeOf(error.kind) : EXIT_CODES.failed;
   }
+}
+
+function sayToOutput(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 function parseOptions(argv: readonly string[]): { purpose: Purpose } & Omit<SetupContext, 'say'> {

@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { IS_PACKED, packedProgram } from '../../pipelines/process/packed.mjs';
 import { builtProgram } from '../command/built-command.mjs';
 import { workerFailureSchema } from './failed-starts.ts';
 import { PROJECT_FOLDER, modalmixHome } from '../folders.ts';
@@ -54,7 +55,7 @@ export const supervisorFiles = {
 export const WORKER_GRACE_MS = 60_000;
 const START_TIMEOUT_MS = 30_000;
 const POLL_MS = 50;
-const CODE_FOLDERS = ['schemas', 'pipelines', 'activities', 'workflows', 'infra'];
+const CODE_FOLDERS = IS_PACKED ? ['dist'] : ['schemas', 'pipelines', 'activities', 'workflows', 'infra'];
 
 let compared = false;
 
@@ -121,12 +122,18 @@ export function nodeWithTypeScript(): { program: string; args: string[] } {
   return { program: process.execPath, args: ['--import', pathToFileURL(tsx).href] };
 }
 
+/** The program and its arguments that run a TypeScript file, or what a package has instead of it. */
+export function programOf(file: string): { program: string; args: string[] } {
+  if (IS_PACKED) return { program: process.execPath, args: [packedProgram(file)] };
+  const { program, args } = nodeWithTypeScript();
+  return { program, args: [...args, file] };
+}
+
 /** The program and its first arguments that run one of them: as set-up has built it, else its TypeScript. */
 export function infraProgram(name: InfraProgram): { program: string; args: string[] } {
-  const built = builtProgram(name);
+  const built = IS_PACKED ? undefined : builtProgram(name);
   if (built !== undefined) return { program: process.execPath, args: [built] };
-  const { program, args } = nodeWithTypeScript();
-  return { program, args: [...args, join(PROJECT_FOLDER, INFRA_PROGRAMS[name])] };
+  return programOf(join(PROJECT_FOLDER, INFRA_PROGRAMS[name]));
 }
 
 /**
@@ -141,7 +148,7 @@ export function fingerprint(): string {
   for (const folder of CODE_FOLDERS) {
     const root = join(PROJECT_FOLDER, folder);
     for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort()) {
-      if (/\.(ts|mjs|json)$/.test(file)) hash.update(`${file}:${statSync(join(root, file)).mtimeMs}\n`);
+      if (/\.(ts|mjs|js|json)$/.test(file)) hash.update(`${file}:${statSync(join(root, file)).mtimeMs}\n`);
     }
   }
   return hash.digest('hex');

@@ -5,6 +5,7 @@ import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '@temporalio/worker';
+import { IS_PACKED, PACKED_WORKFLOWS } from '../../pipelines/process/packed.mjs';
 import { replaceFile } from '../../pipelines/process/replace-file.mjs';
 import { packageVersion } from '../package-version.ts';
 
@@ -34,6 +35,7 @@ export async function workflowBundle(cacheFolder: string, logger?: Logger): Prom
 export async function keptWorkflowBundle(
   cacheFolder: string,
 ): Promise<{ readonly file: string; readonly made: boolean }> {
+  if (IS_PACKED) return { file: PACKED_WORKFLOWS, made: true };
   const file = join(cacheFolder, 'workflow-bundles', `${await hashOfSources()}.js`);
   return { file, made: existsSync(file) };
 }

@@ -4,6 +4,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { isCollection, isMap, isPair, isScalar, type Document, type LineCounter } from 'yaml';
 import { z } from 'zod';
+import { isPluginName } from '../../schemas/config/plugins.ts';
 import { settingAt, type Setting } from './settings.ts';
 
 export interface ConfigProblem {
@@ -30,13 +31,40 @@ export interface CheckedConfig {
 }
 
 export function describeIssues(issues: readonly z.core.$ZodIssue[], config: CheckedConfig): ConfigProblem[] {
-  const problems = issues.flatMap((issue) => describeIssue(issue, config));
+  const problems = issues
+    .flatMap((issue) => unfolded(issue, config.value))
+    .flatMap((issue) => describeIssue(issue, config));
   // A misspelt field is one mistake, though the schema also misses the field that was meant.
   const meant = new Set(problems.map((problem) => problem.meant).filter((field) => field !== undefined));
   return problems
     .filter((problem) => !(problem.missing === true && meant.has(problem.field)))
     .map(({ missing: _missing, meant: _meant, ...problem }) => problem)
     .sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}
+
+/**
+ * Where plug-ins may bring more, a value is one of ours or one of theirs: what is wrong is told of the one that it was
+ * meant for.
+ */
+function unfolded(issue: z.core.$ZodIssue, value: unknown): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length !== 2) return [issue];
+  const [ours = [], theirs = []] = issue.errors;
+  const isTheirs = isPluginPart(valueAt(value, issue.path));
+  const isNoPluginName = (one: z.core.$ZodIssue) =>
+    (one.code === 'invalid_format' && one.format === 'template_literal') ||
+    (one.code === 'invalid_type' && one.path.length === 1 && SAYS_WHAT_IT_IS.includes(String(one.path[0])));
+  if (!isTheirs && !theirs.some(isNoPluginName)) return [issue];
+  return (isTheirs ? theirs : ours).flatMap((one) =>
+    unfolded({ ...one, path: [...issue.path, ...one.path] }, value),
+  );
+}
+
+const SAYS_WHAT_IT_IS = ['kind', 'name', 'format'];
+
+/** Named itself, or by its field that says what it is. */
+function isPluginPart(value: unknown): boolean {
+  const names = [value, ...SAYS_WHAT_IT_IS.map((field) => valueAt(value, [field]))];
+  return names.some((name) => typeof name === 'string' && isPluginName(name));
 }
 
 interface Described extends ConfigProblem {
@@ -163,6 +191,10 @@ function unwrap(schema: z.core.$ZodType, value: unknown): z.core.$ZodType {
         option.shape[discriminator].safeParse(chosen).success,
     );
     return arm ?? schema;
+  }
+  if (schema instanceof z.ZodUnion && schema.options.length === 2) {
+    const [ours, theirs] = schema.options;
+    return unwrap((isPluginPart(value) ? theirs : ours)!, value);
   }
   return schema;
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { LineCounter, parseDocument, visit, type Document } from 'yaml';
+import { Document, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
@@ -11,16 +11,18 @@ import type { DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { StreamConfig } from '../../schemas/config/stream-config.ts';
 import { describeIssues, type CheckedConfig, type ConfigProblem } from './config-problems.ts';
+import { resolvePlugins } from './resolve-plugins.ts';
 import { parseSetting, withSettings } from './settings.ts';
 
 /**
  * @param file a YAML file as `schemas/config/config.ts` describes it
  * @param set what the command line sets in it, each `<path>=<value>` (`settings.ts`)
- * @returns the config with every default filled in and every path absolute
+ * @returns the config with every default filled in and every path absolute; of plug-ins their hashes and what they bring
  * @throws ModalmixError `config` naming every problem with its line and field
  */
 export async function loadConfig(file: string, set: readonly string[] = []): Promise<RunConfig> {
-  return parseConfig(await readConfigFile(file), file, set);
+  const config = parseConfig(await readConfigFile(file), file, set);
+  return await resolvePlugins(config, dirname(resolve(file)));
 }
 
 /** @throws ModalmixError `config` when there is none, or it cannot be read */
@@ -44,6 +46,24 @@ export async function readConfigFile(file: string): Promise<string> {
  */
 export function parseConfig(text: string, file: string, set: readonly string[] = []): RunConfig {
   return resolvePaths(parseYaml(text, file, runConfigSchema, set), dirname(resolve(file)));
+}
+
+/**
+ * A config that no file holds.
+ *
+ * @param folder where relative paths in it start
+ * @throws ModalmixError as `loadConfig`, naming fields alone
+ */
+export async function resolveConfig(value: unknown, folder: string): Promise<RunConfig> {
+  const parsed = runConfigSchema.safeParse(value);
+  if (parsed.success) return await resolvePlugins(resolvePaths(parsed.data, folder), folder);
+  const document = new Document(value);
+  const checked = { value, document, lines: new LineCounter(), settings: [], schema: runConfigSchema };
+  const problems = describeIssues(parsed.error.issues, checked);
+  throw configError(
+    'the config',
+    problems.map(({ field, text }) => ({ field, text })),
+  );
 }
 
 /** A YAML file as it is written, with what finds a field's line, and the settings laid over it. */
@@ -162,7 +182,7 @@ function resolveStream(stream: StreamConfig, folder: string): StreamConfig {
 
 function resolvePretrained(training: TrainingConfig, folder: string): TrainingConfig {
   const { encoder } = training;
-  if (encoder.kind === 'cnn' || encoder.pretrained === undefined) return training;
+  if (!('pretrained' in encoder) || encoder.pretrained === undefined) return training;
   const pretrained = Object.entries(encoder.pretrained).map(([modality, weights]) => {
     const file = resolve(folder, weights.file);
     const field = `training.encoder.pretrained.${modality}`;

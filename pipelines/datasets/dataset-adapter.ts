@@ -4,6 +4,8 @@ import type { ActivityProgress } from '../../schemas/progress.ts';
 
 export interface IndexOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Reads a blob of the store, where the code of a plug-in is; needed by a process that did not read the config itself. */
+  readonly read?: ((path: string) => Promise<Uint8Array>) | undefined;
   /** Told while clips are being made (the embedded data only: reading lists takes seconds). */
   readonly onProgress?: ((progress: ActivityProgress) => void) | undefined;
   /** false: clips of the embedded data that are not there are listed all the same, and not made. Default: true. */

@@ -1,6 +1,7 @@
 /** The index stage: from a dataset on disk to its list of labelled clips. */
 import type { DatasetIndex } from '../../schemas/clip.ts';
-import type { DatasetConfig } from '../../schemas/config/dataset-config.ts';
+import type { BuiltInDatasetConfig, DatasetConfig } from '../../schemas/config/dataset-config.ts';
+import { isPluginName } from '../../schemas/config/plugins.ts';
 import { cremaD } from './adapters/crema-d.ts';
 import { csv } from './adapters/csv.ts';
 import { digits } from './adapters/digits.ts';
@@ -8,11 +9,14 @@ import { folder } from './adapters/folder.ts';
 import { kineticsSounds } from './adapters/kinetics-sounds.ts';
 import { ucf101 } from './adapters/ucf-101.ts';
 import { assembleIndex } from './assemble-index.ts';
+import { findByPlugin, type PluginDatasetConfig } from './plugin-dataset.ts';
 import type { DatasetAdapter, FoundDataset, IndexOptions } from './dataset-adapter.ts';
 
 /** A new format is a schema in `schemas/config/config.ts`, a file in `adapters/` and a line here. */
 const ADAPTERS: {
-  readonly [Format in DatasetConfig['format']]: DatasetAdapter<Extract<DatasetConfig, { format: Format }>>;
+  readonly [Format in BuiltInDatasetConfig['format']]: DatasetAdapter<
+    Extract<BuiltInDatasetConfig, { format: Format }>
+  >;
 } = {
   folder,
   csv,
@@ -40,7 +44,12 @@ export async function indexDataset(config: DatasetConfig, options: IndexOptions 
  * may be few. Errors as `indexDataset`, but for the empty split.
  */
 export async function listClips(config: DatasetConfig, options: IndexOptions = {}): Promise<FoundDataset> {
+  if (isPluginDataset(config)) return await findByPlugin(config, options);
   // The table pairs each format with its config; a lookup by a union loses that pairing.
-  const adapter = ADAPTERS[config.format] as DatasetAdapter<DatasetConfig>;
+  const adapter = ADAPTERS[config.format] as DatasetAdapter<BuiltInDatasetConfig>;
   return await adapter.findClips(config, options);
+}
+
+function isPluginDataset(config: DatasetConfig): config is PluginDatasetConfig {
+  return isPluginName(config.format);
 }

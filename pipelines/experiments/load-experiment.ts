@@ -25,6 +25,12 @@ function resolveFiles(folds: Folds, folder: string): Folds {
 export function parseExperiment(text: string, file: string, set: readonly string[] = []): ExperimentConfig {
   const given = parseYaml(text, file, experimentConfigSchema, set);
   const folder = dirname(resolve(file));
+  if (given.base.plugins !== undefined) {
+    throw new ModalmixError('config', 'an experiment takes no plug-ins', {
+      where: file,
+      fix: 'Compare them in a run: list methods and seeds in its training.',
+    });
+  }
   const config: ExperimentConfig = {
     ...given,
     base: resolvePaths(given.base, folder),

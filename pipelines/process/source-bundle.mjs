@@ -8,6 +8,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, extname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { IS_PACKED, packedProgram } from './packed.mjs';
 import { replaceFile } from './replace-file.mjs';
 
 /** The checkout that this file is in. */
@@ -45,6 +46,7 @@ const making = new Map();
  */
 export async function sourceBundle(main, folder = BUNDLE_FOLDER) {
   const path = fileURLToPath(main);
+  if (IS_PACKED) return { path: packedProgram(path) };
   const found = findBundle(path, folder);
   if (found !== undefined) return { path: found };
   const key = `${folder}\0${path}`;

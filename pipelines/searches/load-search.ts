@@ -36,6 +36,9 @@ export async function loadSearch(file: string): Promise<LoadedSearch> {
 export async function parseSearch(text: string, file: string): Promise<LoadedSearch> {
   const yaml = openYaml(text, file);
   const { given, raw, base } = await withBase(yaml);
+  if (base.plugins !== undefined) {
+    throw configError(file, [{ field: 'base.plugins', text: 'a search takes no plug-ins' }]);
+  }
   const config = searchConfigSchema.parse({
     ...given,
     base: absolute(raw, base),

@@ -7,7 +7,7 @@ import { epochMetricsSchema, type TrainingSpec } from '../../schemas/training.ts
 import type { Store } from '../store/store.ts';
 import { getStoredLines } from '../store/stored-json.ts';
 import { loadModel } from './weights/load-model.ts';
-import { METHOD_OF } from './methods/index.ts';
+import { methodOf } from './methods/index.ts';
 import type { FinishedTraining } from './methods/method.ts';
 import { withMethod } from './training-spec.ts';
 
@@ -18,7 +18,7 @@ import { withMethod } from './training-spec.ts';
  * @throws ModalmixError `config` for a fine-tuning by a method that needs any
  */
 export function neededTrainings(spec: TrainingSpec): TrainingSpec[] {
-  const needs = METHOD_OF[spec.method](spec.training, spec.modalities).needs ?? [];
+  const needs = methodOf(spec).needs ?? [];
   if (needs.length > 0 && spec.fineTune !== undefined) {
     throw new ModalmixError('config', `a model cannot be trained further by ${spec.method}`, {
       where: spec.trainingId,

@@ -12,7 +12,7 @@ import {
 } from './checkpoints/checkpoint.ts';
 import { classCounts, weightsOf } from './data/class-balance.ts';
 import type { RowPool } from './data/epoch-rows.ts';
-import { METHOD_OF } from './methods/index.ts';
+import { methodOf } from './methods/index.ts';
 import { AveragedWeights } from './optimizers/averaged-weights.ts';
 import { withClipping } from './optimizers/clip-norm.ts';
 import { createOptimizer } from './optimizers/index.ts';
@@ -44,7 +44,7 @@ export function createParts(
   weights: 'initial' | 'none',
 ): TrainingParts {
   const { training, modalities } = spec;
-  const method = METHOD_OF[spec.method](training, modalities);
+  const method = methodOf(spec);
   const classWeights = weightsOf(
     classCounts(pool, train.labels, classNames.length),
     training.classWeights,

@@ -10,9 +10,11 @@ import {
   type TrainingSpec,
 } from '../../schemas/training.ts';
 import { loadManifest } from '../shards/manifest/load-manifest.ts';
+import { usePlugins } from '../plugins/registry.ts';
 import { openShards, type ShardSet } from '../shards/read/shard-reader.ts';
 import { keepRows, rowPoolOf } from './data/epoch-rows.ts';
-import { METHOD_OF } from './methods/index.ts';
+import { methodOf } from './methods/index.ts';
+import { PLUGIN_KIT } from './plugin-kit.ts';
 import { neededTrainings } from './needed-trainings.ts';
 import type { TrainModelInput } from './train-input.ts';
 import { trainSplits } from './train-splits.ts';
@@ -34,6 +36,7 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
   const finished = await findStored(store, path, trainingResultSchema, 'remake');
   if (finished !== undefined) return finished;
 
+  await usePlugins(spec.plugins, async (path) => await store.get(path), PLUGIN_KIT);
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   assertTrainable(manifest, spec);
   const needed = neededTrainings(spec);
@@ -76,7 +79,7 @@ function assertTrainable(manifest: DatasetManifest, spec: TrainingSpec): void {
       fix: `It has ${manifest.modalities.join(', ')}; rebuild it with extraction.modalities.`,
     });
   }
-  const { needsValidation } = METHOD_OF[spec.method](spec.training, spec.modalities);
+  const { needsValidation } = methodOf(spec);
   if (needsValidation !== undefined && manifest.splits.validation.rows === 0) {
     throw new ModalmixError('config', `${spec.method} needs a validation split: ${needsValidation}`, {
       where,

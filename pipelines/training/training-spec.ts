@@ -1,5 +1,6 @@
 /** What a run's config asks to be trained: one `TrainingSpec` for each method and seed, or a fine-tuning. Pure. */
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import { featureDimsOf } from '../../schemas/config/extraction-config.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
@@ -30,6 +31,7 @@ export function trainingSpecs(
         seed,
         training: { ...config.training, methods: [method], seeds: [seed] },
         evaluation: config.evaluation,
+        ...usedPlugins(config, method),
       }),
     ),
   );
@@ -76,6 +78,7 @@ export function fineTuneSpec(
     seed,
     training,
     evaluation: config.evaluation,
+    ...usedPlugins(config, method),
     fineTune: {
       from: { trainingId: from.trainingId, sha256: from.weights.sha256 },
       replayShare: fineTune.replayShare,
@@ -88,6 +91,21 @@ export function withMethod(spec: TrainingSpec, method: MethodName): TrainingSpec
   const { trainingId, ...rest } = spec;
   const name = trainingId.slice(0, trainingId.lastIndexOf(`-${spec.method}-s`));
   return identified({ name }, { ...rest, method, training: { ...rest.training, methods: [method] } });
+}
+
+/** Of the config's plug-ins those that bring something to a training by this method; nothing where all is built in. */
+function usedPlugins(
+  { plugins = [], training }: RunConfig,
+  method: MethodName,
+): Pick<TrainingSpec, 'plugins'> {
+  const { encoder, fusion, optimizer } = training;
+  const names: readonly (string | undefined)[] = [method, encoder.kind, fusion, optimizer.name];
+  const used = plugins.flatMap(({ file, sha256, settings, brings }) => {
+    const { datasets: _, ...others } = brings ?? {};
+    const isUsed = Object.values(others).some((brought) => brought.some((name) => names.includes(name)));
+    return isUsed && sha256 !== undefined ? [{ name: basename(file), sha256, settings }] : [];
+  });
+  return used.length === 0 ? {} : { plugins: used };
 }
 
 /** The same spec always has the same id, and another one another. */
@@ -117,7 +135,7 @@ function withoutFiles({ precision, engine: _engine, testView, augment, ...rest }
     augment: view === 'crop' ? otherAugment : augment,
   };
   const { encoder } = training;
-  if (encoder.kind === 'cnn' || encoder.pretrained === undefined) return training;
+  if (!('pretrained' in encoder) || encoder.pretrained === undefined) return training;
   const pretrained = Object.entries(encoder.pretrained).map(
     ([modality, weights]) =>
       [modality, weights.sha256 === undefined ? weights : { ...weights, file: undefined }] as const,

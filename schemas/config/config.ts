@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { datasetConfigSchema } from './dataset-config.ts';
 import { evaluationConfigSchema } from './evaluation-config.ts';
 import { extractionConfigSchema } from './extraction-config.ts';
+import { pluginSchema } from './plugins.ts';
 import { methodProblem, type MethodTarget } from './methods.ts';
 import { streamConfigSchema } from './stream-config.ts';
 import { precisionProblem, trainingConfigSchema } from './training-config.ts';
@@ -20,6 +21,8 @@ const runConfigFields = z.strictObject({
   name: nameSchema,
   /** `file:<folder>` (relative ones start at the config file's folder) or `s3://<bucket>/<prefix>`. */
   store: z.string().default('file:.modalmix/store'),
+  /** Files that bring methods, encoders, fusions, optimisers and datasets that are not built in. */
+  plugins: z.array(pluginSchema).min(1).optional(),
   /** Where the clips and their labels are. */
   dataset: datasetConfigSchema,
   /** What is taken from a clip, and how it is stored. */

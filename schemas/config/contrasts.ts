@@ -29,8 +29,7 @@ export function contrastProblems(
   contrasts: readonly PlannedContrast[],
   methods: readonly MethodName[],
 ): { readonly at: number; readonly message: string }[] {
-  const keyOf = (pair: PlannedContrast) =>
-    [...pair].sort((a, b) => METHODS.indexOf(a) - METHODS.indexOf(b)).join();
+  const keyOf = (pair: PlannedContrast) => [...pair].sort((a, b) => placeOf(a) - placeOf(b)).join();
   const keys = contrasts.map(keyOf);
   return contrasts.flatMap((pair, at) => {
     const strange = pair.find((method) => !methods.includes(method));
@@ -86,3 +85,8 @@ export const contrastSetSchema = z.strictObject({
   contrasts: z.array(contrastSchema),
 });
 export type ContrastSet = z.infer<typeof contrastSetSchema>;
+
+/** Those of plug-ins come first. */
+function placeOf(method: MethodName): number {
+  return METHODS.findIndex((one) => one === method);
+}

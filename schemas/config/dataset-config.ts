@@ -1,6 +1,7 @@
 /** `dataset` of the config: where the clips and their labels are. */
 import { z } from 'zod';
 import { foldSchema } from './folds.ts';
+import { pluginNameSchema, pluginReferenceSchema } from './plugins.ts';
 
 const share = z.number().min(0).max(1);
 const count = z.int().positive();
@@ -25,7 +26,7 @@ const datasetBase = {
   fold: foldSchema.optional(),
 };
 
-export const datasetConfigSchema = z.discriminatedUnion('format', [
+const builtInSchema = z.discriminatedUnion('format', [
   /** `root/<class>/**` (split by hash) or `root/{train,test}/<class>/**`; `pipelines/datasets/folders/` says what is a clip. */
   z.strictObject({
     /** How the dataset names its clips: one folder a class. */
@@ -130,4 +131,19 @@ export const datasetConfigSchema = z.discriminatedUnion('format', [
     videoClarity: share.default(0.7),
   }),
 ]);
+
+export const datasetConfigSchema = z.union([
+  builtInSchema,
+  /** One that a plug-in reads, with the plug-in's settings. */
+  z.strictObject({
+    format: pluginNameSchema,
+    ...datasetBase,
+    root: z.string(),
+    /** Of clips to which the plug-in gives no split. */
+    testShare: share.default(0.2),
+    /** Filled in when the config is read. */
+    plugin: pluginReferenceSchema.optional(),
+  }),
+]);
 export type DatasetConfig = z.infer<typeof datasetConfigSchema>;
+export type BuiltInDatasetConfig = z.infer<typeof builtInSchema>;

@@ -1,6 +1,7 @@
 /** `training.encoder`: the network that turns a modality's images into features, one for each modality. */
 import { z } from 'zod';
 import { MEDIA_MODALITIES, type MediaModality } from '../modality.ts';
+import { pluginNameSchema } from './plugins.ts';
 
 const count = z.int().positive();
 
@@ -25,7 +26,7 @@ export const pretrainedWeightsSchema = z.strictObject({
 });
 export type PretrainedWeights = z.infer<typeof pretrainedWeightsSchema>;
 
-export const encoderConfigSchema = z.discriminatedUnion('kind', [
+const builtInSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     // Said or not, it is the same training: it is left out of the spec, whose hash names the training.
     /** The network: a ResNet, unless `cnn` is named. */
@@ -51,11 +52,17 @@ export const encoderConfigSchema = z.discriminatedUnion('kind', [
     width: count.default(32),
   }),
 ]);
+
+export const encoderConfigSchema = z.union([
+  builtInSchema,
+  /** One that a plug-in brings, with the plug-in's settings. */
+  z.strictObject({ kind: pluginNameSchema }),
+]);
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
 
 /** The weights to start from, by modality. */
 export function pretrainedOf(
   encoder: EncoderConfig,
 ): Readonly<Partial<Record<MediaModality, PretrainedWeights>>> {
-  return encoder.kind === 'cnn' ? {} : (encoder.pretrained ?? {});
+  return 'pretrained' in encoder ? (encoder.pretrained ?? {}) : {};
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Modality } from '../modality.ts';
+import { pluginNameSchema } from './plugins.ts';
 import { balanceSchema } from './method-settings/balance.ts';
 import { lfmSchema } from './method-settings/lfm.ts';
 import { boostingProblem, reconBoostSchema, type BoostingTarget } from './method-settings/reconboost.ts';
@@ -32,11 +33,14 @@ export const METHODS = [
   'lfm',
   'cml',
 ] as const;
-export const methodSchema = z.enum(METHODS);
+export type BuiltInMethod = (typeof METHODS)[number];
+/** One of ours, or one that a plug-in brings. */
+export const methodSchema = z.union([z.enum(METHODS), pluginNameSchema]);
 export type MethodName = z.infer<typeof methodSchema>;
 
 export const FUSIONS = ['concat', 'sum', 'film', 'gated'] as const;
-export const fusionSchema = z.enum(FUSIONS);
+export const fusionSchema = z.union([z.enum(FUSIONS), pluginNameSchema]);
+export type BuiltInFusion = (typeof FUSIONS)[number];
 export type FusionName = z.infer<typeof fusionSchema>;
 
 /** Hyper-parameters by group; the defaults are the papers' or, where a docstring says so, their authors' code's. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { entriesOf, modalitySchema } from '../modality.ts';
 import { encoderConfigSchema } from './encoder-config.ts';
 import { ENGINES, type Engine } from './engine.ts';
+import { pluginNameSchema } from './plugins.ts';
 import { fusionSchema, methodSchema, methodSettings } from './methods.ts';
 import { trainingOptions, warmupSteps } from './training-options.ts';
 
@@ -113,6 +114,43 @@ export function precisionProblem(precision: Precision, engine: Engine | undefine
   return 'the engine webgpu computes in float32 only: leave precision out, or choose the engine cpu or gpu';
 }
 
+const optimizerSchema = z.union([
+  z.discriminatedUnion('name', [
+    z.strictObject({
+      /** SGD with momentum. */
+      name: z.literal('sgd'),
+      /** Before the schedule changes it. */
+      learningRate: positive.default(1e-3),
+      /** Share of the last step that is kept. */
+      momentum: share.default(0.9),
+      /** Times the weights, added to the gradient. */
+      weightDecay: z.number().min(0).default(1e-4),
+    }),
+    z.strictObject({
+      /** Adam, or AdamW, whose weight decay is apart from the gradient. */
+      name: z.enum(['adam', 'adamw']),
+      /** Before the schedule changes it. */
+      learningRate: positive.default(1e-3),
+      /** Share kept of the mean of gradients. */
+      beta1: share.default(0.9),
+      /** Share kept of the mean of squared gradients. */
+      beta2: share.default(0.999),
+      /** Added to the root, so that nothing is divided by 0. */
+      epsilon: positive.default(1e-8),
+      /** Times the weights: added to the gradient (adam), or to the step (adamw). */
+      weightDecay: z.number().min(0).default(0),
+    }),
+  ]),
+  z.strictObject({
+    /** One that a plug-in brings; what else it has are the plug-in's settings. */
+    name: pluginNameSchema,
+    /** Before the schedule changes it. */
+    learningRate: positive.default(1e-3),
+    /** Given to the plug-in. */
+    weightDecay: z.number().min(0).default(0),
+  }),
+]);
+
 export const trainingConfigSchema = z.strictObject({
   /** Trained one after the other; the report compares them. */
   methods: z.array(methodSchema).min(1).default(['b-mm']),
@@ -129,34 +167,7 @@ export const trainingConfigSchema = z.strictObject({
   /** How the features become one: side by side, summed, one scaling the other (FiLM), or gated. */
   fusion: fusionSchema.default('concat'),
   /** What updates the weights, as PyTorch defines it. */
-  optimizer: z
-    .discriminatedUnion('name', [
-      z.strictObject({
-        /** SGD with momentum. */
-        name: z.literal('sgd'),
-        /** Before the schedule changes it. */
-        learningRate: positive.default(1e-3),
-        /** Share of the last step that is kept. */
-        momentum: share.default(0.9),
-        /** Times the weights, added to the gradient. */
-        weightDecay: z.number().min(0).default(1e-4),
-      }),
-      z.strictObject({
-        /** Adam, or AdamW, whose weight decay is apart from the gradient. */
-        name: z.enum(['adam', 'adamw']),
-        /** Before the schedule changes it. */
-        learningRate: positive.default(1e-3),
-        /** Share kept of the mean of gradients. */
-        beta1: share.default(0.9),
-        /** Share kept of the mean of squared gradients. */
-        beta2: share.default(0.999),
-        /** Added to the root, so that nothing is divided by 0. */
-        epsilon: positive.default(1e-8),
-        /** Times the weights: added to the gradient (adam), or to the step (adamw). */
-        weightDecay: z.number().min(0).default(0),
-      }),
-    ])
-    .prefault({ name: 'sgd' }),
+  optimizer: optimizerSchema.prefault({ name: 'sgd' }),
   /** How the learning rate changes over the training. */
   schedule: z
     .discriminatedUnion('name', [

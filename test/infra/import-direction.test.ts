@@ -58,6 +58,16 @@ const CASES = [
     bad: "import '../../cli/main.ts';",
     good: "import '../../activities/index.ts';",
   },
+  {
+    file: 'cli/runs/follow.ts',
+    bad: "import '../../api/index.ts';",
+    good: "import '../../infra/ports.ts';",
+  },
+  {
+    file: 'examples/api/compare-methods.ts',
+    bad: "import '../../pipelines/store/open-store.ts';",
+    good: "import { run } from 'modalmix';",
+  },
 ];
 
 describe('the lint rule on the direction of imports', () => {

@@ -57,7 +57,9 @@ describe('the JSON Schemas', () => {
     expect(training['clipNorm']?.description).toContain('Unit: length of the gradient');
     expect(training['balance']?.properties?.['gamma']?.description).toContain('How far λ^u follows ρ^u');
     expect(run.properties?.['stream']?.properties?.['sink']?.description).toContain('A shard is published');
-    const formats = run.properties?.['dataset']?.oneOf ?? run.properties?.['dataset']?.anyOf ?? [];
+    // Ours, and those that plug-ins read.
+    const kinds = run.properties?.['dataset']?.anyOf ?? [];
+    const formats = kinds.flatMap((kind) => kind.oneOf ?? [kind]);
     const roots = formats.map(({ properties }) => properties?.['root']?.description ?? '');
     expect(roots).toContainEqual(expect.stringContaining('`VideoFlash`'));
     expect(roots).toContainEqual(expect.stringContaining('`ucfTrainTestlist`'));

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../../schemas/names.ts';
-import { nodeWithTypeScript } from '../../supervisor/supervise.ts';
+import { programOf } from '../../supervisor/supervise.ts';
 
 const factsSchema = z.object({
   tfjs: z.string(),
@@ -23,8 +23,8 @@ const LINES_SHOWN = 6;
  * @throws ModalmixError `dependency` with the loader's own words when it cannot be loaded
  */
 export async function probeTensorflow(): Promise<TensorflowFacts> {
-  const { program, args } = nodeWithTypeScript();
-  const { failed, stdout, stderr, shortMessage } = await execa(program, [...args, CHILD], {
+  const { program, args } = programOf(CHILD);
+  const { failed, stdout, stderr, shortMessage } = await execa(program, args, {
     reject: false,
     stdin: 'ignore',
     env: { TF_CPP_MIN_LOG_LEVEL: '2', [ENVIRONMENT.engine]: '' },

@@ -2,7 +2,7 @@
 import { execa } from 'execa';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { nodeWithTypeScript } from '../../supervisor/supervise.ts';
+import { programOf } from '../../supervisor/supervise.ts';
 
 const foundSchema = z.object({ name: z.string(), isSoftware: z.boolean() });
 const absentSchema = z.object({ problem: z.string(), fix: z.string() });
@@ -14,8 +14,8 @@ const TIMEOUT_MS = 30_000;
 
 /** The adapter that a training by WebGPU would take, or why there is none and what to do. */
 export async function probeWebgpu(): Promise<WebgpuFinding> {
-  const { program, args } = nodeWithTypeScript();
-  const { failed, stdout, stderr, shortMessage } = await execa(program, [...args, CHILD], {
+  const { program, args } = programOf(CHILD);
+  const { failed, stdout, stderr, shortMessage } = await execa(program, args, {
     reject: false,
     stdin: 'ignore',
     timeout: TIMEOUT_MS,

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { ModalmixError } from '../../../schemas/errors.ts';
+import { IS_PACKED, packedPage } from '../../process/packed.mjs';
 
 const bundled = new Map<string, Promise<string>>();
 
@@ -41,6 +42,7 @@ async function chartNotices(): Promise<string> {
 }
 
 async function bundle(entry: URL): Promise<string> {
+  if (IS_PACKED) return await readFile(packedPage(entry.href), 'utf8');
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(entry)],
     bundle: true,

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { Provenance } from '../../../schemas/summary.ts';
 import type { TrainingResult } from '../../../schemas/training.ts';
+import { IS_PACKED } from '../../process/packed.mjs';
 
 const PACKAGE_FILE = new URL('../../../package.json', import.meta.url);
 
@@ -29,7 +30,8 @@ async function codeVersion(): Promise<string> {
   const { version } = z
     .object({ version: z.string() })
     .parse(JSON.parse(await readFile(PACKAGE_FILE, 'utf8')));
-  const commit = await git('rev-parse', '--short=12', 'HEAD');
+  // Around a package lies somebody else's checkout.
+  const commit = IS_PACKED ? undefined : await git('rev-parse', '--short=12', 'HEAD');
   if (commit === undefined) return version;
   const changed = (await git('status', '--porcelain', '--untracked-files=no')) !== '';
   return `${version} (commit ${commit}${changed ? ', with uncommitted changes' : ''})`;

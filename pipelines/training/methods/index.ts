@@ -1,5 +1,8 @@
 /** The methods there are, by name. */
-import type { MethodName } from '../../../schemas/config/methods.ts';
+import type { BuiltInMethod } from '../../../schemas/config/methods.ts';
+import { isPluginName } from '../../../schemas/config/plugins.ts';
+import type { TrainingSpec } from '../../../schemas/training.ts';
+import { pluginPart } from '../../plugins/registry.ts';
 import { createAgm } from './modulation/agm.ts';
 import { createBmm } from './mixup/b-mm.ts';
 import { createGBlending } from './g-blending.ts';
@@ -8,7 +11,7 @@ import { createInputMixup } from './mixup/input-mixup.ts';
 import { createJoint } from './joint.ts';
 import { createLfm } from './lfm.ts';
 import { createManifoldMixup } from './mixup/manifold-mixup.ts';
-import type { CreateMethod } from './method.ts';
+import type { CreateMethod, Method } from './method.ts';
 import { createMla } from './mla.ts';
 import { createMm } from './mixup/mm.ts';
 import { createMmPareto } from './modulation/mmpareto.ts';
@@ -21,7 +24,7 @@ import { createOgmGe } from './modulation/ogm-ge.ts';
 import { createOpm } from './modulation/opm.ts';
 import { createUnimodal } from './unimodal.ts';
 
-export const METHOD_OF: Readonly<Record<MethodName, CreateMethod>> = {
+export const METHOD_OF: Readonly<Record<BuiltInMethod, CreateMethod>> = {
   unimodal: createUnimodal,
   joint: createJoint,
   mm: createMm,
@@ -42,3 +45,11 @@ export const METHOD_OF: Readonly<Record<MethodName, CreateMethod>> = {
   lfm: createLfm,
   cml: createCml,
 };
+
+/** @throws ModalmixError `config` when a plug-in's method is asked for and no plug-in in use brings it */
+export function methodOf({ method: name, training, modalities }: MethodSpec): Method {
+  if (!isPluginName(name)) return METHOD_OF[name](training, modalities);
+  const create = pluginPart('methods', name) as CreateMethod;
+  return create(training, modalities);
+}
+type MethodSpec = Pick<TrainingSpec, 'method' | 'training' | 'modalities'>;

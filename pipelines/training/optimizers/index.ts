@@ -2,10 +2,16 @@
 import type { TrainingConfig } from '../../../schemas/config/training-config.ts';
 import { nativeKernels } from '../../engine/kernels/native.ts';
 import type { Variable } from '../../engine/tensorflow.ts';
+import { pluginPart } from '../../plugins/registry.ts';
 import { createAdam } from './adam.ts';
 import type { Optimizer } from './optimizer.ts';
-import type { RuleOf } from './parameter-rules.ts';
+import { EVERY_PARAMETER_ALIKE, type RuleOf } from './parameter-rules.ts';
 import { createSgd } from './sgd.ts';
+
+type OptimizerOfPlugin = (
+  parameters: ReadonlyMap<string, Variable>,
+  options: { readonly weightDecay: number; readonly ruleOf: RuleOf },
+) => Optimizer;
 
 /**
  * @param fused one kernel a parameter, where set-up has compiled them
@@ -17,7 +23,17 @@ export function createOptimizer(
   fused = nativeKernels(),
   ruleOf?: RuleOf,
 ): Optimizer {
-  return config.name === 'sgd'
-    ? createSgd(parameters, config, fused, ruleOf)
-    : createAdam(parameters, { ...config, decoupled: config.name === 'adamw' }, fused, ruleOf);
+  switch (config.name) {
+    case 'sgd':
+      return createSgd(parameters, config, fused, ruleOf);
+    case 'adam':
+    case 'adamw':
+      return createAdam(parameters, { ...config, decoupled: config.name === 'adamw' }, fused, ruleOf);
+    default: {
+      const { name, weightDecay } = config;
+      const options = { weightDecay, ruleOf: ruleOf ?? EVERY_PARAMETER_ALIKE };
+      const create = pluginPart('optimizers', name) as OptimizerOfPlugin;
+      return create(parameters, options);
+    }
+  }
 }

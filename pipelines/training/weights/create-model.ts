@@ -2,12 +2,12 @@
 import type { TrainingSpec } from '../../../schemas/training.ts';
 import { namedFusion, type NamedFusion } from '../model/fusion/index.ts';
 import type { LossSettings } from '../model/losses.ts';
-import { METHOD_OF } from '../methods/index.ts';
+import { methodOf } from '../methods/index.ts';
 import { MultimodalModel } from '../model/model.ts';
 
 /** How the spec's model joins its modalities: as its method wants it, else as configured. */
-export function fusionOf({ method, training, modalities }: TrainingSpec): NamedFusion {
-  return namedFusion(METHOD_OF[method](training, modalities).fusion ?? training.fusion);
+export function fusionOf(spec: TrainingSpec): NamedFusion {
+  return namedFusion(methodOf(spec).fusion ?? spec.training.fusion);
 }
 
 /**
@@ -22,7 +22,7 @@ export function createModel(
   weights: 'initial' | 'none' = 'initial',
   loss?: LossSettings,
 ): MultimodalModel {
-  const { method, modalities, training, seed } = spec;
+  const { modalities, training, seed } = spec;
   return new MultimodalModel({
     modalities,
     encoder: training.encoder,
@@ -31,7 +31,7 @@ export function createModel(
     fusion: fusionOf(spec),
     classes,
     seed: weights === 'initial' ? seed : undefined,
-    extend: METHOD_OF[method](training, modalities).extend,
+    extend: methodOf(spec).extend,
     loss,
     frozen: training.freeze,
   });

@@ -6,6 +6,7 @@ import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { trainingResultSchema, type TrainingSpec } from '../../../schemas/training.ts';
+import { usePlugins } from '../../plugins/registry.ts';
 import { openShards } from '../../shards/read/shard-reader.ts';
 import type { Store } from '../../store/store.ts';
 import { getStored } from '../../store/stored-json.ts';
@@ -16,6 +17,7 @@ import { createModel } from './create-model.ts';
 import { disturb, rowsOf } from '../data/disturbances.ts';
 import type { EvaluationBatch, ForwardOptions, ForwardResult, LoadedModel } from '../model/loaded-model.ts';
 import type { MultimodalModel } from '../model/model.ts';
+import { PLUGIN_KIT } from '../plugin-kit.ts';
 import { decodeSafetensors, type StoredTensor } from '../checkpoints/safetensors.ts';
 import { answer } from '../model/answers.ts';
 import { tf } from '../../engine/tensorflow.ts';
@@ -29,6 +31,7 @@ export interface LoadModelInput {
 
 /** @throws ModalmixError `input` when the training is not complete or its weights cannot be read */
 export async function loadModel({ store, spec, manifest, weights }: LoadModelInput): Promise<LoadedModel> {
+  await usePlugins(spec.plugins, async (path) => await store.get(path), PLUGIN_KIT);
   const file = await readWeights(store, spec.trainingId, weights);
   const model = createModel(spec, manifest.classNames.length, 'none');
   try {

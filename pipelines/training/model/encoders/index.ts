@@ -6,6 +6,7 @@ import {
   type ExtractionConfig,
 } from '../../../../schemas/config/extraction-config.ts';
 import type { EncoderConfig } from '../../../../schemas/config/encoder-config.ts';
+import { isPluginName, type PluginName } from '../../../../schemas/config/plugins.ts';
 import { ModalmixError } from '../../../../schemas/errors.ts';
 import {
   isFeatures,
@@ -14,6 +15,7 @@ import {
   type Modality,
 } from '../../../../schemas/modality.ts';
 import type { Parameters } from '../../../engine/network/parameters.ts';
+import { pluginPart } from '../../../plugins/registry.ts';
 import { planCnn } from './cnn-plan.ts';
 import type { Encoder } from '../../../engine/network/encoder.ts';
 import type { EncoderPlan } from '../../../engine/network/plan.ts';
@@ -44,13 +46,24 @@ export function channelsOf(modality: Modality, dims: FeatureDims = {}): number {
   return length;
 }
 
+type OfPlugin = Extract<EncoderConfig, { kind: PluginName }>;
+
+function isOfPlugin(encoder: EncoderConfig): encoder is OfPlugin {
+  return isPluginName(encoder.kind);
+}
+
+type PlanOfPlugin = (channels: number, modality: Modality) => EncoderPlan;
+
 export function planEncoder(
   modality: Modality,
   encoder: EncoderConfig,
   { dims, hidden }: FeatureInputs = {},
 ): EncoderPlan {
-  const planOf = (channels: number) =>
-    encoder.kind === 'cnn' ? planCnn({ ...encoder, channels }) : planResNet({ ...encoder, channels });
+  const planOf = (channels: number): EncoderPlan => {
+    if (encoder.kind === 'cnn') return planCnn({ ...encoder, channels });
+    if (!isOfPlugin(encoder)) return planResNet({ ...encoder, channels });
+    return (pluginPart('encoders', encoder.kind) as PlanOfPlugin)(channels, modality);
+  };
   const channels = channelsOf(modality, dims);
   if (!isFeatures(modality)) return planOf(channels);
   // As long as the others' features: fusions add and compare them.

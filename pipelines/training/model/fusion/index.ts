@@ -1,5 +1,7 @@
 /** The fusions there are, by name. */
-import type { FusionName } from '../../../../schemas/config/methods.ts';
+import type { BuiltInFusion, FusionName } from '../../../../schemas/config/methods.ts';
+import { isPluginName } from '../../../../schemas/config/plugins.ts';
+import { pluginPart } from '../../../plugins/registry.ts';
 import { createConcat } from './concat.ts';
 import { createFilm } from './film.ts';
 import type { CreateFusion } from './fusion.ts';
@@ -18,7 +20,7 @@ export interface NamedFusion {
   readonly settings?: Readonly<Record<string, number | string>>;
 }
 
-export const FUSION_OF: Readonly<Record<FusionName | 'late', CreateFusion>> = {
+export const FUSION_OF: Readonly<Record<BuiltInFusion | 'late', CreateFusion>> = {
   concat: createConcat,
   sum: createSum,
   film: createFilm,
@@ -27,5 +29,7 @@ export const FUSION_OF: Readonly<Record<FusionName | 'late', CreateFusion>> = {
 };
 
 export function namedFusion(fusion: ModelFusion): NamedFusion {
-  return typeof fusion === 'string' ? { name: fusion, create: FUSION_OF[fusion] } : fusion;
+  if (typeof fusion !== 'string') return fusion;
+  if (!isPluginName(fusion)) return { name: fusion, create: FUSION_OF[fusion] };
+  return { name: fusion, create: pluginPart('fusions', fusion) as CreateFusion };
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type FusionName, type MethodName, methodProblem } from '../../../../schemas/config/methods.ts';
+import { type FusionName, type BuiltInMethod, methodProblem } from '../../../../schemas/config/methods.ts';
 import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { runConfigSchema } from '../../../../schemas/config/config.ts';
@@ -109,7 +109,7 @@ interface Setting {
 
 /** The method, and its model with the golden encoders and the named cases' own weights; at first without state. */
 function set(
-  name: MethodName,
+  name: BuiltInMethod,
   weightsOf: Case,
   fusion: FusionName = 'concat',
   settings: Record<string, unknown> = {},

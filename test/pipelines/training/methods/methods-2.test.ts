@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { MethodName } from '../../../../schemas/config/methods.ts';
+import type { BuiltInMethod } from '../../../../schemas/config/methods.ts';
 import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { randomGenerator, type Generator } from '../../../../pipelines/random/generator.ts';
@@ -107,7 +107,7 @@ function contextOf(given: Partial<Case>, depth = 0): StepContext {
 }
 
 /** The golden weights; the head is the fusion's own. */
-function modelOf(name: MethodName, training: ReturnType<typeof trainingOf>, modalities: Modality[]) {
+function modelOf(name: BuiltInMethod, training: ReturnType<typeof trainingOf>, modalities: Modality[]) {
   const { fusion = 'concat', extend } = METHOD_OF[name](training, modalities);
   const encoder = trainingConfigSchema.parse({ encoder: { width: 1 } }).encoder;
   const model = new MultimodalModel({ modalities, encoder, fusion, extend, classes: facts.classes, seed: 0 });
@@ -128,7 +128,7 @@ function trainingOf(settings: Record<string, unknown> = {}) {
   return trainingConfigSchema.parse({ opm: { startEpoch: 0 }, ...settings });
 }
 
-function step(name: MethodName, given: Case, settings: Record<string, unknown> = {}, depth = 0) {
+function step(name: BuiltInMethod, given: Case, settings: Record<string, unknown> = {}, depth = 0) {
   const training = trainingOf(settings);
   const model = modelOf(name, training, given.modalities);
   const method = METHOD_OF[name](training, given.modalities);

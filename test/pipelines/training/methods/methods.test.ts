@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { MethodName } from '../../../../schemas/config/methods.ts';
+import type { BuiltInMethod } from '../../../../schemas/config/methods.ts';
 import { trainingConfigSchema } from '../../../../schemas/config/training-config.ts';
 import type { Modality } from '../../../../schemas/modality.ts';
 import { randomGenerator, type Generator } from '../../../../pipelines/random/generator.ts';
@@ -88,7 +88,7 @@ const training = trainingConfigSchema.parse({
   ogm: { alpha: 0.8, ge: false, endEpoch: 3 },
 });
 
-function step(name: MethodName, batch: Batch, context: StepContext, state?: unknown, config = training) {
+function step(name: BuiltInMethod, batch: Batch, context: StepContext, state?: unknown, config = training) {
   const method = METHOD_OF[name](config, MODALITIES);
   if (state !== undefined) method.state?.restore(state);
   let ratios: unknown;

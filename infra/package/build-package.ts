@@ -1,0 +1,149 @@
+/**
+ * Builds what a package has instead of sources, into `dist/`: programs, types, the bundle of the workflows and the
+ * scripts of the pages. What programs read beside them is in package.json's `files`.
+ */
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import { execa } from 'execa';
+import { bundleClient } from '../../pipelines/evaluation/report/bundle-client.ts';
+import { packedPage, PACKED_WORKFLOWS } from '../../pipelines/process/packed.mjs';
+import { description, oneProtobuf } from '../command/build-packages.ts';
+import { childEntries } from '../command/bundle-children.ts';
+import { NOT_CLIENTS } from '../command/short-description.ts';
+import { PROJECT_FOLDER } from '../folders.ts';
+import { INFRA_PROGRAMS } from '../programs.ts';
+import { workflowBundle } from '../workers/workflow-bundle.ts';
+
+const DIST = join(PROJECT_FOLDER, 'dist');
+const PAGES = ['evaluation', 'models', 'experiments', 'searches'].map((stage) =>
+  join(PROJECT_FOLDER, 'pipelines', stage, 'report', 'client', 'main.ts'),
+);
+/** Started by set-up, to see what can be loaded. */
+const PROBES = ['tensorflow-facts', 'webgpu-adapter'].map((what) => `infra/setup/probes/print-${what}.ts`);
+
+/** Many small files each, and nothing else shares their objects with us: a program starts sooner with them inside. */
+const SMALL = ['zod', 'apache-arrow', 'commander', 'cli-progress', 'yaml', 'csv-parse', 'p-limit'];
+/** Of programs that load no `@temporalio/worker`, which has its own. */
+const CLIENT = ['@temporalio/client', '@temporalio/common'];
+
+/** What package.json says that the package exports, and the command, by the file that each is built of. */
+const ENTRIES = {
+  main: 'cli/main.ts',
+  api: 'api/index.ts',
+  'set-up': 'infra/setup/set-up-package.ts',
+};
+
+/**
+ * @throws Error of esbuild or of TypeScript
+ */
+export async function buildPackage(): Promise<void> {
+  await rm(DIST, { recursive: true, force: true });
+  const { 'supervisor-main': supervisor, ...workers } = INFRA_PROGRAMS;
+  await buildPrograms({ ...ENTRIES, ...named([supervisor]) }, [...SMALL, ...CLIENT]);
+  await buildPrograms(named([...Object.values(workers), ...(await childEntries()), ...PROBES]), SMALL);
+  for (const page of PAGES) {
+    await mkdir(dirname(packedPage(page)), { recursive: true });
+    await writeFile(packedPage(page), await bundleClient(pathToFileURL(page)));
+  }
+  await bundleWorkflows();
+  await writeTypes();
+}
+
+function named(paths: readonly string[]): Record<string, string> {
+  return Object.fromEntries(paths.map((path) => [basename(path, '.ts'), path]));
+}
+
+/** @param bundled packages that are built in, with what they need; others are loaded from where they are installed */
+async function buildPrograms(
+  entryPoints: Readonly<Record<string, string>>,
+  bundled: readonly string[],
+): Promise<void> {
+  await build({
+    entryPoints,
+    outdir: DIST,
+    chunkNames: 'part-[hash]',
+    absWorkingDir: PROJECT_FOLDER,
+    bundle: true,
+    // What programs share is there once, and what a command imports when it runs stays unloaded until then.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    keepNames: true,
+    minifySyntax: true,
+    logLevel: 'error',
+    banner: {
+      // For packages that are CommonJS.
+      js: "import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);",
+    },
+    plugins: [placesOfSources(), oneProtobuf(), description(NOT_CLIENTS), onlyPackages(bundled)],
+  });
+}
+
+/**
+ * Code that looks for files beside itself finds them where its source is in a checkout. All that is built lies in `dist/`.
+ * A person is told how an installed package is set up.
+ */
+function placesOfSources(): Plugin {
+  return {
+    name: 'places-of-sources',
+    setup: (plugins) => {
+      plugins.onLoad({ filter: /\.(?:ts|mjs)$/ }, async ({ path }) => {
+        if (path.includes('node_modules')) return undefined;
+        const place = JSON.stringify(`../${relative(PROJECT_FOLDER, path)}`);
+        const contents = (await readFile(path, 'utf8'))
+          .replaceAll('import.meta.url', `new URL(${place}, import.meta.url).href`)
+          .replaceAll(/npm run (?:-s )?setup(?: --(?= -))?/gu, 'npx modalmix setup');
+        return { contents, loader: path.endsWith('.ts') ? 'ts' : 'js' };
+      });
+    },
+  };
+}
+
+function onlyPackages(bundled: readonly string[]): Plugin {
+  return {
+    name: 'only-packages',
+    setup: (plugins) => {
+      // Without the flag `u`: esbuild's expressions are Go's.
+      plugins.onResolve({ filter: /^[^./]/ }, ({ path, kind, importer, pluginData }) => {
+        if (kind === 'entry-point' || pluginData === 'found') return undefined;
+        if (importer.includes('node_modules')) return undefined;
+        const words = path.split('/').slice(0, path.startsWith('@') ? 2 : 1);
+        return bundled.includes(words.join('/')) ? undefined : { path, external: true };
+      });
+    },
+  };
+}
+
+async function bundleWorkflows(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'modalmix-workflows-'));
+  try {
+    const { DefaultLogger } = await import('@temporalio/worker');
+    await copyFile(await workflowBundle(folder, new DefaultLogger('ERROR')), PACKED_WORKFLOWS);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Of the API, and of all that it names. */
+async function writeTypes(): Promise<void> {
+  const options = {
+    extends: join(PROJECT_FOLDER, 'tsconfig.json'),
+    compilerOptions: {
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      rootDir: PROJECT_FOLDER,
+      outDir: join(DIST, 'types'),
+    },
+    include: [],
+    files: [join(PROJECT_FOLDER, ENTRIES.api)],
+  };
+  const file = join(DIST, 'tsconfig.json');
+  await writeFile(file, JSON.stringify(options));
+  await execa('tsc', ['-p', file], { cwd: PROJECT_FOLDER, preferLocal: true });
+  await rm(file);
+}

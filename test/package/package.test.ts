@@ -1,0 +1,104 @@
+import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { packPackage } from '../../infra/package/pack.ts';
+import { PROJECT_FOLDER } from '../../infra/folders.ts';
+import { stopSupervisor } from '../../infra/supervisor/supervise.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
+import { makeTinyClips } from '../support/tiny-clips.ts';
+
+const EXAMPLE = join(PROJECT_FOLDER, 'examples', 'api', 'compare-methods.ts');
+
+/**
+ * A folder with the package in it, as npm leaves it there but for its packages, which are the checkout's: fetching them
+ * is `walk.ts`'s.
+ */
+let folder: string;
+let installed: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'modalmix-package-'));
+  const tarball = await packPackage(folder);
+  await execa('tar', ['xzf', tarball, '-C', folder]);
+  installed = join(folder, 'node_modules', 'modalmix');
+  await mkdir(join(folder, 'node_modules'));
+  await rename(join(folder, 'package'), installed);
+  await symlink(join(PROJECT_FOLDER, 'node_modules'), join(installed, 'node_modules'));
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }\n');
+  process.env[ENVIRONMENT.home] = join(folder, 'home');
+}, 240_000);
+
+afterAll(async () => {
+  await stopSupervisor();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const modalmix = async (...words: string[]) =>
+  await execa(process.execPath, [join(installed, 'cli', 'modalmix.mjs'), ...words], {
+    cwd: folder,
+    reject: false,
+  });
+
+describe('an installed package', () => {
+  test('holds JavaScript and types, and no TypeScript but what is to be read', async () => {
+    const { stdout } = await execa('find', ['.', '-name', '*.ts', '-not', '-name', '*.d.ts'], {
+      cwd: installed,
+    });
+    const sources = stdout.split('\n').filter((path) => !path.startsWith('./node_modules/'));
+    expect(sources.filter((path) => !path.startsWith('./examples/'))).toEqual([]);
+  });
+
+  test('sets up what is missing at the first command, and says so once', async () => {
+    await rm(join(PROJECT_FOLDER, 'node_modules', '.cache', 'modalmix', 'set-up.json'), { force: true });
+    const help = await modalmix('run', '--help');
+    expect({ exitCode: help.exitCode, stderr: help.stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(help.stdout).toContain('the whole job');
+    const first = await modalmix('run', 'nowhere', '--json');
+    expect(first.stderr).toContain('Setting up, once');
+    expect(first.stderr).toMatch(/^ok +TensorFlow /mu);
+    expect(first.stderr).toMatch(/^ok +workflows +bundled, .*dist/mu);
+    expect(JSON.parse(first.stdout)).toMatchObject({ event: 'error', kind: 'config' });
+    expect((await modalmix('run', 'nowhere', '--json')).stderr).toBe('');
+  });
+
+  test('types a program that uses it, and refuses what is no field of a config', async () => {
+    const wrong = "import { defineConfig } from 'modalmix';\ndefineConfig({ name: 'x', datset: {} });\n";
+    await cp(EXAMPLE, join(folder, 'example.ts'));
+    await writeFile(join(folder, 'wrong.ts'), wrong);
+    const compilerOptions = {
+      ...{ module: 'NodeNext', target: 'ES2023', strict: true, noEmit: true, skipLibCheck: false },
+      ...{ typeRoots: [join(PROJECT_FOLDER, 'node_modules', '@types')], types: ['node'] },
+    };
+    const config = { compilerOptions, files: ['example.ts', 'wrong.ts'] };
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
+    const tsc = join(PROJECT_FOLDER, 'node_modules', '.bin', 'tsc');
+    const { stdout } = await execa(tsc, ['-p', folder], { reject: false });
+    const errors = stdout.split('\n').filter((line) => line.includes('error'));
+    expect(errors.filter((line) => !line.includes('node_modules/'))).toEqual([
+      expect.stringMatching(/wrong\.ts\(2,27\): error .*'datset' does not exist/u),
+    ]);
+    // Of the checkout's packages some are not clean by themselves; ours are.
+    expect(errors.filter((line) => line.includes('node_modules/modalmix/dist'))).toEqual([]);
+  });
+
+  test('runs the example of the API', async () => {
+    await rename(await makeTinyClips({ clipsPerClass: 9 }), join(folder, 'clips'));
+    await build({ entryPoints: [EXAMPLE], outfile: join(folder, 'example.js'), format: 'esm' });
+    const { stdout } = await execa(process.execPath, ['example.js', 'clips'], { cwd: folder });
+    expect(stdout).toMatch(/^b-mm: accuracy [01]\.\d{3}$/mu);
+    expect(stdout).toMatch(/^joint: loss by epoch( \d\.\d{3}){6}$/mu);
+    expect(stdout).toMatch(/^6 test clips; test\/\w+\/\w+-\d{3}\.mp4 has 65,126 audio$/mu);
+    const [, right, clips] = /^b-mm names (\d+) of (\d+) clips rightly$/mu.exec(stdout)!.map(Number);
+    expect(clips).toBe(18);
+    expect(right).toBeGreaterThan(9);
+    const page = await readFile(/^report: (.*)$/mu.exec(stdout)![1]!, 'utf8');
+    expect(page).toContain('<!doctype html>');
+    // Of the checkout around it, if there is one, a report says nothing.
+    expect(page).not.toContain('(commit ');
+    const status = await modalmix('status');
+    expect(status.stdout).toMatch(/^compare-\w+ +rebuildAndTrain +completed/mu);
+  });
+});
