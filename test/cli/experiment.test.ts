@@ -24,7 +24,9 @@ describe('modalmix experiment', () => {
     expect(first.stderr).toBe('');
     expect(first.exitCode).toBe(0);
     expect(first.stdout).toMatch(/✔ train and evaluate: +2\/2 items/u);
-    expect(first.stdout).toMatch(/method +fused +audio +rgb +audio probe +rgb probe +seeds +seconds\n.*\njoint .*\nmm /u);
+    expect(first.stdout).toMatch(
+      /method +fused +audio +rgb +audio probe +rgb probe +seeds +seconds\n.*\njoint .*\nmm /u,
+    );
     const page = /^Report: (.*)$/mu.exec(first.stdout)![1]!;
     expect(await readFile(page, 'utf8')).toContain('Modalmix experiment');
 

@@ -136,7 +136,7 @@ describe('two sets of features and no media', () => {
   /** The network's logits from the files' numbers and the stored weights alone, without the product's code. */
   async function logitsByHand(): Promise<Map<string, number[]>> {
     const { tensors } = await readWeights(store, spec.trainingId, 'last');
-    const of = (name: string) => tensors.get(name)!.values as Float32Array;
+    const of = (name: string) => tensors.get(name)!.values;
     const linear = (x: readonly number[], weight: Float32Array, size: number) =>
       Array.from({ length: size }, (_, k) =>
         x.reduce((sum, value, i) => sum + value * weight[i * size + k]!, 0),
