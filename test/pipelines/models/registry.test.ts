@@ -74,7 +74,7 @@ describe('versions of a model', () => {
     await store.put(storePaths.modelVersion(MODEL, 1), '{"version": "one"}');
     await expect(listVersions(store, MODEL)).rejects.toMatchObject({
       kind: 'input',
-      where: 'models/emotions/versions/1.json',
+      where: `${store.uri}/models/emotions/versions/1.json`,
     });
   });
 });
