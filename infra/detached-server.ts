@@ -13,7 +13,7 @@ import { findProgram } from './find-program.ts';
 import { withLock } from './lock.ts';
 import { withLog } from './log-file.ts';
 import { freePorts, isPortFree } from './ports.ts';
-import { endProcess, identifyProcess, isAlive, processIdentitySchema } from './processes.ts';
+import { endProcess, identifyProcess, isAlive, isStopped, processIdentitySchema } from './processes.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
 
 /** Port numbers in the order of `ServerSpec.portCount`. */
@@ -207,7 +207,8 @@ export class DetachedServer {
   async #answersWithin(server: RunningServer, withinMs: number): Promise<boolean> {
     const from = Date.now();
     // The load is looked at anew each time: it may come while this waits.
-    while (Date.now() - from < this.#patience(withinMs) && isAlive(server.process)) {
+    const time = () => (isStopped(server.process) ? withinMs : this.#patience(withinMs));
+    while (Date.now() - from < time() && isAlive(server.process)) {
       if (await this.#answers(server)) return true;
       await sleep(POLL_MS);
     }

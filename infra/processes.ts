@@ -23,6 +23,12 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.startTime === identity.startTime;
 }
 
+/** Whether somebody has stopped it (SIGSTOP, a debugger): it is not slow, it does nothing. Told on Linux only. */
+export function isStopped(identity: ProcessIdentity): boolean {
+  if (process.platform !== 'linux' || !isAlive(identity)) return false;
+  return ['T', 't'].includes(linuxStat(identity.pid)?.[0] ?? '');
+}
+
 /** @returns whether it ended within the time */
 export async function waitForEnd(identity: ProcessIdentity, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
@@ -59,8 +65,15 @@ function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
   }
 }
 
-/** Field 22 of `/proc/<pid>/stat` (proc(5)), counted after the name, which may hold spaces. */
+/** Field 22 of `/proc/<pid>/stat` (proc(5)). */
 function linuxStartTime(pid: number): string | undefined {
+  const fields = linuxStat(pid);
+  // A zombie has ended; its parent has not looked yet.
+  return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+/** The fields of `/proc/<pid>/stat` from the third on, the state: they follow the name, which may hold spaces. */
+function linuxStat(pid: number): string[] | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -69,9 +82,7 @@ function linuxStartTime(pid: number): string | undefined {
     // To take a process for dead that only could not be looked at would start another one beside it.
     throw error;
   }
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // A zombie has ended; its parent has not looked yet.
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function isGone(error: unknown): boolean {
