@@ -34,7 +34,7 @@ describe('set-up', () => {
     expect(outcomes).toEqual(steps.map(({ name }) => ({ name, performed: false })));
     expect(lines).toHaveLength(steps.length);
     for (const [place, { name }] of steps.entries()) {
-      expect(lines[place]).toMatch(new RegExp(`^ok +${name} .*\\[[\\d.]+ m?s\\]$`));
+      expect(lines[place]).toMatch(new RegExp(`^ok +${name.replaceAll('+', '\\+')} .*\\[[\\d.]+ m?s\\]$`));
     }
   });
 

@@ -78,9 +78,14 @@ test(
   { timeout: 2 * PATIENCE_MS },
   async () => {
     const clips = await makeTinyClips({ clipsPerClass: 2 });
-    const stream = await createStream(broker.home, 'backlog', clips, extractor, {
-      sink: { flushRows: 200, flushMiB: 96, flushS: 1 },
-    });
+    const stream = await createStream(
+      broker.home,
+      'backlog',
+      clips,
+      extractor,
+      { sink: { flushRows: 200, flushMiB: 96, flushS: 1 } },
+      { frames: 3, sampling: 'start', shortSide: 256 },
+    );
     const connection = await stream.connection();
     const { target } = stream.settings;
     const topics = await ensureTopics(connection, target.stream);
