@@ -55,8 +55,10 @@ describe('modalmix doctor', () => {
     expect(exitCode).toBe(0);
   });
 
-  test('ends with exit code 1 when ffmpeg is hidden, and says what mends it', async () => {
-    const { exitCode, diagnosis } = await runDoctor({ PATH: '', FFMPEG_PATH: '', FFPROBE_PATH: '' });
+  test('ends with exit code 1 when the ffmpeg that is asked for is hidden, and says what mends it', async () => {
+    const { exitCode, diagnosis } = await runDoctor({
+      ...{ PATH: '', FFMPEG_PATH: '', FFPROBE_PATH: '', MODALMIX_EXTRACTOR: 'ffmpeg' },
+    });
     const ffmpeg = diagnosis.parts.find(({ name }) => name === 'ffmpeg');
     expect(ffmpeg).toMatchObject({ state: 'missing', says: 'ffmpeg is not installed' });
     expect(ffmpeg?.fix).toContain('apt-get install ffmpeg');
