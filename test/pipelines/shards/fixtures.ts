@@ -50,10 +50,13 @@ export function clipOf(path: string, i: number, split: Split): Clip {
   };
 }
 
-export function indexOf(clips: readonly Clip[]): DatasetIndex {
+export function indexOf(
+  clips: readonly Clip[],
+  classNames: readonly string[] = ['even', 'odd'],
+): DatasetIndex {
   const nothing = { count: 0, examples: [] };
   return {
-    classNames: ['even', 'odd'],
+    classNames: [...classNames],
     clips: [...clips].sort((a, b) => (a.clipId < b.clipId ? -1 : 1)),
     report: {
       format: 'folder',
@@ -77,12 +80,13 @@ export async function rebuild(
   clips: readonly Clip[],
   extraction: ExtractionConfig,
   extractor: Extractor,
+  classNames?: readonly string[],
 ): Promise<Rebuilt> {
   const name = 'test';
   const plan = await planRebuild({
     store,
     name,
-    index: indexOf(clips),
+    index: indexOf(clips, classNames),
     extraction,
     extractorVersion: extractor.version,
   });
