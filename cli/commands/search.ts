@@ -4,6 +4,7 @@ import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { rungsOf, type Rung } from '../../pipelines/searches/halving.ts';
 import { loadSearch } from '../../pipelines/searches/load-search.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
+import { getStored } from '../../pipelines/store/stored-json.ts';
 import { methodWarnings } from '../../schemas/config/method-warnings.ts';
 import { searchSummarySchema, type SearchConfig } from '../../schemas/config/search.ts';
 import { storePaths } from '../../schemas/names.ts';
@@ -43,8 +44,7 @@ export async function search(file: string, flags: FollowFlags, screen: Screen): 
     const again = `modalmix search ${shellWord(file)}`;
     const outputs = await followToEnd(session, runId, [workflowId], screen, flags, again);
     if (outputs === undefined) return;
-    const bytes = await store.get(storePaths.searchSummary(runId));
-    const summary = searchSummarySchema.parse(JSON.parse(bytes.toString('utf8')));
+    const summary = await getStored(store, storePaths.searchSummary(runId), searchSummarySchema, 'remake');
     const report = await store.localFile(storePaths.searchReport(runId));
     const configs: Record<string, string> = {};
     for (const { method, best } of summary.methods) {

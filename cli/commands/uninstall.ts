@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../../infra/folders.ts';
 import { withLock } from '../../infra/lock.ts';
+import { SETUP_LOCK } from '../../infra/setup/run-steps.ts';
 
-const LOCK = 'setup.lock';
 const LOCK_WAIT_MS = 60_000;
 
 /** Something that is removed. */
@@ -29,7 +29,7 @@ export async function uninstall(flags: UninstallFlags, folders = setupFolders())
   const leftovers = await findLeftovers(folders);
   const total = leftovers.reduce((sum, { bytes }) => sum + bytes, 0);
   const remove =
-    leftovers.length > 0 && (flags.yes === true || (flags.json !== true && (await asked(leftovers))));
+    leftovers.length > 0 && (flags.yes === true || (flags.json !== true && (await asked(leftovers, total))));
   if (remove) await removeAll(leftovers);
   if (flags.json === true) say(JSON.stringify({ removed: remove, bytes: total, leftovers }));
   else if (leftovers.length === 0) say('Set-up has left nothing behind.');
@@ -49,7 +49,7 @@ async function findLeftovers(folders: readonly string[]): Promise<Leftover[]> {
   const leftovers: Leftover[] = [];
   for (const folder of folders) {
     const names = await readdir(folder).catch(() => []);
-    for (const name of names.filter((name) => name !== LOCK).toSorted()) {
+    for (const name of names.filter((name) => name !== SETUP_LOCK).toSorted()) {
       const path = join(folder, name);
       leftovers.push({ path, bytes: await sizeOf(path) });
     }
@@ -57,9 +57,8 @@ async function findLeftovers(folders: readonly string[]): Promise<Leftover[]> {
   return leftovers;
 }
 
-async function asked(leftovers: readonly Leftover[]): Promise<boolean> {
+async function asked(leftovers: readonly Leftover[], total: number): Promise<boolean> {
   for (const { path, bytes } of leftovers) say(`${size(bytes).padStart(9)}  ${path}`);
-  const total = leftovers.reduce((sum, { bytes }) => sum + bytes, 0);
   say(`${size(total).padStart(9)}  together`);
   say(`Runs, datasets and models stay: ${modalmixHome()}, and the stores that your configs name.`);
   if (!process.stdin.isTTY) return false;
@@ -73,7 +72,7 @@ async function asked(leftovers: readonly Leftover[]): Promise<boolean> {
 
 /** Not while a set-up works there. */
 async function removeAll(leftovers: readonly Leftover[]): Promise<void> {
-  await withLock(join(cacheFolder(), LOCK), { waitMs: LOCK_WAIT_MS }, async () => {
+  await withLock(join(cacheFolder(), SETUP_LOCK), { waitMs: LOCK_WAIT_MS }, async () => {
     for (const { path } of leftovers) await rm(path, { recursive: true, force: true });
   });
 }

@@ -1,7 +1,10 @@
 /** Time and disk that work is expected to take, from rates. Pure. */
 import type { RunConfig } from '../../schemas/config/config.ts';
-import type { EncoderConfig } from '../../schemas/config/encoder-config.ts';
-import { isPluginName, type PluginName } from '../../schemas/config/plugins.ts';
+import {
+  isPluginEncoder,
+  type BuiltInEncoder,
+  type EncoderConfig,
+} from '../../schemas/config/encoder-config.ts';
 import { flowFields } from '../../schemas/config/extraction-config.ts';
 import type { Modality } from '../../schemas/modality.ts';
 import { audioShape } from '../../schemas/shard.ts';
@@ -47,14 +50,7 @@ export function defaultTrainingRate(config: Trained, cores: number): number {
 
 /** Of a plug-in's encoder nothing is known beforehand: it counts as the small one. */
 function sizeOf(encoder: EncoderConfig): BuiltInEncoder {
-  return isOfPlugin(encoder) ? { kind: 'cnn', width: PUBLISHED_WIDTH / 2 } : encoder;
-}
-
-type OfPlugin = Extract<EncoderConfig, { kind: PluginName }>;
-type BuiltInEncoder = Exclude<EncoderConfig, OfPlugin>;
-
-function isOfPlugin(encoder: EncoderConfig): encoder is OfPlugin {
-  return isPluginName(encoder.kind);
+  return isPluginEncoder(encoder) ? { kind: 'cnn', width: PUBLISHED_WIDTH / 2 } : encoder;
 }
 
 /** Of what an encoder sees of a clip. */

@@ -9,6 +9,8 @@ import { requireDiskSpace, surveyTable } from './survey.ts';
 /** Building the Temporal CLI and fetching CUDA take minutes. */
 const LOCK_TIMEOUT_MS = 30 * 60_000;
 const NAME_WIDTH = 18;
+/** In the cache; held while a set-up, or what removes its work, is busy there. */
+export const SETUP_LOCK = 'setup.lock';
 
 export interface StepOutcome {
   readonly name: string;
@@ -38,7 +40,7 @@ export async function runSteps(steps: readonly SetupStep[], context: SetupContex
   const onWait = (pid: number) => {
     context.say(`waiting for the set-up of process ${pid}`);
   };
-  return await withLock(join(cacheFolder(), 'setup.lock'), { waitMs: LOCK_TIMEOUT_MS, onWait }, async () => {
+  return await withLock(join(cacheFolder(), SETUP_LOCK), { waitMs: LOCK_TIMEOUT_MS, onWait }, async () => {
     const fetching = fetchAll(
       missing.map(({ step }) => step),
       context,

@@ -16,6 +16,7 @@ import {
   type TrainingSpec,
 } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
+import { findStored, getStored, getStoredLines } from '../store/stored-json.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
 import type { Point } from './draw-points.ts';
 import { trialRun, trialsOf } from './trial-config.ts';
@@ -53,8 +54,7 @@ export interface CollectedTrial extends TrialScore {
 
 /** @throws ModalmixError `input` when the rung was not planned */
 export async function readRung(store: Store, searchId: string, rung: number): Promise<RungTrials> {
-  const bytes = await store.get(storePaths.searchRung(searchId, rung));
-  return rungTrialsSchema.parse(JSON.parse(bytes.toString('utf8')));
+  return await getStored(store, storePaths.searchRung(searchId, rung), rungTrialsSchema);
 }
 
 /** Every trial of a rung, as far as it is done. */
@@ -108,14 +108,9 @@ async function collectTraining(
   { trainingId, method, seed }: TrainingSpec,
   run: RunConfig,
 ): Promise<CollectedTraining> {
-  const found = await store.find(storePaths.trainingResult(trainingId));
-  if (found !== undefined) {
-    const result = trainingResultSchema.parse(JSON.parse(found.toString('utf8')));
-    const text = (await store.get(storePaths.metrics(trainingId))).toString('utf8');
-    const metrics = text
-      .trim()
-      .split('\n')
-      .map((line) => epochMetricsSchema.parse(JSON.parse(line)));
+  const result = await findStored(store, storePaths.trainingResult(trainingId), trainingResultSchema);
+  if (result !== undefined) {
+    const metrics = await getStoredLines(store, storePaths.metrics(trainingId), epochMetricsSchema);
     const epoch = run.evaluation.weights === 'best' ? result.best.epoch : result.epochs;
     const { validation } = metrics[epoch - 1] ?? {};
     if (validation === undefined) {
@@ -130,8 +125,8 @@ async function collectTraining(
     };
     return { seed, trainingId, state: 'done', outcome };
   }
-  const failure = await store.find(storePaths.searchFailure(searchId, runId, method, seed));
+  const path = storePaths.searchFailure(searchId, runId, method, seed);
+  const failure = await findStored(store, path, trialFailureSchema, 'remake');
   if (failure === undefined) return { seed, trainingId, state: 'missing' };
-  const { reason } = trialFailureSchema.parse(JSON.parse(failure.toString('utf8')));
-  return { seed, trainingId, state: 'failed', reason };
+  return { seed, trainingId, state: 'failed', reason: failure.reason };
 }

@@ -1,7 +1,7 @@
 /** `training.encoder`: the network that turns a modality's images into features, one for each modality. */
 import { z } from 'zod';
 import { MEDIA_MODALITIES, type MediaModality } from '../modality.ts';
-import { pluginNameSchema } from './plugins.ts';
+import { isPluginName, pluginNameSchema, type PluginName } from './plugins.ts';
 
 const count = z.int().positive();
 
@@ -59,6 +59,12 @@ export const encoderConfigSchema = z.union([
   z.strictObject({ kind: pluginNameSchema }),
 ]);
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>;
+export type PluginEncoder = Extract<EncoderConfig, { kind: PluginName }>;
+export type BuiltInEncoder = Exclude<EncoderConfig, PluginEncoder>;
+
+export function isPluginEncoder(encoder: EncoderConfig): encoder is PluginEncoder {
+  return isPluginName(encoder.kind);
+}
 
 /** The weights to start from, by modality. */
 export function pretrainedOf(

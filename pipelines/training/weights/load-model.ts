@@ -93,7 +93,7 @@ export async function readWeights(
     );
   }
   const { tensors, metadata } = decodeSafetensors(bytes, where);
-  return { tensors, epoch: Number(metadata['epoch']), where, sha256 };
+  return { tensors, epoch: Number(metadata['epoch']), where, sha256: () => found };
 }
 
 function forward(

@@ -5,8 +5,7 @@ import {
   flowFields,
   type ExtractionConfig,
 } from '../../../../schemas/config/extraction-config.ts';
-import type { EncoderConfig } from '../../../../schemas/config/encoder-config.ts';
-import { isPluginName, type PluginName } from '../../../../schemas/config/plugins.ts';
+import { isPluginEncoder, type EncoderConfig } from '../../../../schemas/config/encoder-config.ts';
 import { ModalmixError } from '../../../../schemas/errors.ts';
 import {
   isFeatures,
@@ -46,12 +45,6 @@ export function channelsOf(modality: Modality, dims: FeatureDims = {}): number {
   return length;
 }
 
-type OfPlugin = Extract<EncoderConfig, { kind: PluginName }>;
-
-function isOfPlugin(encoder: EncoderConfig): encoder is OfPlugin {
-  return isPluginName(encoder.kind);
-}
-
 type PlanOfPlugin = (channels: number, modality: Modality) => EncoderPlan;
 
 export function planEncoder(
@@ -61,7 +54,7 @@ export function planEncoder(
 ): EncoderPlan {
   const planOf = (channels: number): EncoderPlan => {
     if (encoder.kind === 'cnn') return planCnn({ ...encoder, channels });
-    if (!isOfPlugin(encoder)) return planResNet({ ...encoder, channels });
+    if (!isPluginEncoder(encoder)) return planResNet({ ...encoder, channels });
     return (pluginPart('encoders', encoder.kind) as PlanOfPlugin)(channels, modality);
   };
   const channels = channelsOf(modality, dims);
