@@ -156,6 +156,24 @@ export function retraining(options: RetrainingScript) {
   return { script, seen, learned, gate: { open } };
 }
 
+/** How many trainings there are at once, and were at most. */
+export interface Flight {
+  now: number;
+  most: number;
+}
+
+/** A training that takes a while; stopped, it ends as one that has left a checkpoint. */
+export async function trainFor(ms: number, flight: Flight, signal: AbortSignal): Promise<void> {
+  flight.most = Math.max(flight.most, ++flight.now);
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch {
+    throw new ModalmixError('cancelled', 'stopped after a checkpoint');
+  } finally {
+    flight.now -= 1;
+  }
+}
+
 export interface ExperimentScript {
   /** Cells in every dataset: methods × seeds. */
   readonly methods: readonly MethodName[];
@@ -191,14 +209,7 @@ export function experimenting(options: ExperimentScript) {
       }),
     train: async ({ runId, method, seed }) =>
       await runStage(progressKeys.train, async ({ signal }) => {
-        flight.most = Math.max(flight.most, ++flight.now);
-        try {
-          await sleep(options.trainMs ?? 5, undefined, { signal });
-        } catch {
-          throw new ModalmixError('cancelled', 'stopped after a checkpoint');
-        } finally {
-          flight.now -= 1;
-        }
+        await trainFor(options.trainMs ?? 5, flight, signal);
         const name = `${method}-${String(seed)}`;
         if (options.fails?.includes(name) === true) throw new ModalmixError('config', 'the loss became NaN');
         done.push(`${runId} ${name}`);

@@ -1,11 +1,10 @@
 /** A search of which every part is made up: scores follow from the trial, and nothing is trained. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { runStage } from '../../activities/run-stage.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { progressKeys, type SearchTraining } from '../../schemas/workflows.ts';
 import type { ScriptedActivities } from '../support/scripted-worker.ts';
-import { dataset } from './scripts.ts';
+import { dataset, trainFor } from './scripts.ts';
 
 export interface SearchScript {
   readonly methods: readonly MethodName[];
@@ -61,14 +60,7 @@ export function searching(options: SearchScript) {
     },
     train: async ({ runId, method, seed }) =>
       await runStage(progressKeys.train, async ({ signal }) => {
-        flight.most = Math.max(flight.most, ++flight.now);
-        try {
-          await sleep(options.trainMs ?? 5, undefined, { signal });
-        } catch {
-          throw new ModalmixError('cancelled', 'stopped after a checkpoint');
-        } finally {
-          flight.now -= 1;
-        }
+        await trainFor(options.trainMs ?? 5, flight, signal);
         const [, trial, , rung] = runId.split('-');
         const name = `${method}-${trial!}`;
         if (rung === '0' && options.fails?.includes(name) === true) {
