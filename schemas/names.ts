@@ -158,6 +158,8 @@ export const ENVIRONMENT = {
   temporalTlsServerName: 'TEMPORAL_TLS_SERVER_NAME',
   /** Where set-up keeps native parts; default: `modalmix` in the user's cache folder. */
   cache: 'MODALMIX_CACHE',
+  /** Address of a Maven repository, for the embedded broker's jars where there is no Maven. */
+  mavenRepository: 'MODALMIX_MAVEN_REPOSITORY',
   /** Where the embedded servers keep their state; default: `.modalmix` in the working folder. */
   home: 'MODALMIX_HOME',
   /** GiB of local copies that a machine keeps of an S3 store's files; default: 50. */

@@ -1,7 +1,7 @@
 /** What both benches of the stream need: a broker of their own, records of the usual size, and the sink. */
 import { join } from 'node:path';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
-import { fetchJars } from '../../infra/kafka/jars.ts';
+import { fetchJars } from '../../infra/kafka/fetch-jars.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { connectProducer } from '../../pipelines/streaming/kafka/clients.ts';

@@ -5,7 +5,7 @@ import { aptCommand, aptInstall, canAptInstall, runProgram } from './programs.ts
 import type { SetupContext } from './step.ts';
 import { ensureWheelFolder } from './wheels/wheel-folder.ts';
 import { findWheelProgram, wheelOfProgram } from './wheels/wheel-programs.ts';
-import { compileWithZig } from './zig.ts';
+import { compileObjectWithZig, compileWithZig, linkWithZig } from './zig.ts';
 
 const PACKAGES = ['g++'] as const;
 
@@ -58,4 +58,41 @@ export async function requireCompiler(context: SetupContext): Promise<Compiler> 
 export async function compile(compiler: Compiler, args: readonly string[], fix: string): Promise<void> {
   if (compiler.isZig) await compileWithZig(compiler.program, args, fix);
   else await runProgram(compiler.program, args, { fix });
+}
+
+/**
+ * One source to an object.
+ * @param args of GCC's and Clang's kind, without the source and the object
+ * @throws ModalmixError `dependency` with the end of what it said
+ */
+export async function compileObject(
+  compiler: Compiler,
+  language: 'c' | 'c++',
+  { source, object, args }: { source: string; object: string; args: readonly string[] },
+  fix: string,
+): Promise<void> {
+  const all = [...args, '-c', source, '-o', object];
+  if (compiler.isZig) await compileObjectWithZig(compiler.program, language, all, fix);
+  else await runProgram(compiler.program, ['-x', language, ...all], { fix });
+}
+
+/**
+ * Objects to a shared library.
+ * @param link other libraries, and options of the linker
+ * @throws ModalmixError `dependency` with the end of what it said
+ */
+export async function linkObjects(
+  compiler: Compiler,
+  language: 'c' | 'c++',
+  files: { objects: readonly string[]; link: readonly string[]; output: string },
+  fix: string,
+): Promise<void> {
+  if (compiler.isZig) {
+    await linkWithZig(compiler.program, language, files, fix);
+    return;
+  }
+  const link = files.link.map((word) => (word.startsWith('-') ? `-Wl,${word}` : word));
+  await runProgram(compiler.program, ['-shared', '-s', ...files.objects, ...link, '-o', files.output], {
+    fix,
+  });
 }

@@ -49,28 +49,53 @@ interface Arguments {
  * @throws ModalmixError `dependency` with the end of what it said
  */
 export async function compileWithZig(zig: string, args: readonly string[], fix: string): Promise<void> {
-  const library = await requireLibrary(zig, fix);
   const { sources, compile, link, output } = sortArguments(args);
   const folder = await mkdtemp(join(tmpdir(), 'modalmix-zig-'));
   try {
     const objects = sources.map((source, place) => join(folder, `${String(place)}-${basename(source)}.o`));
     await Promise.all(
       sources.map(async (source, place) => {
-        await run(zig, ['c++', ...target(), ...compile, '-c', source, '-o', objects[place]!], fix);
+        await compileObjectWithZig(zig, 'c++', [...compile, '-c', source, '-o', objects[place]!], fix);
       }),
     );
-    await run(
-      zig,
-      [
-        ...['ld.lld', '-shared', '--eh-frame-hdr', '--gc-sections', '--strip-debug', '-o', output],
-        // Nobody else shall find the library's names here: in others they are libstdc++'s.
-        ...[...objects, library, '--exclude-libs', 'ALL', ...link],
-      ],
-      fix,
-    );
+    await linkWithZig(zig, 'c++', { objects, link, output }, fix);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** @param args as for GCC: one source to an object */
+export async function compileObjectWithZig(
+  zig: string,
+  language: 'c' | 'c++',
+  args: readonly string[],
+  fix: string,
+): Promise<void> {
+  await run(zig, [language === 'c' ? 'cc' : 'c++', ...target(), ...args], fix);
+}
+
+/** Objects to a shared library. */
+export async function linkWithZig(
+  zig: string,
+  language: 'c' | 'c++',
+  { objects, link, output }: { objects: readonly string[]; link: readonly string[]; output: string },
+  fix: string,
+): Promise<void> {
+  if (language === 'c') {
+    const options = link.map((word) => (word.startsWith('-') ? `-Wl,${word}` : word));
+    await run(zig, ['cc', ...target(), '-shared', '-s', ...objects, ...options, '-o', output], fix);
+    return;
+  }
+  const library = await requireLibrary(zig, fix);
+  await run(
+    zig,
+    [
+      ...['ld.lld', '-shared', '--eh-frame-hdr', '--gc-sections', '--strip-debug', '-o', output],
+      // Nobody else shall find the library's names here: in others they are libstdc++'s.
+      ...[...objects, library, '--exclude-libs', 'ALL', ...link],
+    ],
+    fix,
+  );
 }
 
 /** Which of a compiler's arguments are for which of its two steps. */

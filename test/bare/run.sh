@@ -103,6 +103,13 @@ settings=(
   "PIP_INDEX_URL=$index" "npm_config_registry=$(npm config get registry)" npm_config_update_notifier=false
   NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 )
+if [[ $stream == yes && -z ${MODALMIX_MAVEN_REPOSITORY:-} ]]; then
+  # There is no Maven in the machine; what is written in this one's is where it looks.
+  model=$(find /usr/share/maven/lib -name 'maven-model-builder*.jar' -print -quit 2>/dev/null || true)
+  [[ -z $model ]] || MODALMIX_MAVEN_REPOSITORY=$(unzip -p "$model" org/apache/maven/model/pom-4.0.0.xml |
+    sed -n 's#.*<url>\(.*\)</url>.*#\1#p' | head -n 1)
+fi
+[[ -z ${MODALMIX_MAVEN_REPOSITORY:-} ]] || settings+=("MODALMIX_MAVEN_REPOSITORY=$MODALMIX_MAVEN_REPOSITORY")
 for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
   [[ -z ${!name:-} ]] || settings+=("$name=${!name}")
 done

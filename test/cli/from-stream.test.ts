@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
-import { fetchJars } from '../../infra/kafka/jars.ts';
+import { fetchJars } from '../../infra/kafka/fetch-jars.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import { streamSettings } from '../../pipelines/streaming/stream-settings.ts';

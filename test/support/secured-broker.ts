@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { DetachedServer, type Ports } from '../../infra/detached-server.ts';
 import { prepareBroker } from '../../infra/kafka/broker-program.ts';
-import { fetchJars, requireClassPath, requireJava } from '../../infra/kafka/jars.ts';
+import { fetchJars } from '../../infra/kafka/fetch-jars.ts';
+import { requireClassPath, requireJava } from '../../infra/kafka/jars.ts';
 import { LOOPBACK } from '../../infra/ports.ts';
 import { brokerAnswers } from '../../pipelines/streaming/kafka/broker-health.ts';
 

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
 import { stringify } from 'yaml';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
-import { fetchJars } from '../../infra/kafka/jars.ts';
+import { fetchJars } from '../../infra/kafka/fetch-jars.ts';
 import { streamSettings, type StreamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';

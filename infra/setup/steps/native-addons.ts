@@ -14,6 +14,7 @@ import { TOPIC_SETTINGS_PATH } from '../../../pipelines/streaming/kafka/topic-se
 import { TENSOR_MEMORY_PATH } from '../../../pipelines/engine/memory/tensor-memory.ts';
 import { PICTURE_KERNELS_PATH } from '../../../pipelines/training/data/pictures/native.ts';
 import { readStateFile, writeStateFile } from '../../state-file.ts';
+import { isByZig } from '../kafka-client/compile-client.ts';
 import { findNodeHeaders } from '../node-headers.ts';
 import { compile as compileWith, requireCompiler } from '../compiler.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
@@ -131,6 +132,8 @@ function kafkaAddonStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { s
     inputs: () => [
       process.versions.modules,
       readFileSync(join(folderOf('node-rdkafka'), 'package.json'), 'utf8'),
+      // Its objects are laid out by the C++ library that it was compiled with.
+      ...(isByZig(join(folderOf('node-rdkafka'), 'build')) ? ['zig'] : []),
     ],
     compilerArguments: async (context) => {
       const client = folderOf('node-rdkafka');
