@@ -12,6 +12,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const words = process.argv.slice(2);
+const setsUp = words[0] === 'setup' && !words.some((word) => ['--help', '-h'].includes(word));
 const isPackage = !existsSync(new URL('./main.ts', import.meta.url));
 
 if (['--version', '-V'].includes(words[0] ?? '')) {
@@ -20,7 +21,7 @@ if (['--version', '-V'].includes(words[0] ?? '')) {
   console.log(/** @type {{ version: string }} */ (manifest).version);
 } else if (isPackage) {
   await runPackage();
-} else if (words[0] === 'setup') {
+} else if (setsUp) {
   process.argv.splice(2, 1);
   await import('../infra/setup/bootstrap.mjs');
 } else {
@@ -48,8 +49,8 @@ async function runPackage() {
   /** @type {unknown} */
   const loaded = await import(new URL('set-up.js', dist).href);
   const setUp = /** @type {typeof import('../infra/setup/set-up-package.ts')} */ (loaded);
-  process.exitCode = words[0] === 'setup' ? await setUp.setUp(words.slice(1)) : await setUp.setUpFor(words);
-  if (process.exitCode === 0 && words[0] !== 'setup') await import(new URL('main.js', dist).href);
+  process.exitCode = setsUp ? await setUp.setUp(words.slice(1)) : await setUp.setUpFor(words);
+  if (process.exitCode === 0 && !setsUp) await import(new URL('main.js', dist).href);
 }
 
 /** By Node itself, where it can (22.8): of this process and of those that it starts. */

@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import type * as ModelsCommands from '../commands/models.ts';
 import type { ModelsFlags } from '../commands/models.ts';
 import type { Screen } from '../screens/screen.ts';
-import type { RunCommand } from './stream.ts';
+import { withExamples, type RunCommand } from './command.ts';
 
 type Action = (
   commands: typeof ModelsCommands,
@@ -15,6 +15,7 @@ type Action = (
 /** Adds `models list|show|promote|rollback|report`. */
 export function modelsCommand(program: Command, run: RunCommand): void {
   const models = program.command('models').description('versions of a model, and which one is current');
+  withExamples(models, 'modalmix models list', 'modalmix models show emotions');
   const add = (words: string, description: string, action: Action) =>
     models
       .command(words)
@@ -31,31 +32,44 @@ export function modelsCommand(program: Command, run: RunCommand): void {
         });
       });
 
-  add('list [model]', 'the versions of a model, or of all', async ({ list }, [model], flags, screen) => {
-    await list(model, flags, screen);
-  });
-  add(
+  const list = add(
+    'list [model]',
+    'the versions of a model, or of all',
+    async ({ list }, [model], flags, screen) => {
+      await list(model, flags, screen);
+    },
+  );
+  withExamples(list, 'modalmix models list', 'modalmix models list emotions --json');
+  const show = add(
     'show <model> [version]',
     'one version with its reasons and drift, and the moves; default: the current one',
     async ({ show }, [model, version], flags, screen) => {
       await show(model!, version, flags, screen);
     },
   );
-  add(
+  withExamples(show, 'modalmix models show emotions', 'modalmix models show emotions 4');
+  const promote = add(
     'promote <model> <version>',
     'make a version current',
     async ({ promote }, [model, version], flags, screen) => {
       await promote(model!, version!, flags, screen);
     },
   ).option('--reason <text>', 'kept in the log of moves');
-  add(
+  withExamples(promote, 'modalmix models promote emotions 4 --reason "heard by two people"');
+  const rollback = add(
     'rollback <model>',
     'undo the newest move; again: the one before it',
     async ({ undo }, [model], flags, screen) => {
       await undo(model!, flags, screen);
     },
   ).option('--reason <text>', 'kept in the log of moves');
-  add('report <model>', "write the page of a model's history", async ({ report }, [model], flags, screen) => {
-    await report(model!, flags, screen);
-  });
+  withExamples(rollback, 'modalmix models rollback emotions --reason "worse on new speakers"');
+  const report = add(
+    'report <model>',
+    "write the page of a model's history",
+    async ({ report }, [model], flags, screen) => {
+      await report(model!, flags, screen);
+    },
+  );
+  withExamples(report, 'modalmix models report emotions --store file:.modalmix/store');
 }

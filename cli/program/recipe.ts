@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type * as RecipeCommands from '../commands/recipe.ts';
 import type { RecipeCopyFlags } from '../commands/recipe.ts';
 import type { Screen } from '../screens/screen.ts';
-import type { RunCommand } from './stream.ts';
+import { withExamples, type RunCommand } from './command.ts';
 
 type Action = (
   commands: typeof RecipeCommands,
@@ -17,6 +17,7 @@ export function recipeCommand(program: Command, run: RunCommand): void {
   const recipes = program
     .command('recipe')
     .description("configs for known datasets: the field's settings, and what they cost");
+  withExamples(recipes, 'modalmix recipe list', 'modalmix recipe copy crema-d --data path/to/CREMA-D');
   const add = (words: string, description: string, action: Action) =>
     recipes
       .command(words)
@@ -29,21 +30,28 @@ export function recipeCommand(program: Command, run: RunCommand): void {
         });
       });
 
-  add('list', 'what there is', async ({ list }, _args, _flags, screen) => {
+  const list = add('list', 'what there is', async ({ list }, _args, _flags, screen) => {
     await list(screen);
   });
-  add(
+  withExamples(list, 'modalmix recipe list');
+  const show = add(
     'show <name>',
     'the whole config, each setting with its source',
     async ({ show }, [name], _, screen) => {
       await show(name!, screen);
     },
   );
-  add(
+  withExamples(show, 'modalmix recipe show crema-d');
+  const copy = add(
     'copy <name> [file]',
     'a config of your own from it; default: <name>.modalmix.yaml',
     async ({ copy }, [name, file], flags, screen) => {
       await copy(name!, file, flags, screen);
     },
   ).option('--data <folder>', 'where the dataset is');
+  withExamples(
+    copy,
+    'modalmix recipe copy crema-d --data path/to/CREMA-D',
+    'modalmix recipe copy av-mnist mine.yaml',
+  );
 }

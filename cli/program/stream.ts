@@ -1,13 +1,10 @@
 /** `modalmix infra` and `modalmix stream`: the broker, events, workers' progress and dead letters. */
-import { Option, type Command } from 'commander';
+import { Argument, Option, type Command } from 'commander';
 import { TOPICS } from '../../schemas/names.ts';
 import type { ConfigFlags } from '../commands/stream/connect.ts';
 import type { FollowFlags, TargetFlags } from '../runs/run-workflows.ts';
+import { naming, withExamples, type RunCommand } from './command.ts';
 import { setting } from './setting.ts';
-import type { Screen } from '../screens/screen.ts';
-
-/** Runs a command's work with a screen, and turns errors into exit codes. */
-export type RunCommand = (command: Command, action: (screen: Screen) => Promise<void>) => Promise<void>;
 
 interface WorkFlags extends ConfigFlags {
   readonly detach?: boolean;
@@ -28,7 +25,8 @@ const CONFIG = () =>
 /** Adds `infra up|down`. */
 export function infraCommand(program: Command, run: RunCommand): void {
   const infra = program.command('infra').description('the embedded Kafka broker');
-  infra
+  withExamples(infra, 'modalmix infra up');
+  const up = infra
     .command('up')
     .description('start the broker that streaming uses; set it up first when it is missing')
     .action(async function (this: Command) {
@@ -37,7 +35,8 @@ export function infraCommand(program: Command, run: RunCommand): void {
         await bringUp(screen);
       });
     });
-  infra
+  withExamples(up, 'modalmix infra up');
+  const down = infra
     .command('down')
     .description('stop it; what is on its topics stays')
     .action(async function (this: Command) {
@@ -46,12 +45,19 @@ export function infraCommand(program: Command, run: RunCommand): void {
         await bringDown(screen);
       });
     });
+  withExamples(down, 'modalmix infra down');
 }
 
 /** Adds `stream send|work|stop|retrain|close-window|status|dead-letter`. */
 export function streamCommand(program: Command, run: RunCommand): void {
   const stream = program.command('stream').description('clips that arrive on Kafka');
-  stream
+  withExamples(
+    stream,
+    'modalmix stream work all --detach --config stream.yaml  # takes what arrives',
+    'modalmix stream send new-clips/ --config stream.yaml',
+    'modalmix stream retrain stream.yaml --detach  # keeps a model trained with it',
+  );
+  const send = stream
     .command('send <source>')
     .description(`send an event for each clip of a folder or CSV file to ${TOPICS.clips}`)
     .addOption(CONFIG())
@@ -62,8 +68,14 @@ export function streamCommand(program: Command, run: RunCommand): void {
         await send(source, flags, screen);
       });
     });
-  stream
-    .command('work <role>')
+  withExamples(
+    send,
+    'modalmix stream send new-clips/ --config stream.yaml',
+    'modalmix stream send new-clips.csv --config stream.yaml',
+  );
+  const work = stream
+    .command('work')
+    .addArgument(naming(new Argument('<role>'), ['ingest', 'sink', 'all']))
     .description(
       'work until stopped, in the foreground; the role is ingest, sink, or all (each started again when it dies)',
     )
@@ -77,7 +89,12 @@ export function streamCommand(program: Command, run: RunCommand): void {
         await work(role, flags, screen);
       });
     });
-  stream
+  withExamples(
+    work,
+    'modalmix stream work all --detach --config stream.yaml',
+    'modalmix stream work ingest --config stream.yaml  # as many as you like; of the sink one a dataset',
+  );
+  const stop = stream
     .command('stop')
     .description(
       'end the workers that the supervisor keeps; what is under way is finished and published first',
@@ -90,7 +107,8 @@ export function streamCommand(program: Command, run: RunCommand): void {
         await stopWork(flags, screen);
       });
     });
-  stream
+  withExamples(stop, 'modalmix stream stop --config stream.yaml');
+  const retrain = stream
     .command('retrain <target>')
     .description('keep a model trained: fine-tune, compare and decide at each window of new clips')
     .option('--detach', 'start it and leave it running')
@@ -101,7 +119,8 @@ export function streamCommand(program: Command, run: RunCommand): void {
         await retrain(target, flags, screen);
       });
     });
-  stream
+  withExamples(retrain, 'modalmix stream retrain stream.yaml --detach');
+  const close = stream
     .command('close-window <target>')
     .description('let the retraining take the new clips that are there now')
     .addOption(setting())
@@ -111,7 +130,8 @@ export function streamCommand(program: Command, run: RunCommand): void {
         await closeWindow(target, flags, screen);
       });
     });
-  stream
+  withExamples(close, 'modalmix stream close-window stream.yaml');
+  const status = stream
     .command('status')
     .description('lag by partition, and what is in the shards')
     .addOption(CONFIG())
@@ -122,12 +142,14 @@ export function streamCommand(program: Command, run: RunCommand): void {
         await status(flags, screen);
       });
     });
+  withExamples(status, 'modalmix stream status --config stream.yaml');
   deadLetterCommand(stream, run);
 }
 
 function deadLetterCommand(stream: Command, run: RunCommand): void {
   const letters = stream.command('dead-letter').description('events that could not be used');
-  letters
+  withExamples(letters, 'modalmix stream dead-letter list --config stream.yaml');
+  const list = letters
     .command('list')
     .description('those that were not sent again yet')
     .addOption(CONFIG())
@@ -138,7 +160,8 @@ function deadLetterCommand(stream: Command, run: RunCommand): void {
         await listLetters(flags, screen);
       });
     });
-  letters
+  withExamples(list, 'modalmix stream dead-letter list --config stream.yaml');
+  const replay = letters
     .command('replay [places...]')
     .description('send them again; a place is topic/partition/offset as the list shows it')
     .addOption(CONFIG())
@@ -151,4 +174,9 @@ function deadLetterCommand(stream: Command, run: RunCommand): void {
         await replayLetters(places, flags, screen);
       });
     });
+  withExamples(
+    replay,
+    'modalmix stream dead-letter replay --code missing-file --config stream.yaml',
+    'modalmix stream dead-letter replay modalmix.clips/0/17 --config stream.yaml',
+  );
 }
