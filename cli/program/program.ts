@@ -11,6 +11,7 @@ import type { Screen } from '../screens/screen.ts';
 import { openScreen } from '../screens/open-screen.ts';
 import { dryRunning, setting } from './setting.ts';
 import { infraCommand, streamCommand, type RunCommand } from './stream.ts';
+import { printable } from '../../schemas/printable.ts';
 
 interface CommonFlags {
   readonly json?: boolean;
@@ -366,6 +367,7 @@ function tellError(error: unknown, flags: CommonFlags, screen: Screen): number {
     process.stderr.write(`error: ${describeError(error)}\n`);
     if (kind === 'internal' && flags.verbose !== true) process.stderr.write('  (more with --verbose)\n');
   }
-  if (flags.verbose === true && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (flags.verbose === true && error instanceof Error)
+    process.stderr.write(`${printable(error.stack ?? '')}\n`);
   return exitCodeOf(kind);
 }
