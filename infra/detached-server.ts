@@ -117,6 +117,7 @@ export class DetachedServer {
 
   /** Its data stays. */
   async stop(): Promise<void> {
+    if (!existsSync(this.#spec.folder())) return;
     await withLock(this.#file('server.lock'), { waitMs: this.#lockWaitMs() }, async () => {
       const server = this.running();
       if (server !== undefined) await endProcess(server.process, this.#spec.stopGraceMs);

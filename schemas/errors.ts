@@ -2,6 +2,8 @@
  * Errors as part of the API: each has a kind, which decides the CLI's exit code, whether an activity is
  * retried, and (for clips) whether the clip is quarantined.
  */
+import { oneLine, printable } from './printable.ts';
+
 export const ERROR_KINDS = [
   /** The config is wrong: a field, a path, an unknown class, an empty split. Never retried. */
   'config',
@@ -62,12 +64,19 @@ export function exitCodeOf(kind: ErrorKind): number {
   }
 }
 
-/** One paragraph for a person: message, where, fix. */
+/** One paragraph for a person: message, where, fix; printable, and only its first line begins at the margin. */
 export function describeError(error: unknown): string {
   if (error instanceof ModalmixError) {
-    return [error.where === undefined ? error.message : `${error.where}: ${error.message}`, error.fix]
-      .filter((line) => line !== undefined)
-      .join('\n  → ');
+    const message = indented(error.message);
+    const { where, fix } = error;
+    return [
+      where === undefined ? message : `${oneLine(where)}: ${message}`,
+      ...(fix === undefined ? [] : [indented(fix)]),
+    ].join('\n  → ');
   }
-  return error instanceof Error ? error.message : String(error);
+  return indented(error instanceof Error ? error.message : String(error));
+}
+
+function indented(text: string): string {
+  return printable(text).replace(/\n(?=\S)/gu, '\n  ');
 }

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { MESSAGES } from '../../schemas/workflows.ts';
-import { findRun } from '../runs/find-runs.ts';
+import { findRun, unknownRun } from '../runs/find-runs.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../runs/session.ts';
+import { connectToLook } from '../runs/session.ts';
 
 export type ControlCommand = 'pause' | 'resume' | 'cancel';
 
@@ -18,7 +18,8 @@ const POLL_MS = 500;
 
 /** @throws ModalmixError `config` when there is no such run, or it is not running */
 export async function controlRun(command: ControlCommand, runId: string, screen: Screen): Promise<void> {
-  const session = await connect(screen);
+  const session = await connectToLook(screen);
+  if (session === undefined) throw unknownRun(runId);
   try {
     const running = (await findRun(session.client, runId)).filter(({ state }) => state === 'running');
     if (running.length === 0) {

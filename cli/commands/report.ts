@@ -6,11 +6,11 @@ import { openStore } from '../../pipelines/store/open-store.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
-import { findRun } from '../runs/find-runs.ts';
+import { findRun, unknownRun } from '../runs/find-runs.ts';
 import { prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
 import type { TargetFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../runs/session.ts';
+import { connectToLook } from '../runs/session.ts';
 import { showResult } from '../runs/show-result.ts';
 import { targetWords } from '../text/target-words.ts';
 import { publishedDataset } from './train.ts';
@@ -47,7 +47,8 @@ function looksLikeRunId(target: string, isFile: boolean): boolean {
 }
 
 async function knownRun(runId: string, screen: Screen): Promise<PreparedRun> {
-  const session = await connect(screen);
+  const session = await connectToLook(screen);
+  if (session === undefined) throw unknownRun(runId);
   try {
     const [found] = await findRun(session.client, runId);
     if (found?.storeUri === undefined) {

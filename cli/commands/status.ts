@@ -1,18 +1,26 @@
 /** `modalmix status`: the runs, or one run's stages. */
 import { describeError } from '../../schemas/errors.ts';
-import { findRun, listRuns, type FoundRun } from '../runs/find-runs.ts';
+import { findRun, listRuns, unknownRun, type FoundRun } from '../runs/find-runs.ts';
 import { progressOf } from '../runs/follow.ts';
 import type { Screen } from '../screens/screen.ts';
-import { connect } from '../runs/session.ts';
+import { connectToLook } from '../runs/session.ts';
 import { duration, stageFacts } from '../text/stage-text.ts';
+import { oneLine } from '../../schemas/printable.ts';
 
+const NO_RUNS = 'No runs yet. Start one: modalmix run <config.yaml or folder of clips>';
+
+/** @throws ModalmixError `config` when there is no such run */
 export async function status(runId: string | undefined, screen: Screen): Promise<void> {
-  const session = await connect(screen);
+  const session = await connectToLook(screen);
+  if (session === undefined) {
+    if (runId !== undefined) throw unknownRun(runId);
+    screen.say(NO_RUNS);
+    return;
+  }
   try {
     if (runId === undefined) {
       const runs = await listRuns(session.client);
-      if (runs.length === 0)
-        screen.say('No runs yet. Start one: modalmix run <config.yaml or folder of clips>');
+      if (runs.length === 0) screen.say(NO_RUNS);
       for (const one of runs) {
         screen.say(describe(one));
         screen.event('run', { ...one });
@@ -26,7 +34,7 @@ export async function status(runId: string | undefined, screen: Screen): Promise
         const ended = one.state !== 'running' && stage.state !== 'done';
         const mark = ended ? '✗' : { done: '✔', running: '·', pending: ' ' }[stage.state];
         const facts = ended ? 'not done' : stageFacts(stage);
-        screen.say(`  ${mark} ${stage.label.padEnd(26)} ${facts}`);
+        screen.say(`  ${mark} ${oneLine(stage.label).padEnd(26)} ${facts}`);
       }
       if (progress.note !== undefined) screen.say(`  ${progress.note}`);
       const failure = one.state === 'running' ? session.workerFailure() : undefined;
@@ -40,5 +48,5 @@ export async function status(runId: string | undefined, screen: Screen): Promise
 
 function describe(run: FoundRun): string {
   const seconds = ((run.closedAt ?? new Date()).getTime() - run.startedAt.getTime()) / 1000;
-  return `${run.runId}  ${run.type}  ${run.state}  since ${run.startedAt.toISOString()}, ${duration(seconds)}`;
+  return `${oneLine(run.runId)}  ${run.type}  ${run.state}  since ${run.startedAt.toISOString()}, ${duration(seconds)}`;
 }

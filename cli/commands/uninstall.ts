@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises';
 import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../../infra/folders.ts';
 import { withLock } from '../../infra/lock.ts';
 import { SETUP_LOCK } from '../../infra/setup/run-steps.ts';
+import { printable } from '../../schemas/printable.ts';
 
 const LOCK_WAIT_MS = 60_000;
 
@@ -92,5 +93,5 @@ function size(bytes: number): string {
 }
 
 function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${printable(line)}\n`);
 }

@@ -26,6 +26,7 @@ import { EXIT_CODES, describeError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { Part, PartState } from './part.ts';
 import { kafkaBrokerPart, temporalServerPart } from './doctor-servers.ts';
+import { printable, printableJson } from '../../schemas/printable.ts';
 
 export interface Diagnosis {
   /** Whether the main job can run. */
@@ -49,7 +50,11 @@ const MARKS: Readonly<Record<PartState, string>> = { ok: '✓', missing: '✗', 
  */
 export async function doctor(options: { readonly json: boolean }): Promise<number> {
   const diagnosis = await diagnose();
-  process.stdout.write(options.json ? `${JSON.stringify(diagnosis, undefined, 2)}\n` : describe(diagnosis));
+  process.stdout.write(
+    options.json
+      ? `${printableJson(JSON.stringify(diagnosis, undefined, 2))}\n`
+      : printable(describe(diagnosis)),
+  );
   return diagnosis.ready ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
 

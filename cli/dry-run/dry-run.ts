@@ -15,6 +15,7 @@ import { textTable } from '../text/text-table.ts';
 import { expectedCost, type CostOutlook } from './cost-outlook.ts';
 import { DataViewer, type DataOutlook } from './data-outlook.ts';
 import { lookAtTrainings, type TrainingOutlook } from './training-outlook.ts';
+import { oneLine } from '../../schemas/printable.ts';
 
 const NOTHING_DONE = 'A dry run: nothing is started, nothing is written.\n';
 
@@ -95,7 +96,7 @@ export async function dryRunExperiment(file: string, flags: TargetFlags, screen:
     }),
   );
   const odd = [...new Set(looked.flatMap((data) => data.odd))];
-  if (odd.length > 0) screen.say(`Odd:\n${odd.map((line) => `  ${line}`).join('\n')}`);
+  if (odd.length > 0) screen.say(`Odd:\n${odd.map((line) => `  ${oneLine(line)}`).join('\n')}`);
   const trainings = new Map<string, TrainingOutlook>();
   const costs: CostOutlook[] = [];
   const counted = new Set<number>();

@@ -5,6 +5,7 @@ import { openScreen } from '../screens/open-screen.ts';
 import type { Screen } from '../screens/screen.ts';
 import type { CommonFlags } from './command.ts';
 import { createProgram } from './create-program.ts';
+import { printable } from '../../schemas/printable.ts';
 
 /**
  * @param argv the words after `modalmix`
@@ -42,6 +43,7 @@ function tellError(error: unknown, flags: CommonFlags, screen: Screen): number {
     process.stderr.write(`error: ${describeError(error)}\n`);
     if (kind === 'internal' && flags.verbose !== true) process.stderr.write('  (more with --verbose)\n');
   }
-  if (flags.verbose === true && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  if (flags.verbose === true && error instanceof Error)
+    process.stderr.write(`${printable(error.stack ?? '')}\n`);
   return exitCodeOf(kind);
 }

@@ -38,8 +38,13 @@ export async function findRun(client: Client, runId: string): Promise<FoundRun[]
   const runs = await listRuns(client);
   const found = runs.filter((one) => one.runId === runId || one.workflowId === runId);
   if (found.length > 0) return found;
+  throw unknownRun(runId, runs);
+}
+
+/** @param runs those that are known */
+export function unknownRun(runId: string, runs: readonly FoundRun[] = []): ModalmixError {
   const known = [...new Set(runs.map((one) => one.runId))].slice(0, 5);
-  throw new ModalmixError('config', `no run "${runId}" is known`, {
+  return new ModalmixError('config', `no run "${runId}" is known`, {
     fix: known.length === 0 ? 'Nothing has been started here yet.' : `The last ones: ${known.join(', ')}.`,
   });
 }

@@ -5,6 +5,7 @@ import { parseConfig } from '../../pipelines/config/load-config.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import type { Screen } from '../screens/screen.ts';
 import { SCHEMA_LINE, saveEditorSchema } from './editor-schema.ts';
+import { oneLine } from '../../schemas/printable.ts';
 
 export interface FolderConfig {
   readonly file: string;
@@ -49,7 +50,7 @@ function nameOf(folder: string): string {
 }
 
 function folderConfigText(name: string, root: string): string {
-  return `${SCHEMA_LINE}# Made by "modalmix run ${root}". Change what you like and run "modalmix run" on this file.
+  return `${SCHEMA_LINE}# Made by "modalmix run ${oneLine(root)}". Change what you like and run "modalmix run" on this file.
 name: ${JSON.stringify(name)}
 store: ${JSON.stringify(`file:${join('.modalmix', 'store')}`)}
 dataset:

@@ -4,6 +4,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import { ensureSupervisor, workerFailure } from '../../infra/supervisor/supervise.ts';
 import { endpointFromEnvironment } from '../../infra/temporal/connection-settings.ts';
+import { hasBeenStarted } from '../../infra/temporal/embedded-server.ts';
 import {
   connectTemporal,
   ensureTemporal,
@@ -52,6 +53,17 @@ export async function connect(screen: Screen): Promise<Session> {
       await connection.close();
     },
   };
+}
+
+/**
+ * As `connect`, for who only looks.
+ *
+ * @returns undefined where no server is named and none was ever started here: there is no run, and nothing is started
+ * @throws ModalmixError as `connect`
+ */
+export async function connectToLook(screen: Screen): Promise<Session | undefined> {
+  if (endpointFromEnvironment() === undefined && !hasBeenStarted()) return undefined;
+  return await connect(screen);
 }
 
 async function openConnection(): Promise<ConnectedTemporal> {

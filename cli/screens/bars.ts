@@ -1,4 +1,5 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { oneLine, printable } from '../../schemas/printable.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import { shareDone, stageFacts } from '../text/stage-text.ts';
 import type { Screen } from './screen.ts';
@@ -18,8 +19,9 @@ export class BarsScreen implements Screen {
   #note: SingleBar | undefined;
 
   say(text: string): void {
-    if (this.#bars === undefined) process.stdout.write(`${text}\n`);
-    else this.#bars.log(`${text}\n`);
+    const line = `${printable(text)}\n`;
+    if (this.#bars === undefined) process.stdout.write(line);
+    else this.#bars.log(line);
   }
 
   event(): void {
@@ -28,7 +30,8 @@ export class BarsScreen implements Screen {
 
   progress(progress: Progress): void {
     const bars = (this.#bars ??= openBars());
-    for (const stage of progress.stages) {
+    for (const told of progress.stages) {
+      const stage = { ...told, label: oneLine(told.label) };
       // A workflow asked late, or by another worker, may know less than was told already.
       if (this.#done.has(stage.label)) continue;
       const bar = this.#running.get(stage.label);
@@ -50,7 +53,7 @@ export class BarsScreen implements Screen {
         bars.log(`✔ ${stage.label.padEnd(LABEL_CHARACTERS)} ${stageFacts(stage)}\n`);
       }
     }
-    this.#tell(bars, progress.state === 'paused' ? 'paused' : progress.note);
+    this.#tell(bars, progress.state === 'paused' ? 'paused' : progress.note && oneLine(progress.note));
     bars.update();
   }
 

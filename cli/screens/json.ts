@@ -1,3 +1,4 @@
+import { printableJson } from '../../schemas/printable.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import type { Screen } from './screen.ts';
 
@@ -10,11 +11,11 @@ export class JsonScreen implements Screen {
   }
 
   event(event: string, facts: Readonly<Record<string, unknown>>): void {
-    process.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
+    process.stdout.write(`${printableJson(JSON.stringify({ event, ...facts }))}\n`);
   }
 
   progress(progress: Progress): void {
-    const line = JSON.stringify({ event: 'progress', ...progress });
+    const line = printableJson(JSON.stringify({ event: 'progress', ...progress }));
     if (line === this.#last) return;
     this.#last = line;
     process.stdout.write(`${line}\n`);

@@ -1,3 +1,4 @@
+import { printable } from '../../schemas/printable.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import { shareDone, stageFacts } from '../text/stage-text.ts';
 import type { Screen } from './screen.ts';
@@ -13,7 +14,7 @@ export class LinesScreen implements Screen {
   #note: string | undefined;
 
   say(text: string): void {
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${printable(text)}\n`);
   }
 
   event(): void {

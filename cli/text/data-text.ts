@@ -1,6 +1,7 @@
 /** How many clips were used, and which were not and why, for a terminal. Pure. */
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { inOrder, type Modality } from '../../schemas/modality.ts';
+import { oneLine } from '../../schemas/printable.ts';
 
 /** Quarantined clips named; the report and the store have them all. */
 const QUARANTINED_SHOWN = 5;
@@ -41,14 +42,16 @@ export function dataText(manifest: DatasetManifest): string {
   return [
     `Data: ${[`${String(used)} of ${String(used + quarantined)} clips used`, ...lacking].join(', ')}.`,
     ...(quarantined > 0 ? [`  Quarantined, ${String(quarantined)}:`] : []),
-    ...shown.map(({ clipId, path, reason }) => `    ${path.endsWith(clipId) ? clipId : path}: ${reason}`),
+    ...shown.map(
+      ({ clipId, path, reason }) => `    ${oneLine(path.endsWith(clipId) ? clipId : path)}: ${reason}`,
+    ),
     ...(quarantined > shown.length ? ['    … (the report has them all)'] : []),
     ...(listedMissing > 0
       ? [
-          `  Listed without a file, ${String(listedMissing)}: ${manifest.index.listedMissing.examples.join(', ')}`,
+          `  Listed without a file, ${String(listedMissing)}: ${manifest.index.listedMissing.examples.map(oneLine).join(', ')}`,
         ]
       : []),
-    ...manifest.index.notes.map((note) => `  ${note}`),
+    ...manifest.index.notes.map((note) => `  ${oneLine(note)}`),
     ...(manifest.extractorVersion.startsWith('ffmpeg-') ? [SLOWER_ENGINE] : []),
   ].join('\n');
 }

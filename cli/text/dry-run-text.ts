@@ -1,5 +1,6 @@
 /** What a dry run found, in words. Pure. */
 import { SPLITS } from '../../schemas/clip.ts';
+import { oneLine } from '../../schemas/printable.ts';
 import type { CostOutlook } from '../dry-run/cost-outlook.ts';
 import type { DataOutlook } from '../dry-run/data-outlook.ts';
 import type { TrainingOutlook } from '../dry-run/training-outlook.ts';
@@ -29,7 +30,7 @@ export function dataOutlookText(data: DataOutlook): string {
     ...(toMake > 0
       ? [`${counted(toMake, 'clip')} of the embedded data ${toMake === 1 ? 'is' : 'are'} made first.`]
       : []),
-    ...(odd.length > 0 ? ['Odd:', ...odd.map((line) => `  ${line}`)] : []),
+    ...(odd.length > 0 ? ['Odd:', ...odd.map((line) => `  ${oneLine(line)}`)] : []),
   ].join('\n');
 }
 

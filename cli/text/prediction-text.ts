@@ -2,6 +2,7 @@
 import { entriesOf } from '../../schemas/modality.ts';
 import type { ClipPrediction, HeadPrediction, PredictionFacts } from '../../schemas/prediction.ts';
 import { textTable } from './text-table.ts';
+import { oneLine } from '../../schemas/printable.ts';
 
 const DECIMALS = 3;
 /** `0.000` */
@@ -28,10 +29,10 @@ export class PredictionLines {
 
   /** @param names of all clips */
   constructor(facts: PredictionFacts, names: readonly string[]) {
-    this.#facts = facts;
-    this.#nameWidth = Math.max('clip'.length, ...names.map(({ length }) => length));
+    this.#facts = { ...facts, classNames: facts.classNames.map(oneLine) };
+    this.#nameWidth = Math.max('clip'.length, ...names.map((name) => oneLine(name).length));
     const heads = ['fused', ...facts.modalities].map(({ length }) => length - NUMBER_WIDTH - 1);
-    this.#classWidth = Math.max(...heads, ...facts.classNames.map(({ length }) => length));
+    this.#classWidth = Math.max(...heads, ...this.#facts.classNames.map(({ length }) => length));
   }
 
   /** Two lines. */
@@ -46,7 +47,7 @@ export class PredictionLines {
 
   /** The class that each head chooses, with its probability; a branch without its modality has none. */
   line(name: string, prediction: ClipPrediction): string {
-    const clip = name.padEnd(this.#nameWidth);
+    const clip = oneLine(name).padEnd(this.#nameWidth);
     if ('problem' in prediction) return `${clip}${BETWEEN}${problemText(prediction.problem)}`;
     const heads = [prediction.fused, ...this.#facts.modalities.map((one) => prediction.branches[one])];
     return [clip, ...heads.map((head) => this.#cell(head))].join(BETWEEN).trimEnd();
@@ -66,7 +67,7 @@ export class PredictionLines {
 
 /** Every class's probability by each head, the fused model's likeliest first. */
 export function everyClass(facts: PredictionFacts, name: string, prediction: ClipPrediction): string {
-  if ('problem' in prediction) return `${name}: ${problemText(prediction.problem)}`;
+  if ('problem' in prediction) return `${oneLine(name)}: ${problemText(prediction.problem)}`;
   const { fused, branches, missing } = prediction;
   const order = facts.classNames
     .map((_, k) => k)
@@ -80,7 +81,7 @@ export function everyClass(facts: PredictionFacts, name: string, prediction: Cli
     ]),
   });
   const lacks = entriesOf(missing).map(([modality, { reason }]) => `no ${modality}: ${reason}`);
-  return [name, table, ...lacks].join('\n');
+  return [oneLine(name), table, ...lacks.map(oneLine)].join('\n');
 }
 
 /** Index of the likeliest class; of equals the first. */

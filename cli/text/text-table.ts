@@ -1,4 +1,5 @@
 /** A table for a terminal. Pure. */
+import { oneLine } from '../../schemas/printable.ts';
 
 export interface TextTable {
   readonly header: readonly string[];
@@ -8,7 +9,10 @@ export interface TextTable {
 }
 
 /** The header, a rule, and a line a row; columns as wide as their widest cell. */
-export function textTable({ header, rows, left = [0] }: TextTable): string {
+export function textTable(table: TextTable): string {
+  const { left = [0] } = table;
+  const header = table.header.map(oneLine);
+  const rows = table.rows.map((cells) => cells.map(oneLine));
   const widths = header.map((_, column) =>
     Math.max(...[header, ...rows].map((cells) => (cells[column] ?? '').length)),
   );

@@ -1,22 +1,18 @@
 /** The embedded broker: Apache Kafka in KRaft mode, one node, on the loopback, its data in the home folder. */
-import { join } from 'node:path';
 import { DEFAULT_CLIENT_ID, type KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
 import { brokerAnswers } from '../../pipelines/streaming/kafka/broker-health.ts';
 import { DetachedServer, type Ports } from '../detached-server.ts';
-import { modalmixHome } from '../folders.ts';
 import { LOOPBACK, isPortFree } from '../ports.ts';
+import { brokerDataFolder, brokerFolder } from './broker-folders.ts';
 import { prepareBroker } from './broker-program.ts';
-
-const folder = () => join(modalmixHome(), 'kafka');
-const dataFolder = () => join(folder(), 'data');
 
 export const embeddedBroker = new DetachedServer({
   name: 'Kafka broker',
-  folder,
+  folder: brokerFolder,
   portCount: 2,
   prepare: async ([clients = 0, controller = 0]) =>
     await prepareBroker(
-      { folder: folder(), data: dataFolder() },
+      { folder: brokerFolder(), data: brokerDataFolder() },
       {
         'controller.quorum.voters': `1@${LOOPBACK}:${String(controller)}`,
         listeners: `PLAINTEXT://${LOOPBACK}:${String(clients)},CONTROLLER://${LOOPBACK}:${String(controller)}`,
@@ -29,7 +25,7 @@ export const embeddedBroker = new DetachedServer({
   startTimeoutMs: 180_000,
   stopGraceMs: 15_000,
   fix: () =>
-    `Look at the log. To begin with an empty broker, delete ${dataFolder()}: what is in the shards stays, events that are not yet there are lost.`,
+    `Look at the log. To begin with an empty broker, delete ${brokerDataFolder()}: what is in the shards stays, events that are not yet there are lost.`,
 });
 
 async function answers(ports: Ports): Promise<boolean> {

@@ -44,6 +44,11 @@ export function pageOf({ ports }: Pick<RunningServer, 'ports'>): string {
   return `http://${LOOPBACK}:${String(ports[1] ?? 0)}`;
 }
 
+/** Whether it runs, or has run: only then can it know of a workflow. */
+export function hasBeenStarted(): boolean {
+  return embeddedTemporal.running() !== undefined || existsSync(databaseFile());
+}
+
 /** See `askNamespace`. */
 export async function answers(address: string): Promise<boolean> {
   const connection = await connectAnswering(address);

@@ -1,6 +1,8 @@
 /** The index stage: from a dataset on disk to its list of labelled clips. */
+import { stat } from 'node:fs/promises';
 import type { DatasetIndex } from '../../schemas/clip.ts';
 import type { BuiltInDatasetConfig, DatasetConfig } from '../../schemas/config/dataset-config.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
 import { isPluginName } from '../../schemas/config/plugins.ts';
 import { cremaD } from './adapters/crema-d.ts';
 import { csv } from './adapters/csv.ts';
@@ -9,6 +11,7 @@ import { folder } from './adapters/folder.ts';
 import { kineticsSounds } from './adapters/kinetics-sounds.ts';
 import { ucf101 } from './adapters/ucf-101.ts';
 import { assembleIndex } from './assemble-index.ts';
+import { LFS_FIX, LFS_PROBLEM, isLfsPointer } from './lfs-pointer.ts';
 import { findByPlugin, type PluginDatasetConfig } from './plugin-dataset.ts';
 import type { DatasetAdapter, FoundDataset, IndexOptions } from './dataset-adapter.ts';
 
@@ -36,7 +39,20 @@ const ADAPTERS: {
  */
 export async function indexDataset(config: DatasetConfig, options: IndexOptions = {}): Promise<DatasetIndex> {
   const found = await listClips(config, options);
+  await refusePointers(found);
   return assembleIndex(config.format, found, config.validationShare, config.fold);
+}
+
+/** A clone without its media: one look at the first, the middle and the last clip tells before anything is read. */
+async function refusePointers({ clips }: FoundDataset): Promise<void> {
+  const looked = new Set([0, clips.length >> 1, clips.length - 1].flatMap((at) => clips[at] ?? []));
+  for (const { path } of looked) {
+    const facts = await stat(path).catch(() => undefined);
+    if (facts?.isFile() !== true || !(await isLfsPointer(path, facts.size))) return;
+  }
+  const [first] = looked;
+  if (first === undefined) return;
+  throw new ModalmixError('config', LFS_PROBLEM, { where: first.path, fix: LFS_FIX });
 }
 
 /**

@@ -23,6 +23,7 @@ import { disturbPictures, disturbSamples } from './disturb.ts';
 import { spectrumOf } from './front-ends.ts';
 import { PICTURE_KINDS, picturesIn, sourceStamp } from './pictures/picture-files.ts';
 import { withPictures } from './pictures/decode.ts';
+import { LFS_FIX, LFS_PROBLEM, isLfsPointer } from '../datasets/lfs-pointer.ts';
 import { fitSamples } from './spectrogram.ts';
 
 /** A decoder's own surplus at the end is shorter than this; more means that the container's duration is wrong. */
@@ -67,6 +68,8 @@ async function checkFiles(clip: Clip, config: ExtractionConfig): Promise<Missing
       return new ClipUnusable('missing-file', error instanceof Error ? error.message : String(error));
     }
     if (size === 0) return new ClipUnusable('empty', 'the file is empty');
+    if (await isLfsPointer(path, size).catch(() => false))
+      return new ClipUnusable('unreadable', `${LFS_PROBLEM}. ${LFS_FIX}`);
     if (size <= limit) return undefined;
     const mib = String(Math.ceil(size / 2 ** 20));
     return new ClipUnusable(

@@ -1,10 +1,17 @@
 /** The brokers and settings that commands of a stream work with. */
+import { brokerHasBeenStarted } from '../../../infra/kafka/broker-folders.ts';
+import { connectionIsNamed } from '../../../infra/kafka/is-named.ts';
 import type { TargetFlags } from '../../runs/run-workflows.ts';
 import type { Screen } from '../../screens/screen.ts';
 
 /** Of every command of a stream: its run's config file, and what is set in it. */
 export interface ConfigFlags extends TargetFlags {
   readonly config: string;
+}
+
+/** Whether there are no topics to look at: no brokers are named, and none was ever started here. */
+export function nothingStreamed(): boolean {
+  return !connectionIsNamed() && !brokerHasBeenStarted();
 }
 
 /** The Kafka client is loaded only once it is there: set-up builds it. */

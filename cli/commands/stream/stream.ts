@@ -1,13 +1,15 @@
 /** What `modalmix infra …` and `modalmix stream …` do. */
+import { brokerHasBeenStarted } from '../../../infra/kafka/broker-folders.ts';
 import { loadConfig } from '../../../pipelines/config/load-config.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
 import type { PartitionStatus } from '../../../pipelines/streaming/lag.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { topicNames } from '../../../schemas/names.ts';
 import { streamOf } from '../../../schemas/config/stream-config.ts';
-import { connectKafka, ensureParts, type ConfigFlags } from './connect.ts';
+import { connectKafka, ensureParts, nothingStreamed, type ConfigFlags } from './connect.ts';
 import { counted } from '../../text/counted.ts';
 import type { Screen } from '../../screens/screen.ts';
+import { oneLine } from '../../../schemas/printable.ts';
 
 export async function bringUp(screen: Screen): Promise<void> {
   const { connection, embedded } = await connectKafka(screen);
@@ -21,6 +23,10 @@ export async function bringUp(screen: Screen): Promise<void> {
 }
 
 export async function bringDown(screen: Screen): Promise<void> {
+  if (!brokerHasBeenStarted()) {
+    screen.say('No embedded Kafka broker has been started here.');
+    return;
+  }
   await ensureParts(screen);
   const { stopKafka } = await import('../../../infra/kafka/ensure-kafka.ts');
   await stopKafka();
@@ -42,8 +48,15 @@ export async function send(source: string, flags: ConfigFlags, screen: Screen): 
   screen.event('sent', { events: sent, topic: topics.clips });
 }
 
+const NOTHING_STREAMED =
+  'Nothing has been streamed here yet. Send clips: modalmix stream send <folder> --config <file>';
+
 export async function status(flags: ConfigFlags, screen: Screen): Promise<void> {
   const config = await loadConfig(flags.config, flags.set);
+  if (nothingStreamed()) {
+    screen.say(NOTHING_STREAMED);
+    return;
+  }
   const { connection } = await connectKafka(screen);
   const { streamSettings } = await import('../../../pipelines/streaming/stream-settings.ts');
   const { createExtractor } = await import('../../../pipelines/extraction/create-extractor.ts');
@@ -87,13 +100,19 @@ function lagTable(partitions: readonly PartitionStatus[]): string {
 
 export async function listLetters(flags: ConfigFlags, screen: Screen): Promise<void> {
   const config = await loadConfig(flags.config, flags.set);
+  if (nothingStreamed()) {
+    screen.say(NOTHING_STREAMED);
+    return;
+  }
   const { connection } = await connectKafka(screen);
   const { listDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
   const { ensureTopics } = await import('../../../pipelines/streaming/kafka/topics.ts');
   const letters = await listDeadLetters(connection, await ensureTopics(connection, streamOf(config)));
   for (const { source, code, message, key, rejectedAt } of letters) {
-    const place = `${source.topic}/${String(source.partition)}/${String(source.offset)}`;
-    screen.say(`${place}  ${code}  ${key ?? ''}  ${rejectedAt}\n    ${message.replaceAll('\n', '\n    ')}`);
+    const place = `${oneLine(source.topic)}/${String(source.partition)}/${String(source.offset)}`;
+    screen.say(
+      `${place}  ${oneLine(code)}  ${oneLine(key ?? '')}  ${oneLine(rejectedAt)}\n    ${message.replaceAll('\n', '\n    ')}`,
+    );
     screen.event('dead-letter', { place, code, message, key, rejectedAt });
   }
   screen.say(letters.length === 0 ? 'No dead letters.' : `${counted(letters.length, 'dead letter')}.`);
@@ -116,6 +135,9 @@ export async function replayLetters(
     });
   }
   const config = await loadConfig(flags.config, flags.set);
+  if (nothingStreamed()) {
+    throw new ModalmixError('config', 'nothing has been streamed here, so there are no dead letters');
+  }
   const { connection } = await connectKafka(screen);
   const { replayDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
   const { replayed, gone } = await replayDeadLetters(

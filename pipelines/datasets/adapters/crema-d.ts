@@ -121,7 +121,7 @@ async function listFile(named: string | undefined, root: string, split: 'train' 
 
 async function readEntries(file: string, split: 'train' | 'test'): Promise<Entry[]> {
   return (await readList(file, `dataset.${split}List`)).map(({ number, text }) => {
-    const [id = '', emotion = ''] = text.split(',').map((cell) => cell.trim());
+    const [id = '', emotion = ''] = text.split(/[,;\t]/u).map((cell) => cell.trim());
     const label = EMOTIONS.findIndex((name) => name === emotion.toUpperCase());
     if (label === -1) {
       throw lineError(

@@ -17,6 +17,7 @@ import { clipIdOf } from '../clip-id.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { listFiles } from '../list-files.ts';
 import { sortedLabels } from '../labels.ts';
+import { indexOfName } from '../one-form.ts';
 import { featureFile, isMediaFile } from '../media-files.ts';
 import { cutsOfOneRecording, cutsWarning } from '../recordings.ts';
 import { lineError, readListText } from '../read-list.ts';
@@ -91,6 +92,7 @@ export const csv: DatasetAdapter<CsvConfig> = {
 
 function parseTable(text: string, file: string): Table {
   let columns: string[] = [];
+  const { delimiter, firstLine } = separation(text);
   let records: { record: Record<string, string>; info: Info }[];
   try {
     records = parse(text, {
@@ -99,7 +101,11 @@ function parseTable(text: string, file: string): Table {
         return columns;
       },
       info: true,
+      delimiter,
+      from_line: firstLine,
       skip_empty_lines: true,
+      // A spreadsheet leaves rows of separators alone behind.
+      skip_records_with_empty_values: true,
       trim: true,
     });
   } catch (error) {
@@ -137,6 +143,19 @@ function parseTable(text: string, file: string): Table {
   return { columns, rows: records.map(({ record, info }) => ({ line: info.lines, cells: record })) };
 }
 
+/** What separates the cells: a line `sep=;` says it (spreadsheets write one), else the header shows it. */
+function separation(text: string): { delimiter: string; firstLine: number } {
+  const [first = ''] = text.split(/\r\n|\n|\r/u, 1);
+  const named = /^"?sep=(.)"?$/iu.exec(first)?.[1];
+  if (named !== undefined) return { delimiter: named, firstLine: 2 };
+  const isHeader = (delimiter: string) =>
+    first
+      .toLowerCase()
+      .split(delimiter)
+      .some((name) => name.replaceAll('"', '').trim() === 'label');
+  return { delimiter: [',', ';', '\t', '|'].find(isHeader) ?? ',', firstLine: 1 };
+}
+
 interface RowContext {
   readonly file: string;
   readonly root: string;
@@ -165,7 +184,7 @@ function clipOf({ line, cells }: Row, { file, root, classNames, hasSplits }: Row
   if (path === undefined) throw fail('the path is empty', 'Name the media file, or a file of features.');
   const labelName = cell('label');
   if (labelName === undefined) throw fail('the label is empty', 'Name the class.');
-  const label = classNames.indexOf(labelName);
+  const label = indexOfName(classNames, labelName);
   if (label === -1) {
     throw fail(
       `"${labelName}" is no class`,

@@ -10,6 +10,7 @@ import { compareText, listFiles } from '../list-files.ts';
 import { refuseApart } from '../folders/apart.ts';
 import { clipFiles, type ClipFiles } from '../folders/clip-files.ts';
 import { splitFolders } from '../folders/split-folders.ts';
+import { oneForm } from '../one-form.ts';
 import { featureFile, isMediaFile, isPictureFile } from '../media-files.ts';
 import { cutsOfOneRecording, cutsWarning } from '../recordings.ts';
 
@@ -40,8 +41,12 @@ export const folder: DatasetAdapter<FolderConfig> = {
     const { splits, doubtful } = splitFolders(topFolders(all), root);
     const withSplits = splits.size > 0;
     const found = clipFiles(all, withSplits ? 1 : 0);
-    const files = found.clips.map((clip) => place(clip, splits));
-    const classNames = config.classes ?? classesOf(files);
+    const placed = found.clips.map((clip) => place(clip, splits));
+    const form = oneForm([...placed.flatMap(({ className }) => className ?? []), ...(config.classes ?? [])]);
+    const files = placed.map((file) =>
+      file.className === undefined ? file : { ...file, className: form(file.className) },
+    );
+    const classNames = config.classes?.map(form) ?? classesOf(files);
     checkClasses(root, files, classNames);
     refuseApart(
       found.clips.filter((_, i) => files[i]?.className !== undefined),

@@ -1,6 +1,6 @@
 /**
- * Kinetics-Sounds. Lists: `id,10,label` (OGM-GE's `data/KineticSound`) or fields by spaces, the first the
- * id, the last the label (BalanceBenchmark's `KS_dataset.py`). An id is a YouTube id of 11 characters with
+ * Kinetics-Sounds. Lists: `id,10,label` (OGM-GE's `data/KineticSound`) or fields by spaces or tabs, the first the
+ * id, then times, then the label (BalanceBenchmark's `KS_dataset.py`), which may have several words. An id is a YouTube id of 11 characters with
  * `_<start>` or `_<start>_<end>` in seconds; files are named by it in one of several ways, flat or in
  * folders.
  */
@@ -75,15 +75,29 @@ export const kineticsSounds: DatasetAdapter<KineticsSoundsConfig> = {
 
 async function readEntries(file: string, split: 'train' | 'test'): Promise<Entry[]> {
   return (await readList(file, `dataset.${split}List`)).map(({ number, text }) => {
-    const fields = (text.includes(',') ? text.split(',') : text.split(/\s+/u)).map((field) => field.trim());
-    const name = fields[0] ?? '';
-    const labelText = fields.at(-1) ?? '';
-    if (fields.length < 2 || name === '' || labelText === '') {
+    const { name, labelText } = fieldsOf(text);
+    if (name === '' || labelText === '') {
       throw lineError(file, number, `"${text}" is no id and label`, 'Write id,10,label or id label.');
     }
     const id = isMediaFile(name) ? stemOf(name) : name;
     return { id, labelText, split, file, line: number };
   });
+}
+
+/**
+ * The id, and what stands behind it and the times: `id,10,label`, `id 10 playing bass guitar`. A label of digits is the last
+ * field, whatever stands between.
+ */
+function fieldsOf(text: string): { name: string; labelText: string } {
+  const separator = /[,;]/u.exec(text)?.[0] ?? (text.includes('\t') ? '\t' : /\s+/u);
+  const [name = '', ...others] = text.split(separator).map((field) => field.trim());
+  const last = others.at(-1) ?? '';
+  if (/^\d+$/u.test(last)) return { name, labelText: last };
+  const from = others.findIndex((field) => !/^[\d.]*$/u.test(field));
+  return {
+    name,
+    labelText: from === -1 ? last : others.slice(from).join(typeof separator === 'string' ? separator : ' '),
+  };
 }
 
 /** The class list's names; without one the labels themselves, whole numbers up to the largest. */
@@ -104,7 +118,7 @@ function labelOf(
   classNames: readonly string[],
   byIndex: boolean,
 ): number {
-  const named = labels.get(labelText);
+  const named = labels.get(labelText) ?? labels.get(labelText.normalize('NFC'));
   if (named !== undefined) return named;
   const index = /^\d+$/u.test(labelText) ? Number(labelText) : NaN;
   if (byIndex && index < classNames.length) return index;

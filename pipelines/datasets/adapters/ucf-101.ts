@@ -9,6 +9,7 @@ import { countedNames } from '../assemble-index.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { listFiles } from '../list-files.ts';
 import { indexByStem, isMediaFile, stemOf } from '../media-files.ts';
+import { withoutCase } from '../one-form.ts';
 import { lineError, readList } from '../read-list.ts';
 
 type Ucf101Config = Extract<DatasetConfig, { format: 'ucf-101' }>;
@@ -34,23 +35,33 @@ export const ucf101: DatasetAdapter<Ucf101Config> = {
     ];
     const files = (await listFiles(videos, { where: "dataset.root (UCF-101's clips)" })).filter(isMediaFile);
     const { byStem } = indexByStem(files);
-    const listed = new Set(entries.map(({ id }) => id));
+    const fileOf = withoutCase(byStem);
+    const used = new Set(entries.map(({ id }) => fileOf(id)));
+    const recased = entries.filter(({ id }) => !byStem.has(id) && fileOf(id) !== undefined);
     const disputed = entries.filter((entry) => entry.disputed).map(({ id }) => id);
     return {
       classNames,
       clips: entries.flatMap(({ id, label, split, disputed: unsure }): ListedClip[] => {
-        const path = byStem.get(id);
+        const path = fileOf(id);
         if (path === undefined || unsure) return [];
         return [{ clipId: id, path, label, split, group: groupOf(id) }];
       }),
       splitRule: `split ${String(config.splitNumber)} of ucfTrainTestlist`,
       listed: entries.length,
-      listedMissing: entries.map(({ id }) => id).filter((id) => !byStem.has(id)),
-      unlisted: files.filter((path) => !listed.has(stemOf(path))).map((path) => relative(videos, path)),
-      notes:
-        disputed.length === 0
+      listedMissing: entries.map(({ id }) => id).filter((id) => fileOf(id) === undefined),
+      unlisted: files
+        .filter((path) => !used.has(byStem.get(stemOf(path))))
+        .map((path) => relative(videos, path)),
+      notes: [
+        ...(disputed.length === 0
           ? []
-          : [`Listed with a number that is not their folder's class, left out: ${countedNames(disputed)}.`],
+          : [`Listed with a number that is not their folder's class, left out: ${countedNames(disputed)}.`]),
+        ...(recased.length === 0
+          ? []
+          : [
+              `Found under a name that has capitals elsewhere than the lists: ${countedNames(recased.map(({ id }) => id))}.`,
+            ]),
+      ],
       where: root,
     };
   },
@@ -76,11 +87,12 @@ async function readEntries(
   split: 'train' | 'test',
   classNames: readonly string[],
 ): Promise<Entry[]> {
+  const labelOf = withoutCase(new Map(classNames.map((name, label) => [name, label])));
   return (await readList(file, 'dataset.root (ucfTrainTestlist)')).map(({ number, text }) => {
     const [path = '', position] = text.split(/\s+/u);
     const [className = ''] = path.split('/');
-    const label = classNames.indexOf(className);
-    if (label === -1) {
+    const label = labelOf(className);
+    if (label === undefined) {
       throw lineError(file, number, `"${className}" is no class of classInd.txt`, 'Write "<Class>/<file>".');
     }
     const index = position === undefined ? label : Number(position) - 1;

@@ -56,7 +56,8 @@ export async function authoriseFile(uri: string, allowed: AllowedFiles): Promise
     // A stranger must not learn what is there outside the roots: look only inside them.
     if (!isInside(path, allowed.roots)) throw outside(uri);
     if (isTransient(error)) throw error;
-    throw new EventRejected('missing-file', `there is no file at ${uri}`);
+    const taken = /[?#]/u.test(uri) ? ' (# and ? are taken for letters of its name)' : '';
+    throw new EventRejected('missing-file', `there is no file at ${uri}${taken}`);
   }
   if (!isInside(real, allowed.roots)) throw outside(uri);
   const facts = await stat(real);
@@ -80,7 +81,8 @@ function pathOf(uri: string): string {
     );
   }
   try {
-    return fileURLToPath(uri);
+    // A file has no query and no fragment: who wrote them did not escape a name.
+    return fileURLToPath(uri.replace(/[?#]/gu, encodeURIComponent));
   } catch {
     throw new EventRejected('path-not-allowed', `${uri} is no absolute file: URI of this machine`);
   }
