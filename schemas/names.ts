@@ -78,6 +78,11 @@ export const storePaths = {
     `datasets/${name}/stream/${extractionKey}/manifests`,
   streamManifest: (name: string, extractionKey: string, generation: number) =>
     `datasets/${name}/stream/${extractionKey}/manifests/${String(generation).padStart(12, '0')}.json`,
+  streamSegments: (name: string, extractionKey: string) =>
+    `datasets/${name}/stream/${extractionKey}/segments`,
+  /** What a part of the manifests' lists says, by its hash. */
+  streamSegment: (name: string, extractionKey: string, sha256: string) =>
+    `datasets/${name}/stream/${extractionKey}/segments/${sha256}.json`,
   streamShards: (name: string, extractionKey: string) => `datasets/${name}/stream/${extractionKey}/shards`,
   streamShard: (name: string, extractionKey: string, split: Split, key: string) =>
     `datasets/${name}/stream/${extractionKey}/shards/${split}-${key}.arrow`,

@@ -6,7 +6,12 @@ import { gateConfigSchema } from './config/retrain-config.ts';
 import { streamCountsSchema } from './stream.ts';
 import { scoresSchema } from './training.ts';
 
-const position = z.strictObject({ generation: z.int().nonnegative(), counts: streamCountsSchema });
+const position = z.strictObject({
+  generation: z.int().nonnegative(),
+  counts: streamCountsSchema,
+  /** How many shards the stream had; absent in windows of before there was this field. */
+  shards: z.int().nonnegative().optional(),
+});
 
 /** `models/<name>/windows/<number>.json`: created once when the window closes. */
 export const retrainWindowSchema = z.strictObject({

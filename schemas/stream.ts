@@ -124,6 +124,10 @@ export const featureMetadataSchema = z.strictObject({
   sentAt: z.iso.datetime({ offset: true }),
   /** `topic/partition/offset` of the event. */
   source: z.string(),
+  /** Name of the dataset that the event was ingested for; absent in records of before there was this field. */
+  dataset: z.string().optional(),
+  /** The record has no features: an event at `sentAt` said again what the clip's row says. */
+  confirms: z.literal('1').optional(),
 });
 
 /** One row of a stream shard, in the shard's order; the lines of `<shard>.rows.jsonl`. */
@@ -157,10 +161,16 @@ export const streamCountsSchema = z.strictObject({
 });
 export type StreamCounts = z.infer<typeof streamCountsSchema>;
 
-/**
- * `datasets/<name>/stream/<extractionKey>/manifests/<generation>.json`. The one with the highest generation
- * counts; each is created once and never written over, so a writer that lost its place cannot publish.
- */
+/** What grows with a stream, in the order of publication: nothing is ever taken out. */
+const streamListsSchema = z.strictObject({
+  shards: z.array(z.strictObject({ entry: shardEntrySchema, rowsPath: z.string() })),
+  /** Rows that no longer count: a later row, or none of the base's, has the clip's current label. */
+  superseded: z.array(z.strictObject({ shard: z.string(), row: z.int().nonnegative(), clipId: z.string() })),
+  /** Clips whose row a later event said again: it is as new as that event. Of several entries the newest counts. */
+  confirmed: z.array(z.strictObject({ clipId: z.string(), sentAtMs: z.number() })).optional(),
+});
+
+/** The state of a stream: which shards there are, and which offsets they cover. */
 export const streamManifestSchema = z.strictObject({
   formatVersion: z.literal(1),
   name: z.string(),
@@ -177,11 +187,44 @@ export const streamManifestSchema = z.strictObject({
   baseVersion: z.string().optional(),
   /** The topic the offsets are about. */
   topic: z.string(),
+  /** Which topic of that name; absent where the brokers do not tell. */
+  topicId: z.string().optional(),
   /** By partition: the first offset that is not covered by `shards` and `counts`. */
   offsets: z.record(z.string(), z.int().nonnegative()),
-  shards: z.array(z.strictObject({ entry: shardEntrySchema, rowsPath: z.string() })),
-  /** Rows that no longer count: a later row, or none of the base's, has the clip's current label. */
-  superseded: z.array(z.strictObject({ shard: z.string(), row: z.int().nonnegative(), clipId: z.string() })),
   counts: streamCountsSchema,
+  ...streamListsSchema.shape,
 });
 export type StreamManifest = z.infer<typeof streamManifestSchema>;
+
+/** `datasets/<name>/stream/<extractionKey>/segments/<its SHA-256>.json`: a piece of the lists, never changed. */
+export const streamSegmentSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  ...streamListsSchema.required().shape,
+});
+export type StreamSegment = z.infer<typeof streamSegmentSchema>;
+
+/**
+ * `datasets/<name>/stream/<extractionKey>/manifests/<generation>.json`: the manifest as it is stored. Its lists begin in
+ * the segments, in their order, and end in itself; before format 2 all of them stood here, as in `StreamManifest`. The
+ * one with the highest generation counts; each is created once and never written over, so a writer that lost its place
+ * cannot publish.
+ */
+export const streamHeadSchema = streamManifestSchema.extend({
+  formatVersion: z.literal(2),
+  segments: z.array(
+    z.strictObject({
+      path: z.string(),
+      sha256: z.string(),
+      /** Segments of a level are merged into one of the next when there are many. */
+      level: z.int().nonnegative(),
+      shards: z.int().nonnegative(),
+      superseded: z.int().nonnegative(),
+      confirmed: z.int().nonnegative(),
+      /** Path of its last shard: a manifest that has another one there is not a continuation. */
+      lastShard: z.string().optional(),
+    }),
+  ),
+  /** Segments that others replaced in that generation: deleted when nobody reads an older one any more. */
+  retired: z.array(z.strictObject({ path: z.string(), generation: z.int().positive() })),
+});
+export type StreamHead = z.infer<typeof streamHeadSchema>;

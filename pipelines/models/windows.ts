@@ -56,8 +56,7 @@ export async function lookAtWindow(number: number, input: LookInput): Promise<Re
   if (closed !== undefined) return closed;
   const before = number === 1 ? undefined : await requireWindow(store, model, number - 1);
   const stream = await findStreamManifest(store, input.dataset, input.extractionKey);
-  const known = before === undefined ? undefined : await readWindowManifest(store, before);
-  const fresh = newSince(stream, known);
+  const fresh = newSince(stream, await shardsBefore(store, before));
   if (stream === undefined || fresh.clips === 0) return { number, clips: 0 };
 
   const openedAt = await openingOf(store, model, number, now);
@@ -77,7 +76,7 @@ export async function lookAtWindow(number: number, input: LookInput): Promise<Re
     dataset: input.dataset,
     extractionKey: input.extractionKey,
     from: before?.to ?? { generation: 0, counts: NO_COUNTS },
-    to: { generation: stream.generation, counts: stream.counts },
+    to: { generation: stream.generation, counts: stream.counts, shards: stream.shards.length },
     newShards: fresh.shards,
     newClips: fresh.clips,
     manifest,
@@ -131,13 +130,18 @@ async function openingOf(store: Store, model: string, number: number, now: Date)
   return opening === undefined ? now : new Date(opening.openedAt);
 }
 
-/** Shards that the earlier manifest does not name, and their rows that count. */
+/** How many of the stream's shards earlier windows had: its list only grows. */
+async function shardsBefore(store: Store, window: RetrainWindow | undefined): Promise<number> {
+  if (window === undefined) return 0;
+  return window.to.shards ?? (await readWindowManifest(store, window)).shards.length;
+}
+
+/** Shards that came behind the first `known` ones, and their rows that count. */
 function newSince(
   stream: StreamManifest | undefined,
-  before: StreamManifest | undefined,
+  known: number,
 ): { readonly shards: string[]; readonly clips: number } {
-  const known = new Set(before?.shards.map(({ entry }) => entry.path));
-  const fresh = (stream?.shards ?? []).map(({ entry }) => entry).filter(({ path }) => !known.has(path));
+  const fresh = (stream?.shards ?? []).slice(known).map(({ entry }) => entry);
   const paths = new Set(fresh.map(({ path }) => path));
   const gone = stream?.superseded.filter(({ shard }) => paths.has(shard)).length ?? 0;
   return { shards: [...paths], clips: fresh.reduce((rows, entry) => rows + entry.rows, 0) - gone };

@@ -10,6 +10,7 @@ import { SOUND_KERNELS_PATH } from '../../../pipelines/extraction/native.ts';
 import { SHARD_KERNELS_PATH } from '../../../pipelines/shards/native/kernels.ts';
 import { processorFeatures } from '../../../pipelines/process/processor-features.ts';
 import { LENT_MESSAGES_PATH } from '../../../pipelines/streaming/kafka/lent-messages.ts';
+import { TOPIC_IDS_PATH } from '../../../pipelines/streaming/kafka/topic-id.ts';
 import { TOPIC_SETTINGS_PATH } from '../../../pipelines/streaming/kafka/topic-settings.ts';
 import { TENSOR_MEMORY_PATH } from '../../../pipelines/engine/memory/tensor-memory.ts';
 import { PICTURE_KERNELS_PATH } from '../../../pipelines/training/data/pictures/native.ts';
@@ -97,9 +98,16 @@ const topicSettingsStep = kafkaAddonStep({
   library: TOPIC_SETTINGS_PATH,
 });
 
+const topicIdsStep = kafkaAddonStep({
+  name: 'Kafka topic ids',
+  purpose: 'noticing topics that were deleted and made again',
+  source: 'topic_ids.cc',
+  library: TOPIC_IDS_PATH,
+});
+
 /** Not elsewhere than on Linux: there records are copied, and topics that exist are used as they are. */
 export const KAFKA_ADDON_STEPS: readonly SetupStep[] =
-  process.platform === 'linux' ? [lentMessagesStep, topicSettingsStep] : [];
+  process.platform === 'linux' ? [lentMessagesStep, topicSettingsStep, topicIdsStep] : [];
 
 /** An addon that needs Node alone, with the instructions that this processor has. */
 function kernelsStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { source: string }): SetupStep {

@@ -13,26 +13,41 @@ export interface DeletedEvents extends RecordPlace {
 export interface StartOffsets {
   readonly offsets: readonly TopicPartitionOffset[];
   readonly deleted: readonly DeletedEvents[];
+  /** Where what the group committed is no place in the partition: it is read from its first record. */
+  readonly untrusted: readonly {
+    readonly partition: number;
+    readonly committed: number;
+    readonly end: number;
+  }[];
 }
 
 /**
- * Where reading goes on in each partition: at what the group committed, else at the first record there is.
+ * Where reading goes on in each partition: at what the group committed, else at the first record there is. What is
+ * committed counts for nothing where it lies beyond the partition's end, or where the topic is another one since.
  * What a topic deleted before the group ever took the partition over was not for this group, and is no loss.
  * @throws ModalmixError `transient` when the broker does not answer
  */
 export async function startOffsets(
   consumer: KafkaConsumer,
   partitions: readonly TopicPartition[],
+  topicIsNew = false,
 ): Promise<StartOffsets> {
-  if (partitions.length === 0) return { offsets: [], deleted: [] };
+  if (partitions.length === 0) return { offsets: [], deleted: [], untrusted: [] };
   const committed = await committedOffsets(consumer, partitions);
   const deleted: DeletedEvents[] = [];
+  const untrusted: { partition: number; committed: number; end: number }[] = [];
   const taken: TopicPartitionOffset[] = [];
   const offsets = await Promise.all(
     partitions.map(async ({ topic, partition }) => {
-      const { lowOffset } = await watermarks(consumer, topic, partition);
+      const { lowOffset, highOffset } = await watermarks(consumer, topic, partition);
       const next = committed.find((known) => known.partition === partition)?.offset;
       if (next === undefined || next < 0) {
+        const first = { topic, partition, offset: lowOffset };
+        taken.push(first);
+        return first;
+      }
+      if (topicIsNew || next > highOffset) {
+        untrusted.push({ partition, committed: next, end: highOffset });
         const first = { topic, partition, offset: lowOffset };
         taken.push(first);
         return first;
@@ -44,7 +59,7 @@ export async function startOffsets(
   // From here on the group has a place there too, which a later deletion is measured against. Not beside a
   // transaction: an older place must not overtake a newer one.
   if (taken.length > 0) consumer.commitSync(taken);
-  return { offsets, deleted };
+  return { offsets, deleted, untrusted };
 }
 
 /** One letter for all of them; it stands at the first one's place and cannot be sent again. */

@@ -28,6 +28,7 @@ import { PartitionWindow, type ReadyPrefix, type WindowSlot } from './partition-
 import { processEvent, readEvent, type EventOutcome, type ProcessContext } from './process-event.ts';
 import { topicsOf } from '../stream-target.ts';
 import { maxFeatureBytes } from '../kafka/topics.ts';
+import { TopicWatch, topicIdOf } from '../kafka/topic-id.ts';
 
 const READ_TIMEOUT_MS = 100;
 const SESSION_TIMEOUT_MS = 10_000;
@@ -37,9 +38,18 @@ const TRANSACTION_MAX_BYTES = 33_554_432;
 const DRAIN_TIMEOUT_MS = 30_000;
 const IDLE_WAIT_MS = 50;
 
+/** What one session of a worker leaves to the next one. */
+export interface IngestLife {
+  /** Of the clips topic, as it was when offsets were last committed to it. */
+  topicId?: string | undefined;
+}
+
 export class IngestSession {
   readonly #input: IngestInput;
   readonly #connection: KafkaConnection;
+  readonly #watch: TopicWatch;
+  readonly #life: IngestLife;
+  readonly #topicId: string | undefined;
   readonly #context: Omit<ProcessContext, 'signal'>;
   readonly #consumer: KafkaConsumer;
   readonly #producer: Producer;
@@ -63,11 +73,16 @@ export class IngestSession {
     concurrency: number,
     consumer: KafkaConsumer,
     producer: Producer,
+    topicId: string | undefined,
+    life: IngestLife,
   ) {
     this.#input = input;
     this.#connection = connection;
     this.#consumer = consumer;
     this.#producer = producer;
+    this.#watch = new TopicWatch(producer, topicsOf(input.target).clips, topicId);
+    this.#topicId = topicId;
+    this.#life = life;
     this.#limit = pLimit(concurrency);
     const { metrics } = input;
     this.#context = {
@@ -75,7 +90,7 @@ export class IngestSession {
       extractor: input.extractor,
       allowed: { roots, maxBytes: input.target.extraction.limits.clipMaxMiB * 1_048_576 },
       maxRecordBytes: input.target.stream.topics.maxFeatureMiB * 1_048_576,
-      isKnown: (clipId, fingerprint) => this.#known.has(clipId, fingerprint),
+      knownSince: (clipId, fingerprint) => this.#known.sentAtMs(clipId, fingerprint),
       onExtracted: (seconds) => metrics.work.observe(seconds),
       log: input.log,
     };
@@ -87,6 +102,7 @@ export class IngestSession {
     connection: KafkaConnection,
     roots: readonly string[],
     concurrency: number,
+    life: IngestLife,
   ): Promise<IngestSession> {
     const topics = topicsOf(input.target);
     const producer = await connectProducer(connection, 'ingest', {
@@ -98,6 +114,7 @@ export class IngestSession {
     try {
       // Ends what an earlier life of this worker left open.
       await transactions.init(producer, TRANSACTION_TIMEOUT_MS);
+      const topicId = await topicIdOf(producer, topics.clips);
       const settings = {
         'group.id': consumerGroups(input.target.stream.topicPrefix, input.target.name).ingest,
         'session.timeout.ms': SESSION_TIMEOUT_MS,
@@ -108,7 +125,7 @@ export class IngestSession {
       };
       // An offset that is deleted while it is waited for ends this session; the next one tells what is gone.
       const consumer = await connectConsumer(connection, 'ingest', settings, 'error');
-      session = new IngestSession(input, connection, roots, concurrency, consumer, producer);
+      session = new IngestSession(input, connection, roots, concurrency, consumer, producer, topicId, life);
       consumer.setDefaultConsumeTimeout(READ_TIMEOUT_MS);
       consumer.subscribe([topics.clips]);
       return session;
@@ -122,6 +139,7 @@ export class IngestSession {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       assertCurrent(this.#input, this.#connection);
+      this.#watch.assertSame();
       await this.#readSome();
       this.#publishSoon();
       if (this.#failure !== undefined) throw kafkaError(this.#failure, 'ingest');
@@ -133,6 +151,7 @@ export class IngestSession {
     this.#closing = true;
     this.#work.abort();
     await disconnect(this.#consumer);
+    await this.#watch.settled();
     await this.#publishing?.catch(() => undefined);
     await disconnect(this.#producer);
   }
@@ -219,7 +238,7 @@ export class IngestSession {
     await transactions.begin(this.#producer);
     try {
       for (const { outcome } of ready.slots) {
-        if (outcome?.kind === 'features') {
+        if (outcome?.kind === 'features' || outcome?.kind === 'confirms') {
           const { record } = outcome;
           const value = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
           await enqueue(this.#producer, { topic: topics.features, key: outcome.clipId, value });
@@ -250,10 +269,11 @@ export class IngestSession {
       const clipId = this.#clipIds.get(slot);
       if (clipId !== undefined) this.#known.end(clipId);
       metrics.records.inc({ outcome: outcome.kind === 'dead-letter' ? outcome.letter.code : outcome.kind });
+      if (outcome.kind === 'confirms') this.#known.add(outcome.clipId, outcome.fingerprint, outcome.sentAtMs);
       if (outcome.kind !== 'features') continue;
       metrics.bytes.inc(outcome.record.length);
       metrics.latency.observe(Math.max(0, Date.now() - outcome.sentAtMs) / 1_000);
-      this.#known.add(outcome.clipId, outcome.fingerprint);
+      this.#known.add(outcome.clipId, outcome.fingerprint, outcome.sentAtMs);
     }
     for (const [partition, offset] of ready.nextOffsets) this.#committed.set(partition, offset);
     metrics.inFlight.set(this.#window.size);
@@ -302,7 +322,19 @@ export class IngestSession {
   }
 
   async #assign(assignment: readonly TopicPartition[]): Promise<void> {
-    const { offsets, deleted } = await startOffsets(this.#consumer, assignment);
+    const [before, now] = [this.#life.topicId, this.#topicId];
+    const isNew = before !== undefined && now !== undefined && before !== now;
+    const { offsets, deleted, untrusted } = await startOffsets(this.#consumer, assignment, isNew);
+    this.#life.topicId = now ?? before;
+    for (const place of untrusted) {
+      const reason = isNew
+        ? 'the topic was deleted and made again since'
+        : `the partition ends at ${String(place.end)}: the brokers have lost records, or somebody set the group's offset`;
+      this.#input.log.error(
+        { topic: topicsOf(this.#input.target).clips, ...place },
+        `offset ${String(place.committed)} is committed, but ${reason}; the partition is read from its first record, and what is known is dropped again`,
+      );
+    }
     this.#consumer.assign([...offsets]);
     this.#paused = false;
     for (const gap of deleted) {

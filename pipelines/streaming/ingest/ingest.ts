@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { realRoots } from './authorise-clip.ts';
 import type { IngestInput } from './ingest-input.ts';
-import { IngestSession } from './ingest-session.ts';
+import { IngestSession, type IngestLife } from './ingest-session.ts';
 import { keepRunning } from '../keep-running.ts';
 import { warnOnce } from '../log.ts';
 import { ensureTopics } from '../kafka/topics.ts';
@@ -19,10 +19,11 @@ export async function runIngest(input: IngestInput): Promise<void> {
   const roots = await realRoots(input.allowedRoots);
   const concurrency = target.stream.ingest.concurrency ?? availableParallelism();
   const warn = warnOnce(log);
+  const life: IngestLife = {};
   await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
     const connection = await input.connect();
     await ensureTopics(connection, target.stream, warn);
-    const session = await IngestSession.open(input, connection, roots, concurrency);
+    const session = await IngestSession.open(input, connection, roots, concurrency, life);
     metrics.watchLag(() => session.lag());
     try {
       await session.run(signal);

@@ -5,7 +5,7 @@
 const KEPT_CLIPS = 100_000;
 
 export class KnownRows {
-  readonly #published = new Map<string, string>();
+  readonly #published = new Map<string, { readonly fingerprint: string; readonly sentAtMs: number }>();
   readonly #underWay = new Map<string, number>();
 
   /** An event of the clip was read. */
@@ -20,14 +20,20 @@ export class KnownRows {
     else this.#underWay.set(clipId, left);
   }
 
-  /** False as long as another event of the clip is under way: it may change what is published. */
-  has(clipId: string, fingerprint: string): boolean {
-    return this.#underWay.get(clipId) === 1 && this.#published.get(clipId) === fingerprint;
+  /**
+   * When the newest event that gave this row was sent; undefined when the row is another one, and as long as another
+   * event of the clip is under way: it may change what is published.
+   */
+  sentAtMs(clipId: string, fingerprint: string): number | undefined {
+    const known = this.#published.get(clipId);
+    return this.#underWay.get(clipId) === 1 && known?.fingerprint === fingerprint
+      ? known.sentAtMs
+      : undefined;
   }
 
-  add(clipId: string, fingerprint: string): void {
+  add(clipId: string, fingerprint: string, sentAtMs: number): void {
     this.#published.delete(clipId);
-    this.#published.set(clipId, fingerprint);
+    this.#published.set(clipId, { fingerprint, sentAtMs });
     if (this.#published.size > KEPT_CLIPS) {
       const oldest = this.#published.keys().next();
       if (oldest.done !== true) this.#published.delete(oldest.value);

@@ -22,6 +22,14 @@ export type EventOutcome =
       readonly record: Uint8Array;
       readonly sentAtMs: number;
     }
+  /** The event says what the clip's row says, and later: the record has no features. */
+  | {
+      readonly kind: 'confirms';
+      readonly clipId: string;
+      readonly fingerprint: string;
+      readonly record: Uint8Array;
+      readonly sentAtMs: number;
+    }
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'dead-letter'; readonly letter: DeadLetter };
 
@@ -31,8 +39,11 @@ export interface ProcessContext {
   readonly allowed: AllowedFiles;
   /** Longest feature record. */
   readonly maxRecordBytes: number;
-  /** True when the clip's published row has this fingerprint: extracting it again would tell nothing new. */
-  readonly isKnown: (clipId: string, fingerprint: string) => boolean;
+  /**
+   * When the newest event was sent that gave the clip's published row, if that has this fingerprint: extracting it
+   * again would tell nothing new. Else undefined.
+   */
+  readonly knownSince: (clipId: string, fingerprint: string) => number | undefined;
   /** Seconds of one extraction. */
   readonly onExtracted: (seconds: number) => void;
   readonly log: Log;
@@ -87,15 +98,7 @@ async function extractEvent(
   const hashes = audioPath === undefined ? [mediaHash] : [mediaHash, await hashFile(audioPath)];
   const content = contentHash(combineHashes(hashes), event);
   const fingerprint = JSON.stringify([content, event.label, event.split ?? null, event.group ?? null]);
-  if (context.isKnown(event.clipId, fingerprint)) return { kind: 'duplicate' };
-  const started = performance.now();
-  const features = await extractor.extract(
-    clipOf(event, path, audioPath, target),
-    target.extraction,
-    context.signal,
-  );
-  context.onExtracted((performance.now() - started) / 1_000);
-  const record = encodeFeatureRecord({
+  const facts = {
     clipId: event.clipId,
     label: event.label,
     ...(event.split === undefined ? {} : { split: event.split }),
@@ -103,16 +106,31 @@ async function extractEvent(
     contentHash: content,
     extractionKey: extractionKeyOf(target.extraction, extractor.version),
     sentAt: event.sentAt,
+    dataset: target.name,
     source: message,
-    features,
-  });
+  };
+  const sentAtMs = Date.parse(event.sentAt);
+  const knownSince = context.knownSince(event.clipId, fingerprint);
+  if (knownSince !== undefined && sentAtMs <= knownSince) return { kind: 'duplicate' };
+  if (knownSince !== undefined) {
+    const record = encodeFeatureRecord({ ...facts, confirms: true, features: { missing: {} } });
+    return { kind: 'confirms', clipId: event.clipId, fingerprint, record, sentAtMs };
+  }
+  const started = performance.now();
+  const features = await extractor.extract(
+    clipOf(event, path, audioPath, target),
+    target.extraction,
+    context.signal,
+  );
+  context.onExtracted((performance.now() - started) / 1_000);
+  const record = encodeFeatureRecord({ ...facts, features });
   if (record.length > context.maxRecordBytes) {
     throw new EventRejected(
       'too-large',
       `its features have ${String(record.length)} bytes, allowed are ${String(context.maxRecordBytes)}`,
     );
   }
-  return { kind: 'features', clipId: event.clipId, fingerprint, record, sentAtMs: Date.parse(event.sentAt) };
+  return { kind: 'features', clipId: event.clipId, fingerprint, record, sentAtMs };
 }
 
 function clipOf(event: ClipEvent, path: string, audioPath: string | undefined, target: StreamTarget): Clip {

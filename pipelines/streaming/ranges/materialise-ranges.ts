@@ -132,13 +132,16 @@ class ScratchParts {
   constructor(store: Store, target: StreamTarget, shares: SplitShares) {
     this.#store = store;
     this.#target = target;
-    const { classNames, extraction } = target;
-    this.#rules = { classNames, extractionKey: extractionKeyOfTarget(target), extraction, shares };
+    const { name, classNames, extraction } = target;
+    this.#rules = { name, classNames, extractionKey: extractionKeyOfTarget(target), extraction, shares };
   }
 
   async take(message: Message): Promise<void> {
     const judged = judgeRecord(message, this.#index, this.#rules);
     this.counts[judged.as] += 1;
+    if (judged.as === 'duplicate' && judged.confirmed !== undefined) {
+      this.#index.confirm(judged.confirmed.clipId, judged.confirmed.sentAtMs);
+    }
     if (judged.as !== 'row') return;
     const { row, features, replaced } = judged;
     let open = this.#open.get(row.split);

@@ -15,6 +15,11 @@ export function featureProblem(
   { audio, rgb, flow }: Pick<ExtractedClip, 'audio' | 'rgb' | 'flow'>,
   extraction: ExtractionConfig,
 ): string | undefined {
+  const present = { audio, rgb, flow };
+  const surplus = (['audio', 'rgb', 'flow'] as const).find(
+    (modality) => present[modality] !== undefined && !extraction.modalities.includes(modality),
+  );
+  if (surplus !== undefined) return `it has ${surplus}, which the dataset's rows do not`;
   if (audio !== undefined) {
     const wanted = audioShape(extraction.audio);
     if (audio.shape.join() !== wanted.join()) {

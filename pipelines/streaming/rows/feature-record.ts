@@ -2,7 +2,7 @@
  * A row on `modalmix.features`: one Arrow IPC stream (schema, one record batch of one row), so that any
  * Arrow reader opens it alone. Columns: `clip_id`, `label` (the class's name), `split` and `group` (null
  * when the event named none), `source_sha256`, `missing` (JSON: modality → code and reason), and one
- * FixedSizeList a modality whose shape is in its field's metadata.
+ * FixedSizeList a modality whose shape is in its field's metadata. One that confirms a row has no modality.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -50,6 +50,10 @@ export interface FeatureRecord {
   readonly sentAt: string;
   /** The event this row was made from. */
   readonly source: RecordPlace;
+  /** The dataset that the event was ingested for; undefined in records of earlier versions. */
+  readonly dataset?: string;
+  /** The event said again what the clip's published row says: there are no features, but the row is newer now. */
+  readonly confirms?: true;
   readonly features: ExtractedClip;
 }
 
@@ -84,6 +88,8 @@ export function encodeFeatureRecord(record: FeatureRecord): Uint8Array {
     ['extractionKey', record.extractionKey],
     ['sentAt', record.sentAt],
     ['source', formatPlace(record.source)],
+    ...(record.dataset === undefined ? [] : [['dataset', record.dataset] as const]),
+    ...(record.confirms === undefined ? [] : [['confirms', '1'] as const]),
   ]);
   const texts: [string, string | null][] = [
     ['clip_id', record.clipId],
@@ -140,20 +146,19 @@ const missingSchema = z.partialRecord(
  * @throws ModalmixError `input` when the bytes are not such a record
  */
 export function decodeFeatureRecord(bytes: Uint8Array): FeatureRecord {
-  let batch: RecordBatch | undefined;
-  let problem: string | undefined;
   try {
-    problem = arrowProblem(bytes);
+    return decode(bytes);
   } catch (error) {
-    throw invalid('it is no Arrow IPC stream', error);
+    // Whatever Arrow stumbles over: the bytes are anybody's.
+    throw error instanceof ModalmixError ? error : invalid('it is no Arrow IPC stream', error);
   }
+}
+
+function decode(bytes: Uint8Array): FeatureRecord {
+  const problem = arrowProblem(bytes);
   if (problem !== undefined) throw invalid(`it is no Arrow IPC stream: ${problem}`);
-  try {
-    const first = RecordBatchReader.from(aligned(bytes)).next() as IteratorResult<RecordBatch, null>;
-    batch = first.value ?? undefined;
-  } catch (error) {
-    throw invalid('it is no Arrow IPC stream', error);
-  }
+  const first = RecordBatchReader.from(aligned(bytes)).next() as IteratorResult<RecordBatch, null>;
+  const batch = first.value ?? undefined;
   if (batch?.numRows !== 1) throw invalid('it holds no batch of one row');
   const metadata = featureMetadataSchema.safeParse(Object.fromEntries(batch.schema.metadata));
   if (!metadata.success) throw invalid(`its metadata: ${z.prettifyError(metadata.error)}`);
@@ -165,7 +170,11 @@ export function decodeFeatureRecord(bytes: Uint8Array): FeatureRecord {
   const audio = featureOf(batch, 'audio', Float32Array, 2);
   const rgb = featureOf(batch, 'rgb', Uint8Array, 4);
   const flow = featureOf(batch, 'flow', Uint8Array, 4);
-  if (audio === undefined && rgb === undefined && flow === undefined) throw invalid('it has no modality');
+  const { dataset, confirms } = metadata.data;
+  const isEmpty = audio === undefined && rgb === undefined && flow === undefined;
+  if (isEmpty !== (confirms !== undefined)) {
+    throw invalid(isEmpty ? 'it has no modality' : 'it confirms a row and has features');
+  }
   return {
     clipId: clip_id,
     label,
@@ -175,6 +184,8 @@ export function decodeFeatureRecord(bytes: Uint8Array): FeatureRecord {
     extractionKey: metadata.data.extractionKey,
     sentAt: metadata.data.sentAt,
     source: parsePlace(metadata.data.source),
+    ...(dataset === undefined ? {} : { dataset }),
+    ...(confirms === undefined ? {} : { confirms: true }),
     features: {
       missing,
       ...(audio === undefined ? {} : { audio }),

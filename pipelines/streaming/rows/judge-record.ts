@@ -9,6 +9,8 @@ import { decodeFeatureRecord, type FeatureRecord } from './feature-record.ts';
 import type { RowPlace, StreamIndex } from './stream-index.ts';
 
 export interface JudgingRules {
+  /** Records that were ingested for another dataset are foreign. */
+  readonly name: string;
   readonly classNames: readonly string[];
   /** Records of others are foreign. */
   readonly extractionKey: string;
@@ -26,8 +28,19 @@ export type Judgement =
       /** The stream's own row that this one replaces. */
       readonly replaced?: RowPlace;
     }
-  | { readonly as: 'duplicate' | 'outdated' | 'foreign' }
+  | {
+      readonly as: 'duplicate';
+      /** The clip whose row is as new as this record now; absent where it was not older. */
+      readonly confirmed?: Confirmation;
+    }
+  | { readonly as: 'outdated' | 'foreign' }
   | { readonly as: 'dead-letter'; readonly code: DeadLetterCode; readonly reason: string };
+
+export interface Confirmation {
+  readonly clipId: string;
+  /** Milliseconds since 1970 of the event's `sentAt`. */
+  readonly sentAtMs: number;
+}
 
 /** Looks the record up and leaves the index as it is: whoever writes the row sets it there. */
 export function judgeRecord(message: Message, index: StreamIndex, rules: JudgingRules): Judgement {
@@ -39,7 +52,8 @@ export function judgeRecord(message: Message, index: StreamIndex, rules: Judging
     if (!(error instanceof ModalmixError) || error.kind !== 'input') throw error;
     return { as: 'dead-letter', code: 'invalid-record', reason: error.message };
   }
-  if (record.extractionKey !== rules.extractionKey) return { as: 'foreign' };
+  const isOurs = record.dataset === undefined || record.dataset === rules.name;
+  if (!isOurs || record.extractionKey !== rules.extractionKey) return { as: 'foreign' };
   const label = rules.classNames.indexOf(record.label);
   if (label < 0) {
     return { as: 'dead-letter', code: 'unknown-label', reason: `there is no class "${record.label}"` };
@@ -55,7 +69,12 @@ export function judgeRecord(message: Message, index: StreamIndex, rules: Judging
   const sentAtMs = Date.parse(record.sentAt);
   const { clipId, contentHash, group, features } = record;
   const verdict = index.judge({ clipId, label, split: record.split, contentHash, sentAtMs });
-  if (verdict.kind === 'duplicate' || verdict.kind === 'outdated') return { as: verdict.kind };
+  if (verdict.kind === 'duplicate') {
+    return { as: 'duplicate', ...(verdict.newer ? { confirmed: { clipId, sentAtMs } } : {}) };
+  }
+  if (verdict.kind === 'outdated') return { as: 'outdated' };
+  // The row that it confirms is not among the records that are read here.
+  if (record.confirms === true) return { as: 'duplicate' };
   const split = index.splitOf(clipId, group, record.split) ?? chooseSplit(clipId, group, rules.shares);
   const { partition, offset } = message;
   const row: StreamRow = {

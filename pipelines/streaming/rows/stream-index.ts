@@ -31,7 +31,8 @@ export interface RowCandidate {
 
 export type Verdict =
   | { readonly kind: 'new' }
-  | { readonly kind: 'duplicate' }
+  /** `newer`: it was sent later than what is known of the row; see `confirm`. */
+  | { readonly kind: 'duplicate'; readonly newer: boolean }
   | { readonly kind: 'outdated' }
   | { readonly kind: 'supersedes'; readonly old: IndexedRow };
 
@@ -50,7 +51,7 @@ export class StreamIndex {
       known.contentHash === candidate.contentHash &&
       known.label === candidate.label &&
       (candidate.split === undefined || settle(candidate.split, known.split) === known.split);
-    if (same) return { kind: 'duplicate' };
+    if (same) return { kind: 'duplicate', newer: candidate.sentAtMs > known.sentAtMs };
     if (candidate.sentAtMs < known.sentAtMs) return { kind: 'outdated' };
     return { kind: 'supersedes', old: known };
   }
@@ -58,6 +59,12 @@ export class StreamIndex {
   set(clipId: string, row: IndexedRow): void {
     this.#rows.set(clipId, row);
     if (row.group !== undefined && !this.#groups.has(row.group)) this.#groups.set(row.group, row.split);
+  }
+
+  /** An event of `sentAtMs` says what the clip's row says: one that was sent before it is outdated. */
+  confirm(clipId: string, sentAtMs: number): void {
+    const known = this.#rows.get(clipId);
+    if (known !== undefined && sentAtMs > known.sentAtMs) this.#rows.set(clipId, { ...known, sentAtMs });
   }
 
   /**

@@ -2,7 +2,7 @@
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import { streamRowSchema, type StreamManifest } from '../../../schemas/stream.ts';
+import { streamRowSchema, type StreamHead, type StreamManifest } from '../../../schemas/stream.ts';
 import { loadManifest } from '../../shards/manifest/load-manifest.ts';
 import { readShardColumns } from '../../shards/read/shard-columns.ts';
 import type { Store } from '../../store/store.ts';
@@ -11,7 +11,12 @@ import { setRow } from '../rows/judge-record.ts';
 import type { SinkInput } from './sink-input.ts';
 import { SinkState } from './sink-state.ts';
 import { StreamIndex } from '../rows/stream-index.ts';
-import { emptyStreamManifest, findStreamManifest, publishStreamManifest } from './stream-manifest.ts';
+import {
+  emptyStreamManifest,
+  findStreamManifest,
+  newestGeneration,
+  publishStreamManifest,
+} from './stream-manifest.ts';
 import { extractionKeyOfTarget } from '../stream-target.ts';
 
 export type OpenSinkInput = Pick<
@@ -34,9 +39,10 @@ export async function openSinkState(input: OpenSinkInput): Promise<SinkState> {
     publishedAt: new Date().toISOString(),
     ...(base === undefined ? {} : { baseVersion: base.version }),
   };
-  await publishStreamManifest(store, manifest);
-  await deleteUnpublished(store, manifest);
-  return new SinkState(store, manifest, await rebuildIndex(store, manifest, base), input.shares, writerId);
+  const head = await publishStreamManifest(store, manifest);
+  await deleteUnnamed(store, head, manifest);
+  const index = await rebuildIndex(store, manifest, base);
+  return new SinkState(store, { manifest, head }, index, input.shares, writerId);
 }
 
 /** The base version, when its rows are extracted as the stream's are: else it knows no row of this stream. */
@@ -89,12 +95,22 @@ export async function rebuildIndex(
       setRow(index, streamRowSchema.parse(JSON.parse(line)), { shard: entry.path, row });
     }
   }
+  for (const { clipId, sentAtMs } of manifest.confirmed ?? []) index.confirm(clipId, sentAtMs);
   return index;
 }
 
 /** Files that an earlier sink wrote and died before it could name them in a manifest. */
-async function deleteUnpublished(store: Store, manifest: StreamManifest): Promise<void> {
-  const named = new Set(manifest.shards.flatMap(({ entry, rowsPath }) => [entry.path, rowsPath]));
-  const folder = storePaths.streamShards(manifest.name, manifest.extractionKey);
-  for (const path of await store.list(folder)) if (!named.has(path)) await store.delete(path);
+async function deleteUnnamed(store: Store, head: StreamHead, manifest: StreamManifest): Promise<void> {
+  const { name, extractionKey, generation } = manifest;
+  const named = new Set([
+    ...manifest.shards.flatMap(({ entry, rowsPath }) => [entry.path, rowsPath]),
+    ...[...head.segments, ...head.retired].map(({ path }) => path),
+  ]);
+  const folders = [storePaths.streamShards, storePaths.streamSegments];
+  const found = await Promise.all(
+    folders.map(async (folder) => await store.list(folder(name, extractionKey))),
+  );
+  // A sink that has taken over since may have written some of them; the first thing it does is to publish.
+  if ((await newestGeneration(store, name, extractionKey)) !== generation) return;
+  for (const path of found.flat()) if (!named.has(path)) await store.delete(path);
 }

@@ -8,13 +8,13 @@ import type { Message } from 'node-rdkafka';
 import { SPLITS, type Split } from '../../../schemas/clip.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import type { DeadLetter, StreamManifest, StreamRow } from '../../../schemas/stream.ts';
+import type { DeadLetter, StreamHead, StreamManifest, StreamRow } from '../../../schemas/stream.ts';
 import type { Store } from '../../store/store.ts';
 import type { ExtractedClip } from '../../extraction/extractor.ts';
 import { ShardThread } from '../../shards/write/batches/shard-thread.ts';
 import type { SplitShares } from '../rows/choose-split.ts';
 import { deadLetterOf } from '../dead-letters/dead-letter.ts';
-import { judgeRecord, setRow } from '../rows/judge-record.ts';
+import { judgeRecord, setRow, type Confirmation } from '../rows/judge-record.ts';
 import type { StreamIndex, RowPlace } from '../rows/stream-index.ts';
 import { publishStreamManifest } from './stream-manifest.ts';
 import { StreamShard } from '../rows/stream-shard.ts';
@@ -43,6 +43,8 @@ export interface SealedPart {
   /** Of this part and all before it. */
   readonly counts: StreamManifest['counts'];
   readonly superseded: readonly { readonly place: RowPlace; readonly clipId: string }[];
+  readonly confirmed: readonly Confirmation[];
+  readonly topicId: string | undefined;
   readonly shards: ReadonlyMap<Split, OpenShard>;
 }
 
@@ -55,23 +57,28 @@ export class SinkState {
   /** Parts that are sealed and not published. */
   readonly #sealed = new Set<SealedPart>();
   #manifest: StreamManifest;
+  /** The manifest as it is stored. */
+  #head: StreamHead;
   #open = new Map<Split, OpenShard>();
   readonly #offsets: Map<number, number>;
   readonly #counts: StreamManifest['counts'];
   #superseded: { place: RowPlace; clipId: string }[] = [];
   #letters: DeadLetter[] = [];
+  #confirmed: Confirmation[] = [];
+  #topicId: string | undefined;
   #bytes = 0;
   #since: number | undefined;
 
   constructor(
     store: Store,
-    manifest: StreamManifest,
+    { manifest, head }: { readonly manifest: StreamManifest; readonly head: StreamHead },
     index: StreamIndex,
     shares: SplitShares,
     writer: string,
   ) {
     this.#store = store;
     this.#manifest = manifest;
+    this.#head = head;
     this.#index = index;
     this.#shares = shares;
     this.#writer = writer;
@@ -79,6 +86,7 @@ export class SinkState {
       Object.entries(manifest.offsets).map(([partition, next]) => [Number(partition), next]),
     );
     this.#counts = { ...manifest.counts };
+    this.#topicId = manifest.topicId;
   }
 
   /** As last published. */
@@ -117,6 +125,15 @@ export class SinkState {
     this.#since ??= Date.now();
   }
 
+  /**
+   * Where reading begins, of each partition: from now on these offsets and this topic are what is published.
+   * @param topicId undefined where the brokers do not tell
+   */
+  startAt(offsets: ReadonlyMap<number, number>, topicId: string | undefined): void {
+    for (const [partition, offset] of offsets) this.#offsets.set(partition, offset);
+    this.#topicId = topicId;
+  }
+
   /** By partition: the first offset that was not taken. */
   nextOffset(partition: number): number | undefined {
     return this.#offsets.get(partition);
@@ -126,6 +143,7 @@ export class SinkState {
   seal(): SealedPart {
     const part: SealedPart = {
       ...{ rows: this.rows, letters: this.#letters, superseded: this.#superseded, shards: this.#open },
+      ...{ confirmed: this.#confirmed, topicId: this.#topicId },
       offsets: new Map(this.#offsets),
       counts: { ...this.#counts },
     };
@@ -133,6 +151,7 @@ export class SinkState {
     this.#open = new Map();
     this.#superseded = [];
     this.#letters = [];
+    this.#confirmed = [];
     this.#bytes = 0;
     this.#since = undefined;
     return part;
@@ -163,8 +182,10 @@ export class SinkState {
         ...part.superseded.map(({ place, clipId }) => ({ shard: shardOf(place), row: place.row, clipId })),
       ],
       counts,
+      confirmed: [...(this.#manifest.confirmed ?? []), ...part.confirmed],
+      ...(part.topicId === undefined ? {} : { topicId: part.topicId }),
     };
-    await publishStreamManifest(this.#store, manifest);
+    this.#head = await publishStreamManifest(this.#store, manifest, this.#head);
     this.#manifest = manifest;
     this.#sealed.delete(part);
     return shards.reduce((sum, { entry }) => sum + entry.bytes, 0);
@@ -181,12 +202,16 @@ export class SinkState {
   }
 
   async #judge(message: Message): Promise<Taken> {
-    const { classNames, extractionKey, extraction } = this.#manifest;
-    const rules = { classNames, extractionKey, extraction, shares: this.#shares };
+    const { name, classNames, extractionKey, extraction } = this.#manifest;
+    const rules = { name, classNames, extractionKey, extraction, shares: this.#shares };
     const judged = judgeRecord(message, this.#index, rules);
     if (judged.as === 'dead-letter') {
       this.#letters.push(deadLetterOf(message, judged.code, judged.reason));
       return { as: 'dead-letter' };
+    }
+    if (judged.as === 'duplicate' && judged.confirmed !== undefined) {
+      this.#index.confirm(judged.confirmed.clipId, judged.confirmed.sentAtMs);
+      this.#confirmed.push(judged.confirmed);
     }
     if (judged.as !== 'row') return { as: judged.as };
     const { row, features, replaced } = judged;
@@ -237,7 +262,13 @@ export class SinkState {
     const { name, extractionKey } = this.#manifest;
     const lines = open.rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     // The events that went in decide the name: the same ones give the same file.
-    const key = createHash('sha256').update(lines).digest('hex').slice(0, KEY_CHARACTERS);
+    const hash = createHash('sha256').update(lines);
+    let key = hash.copy().digest('hex').slice(0, KEY_CHARACTERS);
+    const isThere = (path: string) => this.#manifest.shards.some(({ entry }) => entry.path === path);
+    // A topic that is read again from its beginning may give rows that were there before and were replaced since.
+    if (isThere(storePaths.streamShard(name, extractionKey, split, key))) {
+      key = hash.update(String(this.#manifest.generation)).digest('hex').slice(0, KEY_CHARACTERS);
+    }
     const path = storePaths.streamShard(name, extractionKey, split, key);
     const rowsPath = storePaths.streamShardRows(name, extractionKey, split, key);
     const [entry] = await Promise.all([open.file.finish(path, key), this.#store.put(rowsPath, lines)]);

@@ -15,6 +15,7 @@ import { keepRunning } from '../keep-running.ts';
 import { consumeLent } from '../kafka/lent-messages.ts';
 import { warnOnce } from '../log.ts';
 import type { PartitionLag } from '../metrics.ts';
+import { TopicWatch, topicIdOf } from '../kafka/topic-id.ts';
 import { openSinkState } from './open-sink.ts';
 import type { SinkInput } from './sink-input.ts';
 import type { SealedPart, SinkState } from './sink-state.ts';
@@ -59,6 +60,7 @@ class SinkSession {
   readonly #consumer: KafkaConsumer;
   readonly #producer: Producer;
   readonly #partitions: number;
+  readonly #watch: TopicWatch;
   readonly #ends: TopicPartitionOffset[] = [];
   #sentAtMs: number[] = [];
   /** At most one; the next part fills meanwhile. */
@@ -72,6 +74,7 @@ class SinkSession {
     consumer: KafkaConsumer,
     producer: Producer,
     partitions: number,
+    topicId: string | undefined,
   ) {
     this.#input = input;
     this.#connection = connection;
@@ -80,6 +83,7 @@ class SinkSession {
     this.#consumer = consumer;
     this.#producer = producer;
     this.#partitions = partitions;
+    this.#watch = new TopicWatch(producer, this.#topic, topicId);
   }
 
   static async open(input: SinkInput, connection: KafkaConnection, state: SinkState): Promise<SinkSession> {
@@ -95,11 +99,17 @@ class SinkSession {
       if (writing.status === 'rejected') throw writing.reason;
       const consumer = reading.value;
       const partitions = (await partitionsOf(consumer, features)) ?? 0;
-      const session = new SinkSession(input, connection, state, consumer, writing.value, partitions);
+      const topicId = await topicIdOf(consumer, features);
+      const session = new SinkSession(input, connection, state, consumer, writing.value, partitions, topicId);
       consumer.on('partition.eof', (end) => {
         if (end.topic === features) session.#ends.push(end);
       });
-      consumer.assign(await session.#startOffsets());
+      const starts = await session.#startOffsets(topicId);
+      state.startAt(
+        new Map(starts.map(({ partition, offset }) => [partition, offset])),
+        topicId ?? state.manifest.topicId,
+      );
+      consumer.assign(starts);
       return session;
     } catch (error) {
       for (const client of [reading, writing])
@@ -112,6 +122,7 @@ class SinkSession {
     const { signal } = this.#input;
     while (!signal.aborted) {
       assertCurrent(this.#input, this.#connection);
+      this.#watch.assertSame();
       await this.#takeNext();
       // Told before the batch's own records are taken: counted any sooner, a publication in between would
       // cover records that are in no shard.
@@ -126,6 +137,7 @@ class SinkSession {
   /** What is being published ends first: its files and its manifest are either there or not. */
   async close(): Promise<void> {
     await this.#publishing;
+    await this.#watch.settled();
     await Promise.all([disconnect(this.#consumer), disconnect(this.#producer)]);
   }
 
@@ -215,16 +227,51 @@ class SinkSession {
     );
   }
 
-  async #startOffsets(): Promise<TopicPartitionOffset[]> {
-    const { offsets } = this.#state.manifest;
+  /**
+   * Behind what the manifest covers. Where that place cannot be trusted, from the first record there is: what is
+   * known already is dropped again.
+   */
+  async #startOffsets(topicId: string | undefined): Promise<TopicPartitionOffset[]> {
+    const { offsets, topicId: before } = this.#state.manifest;
+    const isOther = topicId !== undefined && before !== undefined && topicId !== before;
     return await Promise.all(
       Array.from({ length: this.#partitions }, async (_, partition) => {
         const { lowOffset, highOffset } = await watermarks(this.#consumer, this.#topic, partition);
         const next = offsets[String(partition)];
-        if (next !== undefined && next > highOffset) throw this.#otherTopic(partition, next, highOffset);
-        if ((next ?? 0) < lowOffset) throw this.#tooLate(partition, next ?? 0, lowOffset);
-        return { topic: this.#topic, partition, offset: next ?? 0 };
+        const first = { topic: this.#topic, partition, offset: lowOffset };
+        if (next === undefined) {
+          if (lowOffset > 0) this.#tellFirst(first);
+          return first;
+        }
+        if (isOther) {
+          this.#tellAgain(first, next, 'the topic was deleted and made again since');
+          return first;
+        }
+        if (next > highOffset) {
+          if (topicId === undefined || before === undefined)
+            throw this.#otherTopic(partition, next, highOffset);
+          const reason = `the partition ends at ${String(highOffset)}: the brokers have lost records that were taken`;
+          this.#tellAgain(first, next, reason);
+          return first;
+        }
+        if (next < lowOffset) throw this.#tooLate(partition, next, lowOffset);
+        return { ...first, offset: next };
       }),
+    );
+  }
+
+  #tellFirst({ topic, partition, offset }: TopicPartitionOffset): void {
+    this.#input.log.warn(
+      { topic, partition, offset },
+      'this sink reads the partition for the first time; what was deleted before that offset it has not seen',
+    );
+  }
+
+  #tellAgain({ topic, partition, offset }: TopicPartitionOffset, next: number, reason: string): void {
+    this.#input.log.error(
+      { topic, partition, next, offset },
+      `the manifest covers offsets up to ${String(next)}, but ${reason}; the partition is read from its first ` +
+        'record, and rows that are known are dropped again',
     );
   }
 

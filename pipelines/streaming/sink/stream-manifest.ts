@@ -1,11 +1,18 @@
 /**
- * The stream's manifest: which shards there are and which offsets they cover, in one file. Generations are
+ * The stream's manifest: which shards there are and which offsets they cover, told by one file. Generations are
  * created, never replaced, so two sinks cannot both publish the next one: the slower is fenced.
  */
+import { z } from 'zod';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import { streamManifestSchema, type StreamManifest } from '../../../schemas/stream.ts';
+import {
+  streamHeadSchema,
+  streamManifestSchema,
+  type StreamHead,
+  type StreamManifest,
+} from '../../../schemas/stream.ts';
 import type { Store } from '../../store/store.ts';
+import { headOf, manifestOf } from './manifest-segments.ts';
 import { extractionKeyOfTarget, topicsOf, type StreamTarget } from '../stream-target.ts';
 
 /** Older generations are deleted; this many stay for whoever is reading one. */
@@ -17,12 +24,32 @@ export async function findStreamManifest(
   name: string,
   extractionKey: string,
 ): Promise<StreamManifest | undefined> {
-  const newest = (await listGenerations(store, name, extractionKey)).at(-1);
+  for (let tries = 1; ; tries += 1) {
+    const head = await findStreamHead(store, name, extractionKey);
+    if (head === undefined) return undefined;
+    try {
+      return await manifestOf(store, head);
+    } catch (error) {
+      // Somebody who reads for very long may find that its segments were merged and deleted meanwhile.
+      const newest = await newestGeneration(store, name, extractionKey);
+      if (newest === head.generation || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+/** The newest manifest as it is stored. */
+export async function findStreamHead(
+  store: Store,
+  name: string,
+  extractionKey: string,
+): Promise<StreamHead | undefined> {
+  const newest = await newestGeneration(store, name, extractionKey);
   if (newest === undefined) return undefined;
   const path = storePaths.streamManifest(name, extractionKey, newest);
   const bytes = await store.get(path);
   try {
-    return streamManifestSchema.parse(JSON.parse(bytes.toString()));
+    const stored = storedManifestSchema.parse(JSON.parse(bytes.toString()));
+    return stored.formatVersion === 2 ? stored : { ...stored, formatVersion: 2, segments: [], retired: [] };
   } catch (error) {
     throw new ModalmixError('input', 'the stream manifest cannot be read', {
       where: path,
@@ -31,6 +58,9 @@ export async function findStreamManifest(
     });
   }
 }
+
+const storedManifestSchema = z.discriminatedUnion('formatVersion', [streamManifestSchema, streamHeadSchema]);
+const MOST_TRIES = 3;
 
 /** Generation 0: nothing consumed. It is not stored. */
 export function emptyStreamManifest(target: StreamTarget, writer: string): StreamManifest {
@@ -55,18 +85,40 @@ export function emptyStreamManifest(target: StreamTarget, writer: string): Strea
 
 /**
  * Makes `manifest` the newest, in one step.
+ *
+ * @param before as it was stored last, where that is known
+ * @returns as it is stored now
  * @throws ModalmixError `config` when another sink has published since: this one must stop
  */
-export async function publishStreamManifest(store: Store, manifest: StreamManifest): Promise<void> {
+export async function publishStreamManifest(
+  store: Store,
+  manifest: StreamManifest,
+  before?: StreamHead,
+): Promise<StreamHead> {
   const { name, extractionKey, generation } = manifest;
   const path = storePaths.streamManifest(name, extractionKey, generation);
-  const created = await store.create(path, JSON.stringify(streamManifestSchema.parse(manifest)));
+  const last = before ?? (await findStreamHead(store, name, extractionKey));
+  const head = await headOf(store, manifest, last);
+  const unread = head.retired.filter((old) => old.generation <= generation - KEPT_GENERATIONS);
+  const stored = { ...head, retired: head.retired.filter((old) => !unread.includes(old)) };
+  const created = await store.create(path, JSON.stringify(streamHeadSchema.parse(stored)));
   const generations = await listGenerations(store, name, extractionKey);
   // A writer far behind finds its number free again, because old generations are deleted.
   if (!created || (generations.at(-1) ?? 0) > generation) throw fenced(path);
   for (const old of generations.slice(0, -KEPT_GENERATIONS)) {
     await store.delete(storePaths.streamManifest(name, extractionKey, old));
   }
+  for (const old of unread) await store.delete(old.path);
+  return stored;
+}
+
+/** Undefined when nothing is published yet. */
+export async function newestGeneration(
+  store: Store,
+  name: string,
+  extractionKey: string,
+): Promise<number | undefined> {
+  return (await listGenerations(store, name, extractionKey)).at(-1);
 }
 
 async function listGenerations(store: Store, name: string, extractionKey: string): Promise<number[]> {
