@@ -1,11 +1,13 @@
 /** A stage's error as Temporal sees it: the failure's type is the error's kind, which decides about retries. */
 import { ApplicationFailure, CancelledFailure, type ActivityCancellationDetails } from '@temporalio/common';
+import { asFullDisk, saysFullDisk } from '../pipelines/store/file-errors.ts';
 import { ModalmixError, describeError, isRetryable, type ErrorKind } from '../schemas/errors.ts';
 
 /** What the operating system and the network report when trying again may help. */
 const TRANSIENT_CODES: ReadonlySet<string> = new Set([
   'EAGAIN',
   'EBUSY',
+  'EDQUOT',
   'ECONNREFUSED',
   'ECONNRESET',
   'EIO',
@@ -24,11 +26,20 @@ export interface FailureFacts {
   readonly fix?: string;
 }
 
-/** @param cancellation why the activity was cancelled, if it was */
+/** A disk that is full is waited for so many tries, the last ones a minute apart: about a quarter of an hour. */
+const MOST_TRIES_ON_FULL_DISK = 20;
+
+/**
+ * @param cancellation why the activity was cancelled, if it was
+ * @param attempt the activity's, from 1
+ */
 export function toFailure(
-  error: unknown,
+  thrown: unknown,
   cancellation: Pick<ActivityCancellationDetails, 'workerShutdown'> | undefined,
+  attempt = 1,
 ): ApplicationFailure | CancelledFailure {
+  const error = asFullDisk(thrown);
+  if (saysFullDisk(error) && attempt >= MOST_TRIES_ON_FULL_DISK) return stillFull(error, attempt);
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   const kind = kindOf(error);
   if (kind === 'cancelled' && cancellation?.workerShutdown === true) {
@@ -52,6 +63,20 @@ export function toFailure(
     nonRetryable: !isRetryable(kind),
     details: [facts],
     ...(error instanceof Error ? { cause: error } : {}),
+  });
+}
+
+function stillFull(error: unknown, attempt: number): ApplicationFailure {
+  const where = error instanceof ModalmixError ? error.where : undefined;
+  const facts: FailureFacts = {
+    ...(where === undefined ? {} : { where }),
+    fix: 'Free some space and run the same command again: it goes on from what is done.',
+  };
+  return ApplicationFailure.create({
+    type: 'transient' satisfies ErrorKind,
+    message: `${error instanceof Error ? error.message : String(error)}, and still was at try ${String(attempt)}`,
+    nonRetryable: true,
+    details: [facts],
   });
 }
 

@@ -2,6 +2,7 @@
 import type {
   AwaitWindowInput,
   AwaitWindowOutput,
+  AwaitWorkflowInput,
   CompareModelsInput,
   DecideWindowInput,
   DecideWindowOutput,
@@ -40,6 +41,7 @@ import type {
   WriteSearchInput,
   WriteSearchOutput,
 } from '../schemas/workflows.ts';
+import { awaitWorkflow } from './await-workflow.ts';
 import { evaluate } from './evaluate.ts';
 import { noteFailure, planExperiment, writeExperiment } from './experiment.ts';
 import { extractShard } from './extract-shard.ts';
@@ -93,10 +95,15 @@ export interface ControlActivities {
   decideWindow(input: DecideWindowInput): Promise<DecideWindowOutput>;
 }
 
+export interface WaitingActivities {
+  awaitWorkflow(input: AwaitWorkflowInput): Promise<void>;
+}
+
 export interface Activities {
   readonly media: MediaActivities;
   readonly training: TrainingActivities;
   readonly control: ControlActivities;
+  readonly waiting: WaitingActivities;
 }
 
 export function createActivities(services: Services): Activities {
@@ -135,6 +142,11 @@ export function createActivities(services: Services): Activities {
       openModel: async (input) => await openModel(services, input),
       awaitWindow: async (input) => await awaitWindow(services, input),
       decideWindow: async (input) => await decideWindow(services, input),
+    },
+    waiting: {
+      awaitWorkflow: async (input) => {
+        await awaitWorkflow(input);
+      },
     },
   };
 }

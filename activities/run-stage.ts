@@ -42,7 +42,7 @@ export async function runStage<T>(
       },
     });
   } catch (error) {
-    throw toFailure(error, context.cancellationDetails);
+    throw toFailure(error, context.cancellationDetails, context.info.attempt);
   } finally {
     clearInterval(timer);
     await teller.settled();

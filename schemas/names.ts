@@ -124,6 +124,12 @@ export const TASK_QUEUES = {
   control: 'modalmix-control',
 } as const;
 
+/**
+ * Where activities wait for other workflows: theirs are slots that no work needs. Whoever works for the queue `control`
+ * works for it too.
+ */
+export const WAITING_QUEUE = 'modalmix-waiting';
+
 /** Kafka topics and consumer groups; a prefix of its own separates installations that share a cluster. */
 export function topicNames(prefix: string) {
   return { clips: `${prefix}.clips`, features: `${prefix}.features`, deadLetter: `${prefix}.dead-letter` };

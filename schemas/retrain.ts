@@ -134,6 +134,8 @@ export const modelVersionSchema = z.strictObject({
   comparison: modelComparisonSchema.optional(),
   drift: driftSchema.optional(),
   decision: gateDecisionSchema.optional(),
+  /** The version that was current when it was decided; absent in records of before there was this field. */
+  decidedAgainst: z.int().positive().optional(),
 });
 export type ModelVersion = z.infer<typeof modelVersionSchema>;
 

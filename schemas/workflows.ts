@@ -33,6 +33,10 @@ export function runReferenceOf({
   };
 }
 
+export interface AwaitWorkflowInput extends RunReference {
+  readonly workflowId: string;
+}
+
 export interface RebuildDatasetInput extends RunReference {
   /** Set by the workflow itself when it goes on in a new execution, to keep its history short. */
   readonly carried?: RebuildCarried;
@@ -430,4 +434,5 @@ export const progressKeys = {
   decide: 'decide',
   plan: 'plan',
   note: 'note',
+  waiting: 'waiting',
 } as const;

@@ -1,8 +1,13 @@
 /** One proxy for each kind of work, with its timeouts beside it; retries are decided by the error's kind. */
 import { ActivityCancellationType, proxyActivities, type RetryPolicy } from '@temporalio/workflow';
-import type { ControlActivities, MediaActivities, TrainingActivities } from '../activities/index.ts';
+import type {
+  ControlActivities,
+  MediaActivities,
+  TrainingActivities,
+  WaitingActivities,
+} from '../activities/index.ts';
 import { ERROR_KINDS, isRetryable } from '../schemas/errors.ts';
-import { TASK_QUEUES } from '../schemas/names.ts';
+import { TASK_QUEUES, WAITING_QUEUE } from '../schemas/names.ts';
 import type { RunReference } from '../schemas/workflows.ts';
 
 const DEFAULT_HEARTBEAT_TIMEOUT_MS = 15_000;
@@ -55,6 +60,17 @@ export function controlActivities(run: RunReference) {
 export function waitingActivities(run: RunReference) {
   return proxyActivities<Pick<ControlActivities, 'awaitWindow'>>({
     taskQueue: TASK_QUEUES.control,
+    startToCloseTimeout: '365 days',
+    heartbeatTimeout: heartbeatTimeout(run),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: ENDLESS_RETRY,
+  });
+}
+
+/** Waiting for another workflow, as long as that takes. */
+export function workflowWaitingActivities(run: RunReference) {
+  return proxyActivities<WaitingActivities>({
+    taskQueue: WAITING_QUEUE,
     startToCloseTimeout: '365 days',
     heartbeatTimeout: heartbeatTimeout(run),
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

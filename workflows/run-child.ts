@@ -3,20 +3,25 @@ import {
   ChildWorkflowCancellationType,
   ParentClosePolicy,
   WorkflowIdReusePolicy,
+  patched,
   sleep,
   startChild,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import type { RunReference } from '../schemas/workflows.ts';
+import { workflowWaitingActivities } from './activity-proxies.ts';
 import type { Control } from './control.ts';
 
+/** Of executions that were begun when a wait was a timer after the other. */
 const WAIT_FOR_OTHER = '5 seconds';
+const WAITS_BY_ACTIVITY = 'waits for others by an activity';
 
 /**
  * @param workflowId if somebody has started that work by itself, it is waited for, and then found done
  * @returns what the child returned
  */
-export async function runChild<Input, Output>(
+export async function runChild<Input extends RunReference, Output>(
   control: Control,
   workflow: (input: Input) => Promise<Output>,
   workflowId: string,
@@ -31,7 +36,7 @@ export async function runChild<Input, Output>(
   }
 }
 
-async function startWhenFree<Input, Output>(
+async function startWhenFree<Input extends RunReference, Output>(
   control: Control,
   workflow: (input: Input) => Promise<Output>,
   workflowId: string,
@@ -49,7 +54,12 @@ async function startWhenFree<Input, Output>(
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       control.note = `${workflowId} was started by itself and is waited for`;
-      await sleep(WAIT_FOR_OTHER);
+      if (patched(WAITS_BY_ACTIVITY)) {
+        const { storeUri, runId } = input;
+        await workflowWaitingActivities(input).awaitWorkflow({ storeUri, runId, workflowId });
+      } else {
+        await sleep(WAIT_FOR_OTHER);
+      }
       control.note = undefined;
     }
   }

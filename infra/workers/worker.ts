@@ -13,7 +13,7 @@ import {
 import { pino } from 'pino';
 import { createActivities, type Activities } from '../../activities/index.ts';
 import type { Services } from '../../activities/services.ts';
-import { TASK_QUEUES } from '../../schemas/names.ts';
+import { TASK_QUEUES, WAITING_QUEUE } from '../../schemas/names.ts';
 import { identifyProcess } from '../processes.ts';
 import { workerIdentity } from '../supervisor/release-work.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -44,6 +44,9 @@ export interface WorkerSettings {
  */
 export const DEFAULT_SLOTS: Readonly<Record<QueueName, number>> = { media: 2, training: 1, control: 8 };
 
+/** Waits for other workflows cost next to nothing. */
+const WAITING_SLOTS = 1_000;
+
 /** How long a stopped worker waits for a training to reach its checkpoint. */
 export const SHUTDOWN_FORCE_S = 600;
 /** How often a cancellation is asked for, whatever the heartbeat timeout. */
@@ -59,22 +62,31 @@ export async function runWorkers(settings: WorkerSettings): Promise<void> {
   const connection = await NativeConnection.connect(settings.connection);
   try {
     const activities = createActivities(settings.services);
-    const workers = await Promise.all(
-      settings.queues.map(async (queue) => {
-        const options = await queueOptions(queue, activities, settings, logger);
-        return await Worker.create({
-          ...options,
-          connection,
-          ...(own === undefined ? {} : { identity: workerIdentity(own) }),
-          namespace: settings.namespace,
-          taskQueue: TASK_QUEUES[queue],
-          maxConcurrentActivityTaskExecutions: settings.slots[queue],
-          maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
-          stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-          shutdownForceTime: SHUTDOWN_FORCE_S * 1_000,
-        });
-      }),
-    );
+    const shared = {
+      connection,
+      ...(own === undefined ? {} : { identity: workerIdentity(own) }),
+      namespace: settings.namespace,
+      maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+      stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+      shutdownForceTime: SHUTDOWN_FORCE_S * 1_000,
+    };
+    const made = settings.queues.map(async (queue) => {
+      const options = await queueOptions(queue, activities, settings, logger);
+      return await Worker.create({
+        ...options,
+        ...shared,
+        taskQueue: TASK_QUEUES[queue],
+        maxConcurrentActivityTaskExecutions: settings.slots[queue],
+      });
+    });
+    if (settings.queues.includes('control')) {
+      const waiting = {
+        ...{ ...shared, activities: activities.waiting, taskQueue: WAITING_QUEUE },
+        maxConcurrentActivityTaskExecutions: WAITING_SLOTS,
+      };
+      made.push(Worker.create(waiting));
+    }
+    const workers = await Promise.all(made);
     const shutDown = () => {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     };

@@ -61,17 +61,34 @@ export interface MoveRequest {
  * @throws ModalmixError `config` when there is no such version
  */
 export async function moveCurrent(store: Store, request: MoveRequest): Promise<ModelMove> {
-  const { model, to, by, reason, now } = request;
-  await findVersion(store, model, to);
+  await findVersion(store, request.model, request.to);
+  const { model, now } = request;
+  return (await appendMove(store, model, now, (moves) => moveTo(moves, request)))!;
+}
+
+/**
+ * As `moveCurrent`, but only where `from` is current: what was decided against one version says nothing of another.
+ *
+ * @returns undefined when another version is current, and nothing was moved
+ */
+export async function moveCurrentFrom(
+  store: Store,
+  request: MoveRequest & { readonly from: number },
+): Promise<ModelMove | undefined> {
+  const { model, from, now } = request;
+  await findVersion(store, model, request.to);
   return await appendMove(store, model, now, (moves) => {
-    const newest = moves.at(-1);
-    const repeated =
-      by === 'gate' || by === 'first'
-        ? moves.findLast((move) => move.to === to && move.by === by)
-        : undefined;
-    if (repeated !== undefined) return repeated;
-    return newest?.to === to ? newest : { to, by, reason };
+    const decided = moveTo(moves, request);
+    return 'number' in decided || moves.at(-1)?.to === from ? decided : undefined;
   });
+}
+
+function moveTo(moves: readonly ModelMove[], { to, by, reason }: MoveRequest): Decision {
+  const newest = moves.at(-1);
+  const repeated =
+    by === 'gate' || by === 'first' ? moves.findLast((move) => move.to === to && move.by === by) : undefined;
+  if (repeated !== undefined) return repeated;
+  return newest?.to === to ? newest : { to, by, reason };
 }
 
 export interface RollbackRequest {
@@ -87,7 +104,7 @@ export interface RollbackRequest {
  * @throws ModalmixError `config` when no move is left to undo
  */
 export async function rollback(store: Store, { model, reason, now }: RollbackRequest): Promise<ModelMove> {
-  return await appendMove(store, model, now, (moves) => {
+  const undone = await appendMove(store, model, now, (moves) => {
     const [before] = notUndone(moves).slice(-2, -1);
     if (before === undefined) {
       throw new ModalmixError('config', `the model "${model}" has no version to go back to`, {
@@ -100,6 +117,7 @@ export async function rollback(store: Store, { model, reason, now }: RollbackReq
     }
     return { to: before, by: 'rollback', reason };
   });
+  return undone!;
 }
 
 /** The versions that were made current and not rolled back since, the current one last. */
@@ -166,16 +184,17 @@ export async function knownModels(store: Store): Promise<string> {
 
 type Decision = ModelMove | Pick<ModelMove, 'to' | 'by' | 'reason'>;
 
-/** @param decide asked again when another mover was quicker; a move of the log is returned as it is */
+/** @param decide asked again when another mover was quicker; a move of the log, or undefined, is returned as it is */
 async function appendMove(
   store: Store,
   model: string,
   now: Date,
-  decide: (moves: readonly ModelMove[]) => Decision,
-): Promise<ModelMove> {
+  decide: (moves: readonly ModelMove[]) => Decision | undefined,
+): Promise<ModelMove | undefined> {
   for (;;) {
     const moves = await listMoves(store, model);
     const decided = decide(moves);
+    if (decided === undefined) return undefined;
     if ('number' in decided) {
       await writeCurrent(store, model);
       return decided;

@@ -8,6 +8,7 @@ import {
   windowComparisonSchema,
   windowStartSchema,
   type ModelVersion,
+  type WindowComparison,
   type WindowOutcome,
   type WindowStart,
 } from '../../schemas/retrain.ts';
@@ -20,7 +21,7 @@ import { fineTuneSpec } from '../training/training-spec.ts';
 import { applyGate } from './gate.ts';
 import { versionOf } from './open-model.ts';
 import { createRecord, recordText } from './records.ts';
-import { findVersion, listVersions, moveCurrent, readCurrent, registerVersion } from './registry.ts';
+import { findVersion, listVersions, moveCurrentFrom, readCurrent, registerVersion } from './registry.ts';
 import { findOutcome, readWindowManifest, requireWindow } from './windows.ts';
 
 export interface WindowWork {
@@ -112,33 +113,64 @@ export async function decideWindow(input: DecideInput): Promise<WindowOutcome | 
     return await finish({ promoted: false, note: 'none of its clips is in the training split' });
   }
 
+  const { against } = input;
   const spec = await candidateSpec(input, input.start.dataset, input.start.parent);
   let candidate = (await listVersions(store, model)).find(({ trainingId }) => trainingId === spec.trainingId);
   if (candidate === undefined) {
     const current = await requireCurrent(store, model);
-    if (current.version !== input.against) return { compareWith: current.version };
-    candidate = await registerCandidate(input, spec, input.against);
+    if (current.version !== against) return { compareWith: current.version };
+    candidate = await registerCandidate(input, spec, against);
   }
-  const { version, decision } = candidate;
-  const promoted = decision?.promoted ?? false;
+  const { version } = candidate;
+  const decision = await decisionAgainst(input, candidate, against);
   const note = decision?.reasons.join(' ') ?? '';
-  if (promoted) {
+  if (decision?.promoted === true) {
     const reason = `window ${String(window)}: ${note}`;
-    await moveCurrent(store, { model, to: version, by: 'gate', reason, now });
+    const moved = await moveCurrentFrom(store, {
+      model,
+      from: against,
+      to: version,
+      by: 'gate',
+      reason,
+      now,
+    });
+    // A person was quicker, even if only by a moment: what they chose is what it has to be better than.
+    if (moved === undefined) return { compareWith: (await requireCurrent(store, model)).version };
   }
-  return await finish({ version, promoted, note });
+  return await finish({ version, promoted: decision?.promoted ?? false, note });
 }
 
-async function registerCandidate(
-  { store, config, model, window, start, now }: DecideInput,
-  spec: TrainingSpec,
+/** What the gate says of a registered candidate beside the version `against`, which need not be the one it knew then. */
+async function decisionAgainst(
+  input: DecideInput,
+  { decision, decidedAgainst }: ModelVersion,
   against: number,
-): Promise<ModelVersion> {
+): Promise<ModelVersion['decision']> {
+  if (decidedAgainst === undefined || decidedAgainst === against) return decision;
+  const { comparison } = await requireComparison(input, against);
+  return applyGate(retrainConfigOf(input.config).gate, comparison);
+}
+
+/** @throws ModalmixError `input` when the two were not compared */
+async function requireComparison(
+  { store, model, window }: WindowWork,
+  against: number,
+): Promise<WindowComparison> {
   const path = storePaths.retrainWindowComparison(model, window, against);
   const judged = await findStored(store, path, windowComparisonSchema);
   if (judged === undefined) {
     throw new ModalmixError('input', 'the candidate was not compared', { where: path });
   }
+  return judged;
+}
+
+async function registerCandidate(
+  input: DecideInput,
+  spec: TrainingSpec,
+  against: number,
+): Promise<ModelVersion> {
+  const { store, config, model, window, start, now } = input;
+  const judged = await requireComparison(input, against);
   return await registerVersion(
     store,
     {
@@ -147,6 +179,7 @@ async function registerCandidate(
       window,
       ...judged,
       decision: applyGate(retrainConfigOf(config).gate, judged.comparison),
+      decidedAgainst: against,
     },
     now,
   );

@@ -1,5 +1,6 @@
 /** Errors as they go from a process or thread to the one that asked it. */
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
+import { asFullDisk } from '../store/file-errors.ts';
 
 /** Can be cloned. */
 export interface Failure {
@@ -9,8 +10,9 @@ export interface Failure {
   readonly fix?: string | undefined;
 }
 
-/** @returns `internal` for what is no error of ours */
-export function failureOf(error: unknown): Failure {
+/** @returns `internal` for what is no error of ours; a disk without space is one of ours wherever it was met */
+export function failureOf(thrown: unknown): Failure {
+  const error = asFullDisk(thrown);
   if (error instanceof ModalmixError) {
     const { kind, message, where, fix } = error;
     return { kind, message, where, fix };

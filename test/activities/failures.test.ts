@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
+import { errorOfFailure, failureOf } from '../../pipelines/process/failure.ts';
 import { ERROR_KINDS, ModalmixError, isRetryable } from '../../schemas/errors.ts';
 
 const shutdown = { workerShutdown: true };
@@ -21,6 +22,42 @@ describe('the failure that Temporal is given', () => {
     const full = Object.assign(new Error('no space left'), { code: 'ENOSPC' });
     expect(toFailure(full, undefined)).toMatchObject({ type: 'transient', nonRetryable: false });
   });
+
+  it.each([
+    [
+      'the code of a file',
+      Object.assign(new Error('ENOSPC: write'), { code: 'ENOSPC', path: '/store/x' }),
+      /is full$/u,
+    ],
+    [
+      'a quota',
+      Object.assign(new Error('EDQUOT: write'), { code: 'EDQUOT' }),
+      /share of the disk is used up$/u,
+    ],
+    ['TensorFlow', new Error('ResourceExhausted: /x/events.1; No space left on device'), /is full$/u],
+    [
+      'a child process',
+      errorOfFailure(failureOf(Object.assign(new Error('x'), { code: 'ENOSPC' }))),
+      /is full$/u,
+    ],
+  ])(
+    'says in one sentence that there is no space, by %s, and is tried again a bounded time',
+    (_, error, words) => {
+      expect(toFailure(error, undefined, 19)).toMatchObject({
+        ...{ type: 'transient', nonRetryable: false, message: expect.stringMatching(words) as string },
+        details: [{ fix: 'Free some space; the run goes on by itself.' }],
+      });
+      expect(toFailure(error, undefined, 20)).toMatchObject({
+        type: 'transient',
+        nonRetryable: true,
+        message: expect.stringContaining(', and still was at try 20') as string,
+        details: [{ fix: 'Free some space and run the same command again: it goes on from what is done.' }],
+      });
+      expect(toFailure(new ModalmixError('transient', 'the network is away'), undefined, 20)).toMatchObject({
+        nonRetryable: false,
+      });
+    },
+  );
 
   it('is not tried again for a mistake of ours', () => {
     expect(toFailure(new TypeError('x is undefined'), undefined)).toMatchObject({

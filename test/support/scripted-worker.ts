@@ -1,8 +1,9 @@
 /** Workers for all queues in this process, whose activities a test scripts. */
 import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import { tmpdir } from 'node:os';
+import { awaitWorkflow } from '../../activities/await-workflow.ts';
 import type { ControlActivities, MediaActivities, TrainingActivities } from '../../activities/index.ts';
-import { TASK_QUEUES } from '../../schemas/names.ts';
+import { TASK_QUEUES, WAITING_QUEUE } from '../../schemas/names.ts';
 import { workflowBundle } from '../../infra/workers/workflow-bundle.ts';
 
 export type ScriptedActivities = MediaActivities & TrainingActivities & ControlActivities;
@@ -32,6 +33,8 @@ export async function withScriptedWorkers<T>(
     Worker.create({ ...common, taskQueue: TASK_QUEUES.control, workflowBundle: { codePath } }),
     Worker.create({ ...common, taskQueue: TASK_QUEUES.media }),
     Worker.create({ ...common, taskQueue: TASK_QUEUES.training }),
+    // As it is: there is nothing in it that a test would do otherwise.
+    Worker.create({ ...common, activities: { awaitWorkflow }, taskQueue: WAITING_QUEUE }),
   ]);
   const running = workers.map(async (worker) => {
     await worker.run();

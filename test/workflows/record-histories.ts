@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { TASK_QUEUES } from '../../schemas/names.ts';
-import { MESSAGES, WORKFLOWS } from '../../schemas/workflows.ts';
+import { MESSAGES, WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
 import { startTestServer } from '../support/temporal.ts';
 import { encodeHistory } from './recorded-history.ts';
@@ -20,6 +20,8 @@ interface Recording {
   readonly type: (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
   readonly script: Partial<ScriptedActivities>;
   readonly input?: object;
+  /** What runs already. */
+  readonly before?: (client: Client) => Promise<unknown>;
   /** What happens to it from outside. */
   readonly during?: (handle: WorkflowHandle) => Promise<void>;
 }
@@ -63,6 +65,18 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
     script: resumableTraining(150).script,
     input: { methods: ['joint', 'b-mm'], seeds: [0, 1] },
     during: pauseAndResume,
+  },
+  // `main-job-waited.json` is the same as it was when a wait was a timer after the other: it cannot be made again.
+  'main-job-waiting': {
+    type: WORKFLOWS.rebuildAndTrain,
+    script: resumableTraining(600).script,
+    input: { methods: ['b-mm'], seeds: [0] },
+    before: async (client) =>
+      await client.workflow.start(WORKFLOWS.trainModel, {
+        workflowId: workflowIds.train(RUN.runId, 'b-mm', 0),
+        taskQueue: TASK_QUEUES.control,
+        args: [{ ...RUN, ...TRAINING }],
+      }),
   },
   experiment: {
     type: WORKFLOWS.runExperiment,
@@ -115,7 +129,8 @@ async function pauseAndResume(handle: WorkflowHandle): Promise<void> {
   await handle.signal(MESSAGES.resume);
 }
 
-async function record(client: Client, name: string, { type, input, during }: Recording): Promise<void> {
+async function record(client: Client, name: string, { type, input, before, during }: Recording): Promise<void> {
+  await before?.(client);
   const handle = await client.workflow.start(type, {
     workflowId: `recorded-${name}`,
     taskQueue: TASK_QUEUES.control,

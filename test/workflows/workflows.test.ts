@@ -12,6 +12,7 @@ import {
   MESSAGES,
   WORKFLOWS,
   progressKeys,
+  workflowIds,
   type ListShardsInput,
   type RebuildAndTrainInput,
   type RebuildAndTrainOutput,
@@ -53,6 +54,69 @@ async function untilState(handle: WorkflowHandle, state: Progress['state']): Pro
     interval: 50,
   });
 }
+
+describe('a run that waits for a training which somebody started by itself', () => {
+  it('goes on when that is done; waiting adds nothing to its history, however long it takes', async () => {
+    const { checkpoint, script } = resumableTraining(1_000_000);
+    await withScriptedWorkers(server.address, script, async () => {
+      const runId = `run-${randomUUID().slice(0, 8)}`;
+      const reference = { storeUri: 'file:/nowhere', runId, heartbeatTimeoutMs: 3_000 };
+      const seeds = [0, 1, 2];
+      for (const seed of seeds) {
+        await server.client.workflow.start(WORKFLOWS.trainModel, {
+          workflowId: workflowIds.train(runId, 'b-mm', seed),
+          taskQueue: TASK_QUEUES.control,
+          args: [{ ...reference, ...TRAINING, seed }],
+        });
+      }
+      const run = await server.client.workflow.start(WORKFLOWS.rebuildAndTrain, {
+        workflowId: runId,
+        taskQueue: TASK_QUEUES.control,
+        args: [{ ...reference, methods: ['b-mm'], seeds }],
+      });
+      const note = async () => (await progressOf(run)).note;
+      await vi.waitFor(async () => expect(await note()).toContain('was started by itself'), {
+        ...{ timeout: 60_000, interval: 50 },
+      });
+      const events = async () => (await run.describe()).historyLength;
+      // All three wait.
+      await sleep(3_000);
+      const before = await events();
+      await sleep(12_000);
+      expect((await events()) - before).toBe(0);
+      checkpoint.step = 1_000_000;
+      expect((await run.result() as RebuildAndTrainOutput).trainingIds).toEqual(['b-mm-0', 'b-mm-1', 'b-mm-2']);
+      expect(await events()).toBeLessThan(200);
+    });
+  });
+
+  it('can be cancelled meanwhile', async () => {
+    const { script } = resumableTraining(1_000_000);
+    await withScriptedWorkers(server.address, script, async () => {
+      const runId = `run-${randomUUID().slice(0, 8)}`;
+      const reference = { storeUri: 'file:/nowhere', runId, heartbeatTimeoutMs: 3_000 };
+      const other = await server.client.workflow.start(WORKFLOWS.trainModel, {
+        workflowId: workflowIds.train(runId, 'b-mm', 0),
+        taskQueue: TASK_QUEUES.control,
+        args: [{ ...reference, ...TRAINING }],
+      });
+      const run = await server.client.workflow.start(WORKFLOWS.rebuildAndTrain, {
+        workflowId: runId,
+        taskQueue: TASK_QUEUES.control,
+        args: [{ ...reference, methods: ['b-mm'], seeds: [0] }],
+      });
+      await vi.waitFor(async () => expect((await progressOf(run)).note).toContain('was started by itself'), {
+        ...{ timeout: 60_000, interval: 50 },
+      });
+      await run.cancel();
+      await expect(run.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+      // Whoever started the other one has it still.
+      expect((await other.describe()).status.name).toBe('RUNNING');
+      await other.cancel();
+      await expect(other.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+    });
+  });
+});
 
 describe('a rebuild', () => {
   it('extracts every shard once, with no more than its window in flight, and then publishes', async () => {

@@ -6,6 +6,7 @@ import { ModalmixError, isRetryable } from '../../../schemas/errors.ts';
 import type { ClipEvent, DeadLetter } from '../../../schemas/stream.ts';
 import { ClipUnusable, type Extractor } from '../../extraction/extractor.ts';
 import { combineHashes, contentHash, hashFile } from '../../shards/plan/source-hashes.ts';
+import { codeOf } from '../../store/file-errors.ts';
 import { EventRejected, authoriseFile, type AllowedFiles } from './authorise-clip.ts';
 import { deadLetterOf } from '../dead-letters/dead-letter.ts';
 import { encodeFeatureRecord, extractionKeyOf } from '../rows/feature-record.ts';
@@ -70,7 +71,7 @@ export async function processEvent(
   context: ProcessContext,
 ): Promise<EventOutcome> {
   try {
-    return await withRetries(context, () => extractEvent(message, event, context));
+    return await withRetries(context, (tries) => extractEvent(message, event, { ...context, tries }));
   } catch (error) {
     if (error instanceof EventRejected || error instanceof ClipUnusable) {
       return { kind: 'dead-letter', letter: deadLetterOf(message, error.code, error.message) };
@@ -79,23 +80,41 @@ export async function processEvent(
   }
 }
 
+/** What the file itself has, and what comes over a network or from a disk that may come back. */
+const OF_THE_MACHINE: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EINTR']);
+const OF_THE_DISK: ReadonlySet<string> = new Set(['EIO', 'ESTALE', 'ETIMEDOUT', 'ENOENT']);
+/** A disk that does not give a file is asked for a few minutes: the clips behind it must not wait for ever. */
+const MOST_TRIES_OF_DISK = 12;
+
+/** @throws EventRejected `unreadable` where trying again would not help */
+async function hashOf(path: string, tries: number): Promise<string> {
+  try {
+    return await hashFile(path);
+  } catch (error) {
+    const code = codeOf(error) ?? '';
+    const passing = OF_THE_MACHINE.has(code) || (OF_THE_DISK.has(code) && tries < MOST_TRIES_OF_DISK);
+    if (passing || !isSystemError(error)) throw error;
+    throw new EventRejected('unreadable', `the file cannot be read: ${(error as Error).message}`);
+  }
+}
+
 async function extractEvent(
   message: Message,
   event: ClipEvent,
-  context: ProcessContext,
+  context: ProcessContext & { readonly tries: number },
 ): Promise<EventOutcome> {
   const { target, extractor } = context;
   const path = await authoriseFile(event.uri, context.allowed);
   const audioPath =
     event.audioUri === undefined ? undefined : await authoriseFile(event.audioUri, context.allowed);
-  const mediaHash = await hashFile(path);
+  const mediaHash = await hashOf(path, context.tries);
   if (event.sha256 !== undefined && event.sha256 !== mediaHash) {
     throw new EventRejected(
       'hash-mismatch',
       `the file's SHA-256 is ${mediaHash}, the event says ${event.sha256}`,
     );
   }
-  const hashes = audioPath === undefined ? [mediaHash] : [mediaHash, await hashFile(audioPath)];
+  const hashes = audioPath === undefined ? [mediaHash] : [mediaHash, await hashOf(audioPath, context.tries)];
   const content = contentHash(combineHashes(hashes), event);
   const fingerprint = JSON.stringify([content, event.label, event.split ?? null, event.group ?? null]);
   const facts = {
@@ -149,10 +168,10 @@ function clipOf(event: ClipEvent, path: string, audioPath: string | undefined, t
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 30_000;
 
-async function withRetries<T>(context: ProcessContext, attempt: () => Promise<T>): Promise<T> {
-  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(2 * waitMs, LAST_RETRY_MS)) {
+async function withRetries<T>(context: ProcessContext, attempt: (tries: number) => Promise<T>): Promise<T> {
+  for (let tries = 1, waitMs = FIRST_RETRY_MS; ; tries += 1, waitMs = Math.min(2 * waitMs, LAST_RETRY_MS)) {
     try {
-      return await attempt();
+      return await attempt(tries);
     } catch (error) {
       const passing = error instanceof ModalmixError ? isRetryable(error.kind) : isSystemError(error);
       if (!passing || context.signal.aborted) throw error;
