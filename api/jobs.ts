@@ -225,12 +225,13 @@ class FollowedJob<Result> implements Job<Result> {
   }
 
   async #follow({ onProgress, signal }: JobOptions): Promise<readonly unknown[]> {
-    const { client, revive, workerFailure } = this.#session;
+    const { client, revive, isAbandoned, workerFailure } = this.#session;
     try {
       return await follow(client, this.#workflowIds, {
         pollMs: POLL_MS,
         signal: signal ?? new AbortController().signal,
         revive,
+        isAbandoned,
         workerFailure,
         onProgress: (progress) => {
           this.#latest = progress;

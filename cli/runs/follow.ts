@@ -9,6 +9,7 @@ import { MESSAGES } from '../../schemas/workflows.ts';
 /** A query needs a worker; one that is busy starting answers later. */
 const QUERY_TIMEOUT_MS = 5_000;
 const RETRY_SERVER_MS = 1_000;
+const REVIVE_EVERY_MS = 5_000;
 
 export interface FollowOptions {
   readonly onProgress: (progress: Progress) => void;
@@ -17,6 +18,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** Called when the server does not answer. */
   readonly revive: () => Promise<void>;
+  /** Whether what works for the run has ended, and nobody starts it again; `revive` is then called. */
+  readonly isAbandoned: () => boolean;
   /** Why there is no worker and will be none. */
   readonly workerFailure: () => ModalmixError | undefined;
 }
@@ -39,10 +42,15 @@ export async function follow(
   const outputs: unknown[] = [];
   const { signal } = options;
   const detached = () => signal.aborted;
+  let revivedAt = -Infinity;
   for (;;) {
     if (detached()) throw new Detached();
     try {
       const open = await openWorkflows(client, workflowIds);
+      if (open.length > 0 && options.isAbandoned() && performance.now() - revivedAt > REVIVE_EVERY_MS) {
+        revivedAt = performance.now();
+        await options.revive();
+      }
       const failure = open.length === 0 ? undefined : options.workerFailure();
       if (failure !== undefined) throw failure;
       options.onProgress(await progressOf(client, workflowIds));

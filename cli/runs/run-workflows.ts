@@ -105,6 +105,7 @@ export async function followToEnd(
       pollMs: POLL_MS,
       signal: detach.signal,
       revive: session.revive,
+      isAbandoned: session.isAbandoned,
       workerFailure: session.workerFailure,
       onProgress: (progress) => {
         screen.progress(progress);

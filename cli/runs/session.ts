@@ -2,7 +2,7 @@
 import { Client, type Connection } from '@temporalio/client';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
-import { ensureSupervisor, workerFailure } from '../../infra/supervisor/supervise.ts';
+import { ensureSupervisor, runningSupervisor, workerFailure } from '../../infra/supervisor/supervise.ts';
 import { endpointFromEnvironment } from '../../infra/temporal/connection-settings.ts';
 import { hasBeenStarted } from '../../infra/temporal/embedded-server.ts';
 import {
@@ -18,6 +18,8 @@ export interface Session {
   readonly embedded: boolean;
   /** Starts what of server and workers has ended. */
   readonly revive: () => Promise<void>;
+  /** Whether the supervisor that this session relies on has ended, by a kill: nobody starts a worker any more. */
+  readonly isAbandoned: () => boolean;
   /** Why nobody works here and nobody will; undefined where it may only take a while. */
   readonly workerFailure: () => ModalmixError | undefined;
   close(): Promise<void>;
@@ -33,20 +35,21 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export async function connect(screen: Screen): Promise<Session> {
   const { endpoint, connection } = await openConnection();
-  if (endpoint.embedded) await ensureSupervisor();
-  if (!endpoint.embedded && !(await hasWorkers(connection, endpoint.namespace))) await ensureSupervisor();
+  const supervised = endpoint.embedded || !(await hasWorkers(connection, endpoint.namespace));
+  if (supervised) await ensureSupervisor();
   return {
     client: new Client({ connection, namespace: endpoint.namespace }),
     embedded: endpoint.embedded,
     revive: async () => {
-      if (!endpoint.embedded) return;
+      if (!supervised) return;
       try {
-        await ensureTemporal();
+        if (endpoint.embedded) await ensureTemporal();
         await ensureSupervisor();
       } catch (error) {
         screen.say(error instanceof Error ? error.message : String(error));
       }
     },
+    isAbandoned: () => supervised && runningSupervisor() === undefined,
     // Elsewhere others may work.
     workerFailure: () => (endpoint.embedded ? workerFailure() : undefined),
     close: async () => {

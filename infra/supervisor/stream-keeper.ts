@@ -55,7 +55,11 @@ export async function keepStreams(options: StreamKeeperOptions): Promise<void> {
       const failure = describeError(error);
       log.error({ runId, failure }, 'the stream is given up');
       const kept = findKeptStream(runId);
-      if (kept?.since === since) keepStream(runId, { ...kept, failure });
+      try {
+        if (kept?.since === since) keepStream(runId, { ...kept, failure });
+      } catch (cause) {
+        log.error({ runId, failure: describeError(cause) }, 'that it is given up cannot be written down');
+      }
     });
     return { since, stop, ended };
   };

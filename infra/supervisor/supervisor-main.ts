@@ -6,7 +6,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { pino } from 'pino';
 import { describeError } from '../../schemas/errors.ts';
 import {
   MOST_FAILED_STARTS,
@@ -20,6 +19,7 @@ import { boundLog, withLog } from '../log-file.ts';
 import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../processes.ts';
 import { releaseWork } from './release-work.ts';
 import { readStateFile, writeStateFile } from '../state-file.ts';
+import { standardLog } from '../standard-log.ts';
 import { hasKeptStreams, keepStreams } from './stream-keeper.ts';
 import {
   WORKER_GRACE_MS,
@@ -43,10 +43,11 @@ const LONGEST_PAUSE_MS = 30_000;
 const HEALTHY_MS = 60_000;
 const IDLE_CHECK_MS = 60_000;
 const LOG_CHECK_MS = 30_000;
+const STATE_CHECK_MS = 1_000;
 /** Without a running workflow and a kept stream for so long, nobody needs server and worker. */
 const IDLE_MS = 15 * 60_000;
 
-const log = pino({ level: 'info' });
+const log = standardLog();
 const stopping = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) {
   process.on(name, () => {
@@ -86,6 +87,7 @@ async function supervise(): Promise<void> {
     }),
     stopWhenIdle(),
     keepLogsBounded(),
+    keepStateWritten(),
   ]);
   log.info('supervisor ends');
 }
@@ -115,7 +117,17 @@ async function keepWorker(): Promise<void> {
   let failed = 0;
   while (!isStopping()) {
     const startedAt = Date.now();
-    const { lastExit, reached, fromByte, identity } = await runWorker();
+    const ended = await runWorker().catch((error: unknown) => {
+      // Its log cannot be opened, or no process be made: a disk that is full, a machine without memory.
+      log.error(describeError(error));
+      return undefined;
+    });
+    if (ended === undefined) {
+      await pauseFor(pause);
+      pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+      continue;
+    }
+    const { lastExit, reached, fromByte, identity } = ended;
     publish({ worker: undefined, lastExit });
     if (isStopping()) return;
     if (identity !== undefined) void releaseWorkOf(identity);
@@ -211,7 +223,9 @@ async function stopWhenIdle(): Promise<void> {
     if (Date.now() - busyAt < IDLE_MS) continue;
     log.info('nothing runs: server and worker stop; the next command starts them again');
     stopping.abort();
-    await stopTemporal();
+    await stopTemporal().catch((error: unknown) => {
+      log.error(describeError(error));
+    });
   }
 }
 
@@ -257,7 +271,27 @@ function publish(change: {
 }): void {
   const { worker, ...rest } = { ...state, ...change };
   state = worker === undefined ? rest : { ...rest, worker };
-  writeStateFile(supervisorFiles.state(), state);
+  writeState();
+}
+
+/** Whether what others read is what is: not while the disk is full. */
+let isWritten = true;
+
+function writeState(): void {
+  try {
+    writeStateFile(supervisorFiles.state(), state);
+    isWritten = true;
+  } catch (error) {
+    if (isWritten) log.error(describeError(error));
+    isWritten = false;
+  }
+}
+
+async function keepStateWritten(): Promise<void> {
+  while (!isStopping()) {
+    await pauseFor(STATE_CHECK_MS);
+    if (!isWritten) writeState();
+  }
 }
 
 /** A function, since a signal comes between two looks. */

@@ -10,11 +10,11 @@ import {
   type NativeConnectionOptions,
   type WorkerOptions,
 } from '@temporalio/worker';
-import { pino } from 'pino';
 import { createActivities, type Activities } from '../../activities/index.ts';
 import type { Services } from '../../activities/services.ts';
 import { TASK_QUEUES, WAITING_QUEUE } from '../../schemas/names.ts';
 import { identifyProcess } from '../processes.ts';
+import { standardLog } from '../standard-log.ts';
 import { workerIdentity } from '../supervisor/release-work.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -136,7 +136,7 @@ function installRuntime(logger: Logger, metricsAddress: string | undefined): voi
 const PINO_LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
 function pinoLogger(level: string): Logger {
-  const log = pino({ level });
+  const log = standardLog(level);
   const lowest =
     (Object.keys(PINO_LEVELS) as LogLevel[]).find((name) => PINO_LEVELS[name] === level) ?? 'INFO';
   return new DefaultLogger(lowest, (entry) => {

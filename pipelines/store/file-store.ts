@@ -1,10 +1,10 @@
 /** A store in a folder: temporary name, fsync, rename, fsync of the folder. */
-import { randomUUID } from 'node:crypto';
-import { link, mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { asFileError, codeOf } from './file-errors.ts';
+import { openScratchParent, ownedName } from './scratch.ts';
 import type { Store } from './store.ts';
 
 /** Under the store's root, so that a rename never crosses file systems. */
@@ -123,8 +123,10 @@ export class FileStore implements Store {
 
   async scratchFolder(): Promise<string> {
     const parent = join(this.#root, TEMPORARY_FOLDER);
-    await mkdir(parent, { recursive: true });
-    return await mkdtemp(join(parent, 'scratch-'));
+    await openScratchParent(parent);
+    const folder = join(parent, ownedName('scratch'));
+    await mkdir(folder);
+    return folder;
   }
 
   async #writeTemporary(path: string, bytes: string | Uint8Array): Promise<string> {
@@ -140,8 +142,8 @@ export class FileStore implements Store {
 
   async #temporaryFile(): Promise<string> {
     const parent = join(this.#root, TEMPORARY_FOLDER);
-    await mkdir(parent, { recursive: true });
-    return join(parent, randomUUID());
+    await openScratchParent(parent);
+    return join(parent, ownedName('file'));
   }
 
   #file(path: string): string {

@@ -4,10 +4,11 @@
  * folder; the least recently used ones go when the folder grows too large.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { openScratchParent, ownedName } from './scratch.ts';
 
 export interface Version {
   /** The blob's full URI. */
@@ -65,8 +66,10 @@ export class LocalCache {
 
   async scratchFolder(): Promise<string> {
     const parent = join(this.#folder, 'scratch');
-    await mkdir(parent, { recursive: true });
-    return await mkdtemp(join(parent, 'scratch-'));
+    await openScratchParent(parent);
+    const folder = join(parent, ownedName('scratch'));
+    await mkdir(folder);
+    return folder;
   }
 
   async #obtain(path: string, version: Version, fetch: (path: string) => Promise<void>): Promise<string> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -82,6 +82,31 @@ describe('the supervisor', () => {
     }, WAIT);
     expect(readFileSync(supervisorFiles.log(), 'utf8')).toContain('supervisor starts');
   });
+
+  test(
+    'outlives a home in which nothing can be written, and starts the worker that dies meanwhile',
+    { timeout: 200_000 },
+    async () => {
+      const supervisor = await ensureSupervisor();
+      const worker = await vi.waitFor(() => runningWorker(), WAIT);
+      // Nothing can be renamed to this: for who writes, as on a full disk.
+      rmSync(supervisorFiles.state());
+      mkdirSync(join(supervisorFiles.state(), 'in the way'), { recursive: true });
+      process.kill(worker.pid, 'SIGKILL');
+      const log = () => readFileSync(supervisorFiles.log(), 'utf8');
+      await vi.waitFor(() => {
+        expect(log()).toContain('the worker ended; it is started again');
+        expect(log()).toContain('supervisor.json');
+      }, WAIT);
+      expect(isAlive(supervisor.process)).toBe(true);
+
+      rmSync(supervisorFiles.state(), { recursive: true });
+      await vi.waitFor(() => {
+        expect(runningSupervisor()?.process).toEqual(supervisor.process);
+        expect(runningWorker().pid).not.toBe(worker.pid);
+      }, WAIT);
+    },
+  );
 
   test(
     'gives up a worker that cannot start, says its last words, and tries again for the next command',

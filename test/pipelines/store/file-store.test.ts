@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { execa } from 'execa';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../../pipelines/store/open-store.ts';
 
@@ -21,6 +22,39 @@ describe('a store in a folder', () => {
     await mkdir(join(root, '.tmp'), { recursive: true });
     await writeFile(join(root, '.tmp', 'left-by-a-crash'), 'half');
     expect(await store.list('d')).toEqual(['d/a', 'd/b', 'd/c']);
+  });
+
+  it('clears what killed processes left, and nothing of those that work', async () => {
+    const { root, store } = await newStore();
+    const script = `
+      const { openStore } = await import(${JSON.stringify(new URL('../../../pipelines/store/open-store.ts', import.meta.url).href)});
+      console.log(await openStore(${JSON.stringify(`file:${root}`)}).scratchFolder());
+      setInterval(() => undefined, 1000);`;
+    const start = () =>
+      execa(process.execPath, ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script], {
+        reject: false,
+      });
+    const scratchOf = async (child: ReturnType<typeof start>) =>
+      await new Promise<string>((resolve) =>
+        child.stdout.on('data', (text: Buffer) => {
+          resolve(text.toString().trim());
+        }),
+      );
+    const [killed, working] = [start(), start()];
+    try {
+      const [left, used] = await Promise.all([scratchOf(killed), scratchOf(working)]);
+      killed.kill('SIGKILL');
+      await killed;
+      const other = 'scratch-00000000-1-1-6f5a3005-ac99-4edb-8a3b-0123456789ab';
+      await mkdir(join(root, '.tmp', other));
+      const own = await store.scratchFolder();
+      const names = await readdir(join(root, '.tmp'));
+      expect(names.sort()).toEqual([basename(used), basename(own), other].sort());
+      expect(names).not.toContain(basename(left));
+    } finally {
+      working.kill('SIGKILL');
+      await working;
+    }
   });
 
   it('touches nothing beside its folder', async () => {
