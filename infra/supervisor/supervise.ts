@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +16,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { IS_PACKED, packedProgram } from '../../pipelines/process/packed.mjs';
 import { builtProgram } from '../command/built-command.mjs';
+import { patience } from '../detached-server.ts';
 import { workerFailureSchema } from './failed-starts.ts';
 import { PROJECT_FOLDER, modalmixHome } from '../folders.ts';
 import { INFRA_PROGRAMS, type InfraProgram } from '../programs.ts';
@@ -184,8 +186,10 @@ async function start(): Promise<SupervisorState> {
   });
   closeSync(log);
   child.unref();
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < deadline && child.exitCode === null && child.signalCode === null) {
+  const from = Date.now();
+  // The load is looked at anew each time: it may come while this waits.
+  const time = () => patience(START_TIMEOUT_MS, loadavg()[0] ?? 0, availableParallelism());
+  while (Date.now() - from < time() && child.exitCode === null && child.signalCode === null) {
     const state = runningSupervisor();
     if (state?.process.pid === child.pid && state !== undefined) return state;
     await sleep(POLL_MS);
