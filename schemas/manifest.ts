@@ -82,6 +82,9 @@ export const datasetManifestSchema = z.strictObject({
 });
 export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
 
+/** As it is stored: the manifest, and the sha256 of its other fields as JSON; absent in manifests of older versions. */
+export const storedManifestSchema = datasetManifestSchema.extend({ sha256: z.string().optional() });
+
 /** A published version of a dataset; `runs/<runId>/dataset.json`. */
 export const datasetReferenceSchema = z.strictObject({ name: z.string(), version: z.string() });
 export type DatasetReference = Readonly<z.infer<typeof datasetReferenceSchema>>;

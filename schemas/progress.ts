@@ -65,6 +65,8 @@ export interface StageProgress {
   readonly loss?: number;
   readonly epoch?: number;
   readonly epochs?: number;
+  /** What a person should know of it. */
+  readonly note?: string;
 }
 
 export type RunState = 'running' | 'paused' | 'completed' | 'failed' | 'cancelled';
@@ -88,4 +90,5 @@ export interface ActivityProgress {
   readonly loss?: number;
   readonly epoch?: number;
   readonly epochs?: number;
+  readonly note?: string;
 }

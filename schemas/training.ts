@@ -221,5 +221,7 @@ export const trainingResultSchema = z.strictObject({
     /** Largest resident memory of the process that ended the training; absent in older results. */
     peakMemoryMiB: z.number().optional(),
   }),
+  /** What a person should know of how it came about: it went on on another machine, a damaged checkpoint was passed over. */
+  notes: z.array(z.string()).optional(),
 });
 export type TrainingResult = z.infer<typeof trainingResultSchema>;

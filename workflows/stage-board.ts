@@ -121,6 +121,7 @@ function describeRow(row: Row, state: RunState): StageProgress {
     ...(only?.loss === undefined ? {} : { loss: only.loss }),
     ...(only?.epoch === undefined ? {} : { epoch: only.epoch }),
     ...(only?.epochs === undefined ? {} : { epochs: only.epochs }),
+    ...(only?.note === undefined ? {} : { note: only.note }),
   };
 }
 

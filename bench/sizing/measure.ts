@@ -8,7 +8,7 @@ import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import { buildShard } from '../../pipelines/shards/write/build-shard.ts';
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
-import { hashFile } from '../../pipelines/shards/plan/source-hashes.ts';
+import { hashFile } from '../../pipelines/store/hash-file.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { extractionConfigSchema } from '../../schemas/config/extraction-config.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';

@@ -35,6 +35,7 @@ export async function status(runId: string | undefined, screen: Screen): Promise
         const mark = ended ? '✗' : { done: '✔', running: '·', pending: ' ' }[stage.state];
         const facts = ended ? 'not done' : stageFacts(stage);
         screen.say(`  ${mark} ${oneLine(stage.label).padEnd(26)} ${facts}`);
+        if (stage.note !== undefined) screen.say(`    ${oneLine(stage.note)}`);
       }
       if (progress.note !== undefined) screen.say(`  ${progress.note}`);
       const failure = one.state === 'running' ? session.workerFailure() : undefined;

@@ -16,6 +16,7 @@ export class BarsScreen implements Screen {
   #bars: MultiBar | undefined;
   readonly #running = new Map<string, SingleBar>();
   readonly #done = new Set<string>();
+  readonly #notes = new Map<string, string>();
   #note: SingleBar | undefined;
 
   say(text: string): void {
@@ -34,6 +35,10 @@ export class BarsScreen implements Screen {
       const stage = { ...told, label: oneLine(told.label) };
       // A workflow asked late, or by another worker, may know less than was told already.
       if (this.#done.has(stage.label)) continue;
+      if (stage.note !== undefined && this.#notes.get(stage.label) !== stage.note) {
+        this.#notes.set(stage.label, stage.note);
+        this.say(`Mind: ${stage.label}: ${stage.note}`);
+      }
       const bar = this.#running.get(stage.label);
       if (stage.state === 'running') {
         const text = stageFacts(stage);

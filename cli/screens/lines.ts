@@ -10,6 +10,7 @@ const EVERY_SHARE = 0.25;
 /** A line when a stage starts, now and then while it runs, and when it is done. */
 export class LinesScreen implements Screen {
   readonly #told = new Map<string, { state: string; share: number; atMs: number }>();
+  readonly #notes = new Map<string, string>();
   #state = 'running';
   #note: string | undefined;
 
@@ -24,6 +25,10 @@ export class LinesScreen implements Screen {
   progress(progress: Progress): void {
     for (const stage of progress.stages) {
       if (stage.state === 'pending') continue;
+      if (stage.note !== undefined && this.#notes.get(stage.label) !== stage.note) {
+        this.#notes.set(stage.label, stage.note);
+        this.say(`Mind: ${stage.label}: ${stage.note}`);
+      }
       const before = this.#told.get(stage.label);
       // A workflow asked late, or by another worker, may know less than was told already.
       if (before?.state === 'done') continue;

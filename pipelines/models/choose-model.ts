@@ -104,8 +104,9 @@ async function readRun(store: Store, run: string): Promise<RunConfig | TrainingS
   try {
     content = JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
-    throw new ModalmixError('input', "the run's config is not JSON", {
+    throw new ModalmixError('input', "the run's config is damaged: it is not JSON", {
       where: `${store.uri}/${path}`,
+      fix: 'Start the run again from its config file; what is in the store is found again.',
       cause,
     });
   }

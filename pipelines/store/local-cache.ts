@@ -1,13 +1,15 @@
 /**
  * Local copies of a remote store's blobs, for readers that need a file. A copy is named by what it is a copy of
  * (place and ETag), so it never goes stale; it appears by a rename, so any number of processes may share the
- * folder; the least recently used ones go when the folder grows too large.
+ * folder; its hash lies beside it, and a copy that is no longer what was fetched is fetched again; the least recently used
+ * ones go when the folder grows too large.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { hashFile } from './hash-file.ts';
 import { openScratchParent, ownedName } from './scratch.ts';
 
 export interface Version {
@@ -24,11 +26,15 @@ const IN_USE_MS = 10 * 60_000;
 /** Scratch and half-finished downloads of processes that were killed. */
 const ABANDONED_MS = 3 * 24 * 3_600_000;
 const SWEEP_EVERY_MS = 5_000;
+/** Of the file beside a copy that holds its sha256. */
+const HASH_SUFFIX = '.sha256';
 
 export class LocalCache {
   readonly #folder: string;
   readonly #limitBytes: number;
   readonly #running = new Map<string, Promise<string>>();
+  /** Copies that this process has found whole, with their file and its time then. */
+  readonly #whole = new Map<string, string>();
   #sweptAt = -Infinity;
 
   constructor(folder: string, limitBytes: number) {
@@ -55,6 +61,7 @@ export class LocalCache {
     const path = this.#place(version);
     try {
       await mkdir(join(path, '..'), { recursive: true });
+      await this.#sign(path, file);
       await rename(file, path);
     } catch {
       // On another disk, or no room: the copy is a saving, not a duty.
@@ -73,9 +80,8 @@ export class LocalCache {
   }
 
   async #obtain(path: string, version: Version, fetch: (path: string) => Promise<void>): Promise<string> {
-    if ((await sizeOf(path)) === version.bytes) {
-      const now = new Date();
-      await utimes(path, now, now).catch(() => undefined);
+    if ((await sizeOf(path)) === version.bytes && (await this.#isWhole(path))) {
+      await this.#use(path);
       return path;
     }
     const parent = join(this.#folder, 'scratch');
@@ -90,12 +96,36 @@ export class LocalCache {
         });
       }
       await mkdir(join(path, '..'), { recursive: true });
+      await this.#sign(path, part);
       await rename(part, path);
     } finally {
       await rm(part, { force: true });
     }
     await this.#sweep();
     return path;
+  }
+
+  /** The hash of what is about to become the copy, beside it. */
+  async #sign(path: string, file: string): Promise<void> {
+    const temporary = `${path}.${randomUUID()}`;
+    await writeFile(temporary, await hashFile(file));
+    await rename(temporary, path + HASH_SUFFIX);
+  }
+
+  /** Whether the copy is still what was fetched; read once a process, as long as nobody writes to it. */
+  async #isWhole(path: string): Promise<boolean> {
+    const { mtimeMs, ino } = await stat(path);
+    const state = `${String(ino)}:${String(mtimeMs)}`;
+    if (this.#whole.get(path) === state) return true;
+    const signed = await readFile(path + HASH_SUFFIX, 'utf8').catch(() => undefined);
+    return signed !== undefined && signed === (await hashFile(path));
+  }
+
+  async #use(path: string): Promise<void> {
+    const now = new Date();
+    await utimes(path, now, now).catch(() => undefined);
+    const { mtimeMs, ino } = await stat(path);
+    this.#whole.set(path, `${String(ino)}:${String(mtimeMs)}`);
   }
 
   #place({ uri, etag }: Version): string {
@@ -107,11 +137,13 @@ export class LocalCache {
     const now = Date.now();
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
     this.#sweptAt = now;
-    const blobs = await filesUnder(join(this.#folder, 'blobs'));
+    const files = await filesUnder(join(this.#folder, 'blobs'));
+    const blobs = files.filter(({ path }) => !path.endsWith(HASH_SUFFIX));
     let total = blobs.reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { path, bytes, usedAt } of blobs.sort((a, b) => a.usedAt - b.usedAt)) {
       if (total <= this.#limitBytes || now - usedAt < IN_USE_MS) break;
       await rm(path, { force: true });
+      await rm(path + HASH_SUFFIX, { force: true });
       total -= bytes;
     }
     for (const entry of await readdir(join(this.#folder, 'scratch')).catch(() => [])) {

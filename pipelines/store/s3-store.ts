@@ -13,6 +13,7 @@ import type * as S3 from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { localCacheFromEnvironment, type LocalCache, type Version } from './local-cache.ts';
+import { PROBE_NAME, requireConditionalWrites } from './s3-conditions.ts';
 import { asStoreError, attemptsOf, isMissing, isPassing, isMixed, isTaken } from './s3-errors.ts';
 import type { PutFileOptions, Store } from './store.ts';
 
@@ -57,6 +58,7 @@ export class S3Store implements Store {
   /** Empty, or with a `/` at its end. */
   readonly #prefix: string;
   #cache: LocalCache | undefined;
+  #keepsConditions: Promise<void> | undefined;
 
   /** @throws ModalmixError `config` when the URI names no bucket */
   constructor(uri: string) {
@@ -152,6 +154,7 @@ export class S3Store implements Store {
     const Key = this.#key(path);
     const writer = randomUUID();
     return await this.#asking(Key, async ({ client, sdk }) => {
+      await (this.#keepsConditions ??= this.#probe(client, sdk));
       for (let attempt = 1; ; attempt += 1) {
         try {
           await client.send(
@@ -173,6 +176,16 @@ export class S3Store implements Store {
         }
       }
     });
+  }
+
+  /** Asked again where it failed for another reason. */
+  async #probe(client: S3Client, sdk: Sdk): Promise<void> {
+    try {
+      await requireConditionalWrites(client, sdk, this.#bucket, this.#prefix + PROBE_NAME);
+    } catch (error) {
+      this.#keepsConditions = undefined;
+      throw error;
+    }
   }
 
   async putFile(path: string, localFile: string, { readAgain = true }: PutFileOptions = {}): Promise<void> {

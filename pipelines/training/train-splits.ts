@@ -7,7 +7,7 @@ import { storePaths } from '../../schemas/names.ts';
 import type { EpochMetrics, TrainingResult } from '../../schemas/training.ts';
 import { breathe } from '../process/child-process.ts';
 import type { ShardSet } from '../shards/read/shard-reader.ts';
-import { hashFile } from '../shards/plan/source-hashes.ts';
+import { hashFile } from '../store/hash-file.ts';
 import type { Store } from '../store/store.ts';
 import { openBatches } from './data/batch-source.ts';
 import { trainingBatches } from './data/batches.ts';
@@ -69,7 +69,7 @@ async function begin(
 ): Promise<{ readonly parts: TrainingParts; readonly resume: () => Promise<TrainingState> }> {
   const { store, spec, manifest, splits, pool } = input;
   const found = await newestCheckpoint(store, spec.trainingId);
-  for (const reason of found.refused) process.stderr.write(`checkpoint passed over: ${reason}\n`);
+  if (found.checkpoint === undefined && found.refused.length > 0) throw allDamaged(input, found.refused);
   // Let go of before the training: it is as large as the model and the optimiser's memory.
   let { checkpoint } = found;
   delete found.checkpoint;
@@ -80,7 +80,9 @@ async function begin(
   const resume = async () => {
     const taken = checkpoint;
     checkpoint = undefined;
-    return await resumeState(input, parts, taken);
+    const state = await resumeState(input, parts, taken);
+    await noteResumption(state, found.refused);
+    return state;
   };
   return { parts, resume };
 }
@@ -98,6 +100,41 @@ async function resumeState(
   }
   restoreParts(parts, spec, checkpoint);
   return checkpoint.state;
+}
+
+/** A training is hours of work: that it begins anew is for a person to say. */
+function allDamaged({ store, spec }: TrainSplitsInput, refused: readonly string[]): ModalmixError {
+  const folder = `${store.uri}/${storePaths.checkpoints(spec.trainingId)}`;
+  return new ModalmixError(
+    'input',
+    `no checkpoint of the training is whole, so it cannot go on:\n${refused.map((reason) => `  ${reason}`).join('\n')}`,
+    { where: folder, fix: 'Restore one from a copy, or delete that folder to train from the beginning.' },
+  );
+}
+
+/** Puts into the state what makes these weights others than those of a training in one go, or may have cost it time. */
+async function noteResumption(state: TrainingState, refused: readonly string[]): Promise<void> {
+  const { engine, device } = await tensorflowFacts();
+  const machine = `${engine}, ${device}, ${counted(threads())}`;
+  const step = String(state.step);
+  const notes = [
+    ...refused.map((reason) => `a damaged checkpoint was passed over, went on from step ${step}: ${reason}`),
+    ...(state.machine === undefined || state.machine === machine
+      ? []
+      : [
+          `from step ${step} on: ${machine}; before: ${state.machine}. The weights are others, by rounding, than those of a training in one go.`,
+        ]),
+  ];
+  state.machine = machine;
+  if (notes.length > 0) state.notes = [...(state.notes ?? []), ...notes];
+}
+
+function threads(): number {
+  return Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism());
+}
+
+function counted(count: number): string {
+  return `${String(count)} ${count === 1 ? 'thread' : 'threads'}`;
 }
 
 async function follow(input: TrainSplitsInput, parts: TrainingParts, state: TrainingState): Promise<void> {
@@ -130,6 +167,7 @@ async function follow(input: TrainSplitsInput, parts: TrainingParts, state: Trai
   await putMetrics(store, trainingId, state.metrics);
   const tensorboard = await openTensorboard(store, trainingId, state.metrics);
   const rate = new RateMeter(state.step);
+  const note = state.notes?.at(-1);
   const { modalities } = spec;
   const { cropPx, testView } = training;
   const { candidates } = manifest.extraction.video;
@@ -159,6 +197,7 @@ async function follow(input: TrainSplitsInput, parts: TrainingParts, state: Trai
           loss,
           epoch: state.epoch + 1,
           epochs: training.epochs,
+          ...(note === undefined ? {} : { note }),
         });
         const due = state.step % training.checkpoint.everySteps === 0 && state.stepInEpoch < stepsPerEpoch;
         if (due) await save();
@@ -236,11 +275,12 @@ async function finish(
     environment: {
       node: process.versions.node,
       ...(await tensorflowFacts()),
-      threads: Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism()),
+      threads: threads(),
       // libuv gives KiB.
       peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
     },
   };
+  if (state.notes !== undefined) result.notes = state.notes;
   await store.put(storePaths.trainingResult(trainingId), `${JSON.stringify(result, null, 2)}\n`);
   return result;
 }

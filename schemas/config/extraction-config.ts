@@ -14,6 +14,9 @@ import {
 const positive = z.number().positive();
 const count = z.int().positive();
 
+/** Wide pictures may make a shard twice as large as it was cut for, and a file of more than 2 GiB is not read at once. */
+const LARGEST_SHARD_MIB = 1_024;
+
 const extractionFields = z.strictObject({
   /** What is extracted and trained on: `audio`, `rgb` (pictures), `flow` (motion). */
   modalities: z.array(modalitySchema).min(1).default(['audio', 'rgb']),
@@ -167,7 +170,7 @@ const extractionFields = z.strictObject({
   shard: z
     .strictObject({
       /** Size that shards are cut to: they have between about two and four thirds of it. */
-      targetMiB: positive.default(96),
+      targetMiB: positive.max(LARGEST_SHARD_MIB, 'a shard of more than 2 GiB cannot be read').default(96),
     })
     .prefault({}),
   /** What a clip may take before it is given up. */

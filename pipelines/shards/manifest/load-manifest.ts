@@ -1,15 +1,18 @@
-import { ModalmixError } from '../../../schemas/errors.ts';
 import {
-  datasetManifestSchema,
   datasetReferenceSchema,
   type DatasetManifest,
   type DatasetReference,
 } from '../../../schemas/manifest.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
-import { findStored, parseStored } from '../../store/stored-json.ts';
+import { findStored } from '../../store/stored-json.ts';
+import { parseManifest } from './manifest-text.ts';
 
-/** @throws ModalmixError `input` when that version is not published, or its manifest is not one */
+/**
+ * @throws ModalmixError `input` when that version is not published, or its manifest is not one, or not the one that was
+ *   published
+ */
 export async function loadManifest(store: Store, name: string, version: string): Promise<DatasetManifest> {
   const path = storePaths.manifest(name, version);
   const bytes = await store.find(path);
@@ -19,7 +22,7 @@ export async function loadManifest(store: Store, name: string, version: string):
       fix: 'Run the rebuild first.',
     });
   }
-  return parseStored(bytes, datasetManifestSchema, `${store.uri}/${path}`, 'remake');
+  return parseManifest(bytes, `${store.uri}/${path}`);
 }
 
 /** The dataset version that the run's last rebuild published; undefined before the first one. */

@@ -1,17 +1,11 @@
 /** From shards to a version: what their entries add up to, and the manifest that makes them visible. */
 import { SPLITS, type Split } from '../../../schemas/clip.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import {
-  datasetManifestSchema,
-  type ChannelSums,
-  type DatasetManifest,
-  type Normalisation,
-  type ShardEntry,
-} from '../../../schemas/manifest.ts';
+import type { DatasetManifest, ShardEntry } from '../../../schemas/manifest.ts';
 import { inOrder, type Modality } from '../../../schemas/modality.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
-import { addSums, normalisationOf } from '../native/channel-sums.ts';
+import { manifestText, normalise } from './manifest-text.ts';
 
 const REASONS_SHOWN = 3;
 
@@ -41,9 +35,7 @@ export async function writeManifest(store: Store, manifest: DatasetManifest): Pr
     storePaths.quarantine(name, version),
     quarantine.map((entry) => `${JSON.stringify(entry)}\n`).join(''),
   );
-  // Parsed, so that the fields' order is the schema's, whoever put the manifest together.
-  const text = JSON.stringify(datasetManifestSchema.parse(manifest), undefined, 1);
-  await putIfNew(store, storePaths.manifest(name, version), `${text}\n`);
+  await putIfNew(store, storePaths.manifest(name, version), manifestText(manifest));
 }
 
 function summarise(
@@ -63,22 +55,6 @@ function summarise(
       modalities.map((modality) => [modality, total((shard) => shard.missingCounts[modality] ?? 0)]),
     ),
   };
-}
-
-function normalise(
-  shards: readonly ShardEntry[],
-  modalities: readonly Modality[],
-): Partial<Record<Modality, Normalisation>> {
-  const normalisation: Partial<Record<Modality, Normalisation>> = {};
-  for (const modality of modalities) {
-    let sums: ChannelSums | undefined;
-    for (const shard of shards) {
-      const own = shard.sums[modality];
-      if (shard.split === 'train' && own !== undefined) sums = addSums(sums, own);
-    }
-    if (sums !== undefined) normalisation[modality] = normalisationOf(sums);
-  }
-  return normalisation;
 }
 
 function checkUsable(manifest: DatasetManifest, store: Store): void {

@@ -20,6 +20,7 @@ import { cutShards } from './cut-shards.ts';
 import {
   openPlan,
   planExists,
+  type OpenPlan,
   writePlan,
   type PlanClip,
   type PlanContent,
@@ -116,7 +117,7 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
 
   // A plan that is there already has this very content, except for where rows can be taken from.
   const writes = input.dryRun !== true;
-  if (writes && (shardsToBuild.length > 0 || !(await planExists(store, name, version)))) {
+  if (writes && (shardsToBuild.length > 0 || (await findPlan(store, name, version)) === undefined)) {
     const before = previous === version ? await previousOf(store, name, version) : previous;
     const content: PlanContent = {
       name,
@@ -319,8 +320,29 @@ async function readLatest(store: Store, path: string): Promise<string | undefine
 }
 
 async function previousOf(store: Store, name: string, version: string): Promise<string | undefined> {
+  return (await findPlan(store, name, version))?.header.previous;
+}
+
+/** A damaged plan counts as none: this version's is written anew, an earlier one only says whose rows may be copied. */
+async function findPlan(store: Store, name: string, version: string): Promise<OpenPlan | undefined> {
   if (!(await planExists(store, name, version))) return undefined;
-  return (await openPlan(store, name, version)).header.previous;
+  try {
+    const plan = await openPlan(store, name, version);
+    // The header may be there without what it names.
+    await plan.places()[Symbol.asyncIterator]().next();
+    return plan;
+  } catch (error) {
+    if (error instanceof ModalmixError && error.kind === 'input') return undefined;
+    throw error;
+  }
+}
+
+async function* linesThatCanBeRead(plan: OpenPlan): AsyncGenerator<PlanLine> {
+  try {
+    yield* plan.lines();
+  } catch (error) {
+    if (!(error instanceof ModalmixError && error.kind === 'input')) throw error;
+  }
 }
 
 /** Sets `reuse` on the clips whose features an earlier version's shard has. */
@@ -341,9 +363,9 @@ async function findReusableRows(
   }
   let version = latest;
   for (let depth = 0; depth < PLANS_SEARCHED && version !== undefined && wanted.size > 0; depth += 1) {
-    if (!(await planExists(store, name, version))) return;
-    const plan = await openPlan(store, name, version);
-    for await (const line of plan.lines()) {
+    const plan = await findPlan(store, name, version);
+    if (plan === undefined) return;
+    for await (const line of linesThatCanBeRead(plan)) {
       if (wanted.size === 0) break;
       if (!line.clips.some((old) => wanted.has(sameFeatures(old)))) continue;
       const entry = await findShard(store, name, line.split, line.key);

@@ -1,10 +1,10 @@
 /** Content hashes of source files, remembered by path, size and modification time. */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { picturesIn, sourceStamp } from '../../extraction/pictures/picture-files.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { codeOf } from '../../store/file-errors.ts';
+import { hashFile } from '../../store/hash-file.ts';
 import type { Store } from '../../store/store.ts';
 
 const cacheSchema = z.record(z.string(), z.tuple([z.number(), z.number(), z.string()]));
@@ -90,33 +90,6 @@ export class SourceHashes {
       }
       throw error;
     }
-  }
-}
-
-/** What a processor's cache still holds when it is hashed. */
-const PIECE_BYTES = 2 ** 18;
-/** Kept: the collector would go over the whole heap for every few dozen pieces of fresh memory. */
-const sparePieces: Buffer[] = [];
-
-/**
- * @param size when it is known: no more is read, not even to find that there is none
- * @returns in hexadecimal
- */
-export async function hashFile(path: string, size = Infinity): Promise<string> {
-  const hash = createHash('sha256');
-  const file = await open(path, 'r');
-  const piece = sparePieces.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
-  try {
-    for (let left = size; left > 0;) {
-      const { bytesRead } = await file.read(piece, 0, Math.min(PIECE_BYTES, left), null);
-      if (bytesRead === 0) break;
-      hash.update(piece.subarray(0, bytesRead));
-      left -= bytesRead;
-    }
-    return hash.digest('hex');
-  } finally {
-    sparePieces.push(piece);
-    await file.close();
   }
 }
 

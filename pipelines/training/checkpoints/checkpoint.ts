@@ -59,6 +59,10 @@ export const trainingStateSchema = z.strictObject({
   best: bestSchema.optional(),
   /** Updates that Adam made of each parameter; absent in checkpoints of older versions. */
   optimizerSteps: z.record(z.string(), z.int()).optional(),
+  /** Engine, processor and threads that it was computed with; absent in checkpoints of older versions. */
+  machine: z.string().optional(),
+  /** What a person should know of how it came about: another machine, a damaged checkpoint. */
+  notes: z.array(z.string()).optional(),
   /** The method's own. */
   method: z.unknown(),
 });
@@ -121,11 +125,21 @@ export function decodeCheckpoint(bytes: Buffer, trainingId: string, where: strin
         .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
     );
   return {
-    state: trainingStateSchema.parse(JSON.parse(json)),
+    state: stateOf(json, where),
     model: part('model/'),
     optimizer: part('optimizer/'),
     trained: part('trained/'),
   };
+}
+
+/** The hash was right: it is whole, and perhaps of another release. */
+function stateOf(json: string, where: string): TrainingState {
+  const parsed = trainingStateSchema.safeParse(JSON.parse(json));
+  if (parsed.success) return parsed.data;
+  throw new ModalmixError('input', 'the checkpoint is of another release of Modalmix', {
+    where,
+    cause: parsed.error,
+  });
 }
 
 /**

@@ -143,24 +143,45 @@ export function decodeSafetensors(
   const start = ALIGNMENT + headerSize;
   if (start > file.length) refuse(`the header is said to be ${String(headerSize)} bytes long`);
   const { [METADATA]: metadata = {}, ...entries } = parseHeader(file.subarray(ALIGNMENT, start), refuse);
-  const tensors = new Map<string, StoredTensor>();
-  let size = 0;
-  for (const [name, value] of Object.entries(entries)) {
+  const listed = Object.entries(entries).map(([name, value]) => {
     const entry = entrySchema.safeParse(value);
-    if (!entry.success) return refuse(`the entry "${name}" is not understood`);
-    const { dtype, shape, data_offsets: offsets } = entry.data;
-    size = Math.max(size, offsets[1]);
+    return entry.success ? { name, ...entry.data } : refuse(`the entry "${name}" is not understood`);
+  });
+  refuseOverlaps(listed, file.length - start, refuse);
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, dtype, shape, data_offsets: offsets } of listed) {
     if (!wanted(name)) continue;
     if (dtype !== 'F32') return refuse(`"${name}" is ${dtype}, and only F32 is read`);
     const count = shape.reduce((product, axis) => product * axis, 1);
     if (offsets[1] - offsets[0] !== 4 * count) refuse(`"${name}" does not have the size of its shape`);
-    if (start + offsets[1] > file.length) refuse(`"${name}" ends after the file`);
     const values = new Float32Array(count);
     new Uint8Array(values.buffer).set(file.subarray(start + offsets[0], start + offsets[1]));
     tensors.set(name, { shape, values });
   }
-  if (start + size !== file.length) refuse('bytes are left over');
   return { tensors, metadata: z.record(z.string(), z.string()).catch({}).parse(metadata) };
+}
+
+/**
+ * The format allows neither: a small file whose tensors all lie at the same place would take memory for each of them.
+ *
+ * @param bytes of the numbers
+ */
+function refuseOverlaps(
+  listed: readonly { readonly name: string; readonly data_offsets: readonly [number, number] }[],
+  bytes: number,
+  refuse: (problem: string) => never,
+): void {
+  let end = 0;
+  for (const { name, data_offsets: offsets } of [...listed].sort(
+    (a, b) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1],
+  )) {
+    if (offsets[1] > bytes) refuse(`"${name}" ends after the file`);
+    if (offsets[1] < offsets[0]) refuse(`"${name}" ends before it begins`);
+    if (offsets[0] < end) refuse(`"${name}" lies over another tensor`);
+    if (offsets[0] > end) refuse(`there is a gap before "${name}"`);
+    end = offsets[1];
+  }
+  if (end !== bytes) refuse('bytes are left over');
 }
 
 function parseHeader(bytes: Buffer, refuse: (problem: string) => never): Record<string, unknown> {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { METHODS } from '../../../schemas/config/methods.ts';
 import type { Precision } from '../../../schemas/config/training-config.ts';
 import { storePaths } from '../../../schemas/names.ts';
@@ -204,7 +204,43 @@ describe('a training that is stopped', () => {
     const expected = await trainSteps(whole, spec);
     await expect(trainSteps(broken, spec, 7)).rejects.toMatchObject({ kind: 'cancelled' });
     truncateSync(await broken.localFile(storePaths.checkpoint(spec.trainingId, 7)), 5_000);
-    expect((await trainSteps(broken, spec)).model.sha256).toBe(expected.model.sha256);
+    const resumed = await trainSteps(broken, spec);
+    expect(resumed.model.sha256).toBe(expected.model.sha256);
+    expect(expected.notes).toBeUndefined();
+    expect(resumed.notes).toEqual([
+      expect.stringMatching(/^a damaged checkpoint was passed over, went on from step \d: .*step-000000007/u),
+    ]);
+  });
+
+  it('whose checkpoints are all damaged does not begin anew without a word', async () => {
+    const spec = tinySpec(dataset, 'mm');
+    const store = await copyOfDataset(dataset);
+    await expect(trainSteps(store, spec, 3)).rejects.toMatchObject({ kind: 'cancelled' });
+    const folder = storePaths.checkpoints(spec.trainingId);
+    for (const path of await store.list(folder)) truncateSync(await store.localFile(path), 5_000);
+    await expect(trainSteps(store, spec)).rejects.toMatchObject({
+      ...{ kind: 'input', where: `${store.uri}/${folder}` },
+      message: expect.stringContaining('no checkpoint of the training is whole') as string,
+      fix: expect.stringContaining('delete that folder to train from the beginning') as string,
+    });
+    await store.delete(folder);
+    expect((await trainSteps(store, spec)).steps).toBe(10);
+  });
+
+  it('that goes on with another number of threads says so, while it runs and in its result', async () => {
+    const spec = tinySpec(dataset, 'mm');
+    const store = await copyOfDataset(dataset);
+    vi.stubEnv('TF_NUM_INTRAOP_THREADS', '1');
+    await expect(trainSteps(store, spec, 3)).rejects.toMatchObject({ kind: 'cancelled' });
+    vi.stubEnv('TF_NUM_INTRAOP_THREADS', '3');
+    const notes = new Set<string | undefined>();
+    const report = ({ note }: ActivityProgress) => notes.add(note);
+    const { notes: told } = await trainModel({ store, spec, report, stopRequested: () => false });
+    vi.unstubAllEnvs();
+    expect(told).toEqual([
+      expect.stringMatching(/^from step 3 on: cpu, .*, 3 threads; before: cpu, .*, 1 thread\./u),
+    ]);
+    expect([...notes]).toEqual(told);
   });
 
   it('in a child process stops on a signal, and goes on to the same weights', async () => {

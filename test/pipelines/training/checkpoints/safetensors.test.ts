@@ -90,4 +90,54 @@ print(json.dumps([out["odd"].tolist(), float(out["scalar"]), float(out["matrix"]
     }
     expect(() => decodeSafetensors(Buffer.concat([bytes, Buffer.of(0)]), 'x')).toThrow(/left over/u);
   });
+
+  it.each([
+    [
+      'over one another',
+      [
+        [0, 16],
+        [0, 16],
+      ],
+      '"b" lies over another tensor',
+    ],
+    [
+      'partly over one another',
+      [
+        [0, 16],
+        [8, 24],
+      ],
+      '"b" lies over another tensor',
+    ],
+    [
+      'with a gap',
+      [
+        [0, 16],
+        [24, 40],
+      ],
+      'there is a gap before "b"',
+    ],
+    [
+      'beyond the end',
+      [
+        [0, 16],
+        [16, 4_000],
+      ],
+      '"b" ends after the file',
+    ],
+    [
+      'before they begin',
+      [
+        [0, 16],
+        [16, 8],
+      ],
+      '"b" ends before it begins',
+    ],
+  ] as const)('whose tensors lie %s are refused', (_, [a, b], problem) => {
+    const entry = (offsets: readonly number[]) => ({ dtype: 'F32', shape: [4], data_offsets: offsets });
+    const header = Buffer.from(JSON.stringify({ a: entry(a), b: entry(b) }));
+    const size = Buffer.alloc(8);
+    size.writeBigUInt64LE(BigInt(header.length));
+    const file = Buffer.concat([size, header, Buffer.alloc(40)]);
+    expect(() => decodeSafetensors(file, 'x.safetensors')).toThrow(problem);
+  });
 });
