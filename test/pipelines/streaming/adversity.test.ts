@@ -179,6 +179,7 @@ test(
       await sendClipEvents(connection, topics, [{ ...first!, label: other, sentAt: at(30) }]);
       await untilCounted(stream, { rows: CLIPS, duplicates: 1, outdated: 1, superseded: 0 });
       await sendClipEvents(connection, topics, [{ ...first!, label: other, sentAt: at(90) }]);
+      // What the worker published of the one before did not count.
       await untilCounted(stream, { rows: CLIPS + 1, outdated: 1, superseded: 1 });
     } finally {
       for (const worker of workers) await endWorker(worker, 'SIGTERM');
