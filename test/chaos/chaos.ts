@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stopKafka } from '../../infra/kafka/ensure-kafka.ts';
-import { fetchJars } from '../../infra/kafka/jars.ts';
+import { fetchJars } from '../../infra/kafka/fetch-jars.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
 import type { Store } from '../../pipelines/store/store.ts';
