@@ -126,8 +126,6 @@ export const featureMetadataSchema = z.strictObject({
   source: z.string(),
   /** Name of the dataset that the event was ingested for; absent in records of before there was this field. */
   dataset: z.string().optional(),
-  /** The record has no features: an event at `sentAt` said again what the clip's row says. */
-  confirms: z.literal('1').optional(),
 });
 
 /** One row of a stream shard, in the shard's order; the lines of `<shard>.rows.jsonl`. */

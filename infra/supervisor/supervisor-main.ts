@@ -64,6 +64,9 @@ let state: SupervisorState = {
   streamWorkers: [],
 };
 
+/** Whether what others read is what is: not while the disk is full. */
+let isWritten = true;
+
 await withLock(supervisorFiles.lifeLock(), { waitMs: 0 }, supervise);
 
 async function supervise(): Promise<void> {
@@ -273,9 +276,6 @@ function publish(change: {
   state = worker === undefined ? rest : { ...rest, worker };
   writeState();
 }
-
-/** Whether what others read is what is: not while the disk is full. */
-let isWritten = true;
 
 function writeState(): void {
   try {

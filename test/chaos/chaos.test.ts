@@ -13,7 +13,7 @@ test('the same seed gives the same strikes, another one others', () => {
 
 test(
   'a run and a stream among kills and stops end as undisturbed ones: nothing lost, nothing twice',
-  { timeout: 1_800_000 },
+  { timeout: 3_600_000 },
   async () => {
     const figures = await runChaos({ seed: 18, kills: 1, strikesPerRound: 8, say: console.log });
     expect(figures.rounds).toBe(1);

@@ -48,7 +48,7 @@ const CLASSES = ['high', 'low'];
 const TRAINING = { epochs: 10 };
 const MOST_ROUNDS_IN_VAIN = 3;
 /** After the last strike; a slow machine is no mistake. */
-const PATIENCE_MS = 600_000;
+const PATIENCE_MS = 1_800_000;
 const POLL_MS = 500;
 
 /**

@@ -90,7 +90,7 @@ export class IngestSession {
       extractor: input.extractor,
       allowed: { roots, maxBytes: input.target.extraction.limits.clipMaxMiB * 1_048_576 },
       maxRecordBytes: input.target.stream.topics.maxFeatureMiB * 1_048_576,
-      knownSince: (clipId, fingerprint) => this.#known.sentAtMs(clipId, fingerprint),
+      isKnown: (clipId, fingerprint, sentAtMs) => this.#known.has(clipId, fingerprint, sentAtMs),
       onExtracted: (seconds) => metrics.work.observe(seconds),
       log: input.log,
     };
@@ -238,7 +238,7 @@ export class IngestSession {
     await transactions.begin(this.#producer);
     try {
       for (const { outcome } of ready.slots) {
-        if (outcome?.kind === 'features' || outcome?.kind === 'confirms') {
+        if (outcome?.kind === 'features') {
           const { record } = outcome;
           const value = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
           await enqueue(this.#producer, { topic: topics.features, key: outcome.clipId, value });
@@ -269,7 +269,6 @@ export class IngestSession {
       const clipId = this.#clipIds.get(slot);
       if (clipId !== undefined) this.#known.end(clipId);
       metrics.records.inc({ outcome: outcome.kind === 'dead-letter' ? outcome.letter.code : outcome.kind });
-      if (outcome.kind === 'confirms') this.#known.add(outcome.clipId, outcome.fingerprint, outcome.sentAtMs);
       if (outcome.kind !== 'features') continue;
       metrics.bytes.inc(outcome.record.length);
       metrics.latency.observe(Math.max(0, Date.now() - outcome.sentAtMs) / 1_000);

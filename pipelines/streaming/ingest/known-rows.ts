@@ -20,15 +20,11 @@ export class KnownRows {
     else this.#underWay.set(clipId, left);
   }
 
-  /**
-   * When the newest event that gave this row was sent; undefined when the row is another one, and as long as another
-   * event of the clip is under way: it may change what is published.
-   */
-  sentAtMs(clipId: string, fingerprint: string): number | undefined {
+  /** False as long as another event of the clip is under way: it may change what is published. */
+  has(clipId: string, fingerprint: string, sentAtMs: number): boolean {
     const known = this.#published.get(clipId);
-    return this.#underWay.get(clipId) === 1 && known?.fingerprint === fingerprint
-      ? known.sentAtMs
-      : undefined;
+    if (this.#underWay.get(clipId) !== 1 || known === undefined) return false;
+    return known.fingerprint === fingerprint && sentAtMs <= known.sentAtMs;
   }
 
   add(clipId: string, fingerprint: string, sentAtMs: number): void {

@@ -24,14 +24,6 @@ export type EventOutcome =
       readonly record: Uint8Array;
       readonly sentAtMs: number;
     }
-  /** The event says what the clip's row says, and later: the record has no features. */
-  | {
-      readonly kind: 'confirms';
-      readonly clipId: string;
-      readonly fingerprint: string;
-      readonly record: Uint8Array;
-      readonly sentAtMs: number;
-    }
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'dead-letter'; readonly letter: DeadLetter };
 
@@ -42,10 +34,10 @@ export interface ProcessContext {
   /** Longest feature record. */
   readonly maxRecordBytes: number;
   /**
-   * When the newest event was sent that gave the clip's published row, if that has this fingerprint: extracting it
-   * again would tell nothing new. Else undefined.
+   * True when a row with this fingerprint was published of an event sent then or later: extracting it again would tell
+   * nothing new. One that is sent later may be what counts, whatever became of the row meanwhile.
    */
-  readonly knownSince: (clipId: string, fingerprint: string) => number | undefined;
+  readonly isKnown: (clipId: string, fingerprint: string, sentAtMs: number) => boolean;
   /** Seconds of one extraction. */
   readonly onExtracted: (seconds: number) => void;
   readonly log: Log;
@@ -118,7 +110,16 @@ async function extractEvent(
   const hashes = audioPath === undefined ? [mediaHash] : [mediaHash, await hashOf(audioPath, context.tries)];
   const content = contentHash(combineHashes(hashes), event);
   const fingerprint = JSON.stringify([content, event.label, event.split ?? null, event.group ?? null]);
-  const facts = {
+  const sentAtMs = Date.parse(event.sentAt);
+  if (context.isKnown(event.clipId, fingerprint, sentAtMs)) return { kind: 'duplicate' };
+  const started = performance.now();
+  const features = await extractor.extract(
+    clipOf(event, path, audioPath, target),
+    target.extraction,
+    context.signal,
+  );
+  context.onExtracted((performance.now() - started) / 1_000);
+  const record = encodeFeatureRecord({
     clipId: event.clipId,
     label: event.label,
     ...(event.split === undefined ? {} : { split: event.split }),
@@ -128,22 +129,8 @@ async function extractEvent(
     sentAt: event.sentAt,
     dataset: target.name,
     source: message,
-  };
-  const sentAtMs = Date.parse(event.sentAt);
-  const knownSince = context.knownSince(event.clipId, fingerprint);
-  if (knownSince !== undefined && sentAtMs <= knownSince) return { kind: 'duplicate' };
-  if (knownSince !== undefined) {
-    const record = encodeFeatureRecord({ ...facts, confirms: true, features: { missing: {} } });
-    return { kind: 'confirms', clipId: event.clipId, fingerprint, record, sentAtMs };
-  }
-  const started = performance.now();
-  const features = await extractor.extract(
-    clipOf(event, path, audioPath, target),
-    target.extraction,
-    context.signal,
-  );
-  context.onExtracted((performance.now() - started) / 1_000);
-  const record = encodeFeatureRecord({ ...facts, features });
+    features,
+  });
   if (record.length > context.maxRecordBytes) {
     throw new EventRejected(
       'too-large',

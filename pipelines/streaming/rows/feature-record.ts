@@ -2,7 +2,7 @@
  * A row on `modalmix.features`: one Arrow IPC stream (schema, one record batch of one row), so that any
  * Arrow reader opens it alone. Columns: `clip_id`, `label` (the class's name), `split` and `group` (null
  * when the event named none), `source_sha256`, `missing` (JSON: modality → code and reason), and one
- * FixedSizeList a modality whose shape is in its field's metadata. One that confirms a row has no modality.
+ * FixedSizeList a modality whose shape is in its field's metadata.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -52,8 +52,6 @@ export interface FeatureRecord {
   readonly source: RecordPlace;
   /** The dataset that the event was ingested for; undefined in records of earlier versions. */
   readonly dataset?: string;
-  /** The event said again what the clip's published row says: there are no features, but the row is newer now. */
-  readonly confirms?: true;
   readonly features: ExtractedClip;
 }
 
@@ -89,7 +87,6 @@ export function encodeFeatureRecord(record: FeatureRecord): Uint8Array {
     ['sentAt', record.sentAt],
     ['source', formatPlace(record.source)],
     ...(record.dataset === undefined ? [] : [['dataset', record.dataset] as const]),
-    ...(record.confirms === undefined ? [] : [['confirms', '1'] as const]),
   ]);
   const texts: [string, string | null][] = [
     ['clip_id', record.clipId],
@@ -170,11 +167,8 @@ function decode(bytes: Uint8Array): FeatureRecord {
   const audio = featureOf(batch, 'audio', Float32Array, 2);
   const rgb = featureOf(batch, 'rgb', Uint8Array, 4);
   const flow = featureOf(batch, 'flow', Uint8Array, 4);
-  const { dataset, confirms } = metadata.data;
-  const isEmpty = audio === undefined && rgb === undefined && flow === undefined;
-  if (isEmpty !== (confirms !== undefined)) {
-    throw invalid(isEmpty ? 'it has no modality' : 'it confirms a row and has features');
-  }
+  const { dataset } = metadata.data;
+  if (audio === undefined && rgb === undefined && flow === undefined) throw invalid('it has no modality');
   return {
     clipId: clip_id,
     label,
@@ -185,7 +179,6 @@ function decode(bytes: Uint8Array): FeatureRecord {
     sentAt: metadata.data.sentAt,
     source: parsePlace(metadata.data.source),
     ...(dataset === undefined ? {} : { dataset }),
-    ...(confirms === undefined ? {} : { confirms: true }),
     features: {
       missing,
       ...(audio === undefined ? {} : { audio }),

@@ -73,8 +73,6 @@ export function judgeRecord(message: Message, index: StreamIndex, rules: Judging
     return { as: 'duplicate', ...(verdict.newer ? { confirmed: { clipId, sentAtMs } } : {}) };
   }
   if (verdict.kind === 'outdated') return { as: 'outdated' };
-  // The row that it confirms is not among the records that are read here.
-  if (record.confirms === true) return { as: 'duplicate' };
   const split = index.splitOf(clipId, group, record.split) ?? chooseSplit(clipId, group, rules.shares);
   const { partition, offset } = message;
   const row: StreamRow = {

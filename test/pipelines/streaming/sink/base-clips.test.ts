@@ -60,7 +60,7 @@ async function take(state: SinkState, event: ClipEvent): Promise<Taken> {
   const outcome = await processEvent(message, event, {
     ...{ target, extractor, maxRecordBytes: 1e6, log: SILENT_LOG },
     allowed: { roots: await realRoots([folder]), maxBytes: 1e8 },
-    knownSince: () => undefined,
+    isKnown: () => false,
     onExtracted: () => undefined,
     signal: new AbortController().signal,
   });
