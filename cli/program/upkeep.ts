@@ -13,7 +13,8 @@ export function upkeepCommands(add: AddCommand): void {
     add(
       name,
       description,
-      async (_args, flags: GcFlags, screen) => await work(await import('../commands/upkeep.ts'), flags, screen),
+      async (_args, flags: GcFlags, screen) =>
+        await work(await import('../commands/upkeep.ts'), flags, screen),
     )
       .addOption(new Option('-s, --store <uri>', 'the store (default: file:.modalmix/store)'))
       .addOption(
