@@ -25,6 +25,7 @@ const STAGES = [
   'searches',
   'prediction',
   'export',
+  'upkeep',
 ];
 const PIPELINES = [...FOUNDATIONS, ENGINE, ...STAGES];
 

@@ -10,10 +10,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ModalmixError } from '../schemas/errors.ts';
 import { findProgram } from './find-program.ts';
+import { makeHome } from './folders.ts';
 import { withLock } from './lock.ts';
 import { withLog } from './log-file.ts';
 import { freePorts, isPortFree } from './ports.ts';
-import { endProcess, identifyProcess, isAlive, isStopped, processIdentitySchema } from './processes.ts';
+import {
+  endProcess,
+  identifyProcess,
+  isAlive,
+  isStopped,
+  processIdentitySchema,
+  worksIn,
+} from './processes.ts';
 import { readStateFile, writeStateFile } from './state-file.ts';
 
 /** Port numbers in the order of `ServerSpec.portCount`. */
@@ -89,7 +97,7 @@ export class DetachedServer {
   /** As its state file tells; undefined when it does not run. */
   running(): RunningServer | undefined {
     const server = this.#lastState();
-    return server !== undefined && isAlive(server.process) ? server : undefined;
+    return server !== undefined && worksIn(server.process, this.#spec.folder()) ? server : undefined;
   }
 
   /** Whether it runs and answers now; starts nothing. */
@@ -103,6 +111,7 @@ export class DetachedServer {
    * @throws ModalmixError what `prepare` throws; `transient` with the log's end when it cannot start
    */
   async ensure(): Promise<RunningServer> {
+    makeHome();
     const running = this.running();
     if (running !== undefined && (await this.#answers(running))) return running;
     return await withLock(this.#file('server.lock'), { waitMs: this.#lockWaitMs() }, async () => {

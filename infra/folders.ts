@@ -1,8 +1,11 @@
 /** The two folders outside the store: native parts (shared by all runs) and the embedded servers' state. */
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ENVIRONMENT } from '../schemas/names.ts';
+
+const HOME_NAME = '.modalmix';
 
 /** Absolute path of the checkout. */
 export const PROJECT_FOLDER = fileURLToPath(new URL('..', import.meta.url));
@@ -17,7 +20,24 @@ export function cacheFolder(): string {
 /** Absolute path of the folder where the embedded servers keep their state and logs. */
 export function modalmixHome(): string {
   const named = process.env[ENVIRONMENT.home];
-  return resolve(named === undefined || named === '' ? '.modalmix' : named);
+  return resolve(named === undefined || named === '' ? HOME_NAME : named);
+}
+
+/**
+ * Makes the home folder when it is not there, readable by its owner alone: runs, frames, logs and the server's database lie in it.
+ * One that others could read is closed, where its name says that it is nothing else.
+ */
+export function makeHome(): void {
+  const home = modalmixHome();
+  mkdirSync(dirname(home), { recursive: true });
+  try {
+    mkdirSync(home, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (basename(home) !== HOME_NAME || process.platform === 'win32') return;
+    const { mode, uid } = statSync(home);
+    if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(home, mode & 0o700);
+  }
 }
 
 function userCacheFolder(): string {

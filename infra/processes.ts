@@ -1,9 +1,11 @@
 /** Processes that outlive the one that started them: telling them from strangers, and ending them. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ModalmixError } from '../schemas/errors.ts';
+import type { InfraProgram } from './programs.ts';
 
 /** A process id is given to another process one day; together with the start time it is not. */
 export const processIdentitySchema = z.object({ pid: z.int().positive(), startTime: z.string() });
@@ -21,6 +23,58 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
 
 export function isAlive(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.startTime === identity.startTime;
+}
+
+/**
+ * The words that a process was started with, which nobody else can change: a state file may have been planted, and a process
+ * id given to another program.
+ *
+ * @returns undefined when it is gone
+ */
+export function commandWords(pid: number): readonly string[] | undefined {
+  try {
+    if (process.platform === 'linux') return readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').split('\0');
+    return execFileSync('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether it lives and runs this program of ours, built or as its source. */
+export function isProgram(identity: ProcessIdentity, name: InfraProgram): boolean {
+  const file = new RegExp(`(^|[\\\\/])${name}\\.[cm]?[jt]s$`, 'u');
+  return isAlive(identity) && commandWords(identity.pid)?.some((word) => file.test(word)) === true;
+}
+
+/** Whether it lives and was started on a file of this folder. */
+export function worksIn(identity: ProcessIdentity, folder: string): boolean {
+  const real = realPathOf(folder);
+  const words = isAlive(identity) ? commandWords(identity.pid) : undefined;
+  return (
+    real !== undefined &&
+    words?.some((word) => isAbsolute(word) && realPathOf(dirname(word)) === real) === true
+  );
+}
+
+function realPathOf(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What tells the processes of this machine and process namespace from those of others; undefined where nothing does. */
+export function processSpace(): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether somebody has stopped it (SIGSTOP, a debugger): it is not slow, it does nothing. Told on Linux only. */

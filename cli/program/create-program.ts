@@ -8,6 +8,7 @@ import { modelsCommand } from './models.ts';
 import { recipeCommand } from './recipe.ts';
 import { steeringCommands } from './steering.ts';
 import { infraCommand, streamCommand } from './stream.ts';
+import { upkeepCommands } from './upkeep.ts';
 import { usingCommands } from './using.ts';
 
 export function createProgram(perform: Perform): Command {
@@ -41,6 +42,8 @@ export function createProgram(perform: Perform): Command {
   program.commandsGroup('Clips that arrive on Kafka:');
   streamCommand(program, run);
   infraCommand(program, run);
+  program.commandsGroup('What is stored:');
+  upkeepCommands(add);
   program.commandsGroup('This machine:');
   machineCommands(add, program);
 

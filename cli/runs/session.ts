@@ -2,6 +2,7 @@
 import { Client, type Connection } from '@temporalio/client';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
+import { makeHome } from '../../infra/folders.ts';
 import { ensureSupervisor, runningSupervisor, workerFailure } from '../../infra/supervisor/supervise.ts';
 import { endpointFromEnvironment } from '../../infra/temporal/connection-settings.ts';
 import { hasBeenStarted } from '../../infra/temporal/embedded-server.ts';
@@ -34,6 +35,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * @throws ModalmixError `transient` when the server does not answer
  */
 export async function connect(screen: Screen): Promise<Session> {
+  makeHome();
   const { endpoint, connection } = await openConnection();
   const supervised = endpoint.embedded || !(await hasWorkers(connection, endpoint.namespace));
   if (supervised) await ensureSupervisor();

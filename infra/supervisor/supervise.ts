@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -18,16 +18,24 @@ import { IS_PACKED, packedProgram } from '../../pipelines/process/packed.mjs';
 import { builtProgram } from '../command/built-command.mjs';
 import { patience } from '../detached-server.ts';
 import { workerFailureSchema } from './failed-starts.ts';
-import { PROJECT_FOLDER, modalmixHome } from '../folders.ts';
+import { PROJECT_FOLDER, makeHome, modalmixHome } from '../folders.ts';
 import { INFRA_PROGRAMS, type InfraProgram } from '../programs.ts';
 import { withLock } from '../lock.ts';
-import { endProcess, isAlive, processIdentitySchema } from '../processes.ts';
+import {
+  endProcess,
+  isProgram,
+  processIdentitySchema,
+  processSpace,
+  type ProcessIdentity,
+} from '../processes.ts';
 import { readStateFile } from '../state-file.ts';
 import { endpointFromEnvironment } from '../temporal/connection-settings.ts';
 import { stopTemporal } from '../temporal/ensure-temporal.ts';
 
 export const supervisorStateSchema = z.object({
   process: processIdentitySchema,
+  /** Where its process ids are processes: `processSpace`; absent where nothing tells. */
+  space: z.string().optional(),
   /** Hash of the code and the settings it was started with. */
   fingerprint: z.string(),
   /** Hash of the AWS settings it was started with; empty without any. */
@@ -56,6 +64,9 @@ export const supervisorFiles = {
 /** How long a stopped worker has to reach its next checkpoint. */
 export const WORKER_GRACE_MS = 60_000;
 const START_TIMEOUT_MS = 30_000;
+/** How often a supervisor signs its state file, so that others see that it lives. */
+export const SIGN_EVERY_MS = 4_000;
+const FOREIGN_WAIT_MS = 3 * SIGN_EVERY_MS;
 const POLL_MS = 50;
 const CODE_FOLDERS = IS_PACKED ? ['dist'] : ['schemas', 'pipelines', 'activities', 'workflows', 'infra'];
 
@@ -73,6 +84,8 @@ export async function ensureSupervisor(): Promise<SupervisorState> {
   compared = true;
   const current = runningSupervisor();
   if (current !== undefined && isCurrent(current, print)) return current;
+  makeHome();
+  await refuseForeign();
   return await withLock(supervisorFiles.startLock(), { waitMs: 2 * WORKER_GRACE_MS }, async () => {
     const other = runningSupervisor();
     if (other !== undefined) {
@@ -87,19 +100,73 @@ export async function ensureSupervisor(): Promise<SupervisorState> {
 export async function stopSupervisor(): Promise<void> {
   await withLock(supervisorFiles.startLock(), { waitMs: 2 * WORKER_GRACE_MS }, async () => {
     const state = readStateFile(supervisorFiles.state(), supervisorStateSchema);
-    if (state === undefined) return;
-    await endProcess(state.process, WORKER_GRACE_MS + START_TIMEOUT_MS);
-    // Left over when the supervisor was killed.
-    if (state.worker !== undefined) await endProcess(state.worker, WORKER_GRACE_MS);
-    for (const worker of state.streamWorkers) await endProcess(worker, WORKER_GRACE_MS);
+    if (state === undefined || isForeign(state)) return;
+    if (isSupervisor(state.process)) await endProcess(state.process, WORKER_GRACE_MS + START_TIMEOUT_MS);
+    await endOrphans(state);
   });
   if (endpointFromEnvironment() === undefined) await stopTemporal();
 }
 
-/** What the supervisor last wrote about itself; undefined when none runs. */
+/** Workers that a supervisor which was killed has left behind, and no process that is none. */
+export async function endOrphans({ worker, streamWorkers }: SupervisorState): Promise<void> {
+  if (worker !== undefined && isProgram(worker, 'worker-main')) await endProcess(worker, WORKER_GRACE_MS);
+  for (const one of streamWorkers) {
+    if (isProgram(one, 'stream-worker-main')) await endProcess(one, WORKER_GRACE_MS);
+  }
+}
+
+/** What the supervisor last wrote about itself; undefined when none runs here. */
 export function runningSupervisor(): SupervisorState | undefined {
   const state = readStateFile(supervisorFiles.state(), supervisorStateSchema);
-  return state !== undefined && isAlive(state.process) ? state : undefined;
+  return state !== undefined && !isForeign(state) && isSupervisor(state.process) ? state : undefined;
+}
+
+/** The file may have been planted: only a supervisor of this very home is one. */
+function isSupervisor(identity: ProcessIdentity): boolean {
+  return isProgram(identity, 'supervisor-main') && isOfThisHome(identity.pid);
+}
+
+function isOfThisHome(pid: number): boolean {
+  if (process.platform !== 'linux') return true;
+  try {
+    const settings = readFileSync(`/proc/${String(pid)}/environ`, 'utf8').split('\0');
+    const home = settings
+      .find((one) => one.startsWith(`${ENVIRONMENT.home}=`))
+      ?.slice(ENVIRONMENT.home.length + 1);
+    return home !== undefined && realpathSync(home) === realpathSync(modalmixHome());
+  } catch {
+    return false;
+  }
+}
+
+/** Of another machine or process namespace: its process ids mean nothing here. */
+export function isForeign({ space }: SupervisorState): boolean {
+  return space !== undefined && space !== processSpace();
+}
+
+/**
+ * One home, one machine: two supervisors would each take the other's workers and server for dead.
+ *
+ * @throws ModalmixError `config` while a supervisor elsewhere signs its state file
+ */
+async function refuseForeign(): Promise<void> {
+  const state = readStateFile(supervisorFiles.state(), supervisorStateSchema);
+  if (state === undefined || !isForeign(state)) return;
+  const signedAt = () => statSync(supervisorFiles.state(), { throwIfNoEntry: false })?.mtimeMs;
+  const before = signedAt();
+  // No clock is compared: the two machines' may differ.
+  for (const deadline = Date.now() + FOREIGN_WAIT_MS; Date.now() < deadline;) {
+    await sleep(POLL_MS);
+    if (signedAt() === before) continue;
+    throw new ModalmixError(
+      'config',
+      'this home is in use by a supervisor on another machine or in another container',
+      {
+        where: modalmixHome(),
+        fix: `Work there, or give this one a home of its own (${ENVIRONMENT.home}); several machines share a Temporal server by TEMPORAL_ADDRESS.`,
+      },
+    );
+  }
 }
 
 /** Why the supervisor has given up on its worker, when it has. */

@@ -3,7 +3,7 @@
  * each restarted with a growing pause when it dies; a worker that cannot start is given up. Ends on SIGTERM or SIGINT, and by itself when nothing has run for a while.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { fstatSync } from 'node:fs';
+import { fstatSync, utimesSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { describeError } from '../../schemas/errors.ts';
@@ -16,14 +16,17 @@ import {
 } from './failed-starts.ts';
 import { withLock } from '../lock.ts';
 import { boundLog, withLog } from '../log-file.ts';
-import { endProcess, identifyProcess, isAlive, type ProcessIdentity } from '../processes.ts';
+import { endProcess, identifyProcess, processSpace, type ProcessIdentity } from '../processes.ts';
 import { releaseWork } from './release-work.ts';
 import { readStateFile, writeStateFile } from '../state-file.ts';
 import { standardLog } from '../standard-log.ts';
 import { hasKeptStreams, keepStreams } from './stream-keeper.ts';
 import {
+  SIGN_EVERY_MS,
   WORKER_GRACE_MS,
+  endOrphans,
   fingerprint,
+  isForeign,
   infraProgram,
   storeAccess,
   supervisorFiles,
@@ -58,6 +61,7 @@ process.on('SIGHUP', () => undefined);
 
 let state: SupervisorState = {
   process: identifyProcess(process.pid)!,
+  ...spaceOf(processSpace()),
   fingerprint: fingerprint(),
   storeAccess: storeAccess(),
   workerStarts: 0,
@@ -66,6 +70,9 @@ let state: SupervisorState = {
 
 /** Whether what others read is what is: not while the disk is full. */
 let isWritten = true;
+function spaceOf(space: string | undefined): Pick<SupervisorState, 'space'> {
+  return space === undefined ? {} : { space };
+}
 
 await withLock(supervisorFiles.lifeLock(), { waitMs: 0 }, supervise);
 
@@ -74,10 +81,10 @@ async function supervise(): Promise<void> {
   publish({});
   log.info({ pid: process.pid }, 'supervisor starts');
   // A supervisor that was killed leaves its worker behind, with the code of then.
-  if (before?.worker !== undefined && isAlive(before.worker))
-    await endProcess(before.worker, WORKER_GRACE_MS);
-  if (before?.worker !== undefined) void releaseWorkOf(before.worker);
-  for (const orphan of before?.streamWorkers ?? []) await endProcess(orphan, WORKER_GRACE_MS);
+  if (before !== undefined && !isForeign(before)) {
+    await endOrphans(before);
+    if (before.worker !== undefined) void releaseWorkOf(before.worker);
+  }
   await Promise.all([
     keepServer(),
     keepWorker(),
@@ -91,6 +98,7 @@ async function supervise(): Promise<void> {
     stopWhenIdle(),
     keepLogsBounded(),
     keepStateWritten(),
+    keepSigned(),
   ]);
   log.info('supervisor ends');
 }
@@ -243,6 +251,19 @@ async function keepLogsBounded(): Promise<void> {
       log.warn(describeError(error));
     }
     await pauseFor(LOG_CHECK_MS);
+  }
+}
+
+/** A supervisor of the same home elsewhere sees by the file's time that this one lives. */
+async function keepSigned(): Promise<void> {
+  while (!isStopping()) {
+    const now = new Date();
+    try {
+      utimesSync(supervisorFiles.state(), now, now);
+    } catch {
+      // Somebody removed it; the next change writes it anew.
+    }
+    await pauseFor(SIGN_EVERY_MS);
   }
 }
 

@@ -5,7 +5,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { randomGenerator } from '../random/generator.ts';
 import type { BatchSource } from './data/batch-source.ts';
 import { testingBatches, trainingBatches } from './data/batches.ts';
-import type { EpochSums, TrainingState } from './checkpoints/checkpoint.ts';
+import type { EpochSums, TrainingState } from './checkpoints/read-checkpoint.ts';
 import { balancedRows } from './data/class-balance.ts';
 import { stopsEarly } from './early-stopping.ts';
 import { discrepancyRatios } from './methods/discrepancy.ts';

@@ -4,12 +4,8 @@ import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { nativeKernels } from '../engine/kernels/native.ts';
 import type { ShardSet } from '../shards/read/shard-reader.ts';
-import {
-  writeVariables,
-  type Checkpoint,
-  type LiveTensors,
-  type TrainingState,
-} from './checkpoints/checkpoint.ts';
+import { writeVariables, type LiveTensors } from './checkpoints/checkpoint.ts';
+import type { Checkpoint, TrainingState } from './checkpoints/read-checkpoint.ts';
 import { classCounts, weightsOf } from './data/class-balance.ts';
 import type { RowPool } from './data/epoch-rows.ts';
 import { methodOf } from './methods/index.ts';

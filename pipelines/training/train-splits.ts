@@ -14,13 +14,8 @@ import { trainingBatches } from './data/batches.ts';
 import { logScaleOf } from './data/vary-sound.ts';
 import { publishFile } from './checkpoints/checkpoint-files.ts';
 import { CheckpointSender } from './checkpoints/checkpoint-sender.ts';
-import {
-  newestCheckpoint,
-  sourceOf,
-  writeCheckpoint,
-  type Checkpoint,
-  type TrainingState,
-} from './checkpoints/checkpoint.ts';
+import { sourceOf, writeCheckpoint } from './checkpoints/checkpoint.ts';
+import { newestCheckpoint, type Checkpoint, type TrainingState } from './checkpoints/read-checkpoint.ts';
 import { epochRows, type RowPool } from './data/epoch-rows.ts';
 import { emptySums, isDone, trainEpochs, updatesOf, type SplitReader } from './loop.ts';
 import { closeNeeded, openNeeded } from './needed-trainings.ts';

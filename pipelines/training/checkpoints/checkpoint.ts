@@ -4,69 +4,10 @@
  * are trained (`trained/…`), and the rest as JSON in the metadata, with a hash over everything. Random numbers need no
  * state (see `random/generator.ts`).
  */
-import { createHash, type Hash } from 'node:crypto';
-import { z } from 'zod';
-import { ModalmixError, describeError } from '../../../schemas/errors.ts';
-import { modalitySchema } from '../../../schemas/modality.ts';
-import { epochMetricsSchema } from '../../../schemas/training.ts';
-import type { Store } from '../../store/store.ts';
-import { checkpointPaths } from './checkpoint-files.ts';
-import { decodeSafetensors, writeSafetensors, type StoredTensor, type TensorSource } from './safetensors.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
+import { CHECKPOINT_FORMAT, startOfHash, type TrainingState } from './read-checkpoint.ts';
+import { writeSafetensors, type StoredTensor, type TensorSource } from './safetensors.ts';
 import { tf, type Variable } from '../../engine/tensorflow.ts';
-
-const perModality = z.partialRecord(modalitySchema, z.number());
-
-const tallySchema = z.strictObject({
-  clips: z.number(),
-  lossSum: z.number(),
-  fusedCorrect: z.number(),
-  branchClips: perModality,
-  branchCorrect: perModality,
-  branchLossSum: perModality,
-  scores: perModality,
-});
-
-/** What has been summed up since the epoch began. */
-export const epochSumsSchema = z.strictObject({
-  tally: tallySchema,
-  /** Of the minimised loss, weighted by the batches' sizes. */
-  lossSum: z.number(),
-  steps: z.int(),
-  /** Steps in which something was mixed, and the sums of their ratios. */
-  mixedSteps: z.int(),
-  ratios: perModality,
-  /** Steps in which gradients were modulated, and the sums of their coefficients. */
-  modulatedSteps: z.int(),
-  coefficients: perModality,
-  seconds: z.number(),
-  /** Of them, waiting for batches; absent in checkpoints of older versions. */
-  dataWaitSeconds: z.number().default(0),
-});
-export type EpochSums = z.infer<typeof epochSumsSchema>;
-
-export const bestSchema = z.strictObject({ epoch: z.int(), score: z.number() });
-
-/** Where a training stands between two steps. */
-export const trainingStateSchema = z.strictObject({
-  /** Epochs that are complete, with their metrics. */
-  epoch: z.int(),
-  /** Steps done in the epoch after those. */
-  stepInEpoch: z.int(),
-  /** Steps done in all. */
-  step: z.int(),
-  sums: epochSumsSchema,
-  metrics: z.array(epochMetricsSchema),
-  best: bestSchema.optional(),
-  /** Updates that Adam made of each parameter; absent in checkpoints of older versions. */
-  optimizerSteps: z.record(z.string(), z.int()).optional(),
-  /** Engine, processor and threads that it was computed with; absent in checkpoints of older versions. */
-  machine: z.string().optional(),
-  /** What a person should know of how it came about: another machine, a damaged checkpoint. */
-  notes: z.array(z.string()).optional(),
-  /** The method's own. */
-  method: z.unknown(),
-});
-export type TrainingState = z.infer<typeof trainingStateSchema>;
 
 /** The live tensors that a checkpoint copies. */
 export interface LiveTensors {
@@ -76,8 +17,6 @@ export interface LiveTensors {
   /** What is trained, where that is not what is judged. */
   readonly trained?: ReadonlyMap<string, Variable> | undefined;
 }
-
-const FORMAT = 'modalmix-checkpoint-1';
 
 /**
  * Writes the checkpoint to a new local file, a tensor at a time: there is never a second copy of them all in memory.
@@ -96,71 +35,8 @@ export function writeCheckpoint(
       [...(live[part] ?? [])].map(([name, variable]) => [`${part}/${name}`, sourceOf(variable)] as const),
     ),
   );
-  const metadata = (sha256: string) => ({ format: FORMAT, trainingId, state: json, sha256 });
+  const metadata = (sha256: string) => ({ format: CHECKPOINT_FORMAT, trainingId, state: json, sha256 });
   writeSafetensors(file, tensors, metadata, startOfHash(trainingId, json));
-}
-
-export interface Checkpoint {
-  readonly state: TrainingState;
-  readonly model: ReadonlyMap<string, StoredTensor>;
-  readonly optimizer: ReadonlyMap<string, StoredTensor>;
-  /** Empty where the model is what is trained. */
-  readonly trained: ReadonlyMap<string, StoredTensor>;
-}
-
-/** @throws ModalmixError `input` when the file is not whole, or is another training's */
-export function decodeCheckpoint(bytes: Buffer, trainingId: string, where: string): Checkpoint {
-  const { tensors, metadata } = decodeSafetensors(bytes, where);
-  if (metadata['format'] !== FORMAT || metadata['trainingId'] !== trainingId) {
-    throw new ModalmixError('input', `this is not a checkpoint of ${trainingId}`, { where });
-  }
-  const json = metadata['state'] ?? '';
-  if (metadata['sha256'] !== hashOf(trainingId, json, tensors)) {
-    throw new ModalmixError('input', 'the checkpoint does not have the hash that it names', { where });
-  }
-  const part = (prefix: string) =>
-    new Map(
-      [...tensors]
-        .filter(([name]) => name.startsWith(prefix))
-        .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
-    );
-  return {
-    state: stateOf(json, where),
-    model: part('model/'),
-    optimizer: part('optimizer/'),
-    trained: part('trained/'),
-  };
-}
-
-/** The hash was right: it is whole, and perhaps of another release. */
-function stateOf(json: string, where: string): TrainingState {
-  const parsed = trainingStateSchema.safeParse(JSON.parse(json));
-  if (parsed.success) return parsed.data;
-  throw new ModalmixError('input', 'the checkpoint is of another release of Modalmix', {
-    where,
-    cause: parsed.error,
-  });
-}
-
-/**
- * The newest checkpoint that is whole, and why newer ones were passed over.
- *
- * @returns no checkpoint when none is whole
- */
-export async function newestCheckpoint(
-  store: Store,
-  trainingId: string,
-): Promise<{ checkpoint?: Checkpoint; refused: string[] }> {
-  const refused: string[] = [];
-  for (const path of await checkpointPaths(store, trainingId)) {
-    try {
-      return { checkpoint: decodeCheckpoint(await store.get(path), trainingId, path), refused };
-    } catch (error) {
-      if (!(error instanceof ModalmixError && error.kind === 'input')) throw error;
-      refused.push(describeError(error));
-    }
-  }
-  return { refused };
 }
 
 /** Each variable's numbers, read from TensorFlow when they are asked for. */
@@ -197,18 +73,4 @@ export function writeVariables(
       variable.assign(tf.tensor(stored.values, [...stored.shape]));
     });
   }
-}
-
-function hashOf(trainingId: string, json: string, tensors: ReadonlyMap<string, StoredTensor>): string {
-  const hash = startOfHash(trainingId, json);
-  for (const name of [...tensors.keys()].sort()) {
-    const { values } = tensors.get(name)!;
-    hash.update(`${name}\0`);
-    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  }
-  return hash.digest('hex');
-}
-
-function startOfHash(trainingId: string, json: string): Hash {
-  return createHash('sha256').update(`${trainingId}\0${json}\0`);
 }

@@ -1,0 +1,52 @@
+/** `modalmix verify`, `repair` and `gc`: a store's files, and what refers to what. */
+import { Option } from 'commander';
+import type * as UpkeepCommands from '../commands/upkeep.ts';
+import type { GcFlags } from '../commands/upkeep.ts';
+import type { Screen } from '../screens/screen.ts';
+import { withExamples, type AddCommand } from './command.ts';
+
+type Work = (commands: typeof UpkeepCommands, flags: GcFlags, screen: Screen) => Promise<number>;
+
+/** Adds `verify`, `repair` and `gc`. */
+export function upkeepCommands(add: AddCommand): void {
+  const ofStore = (name: string, description: string, work: Work) =>
+    add(
+      name,
+      description,
+      async (_args, flags: GcFlags, screen) =>
+        await work(await import('../commands/upkeep.ts'), flags, screen),
+    )
+      .addOption(new Option('-s, --store <uri>', 'the store (default: file:.modalmix/store)'))
+      .addOption(
+        new Option('-c, --config <file>', "or a run's config file, whose store it is").conflicts('store'),
+      );
+
+  withExamples(
+    ofStore(
+      'verify',
+      'every file of a store against its hash and what refers to it; exit code 1 where something is wrong',
+      async ({ verify }, flags, screen) => await verify(flags, screen),
+    ),
+    'modalmix verify',
+    'modalmix verify --config clips.modalmix.yaml  # of the store that a run uses',
+  );
+  withExamples(
+    ofStore(
+      'repair',
+      'make again what verify finds and can be made again; what is damaged is set aside in the store',
+      async ({ repair }, flags, screen) => await repair(flags, screen),
+    ),
+    'modalmix repair',
+  );
+  withExamples(
+    ofStore(
+      'gc',
+      'list what no run, model, snapshot or stream needs, and with --delete remove it',
+      async ({ gc }, flags, screen) => await gc(flags, screen),
+    )
+      .option('--delete', 'remove it')
+      .option('--older-than <hours>', 'what was written later is kept, as it may be of running work', '24'),
+    'modalmix gc  # what could be removed, and why',
+    'modalmix gc --delete --older-than 72',
+  );
+}
