@@ -1,6 +1,6 @@
 /**
  * What a decoder is asked and answers: a media file in, sampled frames and samples out. Which frames and samples
- * these are is said here, as filters that every engine runs, so that all engines choose alike.
+ * these are, `filters.ts` says.
  */
 import type { ExtractionConfig } from '../../schemas/config/extraction-config.ts';
 import type { Picture } from './ffmpeg/ppm.ts';
@@ -15,6 +15,8 @@ export const CONTAINERS = [
 ].join(',');
 
 export const MAX_DECODED_PIXELS = 100_000_000;
+/** Of a film: 8K, and round pictures of that width. A decoder keeps up to 17 of them. */
+export const MAX_FILM_PIXELS = 8_192 * 4_352;
 /** Sides longer than this many times the shorter are no picture of anything. */
 export const MAX_ASPECT = 16;
 /** Read beyond the wanted duration, so that the cut is ours and exact. */
@@ -45,9 +47,27 @@ export interface VideoRequest {
   readonly pairs: boolean;
 }
 
+/**
+ * How channels become one. `usual`: FFmpeg's way for the layout, as loud as its loudest channel may be; of stereo, the mean.
+ * `mean` of all, whatever they are called, and `first` alone: for what the usual way cannot mix, or mixes to nothing.
+ */
+export type Mix = 'usual' | 'mean' | 'first';
+
 export interface AudioRequest {
   readonly sampleRateHz: number;
   readonly durationS: number;
+  /** Absent: `usual`. */
+  readonly mix?: Mix;
+}
+
+/** How many samples are read: more than are wanted, so that the cut is ours and exact. */
+export function samplesRead({ sampleRateHz, durationS }: AudioRequest): number {
+  return Math.round((durationS + AUDIO_MARGIN_S) * sampleRateHz);
+}
+
+/** Whether a part begins where its file has ended, as far as is known. */
+export function beginsAfter({ startS }: Part, { durationS }: InputFacts): boolean {
+  return startS !== undefined && durationS !== undefined && startS >= durationS;
 }
 
 /** Of a file, in seconds from its beginning; absent: to the file's own beginning or end. */
@@ -63,6 +83,8 @@ export interface DecodeRequest extends Part {
   readonly video?: AskedVideo & { readonly input: number };
   readonly audio?: AudioRequest & { readonly input: number };
   readonly timeoutMs: number;
+  /** Resident memory of a process of its own that decodes. */
+  readonly memoryMiB: number;
 }
 
 /** What ffmpeg found in one input. */
@@ -70,15 +92,22 @@ export interface InputFacts {
   /** The demuxer's names, e.g. `mov,mp4,m4a,3gp,3g2,mj2`. */
   readonly format: string;
   readonly hasVideo: boolean;
+  /** Codecs of all video streams that are no covers, in order. */
+  readonly videoCodecs: readonly string[];
   /** Codec's name, e.g. `aac`; undefined without an audio stream. */
   readonly audioCodec: string | undefined;
+  /** FFmpeg's name of the channels, e.g. `stereo`, `9 channels`. */
+  readonly audioLayout?: string | undefined;
+  readonly audioRateHz?: number | undefined;
+  /** Where the file begins on its own clock. */
+  readonly beginsUs?: number | undefined;
   /** As the container says, to 10 ms. */
   readonly durationS: number | undefined;
 }
 
 export interface Decoded {
   readonly pictures: readonly Picture[];
-  /** Mono, −1…1 or beyond, at the asked rate. */
+  /** Mono, −1…1 or beyond, at the asked rate, from the part's start: silence where there is no sound yet, or none for a while. */
   readonly samples: Float32Array;
   /** By input; undefined where the input could not be opened. */
   readonly inputs: readonly (InputFacts | undefined)[];
@@ -88,8 +117,36 @@ export interface Decoded {
   readonly complaint: string;
 }
 
-/** Containers (libavformat's names) that are sought in by time, wherever keyframes are: read from their beginning. */
+/** Containers (libavformat's names) that are sought in by time, wherever keyframes are: with a lead, see `LEADS_US`. */
 export const SOUGHT_BLINDLY: readonly string[] = ['mpegts', 'mpeg'];
+/**
+ * How far before a segment's start decoding of these begins: the first of which a keyframe is known to come in time. With
+ * none, it begins at the file's beginning.
+ */
+export const LEADS_US: readonly number[] = [5_000_000, 20_000_000, 80_000_000];
+
+/** Whether FFmpeg's seeking cannot be trusted, so that the file is read from its beginning: blocks of ADPCM in WAV. */
+export function isReadFromStart({ format, audioCodec = '' }: InputFacts): boolean {
+  return format === 'wav' && audioCodec.startsWith('adpcm');
+}
+
+/** Containers whose clock may be set anew midway: FFmpeg's `AVFMT_TS_DISCONT`. */
+export const CLOCK_MAY_JUMP: readonly string[] = ['mpegts', 'mpeg'];
+
+/** Codecs of single pictures, though films are made of them too. */
+const STILL_CODECS = ['mjpeg', 'png', 'apng', 'bmp', 'tiff', 'webp', 'jpeg2000', 'jpegls'];
+
+/**
+ * Which of a file's video streams is its film: a cover that is not flagged as one may come first.
+ *
+ * @param codecs `InputFacts.videoCodecs`
+ */
+export function filmAmong(codecs: readonly string[]): number {
+  return Math.max(
+    0,
+    codecs.findIndex((codec) => !STILL_CODECS.includes(codec)),
+  );
+}
 
 /** Where a clip begins in its file, and how long before that decoding begins. */
 export interface SegmentStart {
@@ -100,6 +157,11 @@ export interface SegmentStart {
 export function segmentStart({ startS }: Part): SegmentStart {
   const startUs = Math.round((startS ?? 0) * 1e6);
   return { startUs, runUpUs: Math.min(startUs, RUN_UP_US) };
+}
+
+/** From the part's start. */
+export function segmentEndUs(part: Part): number | undefined {
+  return part.endS === undefined ? undefined : Math.round(part.endS * 1e6) - segmentStart(part).startUs;
 }
 
 /**
@@ -152,90 +214,4 @@ export function sampledTimes(video: AskedVideo, part: Part, times: StreamTimes |
     return { fps: 1, offsetS: 0, fromFirst: true, frames: 1, shortSide, pairs };
   const fromFirst = part.startS === undefined && part.endS === undefined;
   return { fps: frames / span, offsetS: span / (2 * frames), fromFirst, frames, shortSide, pairs };
-}
-
-/**
- * The frame nearest each sampled time by timestamp (a tie goes to the later one): each frame's time
- * is moved to the middle between its predecessor and itself, where it begins to be the nearest, and then the
- * last frame begun is taken. Time 0 is the part's start.
- */
-export function videoFilter(video: VideoRequest, part: Part, viaPlanes = false): string {
-  const begins = 'if(eq(N,0),PTS,(PREV_INPTS+PTS)/2)';
-  const zero = `${video.fromFirst ? '-STARTPTS' : ''}-${String(video.offsetS)}/TB`;
-  const size = sizeFilter(video, viaPlanes);
-  const pick = [
-    'settb=intb/2',
-    `setpts='${video.offsetS === 0 ? begins : `round(${begins}${zero})`}'`,
-    `fps=fps=${String(video.fps)}:start_time=0:round=up`,
-  ];
-  return [
-    ...trims('trim', part),
-    // At their final size and in their final colours, so that no frame takes anything from its neighbour.
-    ...(video.pairs ? [size, PAIR] : []),
-    ...(isFirstOnly(video) ? [] : pick),
-    ...(video.pairs ? [] : [size]),
-  ].join(',');
-}
-
-/** Each frame but the last with the next one below it, at its own time. */
-const PAIR =
-  "split[now][later];[later]setpts=PREV_INPTS,select='gte(n,1)'[next];[now][next]vstack=shortest=1";
-
-/** There are too few frames for any to be chosen: the first is taken, or the first pair. */
-function isFirstOnly({ fromFirst, offsetS }: VideoRequest): boolean {
-  return fromFirst && offsetS === 0;
-}
-
-/** Pixels that no picture exceeds. */
-export function mostPixels({ shortSide, pairs }: VideoRequest): number {
-  return shortSide * shortSide * MAX_ASPECT * (pairs ? 2 : 1);
-}
-
-/**
- * Size by torchvision's `Resize`: shorter side exact, longer rounded down.
- *
- * @param viaPlanes the colours are made plane by plane, for which alone FFmpeg has fast code; see `sameViaPlanes`
- */
-export function sizeFilter({ shortSide }: Pick<VideoRequest, 'shortSide'>, viaPlanes = false): string {
-  const s = String(shortSide);
-  return [
-    [
-      `scale=w='if(lte(iw,ih),${s},trunc(${s}*iw/ih))'`,
-      `h='if(lte(iw,ih),trunc(${s}*ih/iw),${s})'`,
-      'flags=bicubic+accurate_rnd+full_chroma_int+bitexact',
-    ].join(':'),
-    ...(viaPlanes ? ['format=gbrp'] : []),
-    'format=rgb24',
-  ].join(',');
-}
-
-/** Whether pictures of this pixel format (FFmpeg's name) become the same bytes by way of planes: not all RGB does. */
-export function sameViaPlanes(pixelFormat: string): boolean {
-  return /^yuva?j?4/u.test(pixelFormat);
-}
-
-/** Frames and samples before the start and from the end on are left out. */
-function trims(filter: 'trim' | 'atrim', { startS, endS }: Part): string[] {
-  if (startS === undefined && endS === undefined) return [];
-  const { startUs } = segmentStart({ ...(startS === undefined ? {} : { startS }) });
-  const start = startS === undefined ? [] : ['start=0'];
-  const end = endS === undefined ? [] : [`duration=${String(Math.round(endS * 1e6) - startUs)}us`];
-  return [`${filter}=${[...start, ...end].join(':')}`];
-}
-
-/**
- * Times counted in samples, so that a cut falls on the same sample however coarse the container's clock is (Matroska and FLV:
- * milliseconds): each frame begins where its predecessor ended, unless its time says otherwise by more than 0.1 s.
- */
-const COUNT_SAMPLES =
-  "asetpts='st(1,if(isnan(PREV_INPTS)+gt(abs(PTS-ld(0)),SR/10),PTS,ld(0)));st(0,ld(1)+NB_SAMPLES);ld(1)'";
-
-/** Mean of the channels (ffmpeg's default for float samples would be 3 dB louder), then the rate. */
-export function audioFilter({ sampleRateHz }: AudioRequest, part: Part): string {
-  const cut = trims('atrim', part);
-  return [...(cut.length === 0 ? [] : [COUNT_SAMPLES, ...cut]), resample(sampleRateHz)].join(',');
-}
-
-function resample(sampleRateHz: number): string {
-  return `aresample=${String(sampleRateHz)}:rematrix_maxval=1,aformat=sample_fmts=flt:channel_layouts=mono`;
 }

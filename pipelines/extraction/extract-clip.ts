@@ -16,7 +16,8 @@ import {
   type MissingModality,
   type PictureFeature,
 } from './extractor.ts';
-import type { Decode, Decoded, DecodeRequest } from './decode.ts';
+import type { Decode, Decoded, DecodeRequest, Mix } from './decode.ts';
+import { mixedOtherwise, samplesOf, type Part } from './judge-sound.ts';
 import { flowBetween, opticalFlow } from './flow.ts';
 import type { Picture } from './ffmpeg/ppm.ts';
 import { disturbPictures, disturbSamples } from './disturb.ts';
@@ -25,15 +26,6 @@ import { PICTURE_KINDS, picturesIn, sourceStamp } from './pictures/picture-files
 import { withPictures } from './pictures/decode.ts';
 import { LFS_FIX, LFS_PROBLEM, isLfsPointer } from '../datasets/lfs-pointer.ts';
 import { fitSamples } from './spectrogram.ts';
-
-/** A decoder's own surplus at the end is shorter than this; more means that the container's duration is wrong. */
-const LONGEST_CODEC_TAIL_S = 0.25;
-
-/** What was decoded for one modality's source, or why nothing was. */
-interface Part<T> {
-  readonly value?: T;
-  readonly missing?: MissingModality;
-}
 
 /** `Extractor.extract` with the given decoder, of media alone. */
 export async function extractClip(
@@ -119,17 +111,18 @@ async function decodeClip(
   const wantsVideo = config.modalities.some((name) => name === 'rgb' || name === 'flow');
   const wantsAudio = config.modalities.includes('audio') && audioFileProblem === undefined;
   const sources = [clip.path, ...(clip.audioPath === undefined ? [] : [clip.audioPath])];
-  const decode = async (video: boolean, audio: boolean): Promise<DecodedShots> => {
+  const decode = async (video: boolean, audio: boolean, mix: Mix = 'usual'): Promise<DecodedShots> => {
     // A source that is not wanted is not opened: it could only fail.
     const used = [...new Set([...(video ? [0] : []), ...(audio ? [sources.length - 1] : [])])];
     const audioInput = used.indexOf(sources.length - 1);
     const request: DecodeRequest = {
       inputs: used.map((i) => sources[i] ?? ''),
       ...(video ? { video: { ...config.video, pairs: hasNativeFlow(config), input: 0 } } : {}),
-      ...(audio ? { audio: { ...config.audio, input: audioInput } } : {}),
+      ...(audio ? { audio: { ...config.audio, mix, input: audioInput } } : {}),
       ...(clip.startS === undefined ? {} : { startS: clip.startS }),
       ...(clip.endS === undefined ? {} : { endS: clip.endS }),
       timeoutMs: Math.max(1, deadline - Date.now()),
+      memoryMiB: config.limits.clipMemoryMiB,
     };
     const decoded = await decodeMedia(request, signal);
     if (request.video?.pairs !== true) return decoded;
@@ -160,21 +153,18 @@ async function decodeClip(
       first.complaint === '' ? 'no media format is recognised' : first.complaint,
     );
   }
-  if (first.complete || !bothWanted) {
-    return {
-      pictures: wantsVideo ? picturesOf(first, videoFacts !== undefined && !videoFacts.hasVideo) : none,
-      samples: wantsAudio
-        ? samplesOf(first, clip, config, audioFacts !== undefined && audioFacts.audioCodec === undefined)
-        : none,
-    };
-  }
   const noVideo = videoFacts !== undefined && !videoFacts.hasVideo;
   const noAudio = audioFacts !== undefined && audioFacts.audioCodec === undefined;
+  const isEnough = first.complete || !bothWanted;
+  const pictures = noVideo || isEnough ? first : await decode(true, false);
+  const sound = noAudio || isEnough ? first : await decode(false, true);
   return {
-    pictures: noVideo ? picturesOf(first, true) : picturesOf(await decode(true, false), false),
-    samples: noAudio
-      ? samplesOf(first, clip, config, true)
-      : samplesOf(await decode(false, true), clip, config, false),
+    pictures: wantsVideo ? picturesOf(pictures, noVideo) : none,
+    samples: wantsAudio
+      ? await mixedOtherwise(samplesOf(sound, clip, config, noAudio), audioFacts?.audioLayout, async (mix) =>
+          samplesOf(await decode(false, true, mix), clip, config, false),
+        )
+      : none,
   };
 }
 
@@ -190,40 +180,6 @@ function picturesOf(decoded: DecodedShots, noStream: boolean): Part<readonly Sho
   return {
     value: decoded.pictures.filter(({ width, height }) => width === first.width && height === first.height),
   };
-}
-
-function samplesOf(
-  decoded: DecodedShots,
-  clip: Clip,
-  config: ExtractionConfig,
-  noStream: boolean,
-): Part<Float32Array> {
-  if (noStream) return { missing: { code: 'no-stream', reason: 'there is no audio stream' } };
-  const samples = withoutCodecTail(decoded, clip, config.audio.sampleRateHz);
-  if (samples.length === 0) {
-    return {
-      missing: { code: 'undecodable', reason: `no sound could be decoded. ${decoded.complaint}`.trim() },
-    };
-  }
-  if (samples.every((value) => value === 0)) {
-    return { missing: { code: 'silent', reason: 'every audio sample is zero' } };
-  }
-  return { value: samples };
-}
-
-/**
- * AAC comes in packets of 1,024 samples (and MP3, which MP4 may hold too, of 1,152), and older ffmpegs hand out the last
- * one whole: what lies beyond the container's duration is not the clip's.
- */
-function withoutCodecTail(decoded: DecodedShots, clip: Clip, sampleRateHz: number): Float32Array {
-  const { audioCodec, format = '', durationS } = decoded.inputs.at(-1) ?? {};
-  const hasTail = audioCodec === 'aac' || (audioCodec !== undefined && format.startsWith('mov,'));
-  if (!hasTail || durationS === undefined) return decoded.samples;
-  const expected = Math.round((durationS - (clip.startS ?? 0)) * sampleRateHz);
-  const surplus = decoded.samples.length - expected;
-  return expected > 0 && surplus > 0 && surplus < LONGEST_CODEC_TAIL_S * sampleRateHz
-    ? decoded.samples.subarray(0, expected)
-    : decoded.samples;
 }
 
 async function assemble(clip: Clip, config: ExtractionConfig, decoded: DecodedClip): Promise<ExtractedClip> {

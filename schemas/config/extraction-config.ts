@@ -11,6 +11,9 @@ import {
   type Modality,
 } from '../modality.ts';
 
+/** Pictures of 8K with 16 of their predecessors kept, in 8 bits, and what Node itself takes. */
+const DEFAULT_CLIP_MEMORY_MIB = 2048;
+
 const positive = z.number().positive();
 const count = z.int().positive();
 
@@ -180,6 +183,8 @@ const extractionFields = z.strictObject({
       clipTimeoutS: positive.default(120),
       /** A clip with a larger file is quarantined. */
       clipMaxMiB: positive.default(4096),
+      /** A clip that takes more memory to decode is quarantined; of Linux only. The process that decodes counts as a whole. */
+      clipMemoryMiB: positive.default(DEFAULT_CLIP_MEMORY_MIB),
     })
     .prefault({}),
 });
@@ -264,13 +269,14 @@ export function flowFields(frames: number, { neighbours }: ExtractionConfig['flo
  * its datasets keep theirs.
  */
 export function hashedExtraction<
-  T extends Pick<ExtractionConfig, 'modalities' | 'audio' | 'video' | 'flow' | 'features'>,
+  T extends Pick<ExtractionConfig, 'modalities' | 'audio' | 'video' | 'flow' | 'features' | 'limits'>,
 >(extraction: T) {
   const { sampling, candidates, picturesPerS, ...rest } = extraction.video;
   const video = picturesPerS === 1 ? rest : { ...rest, picturesPerS };
   const { neighbours, ...flow } = extraction.flow;
   const { frontEnd, mel, fbank, ...audio } = extraction.audio;
   const { modalities, features = {} } = extraction;
+  const { clipMemoryMiB, ...limits } = extraction.limits;
   const asked = modalities.filter(isFeatures).map((modality) => [modality, features[featureName(modality)]]);
   return {
     ...extraction,
@@ -281,6 +287,7 @@ export function hashedExtraction<
       ...(frontEnd === 'stft' ? {} : { frontEnd, mel }),
       ...(frontEnd === 'fbank' ? { fbank } : {}),
     },
+    limits: clipMemoryMiB === DEFAULT_CLIP_MEMORY_MIB ? limits : { ...limits, clipMemoryMiB },
     video: sampling === 'start' ? video : { ...video, sampling, ...(candidates === 1 ? {} : { candidates }) },
     flow: hasNativeFlow(extraction) ? { ...flow, neighbours } : flow,
   };

@@ -1,43 +1,56 @@
 /**
- * The one file that runs ffmpeg (through fluent-ffmpeg): a media file in, sampled frames and samples out,
- * in one process that decodes the file once. Media are hostile input: only files, only container formats
- * that name no other file, limits on time, pixels and output.
+ * Decodes with the ffmpeg program (through fluent-ffmpeg): a media file in, sampled frames and samples out, in one process
+ * that decodes the file once; short and odd files need another. Media are hostile input: only files, only container formats
+ * that name no other file, limits on time, memory, pixels and output.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
-import { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import ffmpeg from 'fluent-ffmpeg';
-import { ModalmixError } from '../../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../../schemas/names.ts';
 import {
   AUDIO_MARGIN_S,
-  audioFilter,
+  beginsAfter,
+  CLOCK_MAY_JUMP,
   CONTAINERS,
-  MAX_DECODED_PIXELS,
-  mostPixels,
+  filmAmong,
+  MAX_FILM_PIXELS,
   needsStreamTimes,
   sampledTimes,
+  samplesRead,
   segmentStart,
-  SOUGHT_BLINDLY,
-  videoFilter,
   type Decoded,
   type DecodeRequest,
-  type InputFacts,
-  type SegmentStart,
   type VideoRequest,
 } from '../decode.ts';
+import { audioFilter, lastFilter, mostPixels, videoFilter } from '../filters.ts';
 import { ClipUnusable } from '../extractor.ts';
-import { parsePpmStream } from './ppm.ts';
+import { SoundTrack, type TimedSamples } from '../place-sound.ts';
+import { PictureSink } from './picture-sink.ts';
+import type { Picture } from './ppm.ts';
+import { complaintOf, parseInputs } from './read-log.ts';
+import { ffmpegMissing, runCommand, type CommandRun } from './run-command.ts';
+import { isZeroMoved, longerRunUp, type LinkedRequest } from './seek.ts';
 import { streamTimes } from './stream-times.ts';
+import { readTimedSamples, soundFiles, soundOutput } from './timed-samples.ts';
 
 const PPM_HEADER_BYTES = 64;
-const LOG_LINES_KEPT = 400;
+const PIPE_BYTES = 2 ** 20;
+/** Sound that ends this much before its file may go on later. */
+const SHORTEST_REST_S = 0.3;
 
-/** `Decode` by one ffmpeg process. */
+/** Less than any clock of such containers counts: an offset that is a file's beginning to the dot is taken for ffmpeg's own. */
+const OTHER_OFFSET_US = 1;
+
+/** `Decode` by one ffmpeg process, or a few. */
 export async function decodeMedia(request: DecodeRequest, signal?: AbortSignal): Promise<Decoded> {
+  return await decodeStream(request, 0, signal);
+}
+
+/** @param stream which of the file's video streams */
+async function decodeStream(request: DecodeRequest, stream: number, signal?: AbortSignal): Promise<Decoded> {
   const scratch = await mkdtemp(join(tmpdir(), 'modalmix-extract-'));
   try {
     const inputs = await linkSources(request.inputs, scratch);
@@ -47,26 +60,28 @@ export async function decodeMedia(request: DecodeRequest, signal?: AbortSignal):
     const { video: asked, ...rest } = request;
     const times =
       asked !== undefined && needsStreamTimes(asked, request)
-        ? await streamTimes(inputs[asked.input] ?? '', left(), signal)
+        ? await streamTimes(
+            inputs[asked.input] ?? '',
+            { stream, timeoutMs: left(), memoryMiB: request.memoryMiB },
+            signal,
+          )
         : undefined;
-    const video = asked && { ...sampledTimes(asked, request, times), input: asked.input };
-    const linked = { ...rest, ...(video && { video }), inputs, scratch, seek };
-    const decoded = await decodeLinked({ ...linked, timeoutMs: left() }, signal);
-    const isBlind = decoded.inputs.some((facts) => SOUGHT_BLINDLY.includes(facts?.format ?? ''));
-    if (seek.runUpUs === seek.startUs || !isBlind) return decoded;
-    const fromBeginning = { ...seek, runUpUs: seek.startUs };
-    return await decodeLinked({ ...linked, seek: fromBeginning, timeoutMs: left() }, signal);
+    const video = asked && { ...sampledTimes(asked, request, times), input: asked.input, stream };
+    const linked: LinkedRequest = { ...rest, ...(video && { video }), inputs, scratch, seek, left };
+    const decoded = await decodeLinked(linked, signal);
+    const film = asked === undefined ? 0 : filmAmong(decoded.inputs[asked.input]?.videoCodecs ?? []);
+    if (film !== stream) return await decodeStream({ ...request, timeoutMs: left() }, film, signal);
+    const runUpUs =
+      seek.runUpUs < seek.startUs ? await longerRunUp(linked, decoded.inputs, signal) : undefined;
+    if (runUpUs === undefined && !isZeroMoved(linked, decoded.inputs))
+      return await completed(linked, decoded, signal);
+    const clockUs = decoded.inputs.map((facts) => facts?.beginsUs ?? 0);
+    const further = { ...linked, seek: { ...seek, runUpUs: runUpUs ?? seek.runUpUs }, clockUs };
+    return await completed(further, await decodeLinked(further, signal), signal);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
-
-/** With inputs under names of ours, and an empty folder for this call's files. */
-type LinkedRequest = Omit<DecodeRequest, 'video'> & {
-  readonly video?: VideoRequest & { readonly input: number };
-  readonly scratch: string;
-  readonly seek: SegmentStart;
-};
 
 /** Theirs may begin with `-`, hold newlines, or look like an option; nothing of them reaches ffmpeg's parser or log. */
 async function linkSources(sources: readonly string[], scratch: string): Promise<string[]> {
@@ -82,21 +97,121 @@ async function linkSources(sources: readonly string[], scratch: string): Promise
   );
 }
 
-async function decodeLinked(request: LinkedRequest, signal?: AbortSignal): Promise<Decoded> {
-  const audioFile = join(request.scratch, 'audio.f32');
-  const sink = request.video === undefined ? undefined : new LimitedSink(pictureLimit(request.video));
-  const run = await runCommand(buildCommand(request, sink, audioFile), sink, request.timeoutMs, signal);
-  if (sink?.exceeded === true) {
-    throw new ClipUnusable('too-large', 'its picture is larger than any video frame should be');
+/** What one run gave, before what is missing at its end is looked for. */
+interface FirstRun extends Omit<Decoded, 'samples'> {
+  readonly pieces: readonly TimedSamples[];
+  /** They cannot be trusted. */
+  readonly noPictures: boolean;
+}
+
+async function decodeLinked(request: LinkedRequest, signal?: AbortSignal): Promise<FirstRun> {
+  const { video, audio, scratch } = request;
+  const sink = video === undefined ? undefined : new PictureSink({ bytes: pictureLimit(video), keep: 'all' });
+  const command = ffmpegCommand(request);
+  if (video !== undefined && sink !== undefined) {
+    const frames = ['-frames:v', String(video.frames)];
+    addPictures(command, sink, video, [videoFilter(video, request), ...frames]);
   }
-  const samples = request.audio === undefined ? new Float32Array() : await readSamples(audioFile);
+  const files = soundFiles(scratch);
+  if (audio !== undefined) {
+    const { target, args } = soundOutput(files);
+    const until = ['-t', String(audio.durationS + AUDIO_MARGIN_S)];
+    const map = ['-map', `${String(audio.input)}:a:0`, '-af', audioFilter(audio, request)];
+    command.output(target).outputOptions(...map, ...until, ...args);
+  }
+  const run = await runWithin(request, command, sink, signal);
+  const noPictures = turnsAndChanges(run.log);
   return {
-    pictures: parsePpmStream(sink?.bytes() ?? new Uint8Array()),
-    samples,
+    pictures: noPictures ? [] : (sink?.pictures() ?? []),
+    noPictures,
+    pieces: audio === undefined ? [] : await readTimedSamples(files),
     inputs: parseInputs(run.log, request.inputs.length),
     complete: run.exitCode === 0,
-    complaint: complaintOf(run.log, request.scratch),
+    complaint: noPictures
+      ? 'its picture is turned and changes its size midway, which the ffmpeg program cannot follow'
+      : complaintOf(run.log, scratch),
   };
+}
+
+/** What turns a picture, before our filters, relies on its size, and reads beyond it where it changes. */
+function turnsAndChanges(log: readonly string[]): boolean {
+  const says = (text: string) => log.some((line) => line.includes(text));
+  return says('displaymatrix: rotation') && says('Changing video frame properties on the fly');
+}
+
+async function completed(
+  request: LinkedRequest,
+  { pieces, ...first }: FirstRun,
+  signal?: AbortSignal,
+): Promise<Decoded> {
+  const { inputs, complete, complaint } = first;
+  const pictures = await withLastPicture(request, first, signal);
+  const samples = await placed(request, first, pieces, signal);
+  return { inputs, complete, complaint, pictures, samples };
+}
+
+/** See `lastFilter`. */
+async function withLastPicture(
+  request: LinkedRequest,
+  { pictures, noPictures, inputs }: Omit<FirstRun, 'pieces'>,
+  signal?: AbortSignal,
+): Promise<readonly Picture[]> {
+  const { video } = request;
+  if (video === undefined || noPictures || pictures.length >= video.frames) return pictures;
+  const facts = inputs[video.input];
+  if (facts?.hasVideo !== true || beginsAfter(request, facts)) return pictures;
+  const limit = pictureLimit({ ...video, frames: 1 }) + PIPE_BYTES;
+  const sink = new PictureSink({ bytes: limit, keep: 'last' });
+  const command = ffmpegCommand(request);
+  addPictures(command, sink, video, [lastFilter(video, request, pictures[0]), '-vsync', 'passthrough']);
+  await runWithin(request, command, sink, signal);
+  return [...pictures, ...sink.pictures()];
+}
+
+/** The sound that is wanted: each piece at its time. */
+async function placed(
+  request: LinkedRequest,
+  { inputs }: Omit<FirstRun, 'pieces'>,
+  pieces: readonly TimedSamples[],
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  const { audio } = request;
+  if (audio === undefined) return new Float32Array();
+  const { format = '', durationS } = inputs[audio.input] ?? {};
+  const { sampleRateHz } = audio;
+  const wanted = samplesRead(audio);
+  const track = new SoundTrack({
+    ...{ sampleRateHz, wanted },
+    clockMayJump: CLOCK_MAY_JUMP.includes(format),
+  });
+  for (const piece of pieces) if (track.add(piece)) break;
+  const there = track.samples().length;
+  const restS = (request.endS ?? durationS ?? 0) - (request.startS ?? 0) - there / sampleRateHz;
+  if (there > 0 && there < wanted && restS > SHORTEST_REST_S) {
+    // Perhaps its next sound begins after what was read: there is silence before it, then, and no end.
+    const next = await nextSoundS(request, there / sampleRateHz, signal);
+    if (next !== undefined) track.add({ at: Math.round(next * sampleRateHz), samples: new Float32Array() });
+  }
+  return track.samples();
+}
+
+/** @returns when the first sound at or after a time begins, in seconds from the part's start */
+async function nextSoundS(
+  request: LinkedRequest,
+  fromS: number,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
+  const { audio, scratch } = request;
+  if (audio === undefined) return undefined;
+  const command = ffmpegCommand(request);
+  const files = soundFiles(scratch);
+  const { target, args } = soundOutput(files);
+  const filter = `${audioFilter(audio, request)},aselect='gte(t,${String(fromS)})'`;
+  const map = ['-map', `${String(audio.input)}:a:0`, '-af', filter, '-frames:a', '1'];
+  command.output(target).outputOptions(...map, ...args);
+  await runWithin(request, command, undefined, signal);
+  const [first] = await readTimedSamples(files);
+  return first?.at === undefined ? undefined : first.at / audio.sampleRateHz;
 }
 
 /** Version of the ffmpeg that will be used, e.g. `5.1.9-0+deb12u1`. @throws ModalmixError `dependency` */
@@ -111,254 +226,59 @@ export async function ffmpegVersion(): Promise<string> {
   }
 }
 
-function buildCommand(
-  request: LinkedRequest,
-  sink: LimitedSink | undefined,
-  audioFile: string,
-): ffmpeg.FfmpegCommand {
+/** With its inputs alone. */
+function ffmpegCommand(request: LinkedRequest): ffmpeg.FfmpegCommand {
   const command = ffmpeg({ stdoutLines: 1 });
   const { startUs, runUpUs } = request.seek;
   const microseconds = (us: number) => (us / 1e6).toFixed(6);
-  // The clock's zero is the segment's start; the filters trim what is decoded before it.
-  const segment = [
+  const seek =
     // Not to 0: an FLV that was probed does not find back to its beginning.
-    ...(startUs === runUpUs ? [] : ['-noaccurate_seek', '-ss', microseconds(startUs - runUpUs)]),
-    ...(runUpUs === 0 ? [] : ['-itsoffset', `-${microseconds(runUpUs)}`]),
-  ];
-  for (const input of request.inputs) {
+    startUs === runUpUs ? [] : ['-noaccurate_seek', '-ss', microseconds(startUs - runUpUs)];
+  // The clock's zero is the segment's start; the filters trim what is decoded before it.
+  const offset = (us: number) => (us === 0 ? [] : ['-itsoffset', microseconds(-us)]);
+  const { clockUs } = request;
+  for (const [n, input] of request.inputs.entries()) {
     // More than one argument: fluent-ffmpeg then takes each as it is and splits none at spaces.
-    command
-      .input(`file:${input}`)
-      .inputOptions(
-        ...['-nostdin', '-hide_banner', '-nostats', '-protocol_whitelist', 'file,pipe'],
-        ...['-format_whitelist', CONTAINERS, '-max_pixels', String(MAX_DECODED_PIXELS), '-threads', '1'],
-        ...segment,
-      );
-  }
-  if (request.video !== undefined && sink !== undefined) {
-    command
-      .output(sink)
-      .outputOptions(
-        ...['-map', `${String(request.video.input)}:V:0`, '-vf', videoFilter(request.video, request)],
-        ...['-frames:v', String(request.video.frames), '-c:v', 'ppm', '-f', 'image2pipe'],
-      );
-  }
-  if (request.audio !== undefined) {
-    const seconds = request.audio.durationS + AUDIO_MARGIN_S;
-    const bytes = Math.ceil((seconds + 1) * request.audio.sampleRateHz) * 4;
-    command
-      .output(audioFile)
-      .outputOptions(
-        ...['-map', `${String(request.audio.input)}:a:0`, '-af', audioFilter(request.audio, request)],
-        ...['-t', String(seconds), '-fs', String(bytes), '-c:a', 'pcm_f32le', '-f', 'f32le'],
-      );
+    command.input(`file:${input}`).inputOptions(
+      ...['-nostdin', '-hide_banner', '-nostats', '-protocol_whitelist', 'file,pipe'],
+      ...['-format_whitelist', CONTAINERS, '-max_pixels', String(MAX_FILM_PIXELS), '-threads', '1'],
+      // Filters that were made anew for pictures of another size would count frames from the beginning again.
+      ...['-reinit_filter:v', '0'],
+      ...(clockUs === undefined
+        ? [...seek, ...offset(runUpUs)]
+        : ['-copyts', ...seek, ...offset((clockUs[n] ?? 0) + (startUs || OTHER_OFFSET_US))]),
+    );
   }
   return command;
 }
 
-function pictureLimit(video: VideoRequest): number {
-  return video.frames * (mostPixels(video) * 3 + PPM_HEADER_BYTES);
-}
-
-/** Collects what ffmpeg writes, up to a limit. */
-class LimitedSink extends Writable {
-  readonly #chunks: Buffer[] = [];
-  readonly #limit: number;
-  #length = 0;
-  exceeded = false;
-  onExceeded: () => void = () => undefined;
-
-  constructor(limit: number) {
-    // fluent-ffmpeg takes `close` for a reader that went away, and kills a process that may be just ending.
-    super({ emitClose: false, autoDestroy: false });
-    this.#limit = limit;
-  }
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.#length += chunk.length;
-    if (this.#length <= this.#limit) this.#chunks.push(chunk);
-    else if (!this.exceeded) {
-      this.exceeded = true;
-      this.onExceeded();
-    }
-    done();
-  }
-
-  bytes(): Uint8Array {
-    return Buffer.concat(this.#chunks);
-  }
-}
-
-/** Why we ended ffmpeg ourselves. */
-type StopReason = 'timeout' | 'cancelled' | 'exceeded';
-
-interface CommandRun {
-  readonly exitCode: number;
-  readonly log: readonly string[];
-}
-
-async function runCommand(
+function addPictures(
   command: ffmpeg.FfmpegCommand,
-  sink: LimitedSink | undefined,
-  timeoutMs: number,
+  sink: PictureSink,
+  { input, stream }: { readonly input: number; readonly stream: number },
+  [filter = '', ...options]: readonly string[],
+): void {
+  const output = ['-c:v', 'ppm', '-f', 'image2pipe'];
+  command
+    .output(sink)
+    .outputOptions('-map', `${String(input)}:V:${String(stream)}`, '-vf', filter, ...options, ...output);
+}
+
+async function runWithin(
+  request: LinkedRequest,
+  command: ffmpeg.FfmpegCommand,
+  sink: PictureSink | undefined,
   signal: AbortSignal | undefined,
 ): Promise<CommandRun> {
-  const log: string[] = [];
-  const state: { started: boolean; stopped: StopReason | undefined } = { started: false, stopped: undefined };
-  const stop = (why: StopReason) => {
-    state.stopped ??= why;
-    command.kill('SIGKILL');
-  };
-  const onAbort = () => {
-    stop('cancelled');
-  };
-  const timer = setTimeout(() => {
-    stop('timeout');
-  }, timeoutMs);
-  if (sink !== undefined) {
-    sink.onExceeded = () => {
-      stop('exceeded');
-    };
-  }
-  signal?.addEventListener('abort', onAbort, { once: true });
-  if (signal?.aborted === true) onAbort();
-  try {
-    const drained = sink === undefined ? undefined : new Promise((resolve) => sink.once('finish', resolve));
-    const failure = await new Promise<Error | undefined>((resolve) => {
-      command
-        .on('start', () => {
-          state.started = true;
-          if (state.stopped !== undefined) command.kill('SIGKILL');
-        })
-        .on('stderr', (line: string) => {
-          if (log.length < LOG_LINES_KEPT) log.push(line);
-          else log[LOG_LINES_KEPT - 1] = line;
-        })
-        .on('end', () => {
-          resolve(undefined);
-        })
-        .on('error', (error: Error) => {
-          resolve(error);
-        })
-        .run();
-    });
-    if (state.started) await drained;
-    return judgeRun(failure, state.started, state.stopped, log, timeoutMs);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-  }
+  const { audio, scratch, memoryMiB } = request;
+  const limits = { timeoutMs: request.left(), memoryMiB };
+  // Twice what is wanted: pieces overlap where a clock was set back.
+  const file = audio && { path: soundFiles(scratch).samples, bytes: 8 * samplesRead(audio) };
+  const run = await runCommand(command, sink, { ...limits, ...(file && { file }) }, signal);
+  if (sink?.exceeded !== true) return run;
+  throw new ClipUnusable('too-large', 'its picture is larger than any video frame should be');
 }
 
-function judgeRun(
-  failure: Error | undefined,
-  started: boolean,
-  stopped: StopReason | undefined,
-  log: readonly string[],
-  timeoutMs: number,
-): CommandRun {
-  if (stopped === 'cancelled') throw new ModalmixError('cancelled', 'extraction was asked to stop');
-  if (stopped === 'timeout') {
-    const seconds = String(Math.round(timeoutMs / 1000));
-    throw new ClipUnusable(
-      'timeout',
-      `not decoded within ${seconds} s; extraction.limits.clipTimeoutS raises the limit`,
-    );
-  }
-  if (failure === undefined || stopped === 'exceeded') return { exitCode: 0, log };
-  if (!started) throw ffmpegMissing(failure);
-  const machine = log.find((line) =>
-    /No space left on device|Too many open files|Resource temporarily unavailable/iu.test(line),
-  );
-  if (machine !== undefined) {
-    throw new ModalmixError('transient', `ffmpeg could not work: ${machine.trim()}`, {
-      where: 'ffmpeg',
-      fix: 'Free what it ran out of; the extraction is tried again by itself.',
-    });
-  }
-  const killedBy = /killed with signal (\w+)/u.exec(failure.message)?.[1];
-  if (killedBy === 'SIGKILL' || killedBy === 'SIGTERM' || killedBy === 'SIGINT') {
-    throw new ModalmixError('transient', `ffmpeg was ended from outside by ${killedBy}`, {
-      where: 'ffmpeg',
-      fix: 'If memory ran out, extract fewer clips at a time.',
-    });
-  }
-  if (killedBy !== undefined) {
-    throw new ClipUnusable('crashed', `ffmpeg crashed on it (${killedBy})`);
-  }
-  return { exitCode: Number(/exited with code (\d+)/u.exec(failure.message)?.[1] ?? 1), log };
-}
-
-function ffmpegMissing(cause: unknown): ModalmixError {
-  return new ModalmixError('dependency', 'ffmpeg cannot be run', {
-    where: process.env[ENVIRONMENT.ffmpeg] ?? 'ffmpeg',
-    fix: `Install ffmpeg, or set ${ENVIRONMENT.ffmpeg} to its file; \`modalmix doctor\` tells more.`,
-    cause,
-  });
-}
-
-async function readSamples(file: string): Promise<Float32Array> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch {
-    return new Float32Array();
-  }
-  await rm(file, { force: true });
-  const samples = new Float32Array(Math.floor(bytes.length / 4));
-  for (let i = 0; i < samples.length; i += 1) samples[i] = bytes.readFloatLE(4 * i);
-  return samples;
-}
-
-/** Reads ffmpeg's description of its inputs, up to the first output or mapping. */
-function parseInputs(log: readonly string[], count: number): (InputFacts | undefined)[] {
-  const inputs: (InputFacts | undefined)[] = Array.from({ length: count }, () => undefined);
-  let current = -1;
-  for (const line of log) {
-    if (/^(?:Stream mapping:|Output #)/u.test(line)) break;
-    const opened = /^Input #(\d+), (.+), from /u.exec(line);
-    if (opened !== null) {
-      current = Number(opened[1]);
-      inputs[current] = {
-        format: opened[2] ?? '',
-        hasVideo: false,
-        audioCodec: undefined,
-        durationS: undefined,
-      };
-    }
-    const facts = inputs[current];
-    if (facts === undefined) continue;
-    const duration = /^ {2}Duration: (\d+):(\d\d):(\d\d\.\d\d),/u.exec(line);
-    if (duration !== null) {
-      const [, hours, minutes, seconds] = duration;
-      const durationS = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
-      inputs[current] = { ...facts, durationS };
-    }
-    const stream = /^ {2,4}Stream #\d+:\d+\S*: (Video|Audio): (\w+)/u.exec(line);
-    if (stream?.[1] === 'Audio') {
-      inputs[current] = { ...facts, audioCodec: facts.audioCodec ?? stream[2] };
-    } else if (stream?.[1] === 'Video' && !line.includes('(attached pic)')) {
-      inputs[current] = { ...facts, hasVideo: true };
-    }
-  }
-  return inputs;
-}
-
-const COMPLAINT =
-  /error|invalid|not found|no such|corrupt|truncat|could not|unable|denied|not supported|whitelist|does not contain|matches no/iu;
-
-/** The last two complaints, without addresses and our own paths, which say nothing to a person. */
-function complaintOf(log: readonly string[], scratch: string): string {
-  const lines = log
-    .filter((line) => COMPLAINT.test(line))
-    .map((line) =>
-      line
-        .replace(/\[([^\]@]*?) @ 0x[0-9a-f]+\] ?/gu, '$1: ')
-        .replaceAll(`file:${scratch}/`, '')
-        .replaceAll(`${scratch}/`, '')
-        .replace(/\bin\/source-\d+(?:\.\w+)?: /gu, '')
-        .replace(/0x[0-9a-f]{6,}/gu, '…')
-        .trim(),
-    );
-  return [...new Set(lines)].slice(-2).join('; ').slice(0, 300);
+function pictureLimit(video: VideoRequest): number {
+  return video.frames * (mostPixels(video) * 3 + PPM_HEADER_BYTES);
 }

@@ -4,7 +4,7 @@ import { extractClip } from '../extract-clip.ts';
 import { decodeMedia, ffmpegVersion } from './decode.ts';
 
 /** Raised when this code would give other values for the same clip. */
-const REVISION = 2;
+const REVISION = 3;
 
 /** @throws ModalmixError `dependency` when there is no ffmpeg */
 export async function createFfmpegExtractor(): Promise<Extractor> {

@@ -1,14 +1,6 @@
 /** One stream's packets in, filtered frames out, with FFmpeg inside this process. */
+import { AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from 'node-av/constants';
 import {
-  AV_FRAME_DATA_DISPLAYMATRIX,
-  AVERROR_EAGAIN,
-  AVERROR_EOF,
-  AVMEDIA_TYPE_VIDEO,
-} from 'node-av/constants';
-import {
-  avChannelLayoutDescribe,
-  avGetPixFmtName,
-  avGetSampleFmtName,
   Codec,
   CodecContext,
   FFmpegError,
@@ -19,10 +11,9 @@ import {
   type Stream,
 } from 'node-av/lib';
 import type { TimeBase } from '../choose-frames.ts';
-import { MAX_DECODED_PIXELS } from '../decode.ts';
-
-const MICROSECONDS = 1_000_000n;
-export const NO_TIMESTAMP = -(2n ** 63n);
+import { MAX_FILM_PIXELS } from '../decode.ts';
+import { divideRounded, inUnits, NO_TIMESTAMP, shiftOf, type Segment } from './clock.ts';
+import { pictureArguments, pixelFormatOf, rotationFilters, soundArguments } from './filter-arguments.ts';
 
 /** What becomes of a stream's frames. */
 export interface Taker {
@@ -30,12 +21,8 @@ export interface Taker {
   readonly filters: (pixelFormat: string) => string;
   /** @returns whether that is enough */
   readonly take: (frame: Frame) => boolean;
-}
-
-export interface Segment {
-  /** What counts as time 0, on the file's clock. */
-  readonly zeroUs: bigint;
-  readonly isWhole: boolean;
+  /** Filters for the last frames, of whose answers the last is taken when all others were not enough. */
+  readonly last?: { readonly frames: number; readonly filters: (pixelFormat: string) => string };
 }
 
 /**
@@ -55,8 +42,6 @@ export class FrameDecoder {
   readonly #decoded = new Frame();
   readonly #filtered = new Frame();
   readonly #isVideo: boolean;
-  /** Nothing is cut from sound that is taken whole, so nothing looks at its times. */
-  readonly #needsTimes: boolean;
   /** Asked for once: each question to FFmpeg's objects costs a microsecond. */
   readonly #timeBase: TimeBase;
   readonly #shift: bigint;
@@ -65,8 +50,14 @@ export class FrameDecoder {
   #graph: FilterGraph | undefined;
   #source: FilterContext | undefined;
   #sink: FilterContext | undefined;
-  #sizeOfFirst: string | undefined;
+  /** Size of the first frame, or kind of the sound that the filters were made for. */
+  #kind: string | undefined;
+  /** The last frames before the part's end, oldest first. */
+  readonly #kept: Frame[] = [];
+  readonly #end: bigint | undefined;
   #lastTime: bigint | undefined;
+  /** Where a picture without a time of its own belongs. */
+  #afterLast: bigint | undefined;
   /** Frames that the filters were given since they were last asked. */
   #waiting = 0;
   /** Frames that passed the gate. */
@@ -74,6 +65,7 @@ export class FrameDecoder {
   /** Sizes differ, or times do not rise from frame to frame as the container gives them. */
   isUneven = false;
   done = false;
+  #hasEnough = false;
   complaint: string | undefined;
 
   /** @param gate absent: all frames go to the filters */
@@ -82,10 +74,10 @@ export class FrameDecoder {
     this.#taker = taker;
     this.#gate = gate;
     this.#isVideo = stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO;
-    this.#needsTimes = this.#isVideo || !segment.isWhole || gate !== undefined;
     const { num, den } = stream.timeBase;
     this.#timeBase = { num, den };
     this.#shift = shiftOf(stream, segment);
+    this.#end = segment.endUs === undefined ? undefined : inUnits(BigInt(segment.endUs), this.#timeBase);
     this.#decoded.alloc();
     this.#filtered.alloc();
   }
@@ -101,7 +93,7 @@ export class FrameDecoder {
     // Without it the samples that AAC, MP3 and Opus say to discard are counted wrongly.
     this.#context.pktTimebase = this.#stream.timeBase;
     this.#context.threadCount = 1;
-    this.#context.setOption('max_pixels', String(MAX_DECODED_PIXELS));
+    this.#context.setOption('max_pixels', String(MAX_FILM_PIXELS));
     const opened = this.#context.open2Sync(codec);
     if (opened >= 0) return undefined;
     this.done = true;
@@ -132,40 +124,96 @@ export class FrameDecoder {
   }
 
   finish(): void {
-    if (this.done) return;
-    this.send(null);
-    this.#source?.buffersrcAddFrameSync(null);
-    this.#drain();
-    this.done = true;
+    if (!this.done) {
+      this.send(null);
+      this.#source?.buffersrcAddFrameSync(null);
+      this.#drain();
+      this.done = true;
+    }
+    if (!this.#hasEnough) this.#takeLast();
   }
 
   #filter(frame: Frame): void {
     const isVideo = this.#isVideo;
-    if (isVideo) {
-      const size = `${String(frame.width)}x${String(frame.height)}`;
-      this.#sizeOfFirst ??= size;
-      // A stream may change its size midway; a row has one.
-      if (size !== this.#sizeOfFirst) {
-        this.isUneven = true;
-        return;
-      }
-    }
-    if (this.#needsTimes && !this.#passes(frame)) return;
+    if (isVideo) this.#noteSize(frame);
+    else this.#noteSound(frame);
+    if (!this.#passes(frame)) return;
     this.passed += 1;
-    if (this.#graph === undefined) this.#build(frame);
+    if (this.#graph === undefined) this.#build(frame, this.#taker.filters);
     if (this.done) return;
+    if (this.#taker.last !== undefined) this.#keep(frame, this.#taker.last.frames);
     const added = this.#source!.buffersrcAddFrameSync(frame);
     if (added < 0) this.complaint = FFmpegError.strerror(added);
     this.#waiting += 1;
     if (isVideo || this.#waiting === SOUND_FRAMES_TOGETHER) this.#drain();
   }
 
+  /** Filters bring frames of another size to the first one's: a row has one. */
+  #noteSize({ width, height }: Frame): void {
+    const kind = `${String(width)}x${String(height)}`;
+    this.#kind ??= kind;
+    this.isUneven ||= kind !== this.#kind;
+  }
+
+  /**
+   * Sound of another rate or other channels needs other filters. What the old ones hold back, a millisecond, is lost, as it
+   * is with the ffmpeg program.
+   */
+  #noteSound(frame: Frame): void {
+    const kind = soundArguments(frame);
+    if (this.#kind !== undefined && kind !== this.#kind) {
+      this.#drain();
+      this.#graph?.free();
+      this.#graph = undefined;
+    }
+    this.#kind = kind;
+  }
+
+  #keep(frame: Frame, count: number): void {
+    if (this.#end !== undefined && frame.pts !== NO_TIMESTAMP && frame.pts >= this.#end) return;
+    const kept = this.#kept.length < count ? new Frame() : this.#kept.shift()!;
+    if (this.#kept.length < count) kept.alloc();
+    kept.unref();
+    kept.ref(frame);
+    this.#kept.push(kept);
+  }
+
+  #takeLast(): void {
+    const { last, take } = this.#taker;
+    const [first] = this.#kept;
+    if (last === undefined || first === undefined) return;
+    this.#graph?.free();
+    this.done = false;
+    this.#build(first, last.filters);
+    if (this.#isDone()) return;
+    for (const frame of this.#kept) this.#source!.buffersrcAddFrameSync(frame);
+    this.#source!.buffersrcAddFrameSync(null);
+    const answer = new Frame();
+    answer.alloc();
+    try {
+      let came = false;
+      while (this.#sink!.buffersinkGetFrameSync(this.#filtered) >= 0) {
+        answer.unref();
+        answer.ref(this.#filtered);
+        this.#filtered.unref();
+        came = true;
+      }
+      if (came) take(answer);
+    } finally {
+      answer.free();
+      this.done = true;
+    }
+  }
+
   /** Gives the frame its time in the segment. @returns whether it may pass the gate */
   #passes(frame: Frame): boolean {
     const isVideo = this.#isVideo;
     const { pts, bestEffortTimestamp } = frame;
-    const time =
+    const known =
       bestEffortTimestamp === NO_TIMESTAMP || (!isVideo && pts !== NO_TIMESTAMP) ? pts : bestEffortTimestamp;
+    // Raw H.264 and the like have no clock: one frame follows the other.
+    const time = known === NO_TIMESTAMP && isVideo ? (this.#afterLast ?? this.#shift) : known;
+    if (isVideo) this.#afterLast = time + frame.duration;
     let shifted = pts;
     if (time !== NO_TIMESTAMP) {
       this.isUneven ||= time !== pts || (this.#lastTime !== undefined && time <= this.#lastTime);
@@ -181,7 +229,7 @@ export class FrameDecoder {
     return divideRounded(time * BigInt(num) * BigInt(sampleRate), BigInt(den));
   }
 
-  #build(frame: Frame): void {
+  #build(frame: Frame, filtersFor: Taker['filters']): void {
     const graph = new FilterGraph();
     this.#graph = graph;
     graph.alloc();
@@ -193,7 +241,9 @@ export class FrameDecoder {
       ? `buffer@in=${base}:${pictureArguments(frame)}`
       : `abuffer@in=${base}:${soundArguments(frame)}`;
     const turn = isVideo ? rotationFilters(frame) : [];
-    const filters = this.#taker.filters(isVideo ? pixelFormatOf(frame) : '');
+    // What turns a picture relies on its size.
+    if (turn.length > 0) turn.unshift(`scale=${String(frame.width)}:${String(frame.height)}:flags=bicubic`);
+    const filters = filtersFor(isVideo ? pixelFormatOf(frame) : '');
     const parts = [source, ...turn, filters, `${isVideo ? 'buffersink' : 'abuffersink'}@out`];
     let status = graph.parsePtr(parts.join(','));
     if (status >= 0) status = graph.configSync();
@@ -211,78 +261,17 @@ export class FrameDecoder {
       // At a segment's end nothing more can come, though the file goes on.
       if (status === AVERROR_EOF) this.done = true;
       if (status < 0) return;
-      this.done = this.#taker.take(this.#filtered);
+      this.#hasEnough = this.#taker.take(this.#filtered);
+      this.done = this.#hasEnough;
       this.#filtered.unref();
     }
   }
 
   close(): void {
     this.#graph?.free();
+    for (const frame of this.#kept) frame.free();
     this.#decoded.free();
     this.#filtered.free();
     this.#context.freeContext();
   }
-}
-
-function pixelFormatOf(frame: Frame): string {
-  return avGetPixFmtName(frame.format as never) ?? '';
-}
-
-function pictureArguments(frame: Frame): string {
-  const { num, den } = frame.sampleAspectRatio;
-  return [
-    `video_size=${String(frame.width)}x${String(frame.height)}`,
-    `pix_fmt=${pixelFormatOf(frame)}`,
-    `pixel_aspect=${String(num)}/${String(den === 0 ? 1 : den)}`,
-    `colorspace=${String(frame.colorSpace)}`,
-    `range=${String(frame.colorRange)}`,
-  ].join(':');
-}
-
-function soundArguments(frame: Frame): string {
-  const layout = frame.channelLayout;
-  const named = layout.mask === 0n ? undefined : avChannelLayoutDescribe(layout);
-  return [
-    `sample_rate=${String(frame.sampleRate)}`,
-    `sample_fmt=${avGetSampleFmtName(frame.format as never) ?? ''}`,
-    // The usual layout of that many channels, where the file names none.
-    `channel_layout=${named ?? `${String(layout.nbChannels)}c`}`,
-  ].join(':');
-}
-
-/** Turns a picture as its display matrix says, by the same filters as the ffmpeg program. */
-function rotationFilters(frame: Frame): string[] {
-  const bytes = frame.getSideData(AV_FRAME_DATA_DISPLAYMATRIX);
-  if (bytes === null || bytes.length < 36) return [];
-  const matrix = Array.from({ length: 9 }, (_, i) => bytes.readInt32LE(4 * i));
-  const [a = 0, b = 0, , c = 0, d = 0] = matrix;
-  const scaleX = Math.hypot(a, c);
-  const scaleY = Math.hypot(b, d);
-  if (scaleX === 0 || scaleY === 0) return [];
-  const counterClockwise = (Math.atan2(b / scaleY, a / scaleX) * 180) / Math.PI;
-  const theta = ((Math.round(counterClockwise) % 360) + 360) % 360;
-  switch (theta) {
-    case 90:
-      return [`transpose=${c > 0 ? 'cclock_flip' : 'clock'}`];
-    case 180:
-      return [...(a < 0 ? ['hflip'] : []), ...(d < 0 ? ['vflip'] : [])];
-    case 270:
-      return [`transpose=${c < 0 ? 'clock_flip' : 'cclock'}`];
-    case 0:
-      return d < 0 ? ['vflip'] : [];
-    default:
-      return [`rotate=${String(theta)}*PI/180`];
-  }
-}
-
-/** What is subtracted from a stream's times, in its own unit, so that the segment begins at 0. */
-export function shiftOf(stream: Stream, segment: Segment): bigint {
-  const { num, den } = stream.timeBase;
-  return divideRounded(segment.zeroUs * BigInt(den), MICROSECONDS * BigInt(num));
-}
-
-/** To the nearest, a half away from zero: FFmpeg's way of changing a time's base. */
-function divideRounded(dividend: bigint, divisor: bigint): bigint {
-  const half = divisor / 2n;
-  return dividend < 0n ? -((half - dividend) / divisor) : (dividend + half) / divisor;
 }

@@ -12,11 +12,12 @@ import { ENVIRONMENT } from '../../../schemas/names.ts';
 import { childProgram } from '../../process/child-program.ts';
 import { errorOfFailure, type Failure } from '../../process/failure.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from '../extractor.ts';
+import { tooMuchMemory, watchMemory } from '../memory-watch.ts';
 import { soundKernels } from '../native.ts';
 import { closeRowFile, loadClip, openRowFile, type StoredClip } from '../row-file.ts';
 
 /** Raised when this code would give other values for the same clip. */
-const REVISION = 2;
+const REVISION = 3;
 const CHILD = new URL('node-av-child.ts', import.meta.url);
 const TRIES = 2;
 const START_TIMEOUT_MS = 60_000;
@@ -175,7 +176,7 @@ class ExtractorChild {
     const rowFile = this.#rowFile;
     const task: ToExtractor = { ...asked, hasRowFile: rowFile !== undefined };
     const child = this.#process;
-    const { clipTimeoutS } = task.config.limits;
+    const { clipTimeoutS, clipMemoryMiB } = task.config.limits;
     let stopped: Error | undefined;
     const stop = (why: Error) => {
       stopped ??= why;
@@ -188,6 +189,9 @@ class ExtractorChild {
       const limit = `not decoded within ${String(Math.round(clipTimeoutS))} s`;
       stop(new ClipUnusable('timeout', `${limit}; extraction.limits.clipTimeoutS raises the limit`));
     }, clipTimeoutS * 1000);
+    const endWatch = watchMemory(child.pid, clipMemoryMiB, () => {
+      stop(new ClipUnusable('too-large', tooMuchMemory(clipMemoryMiB)));
+    });
     this.#holdParent(true);
     try {
       const answer = await new Promise<FromExtractor | 'crashed'>((resolve, reject) => {
@@ -215,6 +219,7 @@ class ExtractorChild {
       return { type: 'done', features: loadClip(rowFile, answer.clip) };
     } finally {
       clearTimeout(timer);
+      endWatch();
       signal?.removeEventListener('abort', onAbort);
       child.removeAllListeners('message');
       child.removeAllListeners('exit');

@@ -6,8 +6,10 @@
 import { AV_PKT_FLAG_CORRUPT, AV_PKT_FLAG_DISCARD } from 'node-av/constants';
 import type { Packet, Stream } from 'node-av/lib';
 import { chooseFrames, type TimeBase } from '../choose-frames.ts';
-import { sameViaPlanes, sizeFilter, type VideoRequest } from '../decode.ts';
-import { FrameDecoder, NO_TIMESTAMP, shiftOf, type Segment, type Taker } from './frames.ts';
+import { type VideoRequest } from '../decode.ts';
+import { sameViaPlanes, sizeFilter } from '../filters.ts';
+import { NO_TIMESTAMP, shiftOf, type Segment } from './clock.ts';
+import { FrameDecoder, type Taker } from './frames.ts';
 
 /** Codecs whose packets are one frame each, and whose decoders know before decoding what nothing refers to. */
 const CODECS = ['h264', 'hevc'];

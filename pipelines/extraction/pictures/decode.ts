@@ -25,6 +25,7 @@ export function withPictures(decode: Decode): Decode {
     const facts: InputFacts = {
       format: 'pictures',
       hasVideo: true,
+      videoCodecs: [],
       audioCodec: undefined,
       durationS: undefined,
     };

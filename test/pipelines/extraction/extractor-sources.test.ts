@@ -120,11 +120,8 @@ describe('a clip that is a part of a file', () => {
 
   test('has nothing from beyond its end', async () => {
     const { rgb, audio } = await extractor.extract(clip(at('long.mov'), { startS: 1.52, endS: 3 }), config);
-    const [, second] = [0, 1].map((t) =>
-      framesOf(at('long.mov'), [38, 63], 64, 48).subarray(t * 64 * 48 * 3, (t + 1) * 64 * 48 * 3),
-    );
-    expect(rgb?.data.subarray(0, 2 * 64 * 48 * 3)).toEqual(framesOf(at('long.mov'), [38, 63], 64, 48));
-    expect(rgb?.data.subarray(2 * 64 * 48 * 3)).toEqual(second);
+    // At 0 and 1 s of it; for 2 s its last frame, 74 of the file, is the nearest.
+    expect(rgb?.data).toEqual(framesOf(at('long.mov'), [38, 63, 74], 64, 48));
     const samples = samplesOf(at('long.mov')).subarray(1.52 * RATE_HZ, 3 * RATE_HZ);
     expect(difference(audio, samples)).toBeLessThan(1e-6);
   });
