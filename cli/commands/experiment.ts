@@ -10,6 +10,7 @@ import { methodWarnings } from '../../schemas/config/method-warnings.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
 import { experimentTable } from '../text/experiment-table.ts';
+import { storePlugins } from '../runs/prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import type { Screen } from '../screens/screen.ts';
 import { connect } from '../runs/session.ts';
@@ -28,6 +29,7 @@ export async function experiment(file: string, flags: FollowFlags, screen: Scree
   for (const warning of methodWarnings(asked)) screen.say(`Mind: ${warning}`);
   const session = await connect(screen);
   try {
+    await storePlugins(store, config.base);
     await store.put(storePaths.experimentConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
     const workflowId = workflowIds.run(runId);
     const input = runReference({ runId, config: config.base });

@@ -9,6 +9,7 @@ import { methodWarnings } from '../../schemas/config/method-warnings.ts';
 import { searchSummarySchema, type SearchConfig } from '../../schemas/config/search.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
+import { storePlugins } from '../runs/prepare-run.ts';
 import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
 import { connect } from '../runs/session.ts';
 import type { Screen } from '../screens/screen.ts';
@@ -31,6 +32,7 @@ export async function search(file: string, flags: FollowFlags, screen: Screen): 
   }
   const session = await connect(screen);
   try {
+    await storePlugins(store, base);
     await store.put(storePaths.searchConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
     const workflowId = workflowIds.run(runId);
     const input = runReference({ runId, config: base });

@@ -72,13 +72,21 @@ export function prepared(config: RunConfig): PreparedRun {
 
 /** Leaves the config, and the code of its plug-ins, where workers find them. */
 export async function storeRunConfig({ store, runId, config }: PreparedRun): Promise<void> {
-  for (const { file, sha256 = '' } of config.plugins ?? []) {
+  await storePlugins(store, config);
+  await store.put(storePaths.runConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** Leaves the code of a config's plug-ins, which were bundled when it was read, where workers find it. */
+export async function storePlugins(
+  store: Store,
+  { plugins = [] }: Pick<RunConfig, 'plugins'>,
+): Promise<void> {
+  for (const { file, sha256 = '' } of plugins) {
     const code = pluginCode(sha256);
     if (code === undefined)
       throw new ModalmixError('internal', 'the plug-in was not bundled', { where: file });
     await store.create(storePaths.plugin(sha256), code);
   }
-  await store.put(storePaths.runConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
 }
 
 /**

@@ -14,7 +14,8 @@ const HEAD = `# The config, field by field
 
 Made by \`npm run reference\` from the schemas that check the files (\`schemas/config/\`) and the comments there: change those.
 The same as JSON Schema, for editors: [\`run.schema.json\`](../schemas/json/run.schema.json),
-[\`experiment.schema.json\`](../schemas/json/experiment.schema.json). Configs that Modalmix writes name it in their first line, so
+[\`experiment.schema.json\`](../schemas/json/experiment.schema.json),
+[\`search.schema.json\`](../schemas/json/search.schema.json). Configs that Modalmix writes name it in their first line, so
 that editors with a YAML language server complete and check them, offline.
 
 A field without a default is required where its group is there, unless it is said to be absent. Any of them can be set for
@@ -26,6 +27,7 @@ export function configPage(schemas: Readonly<Record<ConfigFile, SchemaNode>>): s
   const plain = Object.entries(run).filter(([, node]) => !isGroup(node));
   const groups = Object.entries(run).filter(([, node]) => isGroup(node));
   const { base: _base, ...matrix } = schemas.experiment.properties ?? {};
+  const { base: _searched, ...search } = schemas.search.properties ?? {};
   return [
     HEAD,
     "## A run's config\n",
@@ -42,6 +44,9 @@ export function configPage(schemas: Readonly<Record<ConfigFile, SchemaNode>>): s
         ({ path }) => !path.startsWith('datasets[].dataset.'),
       ),
     ),
+    '## A search\n',
+    `Its \`base\` is a run's config, or the path of one. \`modalmix search\` draws values for its fields and trains each ([search.md](search.md)).\n`,
+    table(rowsOf({ ...schemas.search, properties: search }, '')),
   ].join('\n');
 }
 
@@ -73,7 +78,12 @@ function rowsOf(node: SchemaNode, prefix: string): Row[] {
       text: (field.description ?? '').replace(/\n\nUnit: .*$/u, ''),
     };
     const list = field.items !== undefined && !Array.isArray(field.items);
-    return [row, ...rowsOf((list ? field.items : field) as SchemaNode, `${path}${list ? '[].' : '.'}`)];
+    const { additionalProperties: each } = field;
+    return [
+      row,
+      ...rowsOf((list ? field.items : field) as SchemaNode, `${path}${list ? '[].' : '.'}`),
+      ...(typeof each === 'object' ? rowsOf(each, `${path}.*.`) : []),
+    ];
   });
   const arms = [...(node.anyOf ?? []), ...(node.oneOf ?? [])].filter((arm) => isGroup(arm));
   return [...own, ...rowsOfArms(arms, prefix)];
@@ -119,6 +129,7 @@ function kindOf(node: SchemaNode): string {
   if (type === 'object') return 'a group';
   if (type === 'string') return 'text';
   if (type === 'boolean') return '`true` · `false`';
+  if (type !== 'integer' && type !== 'number') return 'any value';
   return `${type === 'integer' ? 'whole number' : 'number'}${boundsOf(node)}`;
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { runConfigSchema } from '../../schemas/config/config.ts';
 import { experimentConfigSchema } from '../../schemas/config/experiment.ts';
+import { writtenSearchSchema } from '../../schemas/config/search.ts';
 import { documentedType, type DocumentedType } from './field-docs.ts';
 import { unitOf } from './units.ts';
 
@@ -32,6 +33,12 @@ const FILES = {
     schema: experimentConfigSchema,
     source: 'schemas/config/experiment.ts',
     type: 'ExperimentConfig',
+  },
+  search: {
+    title: 'Modalmix: a search',
+    schema: writtenSearchSchema,
+    source: 'schemas/config/search.ts',
+    type: 'WrittenSearch',
   },
 } as const;
 export type ConfigFile = keyof typeof FILES;

@@ -9,11 +9,13 @@ export async function referenceFiles(): Promise<Map<string, string>> {
   const schemas: Record<ConfigFile, SchemaNode> = {
     run: configJsonSchema('run'),
     experiment: configJsonSchema('experiment'),
+    search: configJsonSchema('search'),
   };
   const json = async (value: unknown) => await format(JSON.stringify(value), { ...STYLE, parser: 'json' });
   return new Map([
     ['schemas/json/run.schema.json', await json(schemas.run)],
     ['schemas/json/experiment.schema.json', await json(schemas.experiment)],
+    ['schemas/json/search.schema.json', await json(schemas.search)],
     ['docs/config.md', configPage(schemas)],
   ]);
 }

@@ -64,7 +64,8 @@ const BY_NAME: Readonly<Record<string, string>> = {
   ...{ learningRate: PLAIN, gamma: PLAIN, lambda: PLAIN, weight: PLAIN, scale: PLAIN, temperature: PLAIN },
   ...{ targetWeight: PLAIN, ensembleWeight: PLAIN, agreement: PLAIN, matching: PLAIN, minDelta: PLAIN },
   ...{ decay: PLAIN, classWeights: PLAIN, brightness: 'times', contrast: 'times', saturation: 'times' },
-  ...{ labelNoise: 'share, 0…1', missing: 'share, 0…1' },
+  ...{ labelNoise: 'share, 0…1', missing: 'share, 0…1', factor: 'times', trials: 'trials' },
+  ...{ uniform: "the field's", logUniform: "the field's", integer: "the field's" },
 };
 
 /** @returns undefined where nobody said */

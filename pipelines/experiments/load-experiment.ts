@@ -4,6 +4,14 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { experimentConfigSchema, type ExperimentConfig } from '../../schemas/config/experiment.ts';
 import type { Folds } from '../../schemas/config/folds.ts';
 import { parseYaml, readConfigFile, resolveDataset, resolvePaths } from '../config/load-config.ts';
+import {
+  assertBrought,
+  namedPartsOf,
+  usablePlugins,
+  withPlugin,
+  withPlugins,
+  type NamedPart,
+} from '../config/resolve-plugins.ts';
 import { groupsOf } from './matrix.ts';
 
 /**
@@ -12,7 +20,37 @@ import { groupsOf } from './matrix.ts';
  * @throws ModalmixError `config` naming every problem with its line and field, or a method that fits nowhere
  */
 export async function loadExperiment(file: string, set: readonly string[] = []): Promise<ExperimentConfig> {
-  return parseExperiment(await readConfigFile(file), file, set);
+  const config = parseExperiment(await readConfigFile(file), file, set);
+  return await resolveExperimentPlugins(config, file);
+}
+
+/** The base's plug-ins are there for all that the matrix names. */
+async function resolveExperimentPlugins(config: ExperimentConfig, file: string): Promise<ExperimentConfig> {
+  const { base, datasets, methods, fusions = [] } = config;
+  const plugins = await usablePlugins(base.plugins, dirname(resolve(file)));
+  // What the matrix has in the base's place does not matter there.
+  const own = namedPartsOf(base).filter(
+    ({ kind }) =>
+      kind !== 'methods' &&
+      !(kind === 'fusions' && config.fusions !== undefined) &&
+      !(kind === 'datasets' && datasets !== undefined),
+  );
+  const named: NamedPart[] = [
+    ...own.map((part) => ({ ...part, field: `base.${part.field}` })),
+    ...methods.map((name) => ({ kind: 'methods', field: 'methods', name }) as const),
+    ...fusions.map((name) => ({ kind: 'fusions', field: 'fusions', name }) as const),
+    ...(datasets ?? []).map(
+      ({ dataset }) => ({ kind: 'datasets', field: 'datasets', name: dataset.format }) as const,
+    ),
+  ];
+  assertBrought(plugins, named, file);
+  return {
+    ...config,
+    base: withPlugins(base, plugins),
+    ...(datasets === undefined
+      ? {}
+      : { datasets: datasets.map((one) => ({ ...one, dataset: withPlugin(one.dataset, plugins) })) }),
+  };
 }
 
 function resolveFiles(folds: Folds, folder: string): Folds {
@@ -21,16 +59,14 @@ function resolveFiles(folds: Folds, folder: string): Folds {
     : { ...folds, files: folds.files.map((file) => resolve(folder, file)) };
 }
 
-/** @throws ModalmixError as `loadExperiment` */
+/**
+ * Without its plug-ins, which are bundled when the file is loaded.
+ *
+ * @throws ModalmixError as `loadExperiment`
+ */
 export function parseExperiment(text: string, file: string, set: readonly string[] = []): ExperimentConfig {
   const given = parseYaml(text, file, experimentConfigSchema, set);
   const folder = dirname(resolve(file));
-  if (given.base.plugins !== undefined) {
-    throw new ModalmixError('config', 'an experiment takes no plug-ins', {
-      where: file,
-      fix: 'Compare them in a run: list methods and seeds in its training.',
-    });
-  }
   const config: ExperimentConfig = {
     ...given,
     base: resolvePaths(given.base, folder),

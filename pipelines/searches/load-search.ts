@@ -13,8 +13,16 @@ import {
   resolvePaths,
   type OpenYaml,
 } from '../config/load-config.ts';
+import {
+  assertBrought,
+  namedPartsOf,
+  usablePlugins,
+  withPlugins,
+  type NamedPart,
+} from '../config/resolve-plugins.ts';
 import { searchProblems } from './check-search.ts';
 import { gridSize } from './draw-points.ts';
+import { trialRun, trialsOf } from './trial-config.ts';
 
 const USUAL_TRIALS = 16;
 
@@ -36,9 +44,6 @@ export async function loadSearch(file: string): Promise<LoadedSearch> {
 export async function parseSearch(text: string, file: string): Promise<LoadedSearch> {
   const yaml = openYaml(text, file);
   const { given, raw, base } = await withBase(yaml);
-  if (base.plugins !== undefined) {
-    throw configError(file, [{ field: 'base.plugins', text: 'a search takes no plug-ins' }]);
-  }
   const config = searchConfigSchema.parse({
     ...given,
     base: absolute(raw, base),
@@ -47,7 +52,10 @@ export async function parseSearch(text: string, file: string): Promise<LoadedSea
     seeds: [...new Set(given.seeds)],
   });
   const problems = searchProblems(config, base);
-  if (problems.length === 0) return { config, base };
+  if (problems.length === 0) {
+    assertBrought(base.plugins, partsOfTrials(config), file);
+    return { config, base };
+  }
   throw configError(
     file,
     problems.map(({ path, text: words }) => ({
@@ -66,19 +74,36 @@ async function withBase(yaml: OpenYaml) {
   if (!fileBase.safeParse(yaml.value).success) {
     const given = checkYaml(yaml, searchFileSchema(runConfigSchema));
     const { base: raw } = yaml.value as { readonly base: unknown };
-    return { given, raw, base: resolvePaths(given.base, folder) };
+    return { given, raw, base: await readBase(given.base, folder) };
   }
   const given = checkYaml(yaml, searchFileSchema(z.string()));
   const file = resolve(folder, given.base);
   const own = openYaml(await readConfigFile(file), file);
-  const base = resolvePaths(checkYaml(own, runConfigSchema), dirname(file));
+  const base = await readBase(checkYaml(own, runConfigSchema), dirname(file));
   return { given, raw: own.value, base };
+}
+
+/** The methods of a base do not matter, those of its trials do. */
+async function readBase(given: RunConfig, folder: string): Promise<RunConfig> {
+  const base = resolvePaths(given, folder);
+  return withPlugins(base, await usablePlugins(base.plugins, folder));
+}
+
+/** What any of its trainings names, with the search's own fields. */
+function partsOfTrials(config: SearchConfig): NamedPart[] {
+  return config.methods.flatMap((method) =>
+    trialsOf(config, method).flatMap(({ values }) =>
+      namedPartsOf(trialRun(config, method, values)).map((part) =>
+        part.kind === 'methods' ? { ...part, field: 'methods' } : part,
+      ),
+    ),
+  );
 }
 
 const writtenRun = z.looseObject({ training: z.record(z.string(), z.unknown()).default({}) });
 
-/** What is written, with the paths and hashes of the checked config, and the names that a group's fields depend on. */
-function absolute(raw: unknown, { store, dataset, training }: RunConfig): unknown {
+/** What is written, with the paths, hashes and plug-ins of the checked config, and the names that a group's fields depend on. */
+function absolute(raw: unknown, { store, dataset, training, plugins }: RunConfig): unknown {
   const run = writtenRun.parse(raw);
   const { encoder } = run.training;
   const pretrained = pretrainedOf(training.encoder);
@@ -86,6 +111,7 @@ function absolute(raw: unknown, { store, dataset, training }: RunConfig): unknow
     ...run,
     store,
     dataset,
+    ...(plugins === undefined ? {} : { plugins }),
     training: {
       optimizer: { name: training.optimizer.name },
       schedule: { name: training.schedule.name },

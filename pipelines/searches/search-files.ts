@@ -4,6 +4,7 @@ import type { SearchConfig } from '../../schemas/config/search.ts';
 import { csvField } from '../experiments/result-rows.ts';
 import { rungEpochs, type CollectedTrial } from './collect-trials.ts';
 import { trialConfig } from './trial-config.ts';
+import { pluginSchema } from '../../schemas/config/plugins.ts';
 
 const COLUMNS = [
   'method',
@@ -41,7 +42,7 @@ export function searchCsv({ space }: SearchConfig, trials: readonly CollectedTri
 /** A run's config with a trial's values filled in, and in comments what it is. */
 export function bestYaml(config: SearchConfig, searchId: string, best: CollectedTrial): string {
   const { method, trial, epochs, values, score } = best;
-  const found = trialConfig(config, method, values, rungEpochs(config, epochs));
+  const found = asWritten(trialConfig(config, method, values, rungEpochs(config, epochs)));
   const accuracy = `${(100 * score!.accuracy).toFixed(1)} %`;
   const lines = [
     `Found by the search ${searchId}: trial ${String(trial)} of ${method}, ${String(epochs)} epochs.`,
@@ -52,4 +53,14 @@ export function bestYaml(config: SearchConfig, searchId: string, best: Collected
     'test split. Without it the same model is trained anew, and its report has the curve of the test split.',
   ];
   return `${lines.map((line) => `# ${line}\n`).join('')}${stringify(found)}`;
+}
+
+/** Of plug-ins what a person would write, and the hash, so that it is the training that was found. */
+function asWritten(run: ReturnType<typeof trialConfig>): object {
+  if (!Array.isArray(run['plugins'])) return run;
+  const plugins = run['plugins'].map((one) => {
+    const { file, settings, sha256 } = pluginSchema.parse(one);
+    return { file, ...(Object.keys(settings).length === 0 ? {} : { settings }), sha256 };
+  });
+  return { ...run, plugins };
 }

@@ -1,13 +1,17 @@
 /** A trial as a run's config: the base with its values filled in. Pure. */
 import { runConfigSchema, type RunConfig } from '../../schemas/config/config.ts';
 import type { MethodName, methodSettings } from '../../schemas/config/methods.ts';
+import { isPluginName } from '../../schemas/config/plugins.ts';
 import type { FieldValue, SearchConfig } from '../../schemas/config/search.ts';
 import { canonicalJson } from '../training/training-spec.ts';
 import { drawPoints, type Point } from './draw-points.ts';
 
 type Group = { [key: string]: FieldValue };
 
-/** Which methods read a group of hyper-parameters (`training.<group>`). Every other field of `training` is read by all. */
+/**
+ * Which methods read a group of hyper-parameters (`training.<group>`). Every other field of `training` is read by all; a
+ * plug-in's method, which is given all of them, may read any.
+ */
 const READ_BY: Readonly<Record<keyof typeof methodSettings, readonly MethodName[]>> = {
   mixup: ['mm', 'b-mm', 'input-mixup'],
   balance: ['b-mm'],
@@ -29,7 +33,7 @@ const READ_BY: Readonly<Record<keyof typeof methodSettings, readonly MethodName[
 export function isRead(field: string, method: MethodName): boolean {
   const group = field.split('.')[1]!;
   const readers: Readonly<Record<string, readonly MethodName[]>> = READ_BY;
-  return readers[group]?.includes(method) ?? true;
+  return isPluginName(method) || (readers[group]?.includes(method) ?? true);
 }
 
 export interface Trial {

@@ -1,9 +1,12 @@
 /**
  * Which methods' hyper-parameters are part of what a training is. Those that only another method reads are put down as
  * what they were when trainings got their ids, so that a new default or field of one method leaves the others'
- * trainings found, and a matrix over one method's settings trains the other methods once.
+ * trainings found, and a matrix over one method's settings trains the other methods once. What a plug-in's method reads is
+ * not known: there all counts that differs from its default.
  */
-import type { MethodName } from '../../schemas/config/methods.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { methodSettings, type MethodName } from '../../schemas/config/methods.ts';
+import { isPluginName } from '../../schemas/config/plugins.ts';
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 
 type Group = 'balance' | 'lfm' | 'agm' | 'reconBoost';
@@ -24,7 +27,9 @@ const UNREAD: Readonly<Record<Group, unknown>> = {
 
 /** @returns the training's config as its id sees it */
 export function settingsThatCount(method: MethodName, training: TrainingConfig): TrainingConfig {
-  const unread = (Object.keys(READ_BY) as Group[]).filter((group) => READ_BY[group] !== method);
+  const unread = (Object.keys(READ_BY) as Group[]).filter(
+    (group) => READ_BY[group] !== method && !(isPluginName(method) && isSet(group, training)),
+  );
   return {
     ...training,
     balance: earlierBalance(training.balance),
@@ -34,6 +39,11 @@ export function settingsThatCount(method: MethodName, training: TrainingConfig):
     ...(slowsSteps(method, training) ? { ogm: { ...training.ogm, slows: 'step' } } : {}),
     ...Object.fromEntries(unread.map((group) => [group, UNREAD[group]])),
   } as TrainingConfig;
+}
+
+/** A plug-in's method is given all settings, and may read any that somebody has set. */
+function isSet(group: Group, training: TrainingConfig): boolean {
+  return !isDeepStrictEqual(training[group], methodSettings[group].parse(undefined));
 }
 
 /** The words that earlier versions had for the same: a rule `policy`, a rule `fixed`. */

@@ -1,6 +1,6 @@
 /** Contracts of a search over hyper-parameters: what it draws from, and what comes out of it. */
 import { z } from 'zod';
-import { nameSchema } from './config.ts';
+import { nameSchema, runConfigSchema } from './config.ts';
 import { methodSchema } from './methods.ts';
 import { spreadSchema } from '../summary.ts';
 
@@ -29,7 +29,8 @@ export const dimensionSchema = z
     message: `exactly one of ${KINDS.join(', ')} must say how it is drawn`,
     // A misspelt way is one mistake, which is told already.
     when: ({ issues }) => issues.length === 0,
-  });
+  })
+  .meta({ minProperties: 1, maxProperties: 1 });
 export type Dimension = z.infer<typeof dimensionSchema>;
 
 export const METRICS = ['validation.accuracy', 'validation.loss'] as const;
@@ -37,12 +38,12 @@ export type SearchMetric = (typeof METRICS)[number];
 
 /** All but the base, which is a file's name, or a run's config. */
 const searchFields = {
+  /** What the search is called in the store. */
   name: nameSchema,
   /** By field of the config below `training`, dotted: `training.optimizer.learningRate`. */
   space: z
     .record(z.string(), dimensionSchema)
     .refine((space) => Object.keys(space).length > 0, 'it must name at least one field'),
-  /** Points that are drawn; every method gets the same ones. Default: 16, or all where there are fewer. */
   trials: z.int().positive().max(MOST_TRIALS),
   /** What is drawn follows from it and the names of the fields. */
   seed: z.int().nonnegative().default(0),
@@ -68,8 +69,17 @@ const searchFields = {
 
 /** A search's YAML file, with the base as another file or within. */
 export function searchFileSchema<Base extends z.ZodType>(base: Base) {
-  return z.strictObject({ ...searchFields, trials: searchFields.trials.optional(), base });
+  return z.strictObject({
+    ...searchFields,
+    /** Points that are drawn; every method gets the same ones. Default: 16, or all where there are fewer. */
+    trials: searchFields.trials.optional(),
+    /** What all trials have in common: a run's config, or the path of its file. */
+    base,
+  });
 }
+/** For editors: either base. */
+export const writtenSearchSchema = searchFileSchema(z.union([z.string(), runConfigSchema]));
+export type WrittenSearch = z.infer<typeof writtenSearchSchema>;
 
 /** `searches/<id>/config.json`: paths are absolute, methods are named, the base has no defaults filled in. */
 export const searchConfigSchema = z.strictObject({

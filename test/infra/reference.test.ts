@@ -69,6 +69,7 @@ describe('the JSON Schemas', () => {
     const ajv = new Ajv({ strict: false, allErrors: true });
     const run = ajv.compile(await readSchema('run'));
     const experiment = ajv.compile(await readSchema('experiment'));
+    const search = ajv.compile(await readSchema('search'));
     const folders = ['configs', 'configs/recipes', 'configs/evidence'];
     const files = (
       await Promise.all(
@@ -78,11 +79,9 @@ describe('the JSON Schemas', () => {
     const configs = files.filter((file) => file.endsWith('.yaml'));
     expect(configs.length).toBeGreaterThan(10);
     for (const file of configs) {
-      const read: unknown = parse(await readFile(inProject(file), 'utf8'));
-      // A search has no schema of its own yet; its base is a run's.
-      const isSearch = typeof read === 'object' && read !== null && 'trials' in read && 'base' in read;
-      const config = isSearch ? read.base : read;
-      const check = typeof config === 'object' && config !== null && 'base' in config ? experiment : run;
+      const config: unknown = parse(await readFile(inProject(file), 'utf8'));
+      const has = (field: string) => typeof config === 'object' && config !== null && field in config;
+      const check = !has('base') ? run : has('space') ? search : experiment;
       expect(check(config), `${file}: ${ajv.errorsText(check.errors)}`).toBe(true);
     }
     const good = { name: 'a', dataset: { format: 'folder', root: 'clips' } };
@@ -96,6 +95,19 @@ describe('the JSON Schemas', () => {
       { dataset: good.dataset },
     ]) {
       expect(run(bad), JSON.stringify(bad)).toBe(false);
+    }
+    const space = { 'training.epochs': { integer: [3, 30] } };
+    const drawn = { name: 's', base: good, space };
+    expect(search(drawn)).toBe(true);
+    expect(search({ ...drawn, base: 'run.yaml' })).toBe(true);
+    for (const bad of [
+      { ...drawn, base: { ...good, traning: {} } },
+      { ...drawn, space: { 'training.epochs': { integers: [3, 30] } } },
+      { ...drawn, space: { 'training.epochs': { integer: [3, 30], choice: [3, 4] } } },
+      { ...drawn, trials: 0 },
+      { name: 's', base: good },
+    ]) {
+      expect(search(bad), JSON.stringify(bad)).toBe(false);
     }
   });
 });
@@ -120,12 +132,13 @@ it('is found by an editor from a config that Modalmix writes, beside it and with
 });
 
 it("is named by the project's own configs", async () => {
-  for (const file of ['configs/demo.yaml', 'configs/experiment.yaml']) {
+  for (const file of ['configs/demo.yaml', 'configs/experiment.yaml', 'configs/search.yaml']) {
     const [, reference = ''] =
       /^# yaml-language-server: \$schema=(\S+)$/mu.exec(await readFile(inProject(file), 'utf8')) ?? [];
     const schema = JSON.parse(
       await readFile(join(dirname(inProject(file)), reference), 'utf8'),
     ) as SchemaNode;
-    expect(schema['title']).toMatch(file.includes('experiment') ? /an experiment/u : /a run/u);
+    const [, kind = ''] = /(experiment|search|demo)\.yaml$/u.exec(file) ?? [];
+    expect(schema['title']).toContain(kind === 'demo' ? 'a run' : kind);
   }
 });

@@ -33,7 +33,9 @@ const expectWord = (output: string, word: RegExp): void => {
 };
 
 try {
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }\n');
+  // As docs/package.md says.
+  const overrides = { tar: '7.5.23', werift: '0.24.4' };
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', overrides }));
   await step('npm install', 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', tarball);
   await step('modalmix setup', 'npx', 'modalmix', 'setup');
   await step('modalmix status', 'npx', 'modalmix', 'status');
