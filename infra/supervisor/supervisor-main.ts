@@ -70,6 +70,7 @@ let state: SupervisorState = {
 
 /** Whether what others read is what is: not while the disk is full. */
 let isWritten = true;
+
 function spaceOf(space: string | undefined): Pick<SupervisorState, 'space'> {
   return space === undefined ? {} : { space };
 }
