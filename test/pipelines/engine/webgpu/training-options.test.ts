@@ -7,7 +7,10 @@ import { nodeWithTypeScript } from '../../../../infra/supervisor/supervise.ts';
 import { storePaths } from '../../../../schemas/names.ts';
 import type { TrainingSpec } from '../../../../schemas/training.ts';
 import type { Store } from '../../../../pipelines/store/store.ts';
-import { decodeCheckpoint, type Checkpoint } from '../../../../pipelines/training/checkpoints/read-checkpoint.ts';
+import {
+  decodeCheckpoint,
+  type Checkpoint,
+} from '../../../../pipelines/training/checkpoints/read-checkpoint.ts';
 import { relativeError } from '../../training/golden/read-golden.ts';
 import { publishTinyDataset, tinySpec } from '../../training/tiny-dataset.ts';
 import { copyOfDataset, trainSteps } from '../../training/tiny-training.ts';

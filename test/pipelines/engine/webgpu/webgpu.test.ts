@@ -12,7 +12,10 @@ import { METHODS, type MethodName } from '../../../../schemas/config/methods.ts'
 import { storePaths } from '../../../../schemas/names.ts';
 import type { TrainingSpec } from '../../../../schemas/training.ts';
 import type { Store } from '../../../../pipelines/store/store.ts';
-import { decodeCheckpoint, type Checkpoint } from '../../../../pipelines/training/checkpoints/read-checkpoint.ts';
+import {
+  decodeCheckpoint,
+  type Checkpoint,
+} from '../../../../pipelines/training/checkpoints/read-checkpoint.ts';
 import { runTraining } from '../../../../pipelines/training/run-training.ts';
 import { publishTinyDataset, tinySpec, type TinyDataset } from '../../training/tiny-dataset.ts';
 import { copyOfDataset, trainSteps } from '../../training/tiny-training.ts';
