@@ -1,6 +1,6 @@
 /** A stage's error as Temporal sees it: the failure's type is the error's kind, which decides about retries. */
 import { ApplicationFailure, CancelledFailure, type ActivityCancellationDetails } from '@temporalio/common';
-import { asFullDisk, saysFullDisk } from '../pipelines/store/file-errors.ts';
+import { asFullDisk, saysFullDisk } from '../schemas/full-disk.ts';
 import { ModalmixError, describeError, isRetryable, type ErrorKind } from '../schemas/errors.ts';
 
 /** What the operating system and the network report when trying again may help. */

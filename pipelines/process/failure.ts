@@ -1,6 +1,6 @@
 /** Errors as they go from a process or thread to the one that asked it. */
 import { ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
-import { asFullDisk } from '../store/file-errors.ts';
+import { asFullDisk } from '../../schemas/full-disk.ts';
 
 /** Can be cloned. */
 export interface Failure {
