@@ -76,7 +76,7 @@ describe('a run that waits for a training which somebody started by itself', () 
       });
       const note = async () => (await progressOf(run)).note;
       await vi.waitFor(async () => expect(await note()).toContain('was started by itself'), {
-        ...{ timeout: 60_000, interval: 50 },
+        ...{ timeout: 200_000, interval: 50 },
       });
       const events = async () => (await run.describe()).historyLength;
       // All three wait.
@@ -85,7 +85,11 @@ describe('a run that waits for a training which somebody started by itself', () 
       await sleep(12_000);
       expect((await events()) - before).toBe(0);
       checkpoint.step = 1_000_000;
-      expect((await run.result() as RebuildAndTrainOutput).trainingIds).toEqual(['b-mm-0', 'b-mm-1', 'b-mm-2']);
+      expect(((await run.result()) as RebuildAndTrainOutput).trainingIds).toEqual([
+        'b-mm-0',
+        'b-mm-1',
+        'b-mm-2',
+      ]);
       expect(await events()).toBeLessThan(200);
     });
   });
@@ -106,7 +110,7 @@ describe('a run that waits for a training which somebody started by itself', () 
         args: [{ ...reference, methods: ['b-mm'], seeds: [0] }],
       });
       await vi.waitFor(async () => expect((await progressOf(run)).note).toContain('was started by itself'), {
-        ...{ timeout: 60_000, interval: 50 },
+        ...{ timeout: 200_000, interval: 50 },
       });
       await run.cancel();
       await expect(run.result()).rejects.toBeInstanceOf(WorkflowFailedError);
