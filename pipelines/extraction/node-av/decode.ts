@@ -107,8 +107,9 @@ function sampleTaker(audio: AudioRequest, part: Part, sound: SoundTrack): Taker 
     filters: () => audioFilter(audio, part),
     take: (frame) => {
       const { pts, nbSamples } = frame;
-      const samples = new Float32Array(nbSamples);
-      new Uint8Array(samples.buffer).set(frame.toBuffer().subarray(0, 4 * nbSamples));
+      const bytes = frame.toBuffer();
+      // Mono 32-bit floats, whose place in memory may be any.
+      const samples = new Float32Array(new Uint8Array(bytes.subarray(0, 4 * nbSamples)).buffer);
       return sound.add({ at: pts === NO_TIMESTAMP ? undefined : Number(pts), samples });
     },
   };

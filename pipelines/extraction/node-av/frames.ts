@@ -160,7 +160,7 @@ export class FrameDecoder {
    * is with the ffmpeg program.
    */
   #noteSound(frame: Frame): void {
-    const kind = soundArguments(frame);
+    const kind = `${String(frame.sampleRate)} ${String(frame.format)} ${String(frame.channels)}`;
     if (this.#kind !== undefined && kind !== this.#kind) {
       this.#drain();
       this.#graph?.free();

@@ -54,6 +54,7 @@ async function bothOf(what: Clip, how: typeof SOUND): Promise<ExtractedClip> {
   expect(Object.keys(other.missing)).toEqual(Object.keys(one.missing));
   expect(other.rgb?.shape).toEqual(one.rgb?.shape);
   expect(Buffer.compare(other.rgb?.data ?? Buffer.alloc(0), one.rgb?.data ?? Buffer.alloc(0))).toBe(0);
+  expect(other.flow).toEqual(one.flow);
   expect(soundDifference(one, other)).toBeLessThan(SOUND_TOLERANCE);
   return other;
 }
@@ -89,7 +90,7 @@ async function frames(name: string, part: Partial<Clip> = {}, video: object = { 
   return numbersOf(await bothOf(clip(name, part), ask(['rgb'], video)), framesOf(name));
 }
 
-/** When the row's sound is heard, to 50 ms, as `from–to` in tenths of a second, and its loudest frequency in Hz. */
+/** When the row's sound is heard, as `from–to` in tenths of a second. */
 function heard({ audio }: ExtractedClip): string[] {
   const [bins, times] = audio!.shape;
   const columns = Array.from({ length: times }, (_, t) =>
@@ -164,6 +165,20 @@ describe('frames', () => {
       // Thirds of 3 s.
       expect(await frames(name, {}, {})).toEqual([13, 38, 63]);
     }
+  });
+
+  test('and the motion to the next are alike too, where clips are short, change or stand still', async () => {
+    const moving = (video: object) => ask(['rgb', 'flow'], video);
+    for (const name of ['1.mp4', 'two.flv', 'two.h264', 'sizes.mkv']) {
+      for (const video of [{ sampling: 'start' }, {}]) {
+        const row = await bothOf(clip(name), moving(video));
+        expect([row.flow?.shape, row.missing], name).toEqual([[3, 48, 64, 2], {}]);
+      }
+    }
+    // Only pairs that lie in the part are motion of it.
+    const still = await bothOf(clip('slides.mkv', { startS: 5, endS: 7 }), moving({}));
+    expect(still.missing).toMatchObject({ flow: { code: 'too-short' } });
+    expect(numbersOf(still, framesOf('slides.mkv'))).toEqual([1, 1, 1]);
   });
 
   test('are of the film, where a still is the first video stream', async () => {
@@ -259,6 +274,16 @@ describe('sound', () => {
     writeFileSync(at('nine.s16'), samples);
     ffmpeg('-f', 's16le', '-ar', '44100', '-ac', '9', '-i', at('nine.s16'), '-c', 'copy', at('nine.wav'));
     const row = await bothOf(clip('nine.wav'), SOUND);
+    expect(row.missing).toEqual({});
+    expect(Math.abs(pitchAt(row, 1) - 880)).toBeLessThan(43);
+  });
+
+  test('of ambisonics is the channel of all directions', async () => {
+    // The others are loud, and of another pitch.
+    const channels = ['0.1*sin(2*PI*880*t)', ...Array<string>(3).fill('0.4*sin(2*PI*3000*t)')].join('|');
+    const source = ['-f', 'lavfi', '-i', `aevalsrc='${channels}':s=48000:d=3:c=4.0`];
+    ffmpeg(...source, '-c:a', 'libopus', '-mapping_family', '2', '-b:a', '256k', at('ambisonic.ogg'));
+    const row = await bothOf(clip('ambisonic.ogg'), SOUND);
     expect(row.missing).toEqual({});
     expect(Math.abs(pitchAt(row, 1) - 880)).toBeLessThan(43);
   });
