@@ -64,6 +64,14 @@ describe('an installed package', () => {
     expect((await modalmix('run', 'nowhere', '--json')).stderr).toBe('');
   });
 
+  test('writes configs with the schema that their first line names, and completes', async () => {
+    const { exitCode, stderr } = await modalmix('recipe', 'copy', 'av-mnist', 'mine.yaml');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    const [, schema = ''] = /\$schema=(\S+)\n/u.exec(await readFile(join(folder, 'mine.yaml'), 'utf8')) ?? [];
+    expect(JSON.parse(await readFile(join(folder, schema), 'utf8'))).toHaveProperty('properties.training');
+    expect((await modalmix('completion', 'bash')).stdout).toMatch(/^complete .* modalmix$/mu);
+  });
+
   test('types a program that uses it, and refuses what is no field of a config', async () => {
     const wrong = "import { defineConfig } from 'modalmix';\ndefineConfig({ name: 'x', datset: {} });\n";
     await cp(EXAMPLE, join(folder, 'example.ts'));

@@ -58,7 +58,7 @@ describe.each(installed)('%s completes', (shell) => {
   const complete = async (...words: string[]) => (await offered[shell](['modalmix', ...words])).toSorted();
 
   test('commands, and those below them', async () => {
-    expect(await complete('re')).toEqual(['rebuild', 'recipe', 'report', 'resume']);
+    expect(await complete('re')).toEqual(['rebuild', 'recipe', 'repair', 'report', 'resume']);
     expect(await complete('stream', 'dead-letter', '')).toEqual(['help', 'list', 'replay']);
     expect(await complete('--json', 'models', 'pro')).toEqual(['promote']);
     expect(await complete('help', 'exp')).toEqual(['experiment', 'export']);

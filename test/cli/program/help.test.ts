@@ -30,7 +30,7 @@ function helpOf(command: Command): string {
 /** The commands that a help ends with, without what is said about them. */
 function examplesOf(command: Command): string[] {
   const lines = /\nExamples?:\n([^]*)$/u.exec(helpOf(command))?.[1]?.split('\n') ?? [];
-  return lines.map((line) => line.trim().replace(/ {2}#.*$/u, '')).filter((line) => line !== '');
+  return lines.map((line) => line.replace(/ {2}#.*$/u, '').trim()).filter((line) => line !== '');
 }
 
 /** As a shell takes them: quotes hold words together; what stands before the program is its environment. */
@@ -75,6 +75,7 @@ test('the help of the program shows its commands in groups, each where a person 
     ['A trained model:', ['predict', 'export', 'models']],
     ['Runs under way:', ['status', 'pause', 'resume', 'cancel']],
     ['Clips that arrive on Kafka:', ['stream', 'infra']],
+    ['What is stored:', ['verify', 'repair', 'gc']],
     ['This machine:', ['setup', 'doctor', 'worker', 'completion', 'uninstall']],
   ]);
 });
