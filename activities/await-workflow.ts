@@ -20,7 +20,9 @@ export async function awaitWorkflow(input: AwaitWorkflowInput): Promise<void> {
   });
 }
 
-async function isRunning(describe: () => Promise<{ readonly status: { readonly name: string } }>): Promise<boolean> {
+async function isRunning(
+  describe: () => Promise<{ readonly status: { readonly name: string } }>,
+): Promise<boolean> {
   try {
     return (await describe()).status.name === 'RUNNING';
   } catch (error) {

@@ -23,7 +23,12 @@ import {
   windowOutcomeSchema,
   windowStartSchema,
 } from '../../schemas/retrain.ts';
-import { streamManifestSchema, streamRowSchema } from '../../schemas/stream.ts';
+import {
+  streamHeadSchema,
+  streamManifestSchema,
+  streamRowSchema,
+  streamSegmentSchema,
+} from '../../schemas/stream.ts';
 import { summarySchema } from '../../schemas/summary.ts';
 import {
   epochMetricsSchema,
@@ -82,7 +87,15 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
     [`datasets/${ID}/shards/${ID}.json`, { name: 'shard-entry', mend: 'rebuild', schema: shardEntrySchema }],
     [
       `datasets/${ID}/stream/${ID}/manifests/\\d+.json`,
-      { name: 'stream-manifest', mend: 'restore', schema: streamManifestSchema },
+      {
+        name: 'stream-manifest',
+        mend: 'restore',
+        schema: z.discriminatedUnion('formatVersion', [streamManifestSchema, streamHeadSchema]),
+      },
+    ],
+    [
+      `datasets/${ID}/stream/${ID}/segments/[0-9a-f]{64}.json`,
+      { name: 'stream-segment', mend: 'restore', schema: streamSegmentSchema },
     ],
     [`datasets/${ID}/stream/${ID}/shards/${ID}.arrow`, { name: 'stream-shard', mend: 'restore' }],
     [

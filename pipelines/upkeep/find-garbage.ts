@@ -9,7 +9,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ModelVersion, WindowStart } from '../../schemas/retrain.ts';
-import type { StreamManifest } from '../../schemas/stream.ts';
+import type { StreamHead, StreamManifest, StreamSegment } from '../../schemas/stream.ts';
 import type { TrainingResult, TrainingSpec } from '../../schemas/training.ts';
 import { openPlan } from '../shards/plan/plan-file.ts';
 import type { Store } from '../store/store.ts';
@@ -89,6 +89,8 @@ function reasonOf(kind: string, path: string, { files }: ReadStore): string | un
     case 'stream-shard':
     case 'stream-rows':
       return 'a shard that no manifest of the stream names';
+    case 'stream-segment':
+      return 'a piece that no manifest of the stream names';
     case 'plan':
     case 'plan-part':
       return 'a plan of no version that is needed';
@@ -116,10 +118,12 @@ async function neededFiles(store: Store, { files, paths }: ReadStore): Promise<R
       if (!versions.has(key(name, version))) continue;
       needed.add(path).add(storePaths.quarantine(name, version));
       for (const shard of shards) keepShard(shard.path);
-    } else if (kind.name === 'stream-manifest') {
-      for (const { entry, rowsPath } of (content as StreamManifest).shards) {
+    } else if (kind.name === 'stream-manifest' || kind.name === 'stream-segment') {
+      for (const { entry, rowsPath } of (content as StreamManifest | StreamSegment).shards) {
         needed.add(entry.path).add(rowsPath);
       }
+      const { segments = [], retired = [] } = content as Partial<StreamHead>;
+      for (const segment of [...segments, ...retired]) needed.add(segment.path);
     } else if (kind.name === 'config') {
       for (const { sha256 } of (content as RunConfig | TrainingSpec).plugins ?? []) {
         if (sha256 !== undefined) needed.add(storePaths.plugin(sha256));

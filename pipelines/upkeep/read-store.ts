@@ -98,7 +98,7 @@ export async function hashStored(
 export function arrowProblem(bytes: Buffer): string | undefined {
   try {
     const reader = RecordBatchReader.from(new Uint8Array(bytes)).open();
-    for (const batch of reader) batch.toString();
+    Array.from(reader, ({ numRows }) => numRows);
     return undefined;
   } catch (error) {
     return `it is no whole Arrow file: ${error instanceof Error ? error.message : String(error)}`;

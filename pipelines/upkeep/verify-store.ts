@@ -8,7 +8,7 @@ import type {
   RetrainWindow,
   WindowStart,
 } from '../../schemas/retrain.ts';
-import type { StreamManifest } from '../../schemas/stream.ts';
+import type { StreamHead, StreamManifest, StreamSegment } from '../../schemas/stream.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { TrainingResult, TrainingSpec } from '../../schemas/training.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
@@ -42,6 +42,7 @@ export interface VerifyOptions {
 const LARGE_KINDS = new Set([
   'shard',
   'stream-shard',
+  'stream-segment',
   'weights',
   'checkpoint',
   'best-checkpoint',
@@ -98,9 +99,13 @@ function expectedHashes({ files }: ReadStore): ReadonlyMap<string, readonly Expe
         for (const shard of shards) addShard(path, snapshot === undefined ? 'rebuild' : 'restore', shard);
         break;
       }
-      case 'stream-manifest':
-        for (const { entry } of (content as StreamManifest).shards) addShard(path, 'restore', entry);
+      case 'stream-manifest': {
+        for (const segment of segmentsOf(content)) {
+          add(segment.path, { sha256: segment.sha256, by: path, mend: 'restore' });
+        }
+        for (const { entry } of streamShards(content, files)) addShard(path, 'restore', entry);
         break;
+      }
       case 'result': {
         const { model } = content as TrainingResult;
         add(model.path, { sha256: model.sha256, by: path, mend: 'train' });
@@ -119,6 +124,19 @@ function expectedHashes({ files }: ReadStore): ReadonlyMap<string, readonly Expe
     }
   }
   return expected;
+}
+
+/** Of a stream's manifest, with those of its segments that can be read. */
+function streamShards(content: unknown, files: ReadStore['files']): StreamManifest['shards'] {
+  const before = segmentsOf(content).flatMap(
+    ({ path }) => (files.get(path)?.content as StreamSegment | undefined)?.shards ?? [],
+  );
+  return [...before, ...(content as StreamManifest | StreamHead).shards];
+}
+
+/** Before format 2 there were none. */
+function segmentsOf(content: unknown): StreamHead['segments'] {
+  return (content as Partial<StreamHead>).segments ?? [];
 }
 
 const planSchema = z.looseObject({ formatVersion: z.literal(2), body: z.looseObject({ hash: z.string() }) });
@@ -228,7 +246,9 @@ class Check {
         dataset((content as WindowStart).dataset);
         break;
       case 'stream-manifest':
-        for (const { rowsPath } of (content as StreamManifest).shards) this.#needs(rowsPath, path, 'restore');
+        for (const { rowsPath } of streamShards(content, this.#read.files)) {
+          this.#needs(rowsPath, path, 'restore');
+        }
         break;
       case 'manifest':
         this.#manifest(path, content as DatasetManifest);

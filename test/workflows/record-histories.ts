@@ -129,7 +129,11 @@ async function pauseAndResume(handle: WorkflowHandle): Promise<void> {
   await handle.signal(MESSAGES.resume);
 }
 
-async function record(client: Client, name: string, { type, input, before, during }: Recording): Promise<void> {
+async function record(
+  client: Client,
+  name: string,
+  { type, input, before, during }: Recording,
+): Promise<void> {
   await before?.(client);
   const handle = await client.workflow.start(type, {
     workflowId: `recorded-${name}`,
