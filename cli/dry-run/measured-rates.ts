@@ -1,7 +1,7 @@
 /** What trainings of the same network on the same inputs cost when they were made: from a store's metrics. */
 import { canonicalJson } from '../../pipelines/training/training-spec.ts';
 import type { Store } from '../../pipelines/store/store.ts';
-import { datasetManifestSchema } from '../../schemas/manifest.ts';
+import { storedManifestSchema } from '../../schemas/manifest.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import { hashedExtraction } from '../../schemas/config/extraction-config.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
@@ -73,7 +73,7 @@ function workOf(extraction: RunConfig['extraction'] | undefined, training: RunCo
 }
 
 async function extractionOf(store: Store, path: string): Promise<RunConfig['extraction'] | undefined> {
-  return (await readJson(store, path, datasetManifestSchema))?.extraction;
+  return (await readJson(store, path, storedManifestSchema))?.extraction;
 }
 
 async function measuredOf(store: Store, spec: TrainingSpec): Promise<MeasuredTraining | undefined> {

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { evaluateModel } from '../../../pipelines/evaluation/evaluate-model.ts';
 import { runComparison } from '../../../pipelines/models/compare-models.ts';
 import type { ComparedModels } from '../../../pipelines/models/judge-models.ts';
+import { manifestText } from '../../../pipelines/shards/manifest/manifest-text.ts';
 import { registerVersion } from '../../../pipelines/models/registry.ts';
 import { openShards } from '../../../pipelines/shards/read/shard-reader.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
@@ -52,7 +53,7 @@ async function train(spec: TrainingSpec) {
 
 /** What the evaluation of a run says of the model on the test clips of a version of the dataset. */
 async function evaluated(spec: TrainingSpec, manifest: DatasetManifest): Promise<Scores> {
-  await store.put(storePaths.manifest(manifest.name, manifest.version), JSON.stringify(manifest));
+  await store.put(storePaths.manifest(manifest.name, manifest.version), manifestText(manifest));
   await store.delete(storePaths.evaluation(spec.trainingId));
   const result = await evaluateModel({
     store,
