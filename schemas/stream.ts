@@ -226,3 +226,9 @@ export const streamHeadSchema = streamManifestSchema.extend({
   retired: z.array(z.strictObject({ path: z.string(), generation: z.int().positive() })),
 });
 export type StreamHead = z.infer<typeof streamHeadSchema>;
+
+/** As any release stored it. */
+export const storedStreamManifestSchema = z.discriminatedUnion('formatVersion', [
+  streamManifestSchema,
+  streamHeadSchema,
+]);

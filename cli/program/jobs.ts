@@ -1,5 +1,6 @@
 /** The commands from clips to a report, and those that compare: `run`, its stages, `demo`, `experiment`, `search`. */
 import { Option, type Command } from 'commander';
+import type { Screen } from '../screens/screen.ts';
 import { withExamples, type AddCommand, type CommonFlags } from './command.ts';
 import { dryRunning, setting } from './setting.ts';
 
@@ -19,6 +20,19 @@ interface TrainFlags extends RunFlags {
 }
 
 const TARGET = 'a config file, or a folder with one folder of clips a class';
+
+/** Does a job's work, or with `--dry-run` says what it would do. */
+function unlessDry<Flags extends RunFlags>(
+  job: 'run' | 'rebuild' | 'train',
+  work: (target: string, flags: Flags, screen: Screen) => Promise<void>,
+) {
+  return async ([target]: readonly string[], flags: Flags, screen: Screen): Promise<undefined> => {
+    if (flags.dryRun === true) {
+      const { dryRun } = await import('../dry-run/dry-run.ts');
+      await dryRun(job, target!, flags, screen);
+    } else await work(target!, flags, screen);
+  };
+}
 
 /** Adds `demo`. */
 export function demoCommand(add: AddCommand): void {
@@ -51,16 +65,10 @@ export function jobCommands(add: AddCommand): void {
   const run = add(
     'run <target>',
     `the whole job; the target is ${TARGET}`,
-    async ([target], flags: RunFlags, screen) => {
-      if (flags.dryRun === true) {
-        const { dryRun } = await import('../dry-run/dry-run.ts');
-        await dryRun('run', target!, flags, screen);
-        return undefined;
-      }
+    unlessDry('run', async (target, flags: RunFlags, screen) => {
       const { run } = await import('../commands/run.ts');
-      await run(target!, flags, screen);
-      return undefined;
-    },
+      await run(target, flags, screen);
+    }),
   );
   detachable(run).addOption(dryRunning()).addOption(setting());
   withExamples(
@@ -73,16 +81,10 @@ export function jobCommands(add: AddCommand): void {
   const rebuild = add(
     'rebuild <target>',
     'extract features and publish the dataset',
-    async ([target], flags: RunFlags, screen) => {
-      if (flags.dryRun === true) {
-        const { dryRun } = await import('../dry-run/dry-run.ts');
-        await dryRun('rebuild', target!, flags, screen);
-        return undefined;
-      }
+    unlessDry('rebuild', async (target, flags: RunFlags, screen) => {
       const { rebuild } = await import('../commands/rebuild.ts');
-      await rebuild(target!, flags, screen);
-      return undefined;
-    },
+      await rebuild(target, flags, screen);
+    }),
   );
   detachable(rebuild).addOption(dryRunning()).addOption(setting());
   withExamples(
@@ -94,19 +96,13 @@ export function jobCommands(add: AddCommand): void {
   const train = add(
     'train <target>',
     'train each method and seed on the dataset built last',
-    async ([target], flags: TrainFlags, screen) => {
-      if (flags.dryRun === true) {
-        const { dryRun } = await import('../dry-run/dry-run.ts');
-        await dryRun('train', target!, flags, screen);
-        return undefined;
-      }
+    unlessDry('train', async (target, flags: TrainFlags, screen) => {
       const { trainFromStream } = await import('../commands/stream/train-from-stream.ts');
       const { trainOrEvaluate } = await import('../commands/train.ts');
       if (flags.fromStream === true || flags.offsets !== undefined) {
-        await trainFromStream(target!, flags, screen);
-      } else await trainOrEvaluate('train', target!, flags, screen);
-      return undefined;
-    },
+        await trainFromStream(target, flags, screen);
+      } else await trainOrEvaluate('train', target, flags, screen);
+    }),
   );
   detachable(train)
     .addOption(dryRunning().conflicts(['fromStream', 'offsets']))

@@ -24,7 +24,7 @@ import {
   windowStartSchema,
 } from '../../schemas/retrain.ts';
 import {
-  streamHeadSchema,
+  storedStreamManifestSchema,
   streamManifestSchema,
   streamRowSchema,
   streamSegmentSchema,
@@ -87,11 +87,7 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
     [`datasets/${ID}/shards/${ID}.json`, { name: 'shard-entry', mend: 'rebuild', schema: shardEntrySchema }],
     [
       `datasets/${ID}/stream/${ID}/manifests/\\d+.json`,
-      {
-        name: 'stream-manifest',
-        mend: 'restore',
-        schema: z.discriminatedUnion('formatVersion', [streamManifestSchema, streamHeadSchema]),
-      },
+      { name: 'stream-manifest', mend: 'restore', schema: storedStreamManifestSchema },
     ],
     [
       `datasets/${ID}/stream/${ID}/segments/[0-9a-f]{64}.json`,

@@ -102,8 +102,6 @@ export class Input {
   read(pictures: PictureTaker | undefined, samples: Taker | undefined): string | undefined {
     const decoders = new Map<number, FrameDecoder | SelectiveDecoder>();
     let complaint: string | undefined;
-    const packet = new Packet();
-    packet.alloc();
     try {
       const segment = this.#seek();
       for (const [stream, taker] of [
@@ -119,18 +117,16 @@ export class Input {
         if (!decoders.has(stream.index)) stream.discard = AVDISCARD_ALL;
       }
       const waiting = () => [...decoders.values()].some((decoder) => !decoder.done);
-      while (waiting()) {
-        const status = this.#format.readFrameSync(packet);
-        if (status === AVERROR_EAGAIN) continue;
-        if (status < 0) break;
-        decoders.get(packet.streamIndex)?.send(packet);
-        packet.unref();
+      if (waiting()) {
+        for (const packet of this.#packets()) {
+          decoders.get(packet.streamIndex)?.send(packet);
+          if (!waiting()) break;
+        }
       }
       for (const decoder of decoders.values()) decoder.finish();
       for (const decoder of decoders.values()) complaint = decoder.complaint ?? complaint;
     } finally {
       for (const decoder of decoders.values()) decoder.close();
-      packet.free();
     }
     return complaint;
   }
@@ -146,25 +142,14 @@ export class Input {
     const shift = shiftOf(video, { zeroUs: this.#fileStartUs(), isWhole: true });
     // Without timestamps, as of raw H.264, packets follow each other.
     let [first, last, packets, clock] = [0n, 0n, 0, 0n];
-    const packet = new Packet();
-    packet.alloc();
-    try {
-      for (;;) {
-        const status = this.#format.readFrameSync(packet);
-        if (status === AVERROR_EAGAIN) continue;
-        if (status < 0) break;
-        if (packet.streamIndex === video.index) {
-          const known = packet.pts === NO_TIMESTAMP ? packet.dts : packet.pts;
-          const time = known === NO_TIMESTAMP ? clock : known;
-          clock = time + packet.duration;
-          if (packets === 0 || time < first) first = time;
-          if (packets === 0 || time > last) last = time;
-          packets += 1;
-        }
-        packet.unref();
-      }
-    } finally {
-      packet.free();
+    for (const packet of this.#packets()) {
+      if (packet.streamIndex !== video.index) continue;
+      const known = packet.pts === NO_TIMESTAMP ? packet.dts : packet.pts;
+      const time = known === NO_TIMESTAMP ? clock : known;
+      clock = time + packet.duration;
+      if (packets === 0 || time < first) first = time;
+      if (packets === 0 || time > last) last = time;
+      packets += 1;
     }
     const seconds = (time: bigint) => (Number(time - shift) * num) / den;
     return { firstS: seconds(first), lastS: seconds(last), packets };
@@ -219,18 +204,25 @@ export class Input {
     const sought = this.#fileStartUs() + BigInt(fromUs);
     if (this.#format.seekFrameSync(-1, sought, AVSEEK_FLAG_BACKWARD) < 0) return false;
     const end = shiftOf(stream, { zeroUs: this.#fileStartUs() + BigInt(toUs), isWhole: true });
+    for (const { pts, isKeyframe, streamIndex } of this.#packets()) {
+      if (streamIndex !== stream.index || pts === NO_TIMESTAMP) continue;
+      if (isKeyframe) return pts <= end;
+      if (pts > end) return false;
+    }
+    return false;
+  }
+
+  /** From where reading is to the end or the first error, in the file's order; each is valid until the next. */
+  *#packets(): Generator<Packet, void, void> {
     const packet = new Packet();
     packet.alloc();
     try {
       for (;;) {
         const status = this.#format.readFrameSync(packet);
         if (status === AVERROR_EAGAIN) continue;
-        if (status < 0) return false;
-        const { pts, isKeyframe, streamIndex } = packet;
+        if (status < 0) return;
+        yield packet;
         packet.unref();
-        if (streamIndex !== stream.index || pts === NO_TIMESTAMP) continue;
-        if (isKeyframe) return pts <= end;
-        if (pts > end) return false;
       }
     } finally {
       packet.free();

@@ -2,12 +2,11 @@
  * The stream's manifest: which shards there are and which offsets they cover, told by one file. Generations are
  * created, never replaced, so two sinks cannot both publish the next one: the slower is fenced.
  */
-import { z } from 'zod';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import {
+  storedStreamManifestSchema,
   streamHeadSchema,
-  streamManifestSchema,
   type StreamHead,
   type StreamManifest,
 } from '../../../schemas/stream.ts';
@@ -48,7 +47,7 @@ export async function findStreamHead(
   const path = storePaths.streamManifest(name, extractionKey, newest);
   const bytes = await store.get(path);
   try {
-    const stored = storedManifestSchema.parse(JSON.parse(bytes.toString()));
+    const stored = storedStreamManifestSchema.parse(JSON.parse(bytes.toString()));
     return stored.formatVersion === 2 ? stored : { ...stored, formatVersion: 2, segments: [], retired: [] };
   } catch (error) {
     throw new ModalmixError('input', 'the stream manifest cannot be read', {
@@ -59,7 +58,6 @@ export async function findStreamHead(
   }
 }
 
-const storedManifestSchema = z.discriminatedUnion('formatVersion', [streamManifestSchema, streamHeadSchema]);
 const MOST_TRIES = 3;
 
 /** Generation 0: nothing consumed. It is not stored. */
