@@ -136,7 +136,10 @@ function kafkaAddonStep(addon: Pick<Addon, 'name' | 'purpose' | 'library'> & { s
   const folder = '../../../pipelines/streaming/kafka/native/';
   return addonStep({
     ...facts,
-    sources: [new URL(`${folder}${source}`, import.meta.url), new URL(`${folder}client.h`, import.meta.url)],
+    sources: [
+      new URL(`${folder}${source}`, import.meta.url),
+      ...['client.h', 'asking.h'].map((header) => new URL(`${folder}${header}`, import.meta.url)),
+    ],
     inputs: () => [
       process.versions.modules,
       readFileSync(join(folderOf('node-rdkafka'), 'package.json'), 'utf8'),
