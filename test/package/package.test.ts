@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -70,6 +70,19 @@ describe('an installed package', () => {
     const [, schema = ''] = /\$schema=(\S+)\n/u.exec(await readFile(join(folder, 'mine.yaml'), 'utf8')) ?? [];
     expect(JSON.parse(await readFile(join(folder, schema), 'utf8'))).toHaveProperty('properties.training');
     expect((await modalmix('completion', 'bash')).stdout).toMatch(/^complete .* modalmix$/mu);
+  });
+
+  test("keeps the demo's config and data in the working folder, as npm empties its own", async () => {
+    const { stderr } = await modalmix('demo', '--set', 'training.epochs=0');
+    expect(stderr).toContain('training.epochs');
+    const config = join(folder, 'demo.modalmix.yaml');
+    expect(await readFile(config, 'utf8')).toMatch(/^store: file:\.modalmix\/store$/mu);
+    const dry = await modalmix('run', 'demo.modalmix.yaml', '--dry-run');
+    expect({ exitCode: dry.exitCode, stderr: dry.stderr }).toEqual({ exitCode: 0, stderr: '' });
+    await writeFile(config, (await readFile(config, 'utf8')).replace(/^name: demo$/mu, 'name: mine'));
+    expect((await modalmix('demo', '--set', 'training.epochs=0')).stderr).toContain('training.epochs');
+    expect(await readFile(config, 'utf8')).toMatch(/^name: mine$/mu);
+    await expect(access(join(installed, '.modalmix'))).rejects.toThrow('ENOENT');
   });
 
   test('types a program that uses it, and refuses what is no field of a config', async () => {

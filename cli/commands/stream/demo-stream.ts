@@ -4,13 +4,13 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { readHistory } from '../../../pipelines/models/history.ts';
 import { findOutcome, listWindows } from '../../../pipelines/models/windows.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Progress } from '../../../schemas/progress.ts';
 import { MESSAGES, workflowIds } from '../../../schemas/workflows.ts';
+import { embeddedConfig } from '../../runs/embedded-config.ts';
 import { fileToOpen } from '../../runs/file-to-open.ts';
 import { progressOf, unwrapFailure } from '../../runs/follow.ts';
 import { versionsText } from '../../text/model-text.ts';
@@ -22,19 +22,19 @@ import { modelNameOf, startRetraining } from './retrain.ts';
 import { run } from '../run.ts';
 import { ensureParts } from './connect.ts';
 
-const DEMO_CONFIG = fileURLToPath(new URL('../../../configs/stream-demo.yaml', import.meta.url));
 const POLL_MS = 500;
 const INGEST_WORKERS = 2;
 const SEED = 100;
 /** A full window closes within a second or two; one that an interruption left half full is closed by hand. */
 const CLOSES_BY_ITSELF_MS = 5_000;
 
-/** @param configFile absent: the embedded one; its dataset must be digits */
-export async function demoStream(screen: Screen, configFile = DEMO_CONFIG): Promise<void> {
+/** @param given absent: the embedded config; its dataset must be digits */
+export async function demoStream(screen: Screen, given?: string): Promise<void> {
   screen.say(
     'A digit model that stays trained while clips arrive on Kafka: 200 events, of which 10 are sent twice and\n' +
       '10 cannot be used. All parts are real and run here. Takes about 4 minutes on two cores.\n',
   );
+  const configFile = given ?? (await embeddedConfig('stream-demo', screen));
   await ensureParts(screen);
   screen.say('1. The first model, from files.');
   await run(configFile, {}, screen);
