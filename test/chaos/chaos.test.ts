@@ -9,6 +9,8 @@ test('the same seed gives the same strikes, another one others', () => {
   expect(planStrikes(19, 0, 50)).not.toEqual(planStrikes(18, 0, 50));
   const victims = new Set(planStrikes(18, 0, 300).map(({ victim }) => victim));
   expect(victims.size).toBe(8);
+  const inBucket = new Set(planStrikes(18, 0, 300, true).map(({ victim }) => victim));
+  expect([...inBucket].filter((victim) => victim.startsWith('S3 '))).toHaveLength(3);
 });
 
 test(

@@ -1,5 +1,7 @@
 /** What is struck, how and when: a plan that follows from a seed, so that a failure can be made again. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { randomGenerator } from '../../pipelines/random/generator.ts';
+import type { FaultyBucket } from '../support/faulty-bucket.ts';
 import { pidsOf } from '../support/processes.ts';
 
 /** What may die: each with how it is told from the others by its command line. */
@@ -24,10 +26,17 @@ const VICTIMS = {
   broker: ['broker'],
   everything: ['supervisor', 'worker', 'stream worker', 'child', 'Temporal server', 'broker'],
 } as const satisfies Readonly<Record<string, readonly Kind[]>>;
-export type Victim = keyof typeof VICTIMS;
+
+/**
+ * Where the store is a bucket: the server is gone for a while, answers are lost on their way (what was asked for may be
+ * done), or it says that it is busy.
+ */
+const BUCKET_VICTIMS = ['S3 server', 'S3 answers', 'S3 is busy'] as const;
+type BucketVictim = (typeof BUCKET_VICTIMS)[number];
+export type Victim = keyof typeof VICTIMS | BucketVictim;
 
 /** How often each is chosen, in proportion: what does the work dies more often than the whole machine. */
-const WEIGHTS: Readonly<Record<Victim, number>> = {
+const WEIGHTS: Readonly<Record<keyof typeof VICTIMS, number>> = {
   worker: 4,
   'stream worker': 4,
   child: 4,
@@ -36,6 +45,11 @@ const WEIGHTS: Readonly<Record<Victim, number>> = {
   'Temporal server': 2,
   broker: 2,
   everything: 1,
+};
+const BUCKET_WEIGHTS: Readonly<Record<BucketVictim, number>> = {
+  'S3 server': 3,
+  'S3 answers': 3,
+  'S3 is busy': 1,
 };
 
 export interface Strike {
@@ -53,18 +67,25 @@ const SOON_MS = 1_500;
 const LATE_MS = 12_000;
 const STOP_SHARE = 0.25;
 const LONGEST_STOP_MS = 8_000;
+const LONGEST_DOWN_MS = 6_000;
+/** Connections that a strike at the bucket's answers meets. */
+const MOST_CONNECTIONS = 5;
 
-/** @param round another plan of the same seed */
-export function planStrikes(seed: number, round: number, count: number): Strike[] {
+/**
+ * @param round another plan of the same seed
+ * @param bucket with strikes at the bucket
+ */
+export function planStrikes(seed: number, round: number, count: number, bucket = false): Strike[] {
   const random = randomGenerator(seed, 'chaos', round);
-  const total = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
+  const weights = Object.entries({ ...WEIGHTS, ...(bucket ? BUCKET_WEIGHTS : {}) });
+  const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
   return Array.from({ length: count }, () => {
     const longest = random.uniform() < 0.5 ? SOON_MS : LATE_MS;
     const afterMs = Math.round(200 + random.uniform() * longest);
     let left = random.uniform() * total;
-    const found = Object.entries(WEIGHTS).find(([, weight]) => (left -= weight) < 0);
+    const found = weights.find(([, weight]) => (left -= weight) < 0);
     const victim = (found?.[0] ?? 'worker') as Victim;
-    const stops = random.uniform() < STOP_SHARE && victim !== 'everything';
+    const stops = random.uniform() < STOP_SHARE && victim !== 'everything' && !isBucketVictim(victim);
     const stoppedForMs = Math.round(500 + random.uniform() * LONGEST_STOP_MS);
     return { afterMs, victim, choice: random.uniform(), ...(stops ? { stoppedForMs } : {}) };
   });
@@ -76,6 +97,7 @@ export function planStrikes(seed: number, round: number, count: number): Strike[
  * @returns how many processes were struck; 0 when none of that kind runs at the moment
  */
 export function strike(home: string, { victim, stoppedForMs, choice }: Strike): number {
+  if (isBucketVictim(victim)) throw new RangeError(`${victim} is no process of a home`);
   const pids = VICTIMS[victim].flatMap((kind) => {
     const all = KINDS[kind](home);
     if (victim === 'everything') return all;
@@ -92,6 +114,31 @@ export function strike(home: string, { victim, stoppedForMs, choice }: Strike): 
     }
   }
   return struck;
+}
+
+export function isBucketVictim(victim: Victim): victim is BucketVictim {
+  return BUCKET_VICTIMS.some((one) => one === victim);
+}
+
+/**
+ * Kills the server and starts it again some seconds later, or makes the proxy before it lose answers or refuse.
+ *
+ * @returns 1: the strike was made; what it met the proxy counts
+ */
+export async function strikeBucket({ server, proxy }: FaultyBucket, { victim, choice }: Strike): Promise<1> {
+  const connections = 1 + Math.floor(choice * MOST_CONNECTIONS);
+  if (victim === 'S3 server') {
+    await server.kill();
+    await sleep(choice * LONGEST_DOWN_MS);
+    await server.start();
+  } else if (victim === 'S3 is busy') {
+    proxy.refuse(connections);
+  } else {
+    proxy.resetAfter(1, connections);
+  }
+  // Kept connections would go round it.
+  if (victim !== 'S3 server') proxy.cut();
+  return 1;
 }
 
 /** Of each kind, how many run: of what holds data there must never be two. */

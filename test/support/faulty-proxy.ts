@@ -8,6 +8,8 @@ export interface FaultyProxy {
   refuse(connections: number): void;
   /** The next so many connections are reset after `bytes` from the server. */
   resetAfter(bytes: number, connections: number): void;
+  /** Breaks all connections that there are. */
+  cut(): void;
   /** Requests with this text at their beginning are passed on only when `let` is called; undefined: none. */
   hold(text: string | undefined): void;
   /** Passes on what is held. */
@@ -88,6 +90,11 @@ export async function startFaultyProxy(port: number): Promise<FaultyProxy> {
     },
     resetAfter: (bytes, connections) => {
       resets = { bytes, connections };
+    },
+    cut: () => {
+      // Each has one to the client and one to the server.
+      met += Math.ceil(sockets.size / 2);
+      for (const socket of sockets) socket.destroy();
     },
     hold: (text) => {
       heldText = text;
