@@ -2,6 +2,7 @@
 # The first hour on a machine with nothing: makes a plain Debian 12 folder, and runs `npm start` in it. See README.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source test/bare/fetch-node.sh
 
 users=guest,root
 node=$(node --print process.versions.node)
@@ -50,9 +51,8 @@ if [[ ${MODALMIX_BARE_INSIDE:-} != yes ]]; then
   MODALMIX_BARE_INSIDE=yes exec unshare --mount -- "$0" "$@"
 fi
 
-cache=${MODALMIX_BARE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/modalmix-bare}
-base=$cache/bookworm
-mkdir -p "$cache"
+base=$bare_cache/bookworm
+mkdir -p "$bare_cache"
 if [[ ! -e $base.done ]]; then
   begin=$SECONDS
   rm -rf "$base"
@@ -62,13 +62,7 @@ if [[ ! -e $base.done ]]; then
   touch "$base.done"
   echo "Debian 12 made in $((SECONDS - begin)) s"
 fi
-case $(uname -m) in aarch64) arch=arm64 ;; *) arch=x64 ;; esac
-if [[ ! -x $cache/node-$node/bin/node ]]; then
-  archive=$(npm pack --silent --pack-destination "$cache" "node-linux-$arch@$node")
-  mkdir -p "$cache/node-$node"
-  tar -xzf "$cache/$archive" -C "$cache/node-$node" --strip-components=1
-  rm "$cache/$archive"
-fi
+node_folder=$(fetch_node "$node")
 
 machine=$(mktemp -d "${TMPDIR:-/tmp}/modalmix-bare-XXXXXX")
 # Servers and workers outlive a command by design; those of the machine are the ones whose root it is.
@@ -87,13 +81,8 @@ finish() {
 trap finish EXIT
 chmod 755 "$machine"
 cp -a --reflink=auto "$base/." "$machine"
-mkdir -p "$machine/opt/node/lib/node_modules"
-cp -a "$cache/node-$node/." "$machine/opt/node"
-cp -a "$(npm root --global)/npm" "$machine/opt/node/lib/node_modules/npm"
-for name in npm npx; do
-  rm -f "$machine/opt/node/bin/$name"
-  ln -s "../lib/node_modules/npm/bin/$name-cli.js" "$machine/opt/node/bin/$name"
-done
+mkdir -p "$machine/opt/node"
+cp -a "$node_folder/." "$machine/opt/node"
 # The network as this machine reaches it: names, certificates, npm's registry, pip's index.
 cp /etc/resolv.conf /etc/hosts "$machine/etc/"
 [[ ! -e /etc/ssl/certs/ca-certificates.crt ]] || cp /etc/ssl/certs/ca-certificates.crt "$machine/etc/ssl/certs/"
