@@ -1,5 +1,6 @@
 /** Round after round of strikes, until there were enough. A round's store is a folder, or a bucket, in turn. */
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { stopKafka } from '../../infra/kafka/ensure-kafka.ts';
 import { fetchJars } from '../../infra/kafka/fetch-jars.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
@@ -7,7 +8,7 @@ import { startFaultyBucket } from '../support/faulty-bucket.ts';
 import { createProject } from '../support/project.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
 import { BUCKET, homeOf, playRound, undisturbed, type Round } from './round.ts';
-import { isBucketVictim, planStrikes } from './strikes.ts';
+import { CLOCK, isBucketVictim, planStrikes } from './strikes.ts';
 
 /** Where rounds keep what they make; `both`: every second round a bucket. */
 export const STORES = ['folder', 'bucket', 'both'] as const;
@@ -41,6 +42,7 @@ export interface ChaosFigures {
   readonly longestRecoveryS: number;
 }
 
+const JUMPING_CLOCK = new URL('./jumping-clock.mjs', import.meta.url).href;
 const CLIPS_PER_CLASS = 9;
 const MOST_ROUNDS_IN_VAIN = 3;
 
@@ -53,6 +55,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
   // First: what the environment says of the bucket is passed on to all that is started.
   const bucket = stores === 'folder' ? undefined : await startFaultyBucket(BUCKET);
   const project = await createProject();
+  const clock = join(project.folder, 'clock');
+  Object.assign(process.env, { MODALMIX_CHAOS_CLOCK: clock, NODE_OPTIONS: `--import ${JUMPING_CLOCK}` });
   const clips = await makeTinyClips({ clipsPerClass: CLIPS_PER_CLASS });
   const extractor = await createExtractor(say);
   await fetchJars();
@@ -60,7 +64,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
   const byVictim: Record<string, number> = {};
   const onStrike: Round['onStrike'] = (hit, { victim, stoppedForMs }) => {
     byVictim[victim] = (byVictim[victim] ?? 0) + hit;
-    if (isBucketVictim(victim) && victim !== 'S3 server') return;
+    if (victim === CLOCK || (isBucketVictim(victim) && victim !== 'S3 server')) return;
     figures.struck += hit;
     if (stoppedForMs !== undefined) figures.stopped += hit;
   };
@@ -73,7 +77,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
     round += 1
   ) {
     const inBucket = stores === 'bucket' || (stores === 'both' && round % 2 === 1);
-    const of = { project, clips, extractor, round, say, onStrike };
+    const of = { project, clips, extractor, round, clock, say, onStrike };
     const strikes = planStrikes(seed, round, strikesPerRound, inBucket);
     try {
       const context = { ...of, strikes, ...(inBucket && bucket !== undefined ? { bucket } : {}) };

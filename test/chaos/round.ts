@@ -10,7 +10,7 @@ import type { FaultyBucket } from '../support/faulty-bucket.ts';
 import { tinyConfig, type Project } from '../support/project.ts';
 import { createStream, type StreamFixture } from '../support/stream-fixture.ts';
 import { expectNothingTemporary, expectOutcome, expectStream, outcomeOf } from './outcome.ts';
-import { countOf, isBucketVictim, strike, strikeBucket, type Strike } from './strikes.ts';
+import { CLOCK, countOf, isBucketVictim, strike, strikeBucket, strikeClock, type Strike } from './strikes.ts';
 
 export interface Round {
   readonly project: Project;
@@ -18,6 +18,8 @@ export interface Round {
   readonly extractor: Extractor;
   readonly round: number;
   readonly strikes: readonly Strike[];
+  /** What the clocks of all processes are off by. */
+  readonly clock: string;
   /** The store is a bucket, that may be struck too; absent: a folder. */
   readonly bucket?: FaultyBucket;
   readonly say: (line: string) => void;
@@ -90,18 +92,22 @@ export async function playRound(
   return { recoveryS };
 }
 
-async function strikeAll({ project, strikes, bucket, onStrike, say }: Round): Promise<void> {
+async function strikeAll(round: Round): Promise<void> {
+  const { strikes, onStrike, say } = round;
   for (const one of strikes) {
     await sleep(one.afterMs);
     const { victim, stoppedForMs } = one;
-    const hit =
-      bucket !== undefined && isBucketVictim(victim)
-        ? await strikeBucket(bucket, one)
-        : strike(homeOf(project), one);
+    const hit = await strikeOne(round, one);
     onStrike(hit, one);
     const how = stoppedForMs === undefined ? 'struck' : `stopped for ${String(stoppedForMs)} ms`;
     say(`  ${victim}: ${how} (${String(hit)})`);
   }
+}
+
+async function strikeOne({ project, clock, bucket }: Round, one: Strike): Promise<number> {
+  if (one.victim === CLOCK) return await strikeClock(clock, one);
+  if (bucket !== undefined && isBucketVictim(one.victim)) return await strikeBucket(bucket, one);
+  return strike(homeOf(project), one);
 }
 
 /** However often the broker goes away meanwhile: events that were sent twice are the same events. */

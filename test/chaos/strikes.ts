@@ -1,4 +1,5 @@
 /** What is struck, how and when: a plan that follows from a seed, so that a failure can be made again. */
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomGenerator } from '../../pipelines/random/generator.ts';
 import type { FaultyBucket } from '../support/faulty-bucket.ts';
@@ -33,10 +34,12 @@ const VICTIMS = {
  */
 const BUCKET_VICTIMS = ['S3 server', 'S3 answers', 'S3 is busy'] as const;
 type BucketVictim = (typeof BUCKET_VICTIMS)[number];
-export type Victim = keyof typeof VICTIMS | BucketVictim;
+/** The wall clock of all our processes jumps, on or back; what is measured by other clocks, and the servers', does not. */
+export const CLOCK = 'the clock';
+export type Victim = keyof typeof VICTIMS | BucketVictim | typeof CLOCK;
 
 /** How often each is chosen, in proportion: what does the work dies more often than the whole machine. */
-const WEIGHTS: Readonly<Record<keyof typeof VICTIMS, number>> = {
+const WEIGHTS: Readonly<Record<keyof typeof VICTIMS | typeof CLOCK, number>> = {
   worker: 4,
   'stream worker': 4,
   child: 4,
@@ -45,6 +48,7 @@ const WEIGHTS: Readonly<Record<keyof typeof VICTIMS, number>> = {
   'Temporal server': 2,
   broker: 2,
   everything: 1,
+  [CLOCK]: 2,
 };
 const BUCKET_WEIGHTS: Readonly<Record<BucketVictim, number>> = {
   'S3 server': 3,
@@ -70,6 +74,7 @@ const LONGEST_STOP_MS = 8_000;
 const LONGEST_DOWN_MS = 6_000;
 /** Connections that a strike at the bucket's answers meets. */
 const MOST_CONNECTIONS = 5;
+const LONGEST_JUMP_MS = 7_200_000;
 
 /**
  * @param round another plan of the same seed
@@ -85,7 +90,7 @@ export function planStrikes(seed: number, round: number, count: number, bucket =
     let left = random.uniform() * total;
     const found = weights.find(([, weight]) => (left -= weight) < 0);
     const victim = (found?.[0] ?? 'worker') as Victim;
-    const stops = random.uniform() < STOP_SHARE && victim !== 'everything' && !isBucketVictim(victim);
+    const stops = random.uniform() < STOP_SHARE && victim !== 'everything' && isProcess(victim);
     const stoppedForMs = Math.round(500 + random.uniform() * LONGEST_STOP_MS);
     return { afterMs, victim, choice: random.uniform(), ...(stops ? { stoppedForMs } : {}) };
   });
@@ -97,7 +102,7 @@ export function planStrikes(seed: number, round: number, count: number, bucket =
  * @returns how many processes were struck; 0 when none of that kind runs at the moment
  */
 export function strike(home: string, { victim, stoppedForMs, choice }: Strike): number {
-  if (isBucketVictim(victim)) throw new RangeError(`${victim} is no process of a home`);
+  if (!isProcess(victim)) throw new RangeError(`${victim} is no process of a home`);
   const pids = VICTIMS[victim].flatMap((kind) => {
     const all = KINDS[kind](home);
     if (victim === 'everything') return all;
@@ -118,6 +123,22 @@ export function strike(home: string, { victim, stoppedForMs, choice }: Strike): 
 
 export function isBucketVictim(victim: Victim): victim is BucketVictim {
   return BUCKET_VICTIMS.some((one) => one === victim);
+}
+
+/** Of a home; the S3 server is none. */
+function isProcess(victim: Victim): victim is keyof typeof VICTIMS {
+  return victim in VICTIMS;
+}
+
+/**
+ * Up to two hours ahead of the true time, or behind it.
+ *
+ * @param file what `jumping-clock.mjs` reads
+ * @returns 1
+ */
+export async function strikeClock(file: string, { choice }: Strike): Promise<1> {
+  await writeFile(file, String(Math.round((2 * choice - 1) * LONGEST_JUMP_MS)));
+  return 1;
 }
 
 /**
