@@ -20,8 +20,11 @@ if (file !== '') {
   const now = () => RealDate.now() + offsetMs;
   globalThis.Date = new Proxy(RealDate, {
     apply: () => new RealDate(now()).toString(),
-    construct: (target, words, newTarget) =>
-      /** @type {Date} */ (Reflect.construct(target, words.length === 0 ? [now()] : words, newTarget)),
+    construct: (target, words, newTarget) => {
+      /** @type {unknown} */
+      const date = Reflect.construct(target, words.length === 0 ? [now()] : words, newTarget);
+      return /** @type {object} */ (date);
+    },
     get: (target, name, receiver) =>
       name === 'now' ? now : /** @type {unknown} */ (Reflect.get(target, name, receiver)),
   });
