@@ -67,6 +67,8 @@ const judged = z.strictObject({
   candidate: scoresSchema,
   /** Absent when there was no model yet. */
   current: scoresSchema.optional(),
+  /** Clips that one of the two alone has right; absent with `current`, and in records of before there was this field. */
+  alone: z.strictObject({ candidate: z.int().nonnegative(), current: z.int().nonnegative() }).optional(),
 });
 
 /** Both models on the same clips: the snapshot's test split, and those of it that came with the window. */
@@ -108,7 +110,12 @@ export type WindowComparison = z.infer<typeof windowComparisonSchema>;
 export const gateDecisionSchema = z.strictObject({
   promoted: z.boolean(),
   reasons: z.array(z.string()),
-  gate: gateConfigSchema,
+  /** As it was; in records of before there were paired tests without what they ask. */
+  gate: z.strictObject({
+    ...gateConfigSchema.shape,
+    margin: gateConfigSchema.shape.margin.unwrap().optional(),
+    level: gateConfigSchema.shape.level.unwrap().optional(),
+  }),
 });
 export type GateDecision = z.infer<typeof gateDecisionSchema>;
 

@@ -57,6 +57,8 @@ const BY_NAME: Readonly<Record<string, string>> = {
   ...{
     minGain: 'share, −1…1',
     minNewGain: 'share, −1…1',
+    margin: 'share, 0…1',
+    level: 'probability',
     accumulateSteps: 'batches',
     longTailFactor: 'times',
   },

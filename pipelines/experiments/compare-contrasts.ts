@@ -3,8 +3,8 @@ import type { Contrast, ContrastSet, PlannedContrast } from '../../schemas/confi
 import type { Cell } from './collect-cells.ts';
 import { rounded } from './compare-methods.ts';
 import { isDone, pairedSums, type Done } from './group-sums.ts';
-import { bootstrapInterval, clusterInterval, meanInterval } from './statistics/intervals.ts';
-import { holm, signFlipTest, wilcoxonTest } from './statistics/paired-tests.ts';
+import { bootstrapInterval, clusterInterval, meanInterval } from '../statistics/intervals.ts';
+import { holm, signFlipTest, wilcoxonTest } from '../statistics/paired-tests.ts';
 
 const keyOf = (...parts: readonly (string | number)[]): string => JSON.stringify(parts);
 const blockOf = ({ dataset, fold, condition, fusion, seed }: Cell): string =>

@@ -3,8 +3,8 @@ import type { Pair, Ranking } from '../../schemas/config/experiment.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
 import type { Cell } from './collect-cells.ts';
 import { isDone, pairedSums, type Done } from './group-sums.ts';
-import { holm, signFlipTest, wilcoxonTest } from './statistics/paired-tests.ts';
-import { criticalDifference, friedmanTest, indistinct } from './statistics/ranking.ts';
+import { holm, signFlipTest, wilcoxonTest } from '../statistics/paired-tests.ts';
+import { criticalDifference, friedmanTest, indistinct } from '../statistics/ranking.ts';
 
 /** A training of a method is paired with the other methods' on the same dataset, fold, fusion and seed. */
 const blockOf = ({ dataset, fold, fusion, seed }: Cell): string =>

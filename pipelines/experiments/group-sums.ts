@@ -1,6 +1,6 @@
 /** Test clips by the group that they are of: what is exchangeable is a speaker or a source, not a clip. Pure. */
 import type { Cell, CellOutcome } from './collect-cells.ts';
-import type { GroupSum } from './statistics/intervals.ts';
+import type { GroupSum } from '../statistics/intervals.ts';
 
 export type Done = Cell & { readonly outcome: CellOutcome };
 

@@ -14,7 +14,7 @@ import { sourceName } from './matrix.ts';
 import { compareContrasts } from './compare-contrasts.ts';
 import { comparePairs, rankMethods } from './compare-methods.ts';
 import { groupSums, isDone, type Done } from './group-sums.ts';
-import { clusterInterval, groupMean } from './statistics/intervals.ts';
+import { clusterInterval, groupMean } from '../statistics/intervals.ts';
 
 export function summariseExperiment(
   experimentId: string,

@@ -2,6 +2,9 @@
 import type { GateConfig } from '../../schemas/config/retrain-config.ts';
 import type { GateDecision, ModelComparison } from '../../schemas/retrain.ts';
 import type { Scores } from '../../schemas/training.ts';
+import { nonInferiorityPower, pairedDifferenceLimits } from '../statistics/paired-proportions.ts';
+
+type Judged = ModelComparison['heldOut'];
 
 interface Judgement {
   readonly met: boolean;
@@ -46,7 +49,30 @@ function asked(gate: GateConfig, { heldOut, newData }: ModelComparison): Judgeme
       reason: `The held-out set has ${clips(samples)}, ${enough ? 'enough' : 'too few'}: at least ${String(gate.minClips)} are asked.`,
     },
     gained('Held-out', gate, heldOut.candidate, heldOut.current, gate.minGain),
+    ...notInferior(gate, heldOut),
     onNewData(gate, newData),
+  ];
+}
+
+/** By a paired test on the clips that one of the two alone has right; the others say nothing about the difference. */
+function notInferior({ margin, level }: GateConfig, { candidate, alone }: Judged): Judgement[] {
+  if (margin >= 1) return [];
+  if (alone === undefined) {
+    const reason = 'Which clips one model alone has right is not known, so chance is not asked about.';
+    return [{ met: true, reason }];
+  }
+  const counts = { samples: candidate.samples, onlyFirst: alone.candidate, onlySecond: alone.current };
+  const { lower } = pairedDifferenceLimits(counts, level);
+  const met = lower > -margin;
+  const power = nonInferiorityPower(counts, level, margin);
+  return [
+    {
+      met,
+      reason:
+        `The candidate alone is right on ${clips(alone.candidate)}, the current model alone on ${String(alone.current)}: ` +
+        `with ${confidence(level)} confidence a gain above ${points(lower)}, ${met ? 'within' : 'beyond'} the margin of ${points(-margin)} ` +
+        `(of equally good candidates ${(100 * power).toFixed(0)} % would pass on so many clips).`,
+    },
   ];
 }
 
@@ -61,7 +87,19 @@ function onNewData(gate: GateConfig, newData: ModelComparison['newData']): Judge
       reason: `Of the window's clips ${String(samples)} ${samples === 1 ? 'is' : 'are'} held out, too few to ask about new data: at least ${String(gate.minNewClips)} are needed.`,
     };
   }
-  return gained('New-data', gate, newData.candidate, newData.current, gate.minNewGain);
+  const { candidate, current, alone } = newData;
+  if (current === undefined || alone === undefined || gate.metric !== 'accuracy') {
+    return gained('New-data', gate, candidate, current, gate.minNewGain);
+  }
+  const counts = { samples, onlyFirst: alone.candidate, onlySecond: alone.current };
+  const { upper } = pairedDifferenceLimits(counts, gate.level);
+  const met = upper >= gate.minNewGain;
+  return {
+    met,
+    reason:
+      `${scoreOf('New-data', gate, candidate, current)}, with ${confidence(gate.level)} confidence below ${points(upper)}: ` +
+      `${met ? 'not shown to be' : 'shown to be'} less than the ${points(gate.minNewGain)} asked.`,
+  };
 }
 
 /** @param minGain candidate minus current, as a share */
@@ -72,21 +110,28 @@ function gained(
   current: Scores | undefined,
   minGain: number,
 ): Judgement {
-  const score = `${set} ${METRIC_NAMES[gate.metric]} on ${clips(candidate.samples)}`;
   if (current === undefined) {
     return {
       met: true,
-      reason: `${score}: ${percent(candidate[gate.metric])}, with nothing to compare it with.`,
+      reason: `${set} ${METRIC_NAMES[gate.metric]} on ${clips(candidate.samples)}: ${percent(candidate[gate.metric])}, with nothing to compare it with.`,
     };
   }
-  const gain = candidate[gate.metric] - current[gate.metric];
-  const met = gain >= minGain - ROUNDING;
+  const met = candidate[gate.metric] - current[gate.metric] >= minGain - ROUNDING;
   return {
     met,
-    reason:
-      `${score}: ${percent(candidate[gate.metric])} against the current model's ${percent(current[gate.metric])}, ` +
-      `a gain of ${points(gain)}, ${met ? 'not less' : 'less'} than the ${points(minGain)} asked.`,
+    reason: `${scoreOf(set, gate, candidate, current)}, ${met ? 'not less' : 'less'} than the ${points(minGain)} asked.`,
   };
+}
+
+function scoreOf(set: string, { metric }: GateConfig, candidate: Scores, current: Scores): string {
+  return (
+    `${set} ${METRIC_NAMES[metric]} on ${clips(candidate.samples)}: ${percent(candidate[metric])} against the current model's ` +
+    `${percent(current[metric])}, a gain of ${points(candidate[metric] - current[metric])}`
+  );
+}
+
+function confidence(level: number): string {
+  return `${String(Math.round(1000 * (1 - level)) / 10)} %`;
 }
 
 function clips(count: number): string {

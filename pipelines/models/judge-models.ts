@@ -11,6 +11,7 @@ import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { Drift, ModelComparison } from '../../schemas/retrain.ts';
 import type { Scores, TrainingSpec } from '../../schemas/training.ts';
 import { PredictionCollector } from '../evaluation/metrics/collect-predictions.ts';
+import { predictedClasses, type Predictions } from '../evaluation/metrics/predictions.ts';
 import { scorePredictions } from '../evaluation/metrics/scores.ts';
 import { WorkMeter } from '../evaluation/work-meter.ts';
 import { breathe } from '../process/child-process.ts';
@@ -81,10 +82,15 @@ export async function judgeModels(input: JudgeModelsInput): Promise<ComparedMode
       return { scores: await judge.scores(), drift: await judge.drift(drawn) };
     }));
   const judged = (set: keyof SplitScores) => {
-    const scores = own.scores[set];
-    if (scores === undefined) return undefined;
-    const others = other?.scores[set];
-    return { candidate: scores, ...(others === undefined ? {} : { current: others }) };
+    const judgedOwn = own.scores[set];
+    if (judgedOwn === undefined) return undefined;
+    const judgedOther = other?.scores[set];
+    return {
+      candidate: judgedOwn.scores,
+      ...(judgedOther === undefined
+        ? {}
+        : { current: judgedOther.scores, alone: rightAlone(judgedOwn.right, judgedOther.right) }),
+    };
   };
   const newData = judged('newData');
   return {
@@ -93,9 +99,25 @@ export async function judgeModels(input: JudgeModelsInput): Promise<ComparedMode
   };
 }
 
+interface Judged {
+  readonly scores: Scores;
+  /** By clip, in the order of the test split: whether it is named rightly. */
+  readonly right: readonly boolean[];
+}
+
 interface SplitScores {
-  readonly heldOut: Scores | undefined;
-  readonly newData: Scores | undefined;
+  readonly heldOut: Judged | undefined;
+  readonly newData: Judged | undefined;
+}
+
+function rightClips(predictions: Predictions): boolean[] {
+  return Array.from(predictedClasses(predictions), (named, clip) => named === predictions.labels[clip]);
+}
+
+function rightAlone(candidate: readonly boolean[], current: readonly boolean[]) {
+  const only = (one: readonly boolean[], other: readonly boolean[]) =>
+    one.filter((right, clip) => right && other[clip] === false).length;
+  return { candidate: only(candidate, current), current: only(current, candidate) };
 }
 
 interface JudgeContext {
@@ -161,9 +183,11 @@ class ModelJudge {
       const isNew = Uint8Array.from(batch.rows, (row) => Number(this.#context.fresh.has(row)));
       newData.add(batch.labels, logits, isNew);
     });
-    const scoreOf = ({ predictions }: PredictionCollector) =>
-      predictions.labels.length === 0 ? undefined : scorePredictions(predictions);
-    return { heldOut: scoreOf(heldOut), newData: scoreOf(newData) };
+    const judge = ({ predictions }: PredictionCollector) =>
+      predictions.labels.length === 0
+        ? undefined
+        : { scores: scorePredictions(predictions), right: rightClips(predictions) };
+    return { heldOut: judge(heldOut), newData: judge(newData) };
   }
 
   /** What this model's features and branches say of old clips and of new ones. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 const positive = z.number().positive();
 const count = z.int().positive();
+const share = z.number().min(0).max(1);
 const gain = z.number().min(-1).max(1);
 
 /** What a candidate must show before the registry's `current` moves to it. */
@@ -11,7 +12,17 @@ export const gateConfigSchema = z.strictObject({
   metric: z.enum(['accuracy', 'macroF1']).default('accuracy'),
   /** Candidate minus current on the whole held-out set, at least; 0: not worse. */
   minGain: gain.default(0),
-  /** The same on the window's own held-out clips, when there are `minNewClips` of them. */
+  /**
+   * Non-inferiority: with confidence 1 − `level` the candidate's held-out accuracy is at most so much below the current
+   * model's. It takes clips to show that: each decision says how often an equally good candidate would pass. 1: not asked.
+   */
+  margin: share.default(0.02),
+  /** Of the tests on held-out clips, one-sided: how often a candidate that is worse by `margin` may pass. */
+  level: z.number().positive().max(0.5).default(0.05),
+  /**
+   * The same on the window's own held-out clips, when there are `minNewClips` of them: refused is a candidate that is
+   * shown, at `level`, to be worse than that.
+   */
   minNewGain: gain.default(-0.05),
   /** Fewer held-out clips of the window than this are not judged alone. */
   minNewClips: count.default(10),

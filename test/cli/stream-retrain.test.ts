@@ -72,7 +72,7 @@ beforeAll(async () => {
         model: MODEL,
         window: { clips: 60, minutes: 60 },
         fineTune: { epochs: 6, learningRate: 0.001 },
-        gate: { minGain: -0.02, minNewGain: -1 },
+        gate: { minGain: -0.02, margin: 1, minNewGain: -1 },
       },
     },
   });

@@ -1,6 +1,6 @@
 /** Turns a model's history into the series that its page draws. Pure. */
 import { inOrder, type Modality } from '../../../schemas/modality.ts';
-import type { Drift, ModelComparison, ModelVersion } from '../../../schemas/retrain.ts';
+import type { Drift, ModelVersion } from '../../../schemas/retrain.ts';
 import { headName } from '../../evaluation/report/head-names.ts';
 import type { ModelHistory } from '../history.ts';
 import { verdictOf } from '../verdict.ts';
@@ -24,7 +24,7 @@ function accuracyCharts(history: ModelHistory): LineChart[] {
   const { versions, current } = history;
   const axis: Axis = { name: 'version', labels: versions.map(({ version }) => String(version)) };
   return (['heldOut', 'newData'] as const).map((set) => {
-    const of = (who: keyof NonNullable<ModelComparison['newData']>): Series =>
+    const of = (who: 'candidate' | 'current'): Series =>
       series(versions.map(({ comparison }) => comparison?.[set]?.[who]?.accuracy));
     return {
       key: `accuracy/${set}`,

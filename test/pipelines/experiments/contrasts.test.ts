@@ -5,7 +5,7 @@ import type { Cell } from '../../../pipelines/experiments/collect-cells.ts';
 import { compareContrasts } from '../../../pipelines/experiments/compare-contrasts.ts';
 import { contrastText } from '../../../cli/text/contrast-table.ts';
 import { parseExperiment } from '../../../pipelines/experiments/load-experiment.ts';
-import { incompleteBeta, studentQuantile } from '../../../pipelines/experiments/statistics/student.ts';
+import { incompleteBeta, studentQuantile } from '../../../pipelines/statistics/student.ts';
 import { plannedContrasts, type PlannedContrast } from '../../../schemas/config/contrasts.ts';
 import { METHODS, methodSchema } from '../../../schemas/config/methods.ts';
 

@@ -4,13 +4,13 @@ import { z } from 'zod';
 import {
   chiSquareTail,
   normalRangeQuantile,
-} from '../../../pipelines/experiments/statistics/distributions.ts';
-import { holm, signFlipTest, wilcoxonTest } from '../../../pipelines/experiments/statistics/paired-tests.ts';
+} from '../../../pipelines/statistics/distributions.ts';
+import { holm, signFlipTest, wilcoxonTest } from '../../../pipelines/statistics/paired-tests.ts';
 import {
   criticalDifference,
   friedmanTest,
   indistinct,
-} from '../../../pipelines/experiments/statistics/ranking.ts';
+} from '../../../pipelines/statistics/ranking.ts';
 
 const numbers = z.array(z.number());
 /** By SciPy: `golden/make_golden.py`. */

@@ -95,6 +95,14 @@ describe('a comparison of two models', () => {
     );
     expectSame(newData?.candidate, await evaluated(candidate, seenBy(snapshot, 'new', isNew)));
     expectSame(newData?.current, await evaluated(current, seenBy(base, 'new-as-trained', isNew)));
+    for (const judged of [heldOut, newData!]) {
+      const [own, others] = [judged.candidate, judged.current!].map(({ accuracy, samples }) =>
+        Math.round(accuracy * samples),
+      );
+      const alone = judged.alone!;
+      expect(alone.candidate - alone.current).toBe(own! - others!);
+      expect(alone.candidate + others!).toBeLessThanOrEqual(judged.candidate.samples);
+    }
     // Were it judged by the snapshot's, the numbers would be others.
     const byAnother = await evaluated(current, snapshot);
     const [own, other] = [heldOut.current!, byAnother].map((one) => one.expectedCalibrationError);

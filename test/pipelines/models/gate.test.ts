@@ -40,6 +40,7 @@ describe('the gate', () => {
     expect(decision.reasons).toEqual([
       'The held-out set has 200 clips, enough: at least 20 are asked.',
       "Held-out accuracy on 200 clips: 85.00 % against the current model's 83.25 %, a gain of 1.75 points, not less than the 1.00 points asked.",
+      'Which clips one model alone has right is not known, so chance is not asked about.',
       "New-data accuracy on 40 clips: 70.00 % against the current model's 76.00 %, a gain of −6.00 points, less than the −5.00 points asked.",
     ]);
   });
@@ -74,5 +75,52 @@ describe('the gate', () => {
     const byF1 = applyGate(gateOf({ metric: 'macroF1' }), asked);
     expect(byF1.promoted).toBe(false);
     expect(byF1.reasons[1]).toContain('Held-out macro F1 on 200 clips: 50.00 %');
+  });
+
+  describe('where it is known which clips one model alone has right', () => {
+    const judged = (samples: number, candidate: number, current: number, both: number) => ({
+      candidate: scores((both + candidate) / samples, samples),
+      current: scores((both + current) / samples, samples),
+      alone: { candidate, current },
+    });
+    const decide = (heldOut: ModelComparison['heldOut'], changes: object = {}) =>
+      applyGate(gateOf(changes), { heldOut });
+
+    it('is not moved by one clip of 150, and says how seldom that would suffice', () => {
+      const decision = decide(judged(150, 16, 15, 47));
+      expect(decision.promoted).toBe(false);
+      expect(decision.reasons[2]).toBe(
+        'The candidate alone is right on 16 clips, the current model alone on 15: with 95 % confidence a gain above −5.58 points, ' +
+          'beyond the margin of −2.00 points (of equally good candidates 13 % would pass on so many clips).',
+      );
+    });
+
+    it.each([
+      ['the same on enough clips', judged(10_000, 400, 390, 6_000), true],
+      ['much better on few clips', judged(60, 20, 3, 25), true],
+      ['never another answer, on enough clips', judged(200, 0, 0, 150), true],
+      ['never another answer, on too few', judged(100, 0, 0, 75), false],
+      ['better, hardly, on many clips', judged(400, 40, 30, 250), true],
+    ] as const)('of a candidate that gives %s', (_, heldOut, promoted) => {
+      expect(decide(heldOut).promoted).toBe(promoted);
+    });
+
+    it('asks for what margin and level say, and for nothing at margin 1', () => {
+      const heldOut = judged(150, 16, 15, 47);
+      expect(decide(heldOut, { margin: 0.06 }).promoted).toBe(true);
+      expect(decide(heldOut, { margin: 0.05, level: 0.1 }).promoted).toBe(true);
+      expect(decide(heldOut, { margin: 1 }).reasons).toHaveLength(3);
+    });
+
+    it('holds a loss on new data against a candidate only where chance does not explain it', () => {
+      const heldOut = judged(400, 60, 20, 250);
+      const on = (newData: ModelComparison['heldOut']) => applyGate(gateOf(), { heldOut, newData });
+      const chance = on(judged(15, 1, 3, 10));
+      expect(chance.promoted).toBe(true);
+      expect(chance.reasons[3]).toMatch(/a gain of −13\.33 points, .* not shown to be less than the −5\.00/u);
+      const forgotten = on(judged(15, 0, 8, 3));
+      expect(forgotten.promoted).toBe(false);
+      expect(forgotten.reasons[3]).toMatch(/below −29\.90 points: shown to be less than the −5\.00/u);
+    });
   });
 });

@@ -1,6 +1,6 @@
 /** Intervals of a mean difference: over trainings, and over groups of test clips. Pure. */
-import { quantile } from '../../evaluation/metrics/quantile.ts';
-import { randomGenerator } from '../../random/generator.ts';
+import { quantile } from '../evaluation/metrics/quantile.ts';
+import { randomGenerator } from '../random/generator.ts';
 import { studentQuantile } from './student.ts';
 
 export type Interval = readonly [number, number];
