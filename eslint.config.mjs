@@ -19,6 +19,7 @@ const STAGES = [
   'shards',
   'training',
   'evaluation',
+  'statistics',
   'streaming',
   'models',
   'experiments',
