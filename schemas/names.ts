@@ -167,6 +167,13 @@ export const ENVIRONMENT = {
   temporalTlsKey: 'TEMPORAL_TLS_CLIENT_KEY_PATH',
   temporalTlsCa: 'TEMPORAL_TLS_SERVER_CA_CERT_PATH',
   temporalTlsServerName: 'TEMPORAL_TLS_SERVER_NAME',
+  /** Keys that runs on a Temporal server of one's own are signed with, the newest first; unset: they are not signed. */
+  signingKeys: 'MODALMIX_SIGNING_KEYS',
+  /** A file of them. */
+  signingKeysFile: 'MODALMIX_SIGNING_KEYS_FILE',
+  /** Keys that Temporal payloads are encrypted with, the newest first; unset: they are not encrypted. */
+  codecKeys: 'MODALMIX_CODEC_KEYS',
+  codecKeysFile: 'MODALMIX_CODEC_KEYS_FILE',
   /** Where set-up keeps native parts; default: `modalmix` in the user's cache folder. */
   cache: 'MODALMIX_CACHE',
   /** Address of a Maven repository, for the embedded broker's jars where there is no Maven. */

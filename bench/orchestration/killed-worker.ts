@@ -1,10 +1,11 @@
 /** What the death of a worker takes from a training: until the next worker is as far as it would have been. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Connection } from '@temporalio/client';
 import { prepared, storeRunConfig } from '../../cli/runs/prepare-run.ts';
 import { buildCommand } from '../../infra/command/build-command.ts';
 import { ensureSupervisor, runningSupervisor, stopSupervisor } from '../../infra/supervisor/supervise.ts';
 import { ensureTemporal, stopTemporal } from '../../infra/temporal/ensure-temporal.ts';
+import { protectedClient } from '../../infra/temporal/protection.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
@@ -49,17 +50,17 @@ export async function killWorker(
   };
   try {
     await buildCommand();
-    const { connection: options } = await ensureTemporal();
+    const endpoint = await ensureTemporal();
     await ensureSupervisor();
     await untilPolled();
-    const connection = await Connection.connect(options);
+    const connection = await Connection.connect(endpoint.connection);
     try {
       const { name, version } = manifest;
       const { method, seed } = spec;
       const input: TrainModelInput = {
         ...{ storeUri: config.store, runId: run.runId, dataset: { name, version }, method, seed },
       };
-      await new Client({ connection }).workflow.start(WORKFLOWS.trainModel, {
+      await protectedClient(connection, endpoint).workflow.start(WORKFLOWS.trainModel, {
         workflowId: workflowIds.train(run.runId, method, seed),
         taskQueue: TASK_QUEUES.control,
         args: [input],

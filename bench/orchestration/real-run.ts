@@ -1,13 +1,14 @@
 /** The whole job as the command runs it, and what of its wall time is Temporal's. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Connection, type Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { prepared, storeRunConfig } from '../../cli/runs/prepare-run.ts';
 import { runReference, startOrJoin } from '../../cli/runs/run-workflows.ts';
 import { ensureSupervisor, stopSupervisor } from '../../infra/supervisor/supervise.ts';
 import { embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 import { ensureTemporal } from '../../infra/temporal/ensure-temporal.ts';
+import { protectedClient } from '../../infra/temporal/protection.ts';
 import { DEFAULT_NAMESPACE } from '../../infra/temporal/connection-settings.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
@@ -36,11 +37,11 @@ export interface RealRun {
 export async function measureRealRun(config: RunConfig): Promise<RealRun> {
   const run = prepared(config);
   await storeRunConfig(run);
-  const { connection: options } = await ensureTemporal();
+  const endpoint = await ensureTemporal();
   await ensureSupervisor();
-  const connection = await Connection.connect(options);
+  const connection = await Connection.connect(endpoint.connection);
   try {
-    const client = new Client({ connection });
+    const client = protectedClient(connection, endpoint);
     await untilPolled();
     const { methods, seeds } = config.training;
     const input: RebuildAndTrainInput = { ...runReference(run), methods, seeds };

@@ -10,6 +10,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { audioShape } from '../../schemas/shard.ts';
 import { cacheFolder } from '../../infra/folders.ts';
 import { ensureTemporal } from '../../infra/temporal/ensure-temporal.ts';
+import { protectionOf } from '../../infra/temporal/protection.ts';
 import { untilSignalled } from '../../infra/workers/until-signalled.ts';
 import { DEFAULT_SLOTS, runWorkers } from '../../infra/workers/worker.ts';
 import { workerProcessOptions } from '../../infra/workers/worker-process.ts';
@@ -41,9 +42,10 @@ const timer = setInterval(() => {
   process.send?.({ rssBytes: process.memoryUsage.rss() } satisfies MemoryMessage);
 }, MEMORY_EVERY_MS);
 await untilSignalled(async (stop) => {
-  const { connection, namespace } = await ensureTemporal();
+  const endpoint = await ensureTemporal();
+  const { connection, namespace } = endpoint;
   await runWorkers({
-    ...{ connection, namespace, queues, stop },
+    ...{ connection, namespace, queues, stop, protection: protectionOf(endpoint) },
     slots: DEFAULT_SLOTS,
     services: {
       openStore,

@@ -6,6 +6,7 @@ import { runningSupervisor } from '../../infra/supervisor/supervise.ts';
 import { askNamespace } from '../../infra/temporal/ask-namespace.ts';
 import { endpointFromEnvironment, type TemporalEndpoint } from '../../infra/temporal/connection-settings.ts';
 import { addressOf, answers, embeddedTemporal, pageOf } from '../../infra/temporal/embedded-server.ts';
+import { protectionOf, unsignedWarning } from '../../infra/temporal/protection.ts';
 import { describeError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { Part } from './part.ts';
@@ -41,7 +42,11 @@ async function namedTemporalPart(name: string, endpoint: TemporalEndpoint): Prom
   try {
     connection = await Connection.connect({ ...endpoint.connection, connectTimeout: ANSWER_TIMEOUT_MS });
     await askNamespace(connection, namespace, ANSWER_TIMEOUT_MS);
-    return { name, state: 'ok', says: `${address} answers, namespace ${namespace}`, origin };
+    const { signing, encryption } = protectionOf(endpoint);
+    const runs = signing === undefined ? unsignedWarning(address) : 'runs are signed';
+    const payloads = encryption === undefined ? '' : ', payloads encrypted';
+    const says = `${address} answers, namespace ${namespace}${payloads}; ${runs}`;
+    return { name, state: 'ok', says, origin };
   } catch (error) {
     const says =
       connection === undefined

@@ -1,6 +1,7 @@
 /** The runs that Temporal knows: their workflows, without the children that they started. */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { believed } from '../../schemas/seals.ts';
 import { WORKFLOWS } from '../../schemas/workflows.ts';
 
 export interface FoundRun {
@@ -53,7 +54,7 @@ function describeRun(info: WorkflowExecutionInfo): FoundRun {
   return {
     runId: info.workflowId.split('/')[0] ?? info.workflowId,
     workflowId: info.workflowId,
-    storeUri: storeUriOf(info.memo),
+    storeUri: storeUriOf(info),
     type: info.type,
     state: info.status.name === 'CANCELLED' ? 'cancelled' : info.status.name.toLowerCase(),
     startedAt: info.startTime,
@@ -61,7 +62,8 @@ function describeRun(info: WorkflowExecutionInfo): FoundRun {
   };
 }
 
-function storeUriOf(memo: Readonly<Record<string, unknown>> | undefined): string | undefined {
-  const uri = memo?.['storeUri'];
+/** Of a run that none of ours has started it is not believed: what lies there would be read. */
+function storeUriOf({ memo, startTime }: WorkflowExecutionInfo): string | undefined {
+  const uri = believed(memo?.['storeUri'], startTime.getTime());
   return typeof uri === 'string' ? uri : undefined;
 }

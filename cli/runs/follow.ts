@@ -1,9 +1,15 @@
 /** Watches running workflows: their progress while they run, their outputs when they are done. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ServiceError, WorkflowFailedError, type Client } from '@temporalio/client';
+import {
+  ServiceError,
+  WorkflowFailedError,
+  type Client,
+  type WorkflowExecutionDescription,
+} from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { ERROR_KINDS, ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
 import type { Progress } from '../../schemas/progress.ts';
+import { REFUSAL_FIX, isRefusal, refusalSentence, wasBegunBefore } from '../../schemas/seals.ts';
 import { MESSAGES } from '../../schemas/workflows.ts';
 
 /** A query needs a worker; one that is busy starting answers later. */
@@ -65,12 +71,24 @@ export async function follow(
   }
   for (const workflowId of workflowIds) {
     try {
-      outputs.push(await client.workflow.getHandle(workflowId).result());
+      outputs.push(await resultOf(client, workflowId));
     } catch (error) {
       throw error instanceof WorkflowFailedError ? unwrapFailure(error) : error;
     }
   }
   return outputs;
+}
+
+async function resultOf(client: Client, workflowId: string): Promise<unknown> {
+  const handle = client.workflow.getHandle(workflowId);
+  const result: unknown = await handle.result();
+  if (!isRefusal(result) || wasBegunBefore(result, (await handle.describe()).startTime.getTime())) {
+    return isRefusal(result) ? result.values[0] : result;
+  }
+  throw new ModalmixError('config', `its result is ${refusalSentence(result['modalmix:refused'])}`, {
+    where: workflowId,
+    fix: REFUSAL_FIX,
+  });
 }
 
 async function openWorkflows(client: Client, workflowIds: readonly string[]): Promise<string[]> {
@@ -115,9 +133,10 @@ async function oneProgress(client: Client, workflowId: string): Promise<Progress
 
 async function queryProgress(client: Client, workflowId: string): Promise<Progress | undefined> {
   try {
-    return await client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, async () =>
+    const progress = await client.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, async () =>
       client.workflow.getHandle(workflowId).query<Progress>(MESSAGES.progress),
     );
+    return isRefusal(progress) ? undefined : progress;
   } catch {
     // An unanswered query says that no worker is there; `describe` tells whether the server is.
     return undefined;
@@ -129,13 +148,35 @@ async function retryingNote(client: Client, workflowIds: readonly string[]): Pro
   for (const workflowId of workflowIds) {
     const { raw } = await client.workflow.getHandle(workflowId).describe();
     for (const pending of raw.pendingActivities ?? []) {
-      const message = pending.lastFailure?.message ?? '';
+      const message = await wordsOf(client, workflowId, pending);
       if (message !== '') {
         return `${pending.activityType?.name ?? 'an activity'} is tried again (attempt ${String(pending.attempt)}): ${message}`;
       }
     }
   }
   return undefined;
+}
+
+type PendingActivity = NonNullable<
+  NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number]
+>;
+
+/** What it failed with, also where that is encrypted. */
+async function wordsOf(
+  { options }: Client,
+  workflowId: string,
+  { activityId, lastFailure }: PendingActivity,
+): Promise<string> {
+  const encoded = lastFailure?.encodedAttributes;
+  const { payloadCodecs, payloadConverter } = options.loadedDataConverter;
+  if (encoded === null || encoded === undefined) return lastFailure?.message ?? '';
+  const { namespace } = options;
+  const place = { type: 'activity', namespace, workflowId, isLocal: false } as const;
+  const context = activityId === null || activityId === undefined ? place : { ...place, activityId };
+  let payloads = [encoded];
+  for (const codec of payloadCodecs) payloads = await codec.decode(payloads, context);
+  const words = payloadConverter.fromPayload<{ readonly message?: unknown }>(payloads[0]!);
+  return typeof words.message === 'string' ? words.message : '';
 }
 
 /** The stage's own error out of what Temporal wrapped around it. */

@@ -1,5 +1,5 @@
 /** A command's connection to Temporal, with server and workers running behind it. */
-import { Client, type Connection } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import { makeHome } from '../../infra/folders.ts';
@@ -11,6 +11,7 @@ import {
   ensureTemporal,
   type ConnectedTemporal,
 } from '../../infra/temporal/ensure-temporal.ts';
+import { protectedClient } from '../../infra/temporal/protection.ts';
 import type { Screen } from '../screens/screen.ts';
 
 export interface Session {
@@ -37,10 +38,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export async function connect(screen: Screen): Promise<Session> {
   makeHome();
   const { endpoint, connection } = await openConnection();
+  const client = protectedClient(connection, endpoint);
   const supervised = endpoint.embedded || !(await hasWorkers(connection, endpoint.namespace));
   if (supervised) await ensureSupervisor();
   return {
-    client: new Client({ connection, namespace: endpoint.namespace }),
+    client,
     embedded: endpoint.embedded,
     revive: async () => {
       if (!supervised) return;

@@ -4,12 +4,13 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import pLimit from 'p-limit';
 import type { ErrorKind } from '../../schemas/errors.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import type { ProcessIdentity } from '../processes.ts';
 import { connectTemporal } from '../temporal/ensure-temporal.ts';
+import { protectedClient } from '../temporal/protection.ts';
 
 const TRY_AGAIN_MS = 500;
 /** Then the heartbeats have been missed anyway. */
@@ -45,7 +46,7 @@ export async function releaseWork(worker: ProcessIdentity, signal?: AbortSignal)
 async function release(identity: string): Promise<number> {
   const { endpoint, connection } = await connectTemporal(CALL_TIMEOUT_MS);
   try {
-    const client = new Client({ connection, namespace: endpoint.namespace });
+    const client = protectedClient(connection, endpoint);
     const limit = pLimit(AT_ONCE);
     const query = `ExecutionStatus = "Running" AND TaskQueue = "${TASK_QUEUES.control}"`;
     const released: Promise<number>[] = [];

@@ -9,6 +9,7 @@ import { LOOPBACK } from '../ports.ts';
 import { askNamespace } from './ask-namespace.ts';
 import { DEFAULT_NAMESPACE } from './connection-settings.ts';
 import { requireTemporalCli } from './find-cli.ts';
+import { homeKey } from './home-key.ts';
 
 const HEALTH_TIMEOUT_MS = 2_000;
 
@@ -23,6 +24,8 @@ export const embeddedTemporal = new DetachedServer({
   portCount: 3,
   prepare: async (ports) => {
     const cli = requireTemporalCli();
+    // Before the server takes anything: all that it is asked for from then on is signed.
+    homeKey(() => existsSync(databaseFile()));
     return await Promise.resolve({ program: cli.path, arguments: serverArguments(ports) });
   },
   answers: async (ports) => await answers(addressOf({ ports: [...ports] })),

@@ -8,6 +8,7 @@ import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../sche
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import { cacheFolder } from '../folders.ts';
 import { ensureTemporal } from '../temporal/ensure-temporal.ts';
+import { protectionOf, unsignedWarning } from '../temporal/protection.ts';
 import { untilSignalled } from './until-signalled.ts';
 import { DEFAULT_SLOTS, clipsAtOnce, runWorkers, type QueueName } from './worker.ts';
 
@@ -29,11 +30,15 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
   removeReadyFile();
   await untilSignalled(async (signal) => {
     const endpoint = await ensureTemporal();
+    const protection = protectionOf(endpoint);
+    if (protection.signing === undefined)
+      process.stderr.write(`warning: ${unsignedWarning(endpoint.address)}\n`);
     signal.addEventListener('abort', removeReadyFile, { once: true });
     await runWorkers({
       ...options,
       connection: endpoint.connection,
       namespace: endpoint.namespace,
+      protection,
       services: {
         openStore,
         extractor: extractorSource((text) => process.stderr.write(`warning: ${text}\n`)),

@@ -16,6 +16,8 @@ import { TASK_QUEUES, WAITING_QUEUE } from '../../schemas/names.ts';
 import { identifyProcess } from '../processes.ts';
 import { standardLog } from '../standard-log.ts';
 import { workerIdentity } from '../supervisor/release-work.ts';
+import type { Protection } from '../temporal/protection.ts';
+import { workerProtection } from './refuse-unsigned.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 export type QueueName = keyof typeof TASK_QUEUES;
@@ -23,6 +25,8 @@ export type QueueName = keyof typeof TASK_QUEUES;
 export interface WorkerSettings {
   readonly connection: NativeConnectionOptions;
   readonly namespace: string;
+  /** How what passes through the server is signed and encrypted: `protectionOf`. */
+  readonly protection: Protection;
   readonly queues: readonly QueueName[];
   /** Activities at a time, per queue. */
   readonly slots: Readonly<Record<QueueName, number>>;
@@ -64,6 +68,7 @@ export async function runWorkers(settings: WorkerSettings): Promise<void> {
     const activities = createActivities(settings.services);
     const shared = {
       connection,
+      ...workerProtection(settings.protection),
       ...(own === undefined ? {} : { identity: workerIdentity(own) }),
       namespace: settings.namespace,
       maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,

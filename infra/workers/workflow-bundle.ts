@@ -25,6 +25,8 @@ export async function workflowBundle(cacheFolder: string, logger?: Logger): Prom
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(WORKFLOWS, 'index.ts'),
+    workflowInterceptorModules: [join(WORKFLOWS, 'interceptors.ts')],
+    failureConverterPath: join(WORKFLOWS, 'failure-converter.ts'),
     ...(logger === undefined ? {} : { logger }),
   });
   await replaceFile(file, code);

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { awaitWorkflow } from '../../activities/await-workflow.ts';
 import type { ControlActivities, MediaActivities, TrainingActivities } from '../../activities/index.ts';
 import { TASK_QUEUES, WAITING_QUEUE } from '../../schemas/names.ts';
+import type { Protection } from '../../infra/temporal/protection.ts';
+import { workerProtection } from '../../infra/workers/refuse-unsigned.ts';
 import { workflowBundle } from '../../infra/workers/workflow-bundle.ts';
 
 export type ScriptedActivities = MediaActivities & TrainingActivities & ControlActivities;
@@ -12,12 +14,14 @@ export type ScriptedActivities = MediaActivities & TrainingActivities & ControlA
  * Runs `body` while the workers work.
  *
  * @param identity what the server knows them by; absent: as Temporal names them
+ * @param protection what is signed and encrypted, as in real workers; absent: nothing
  */
 export async function withScriptedWorkers<T>(
   address: string,
   script: Partial<ScriptedActivities>,
   body: () => Promise<T>,
   identity?: string,
+  protection: Protection = { namespace: 'default' },
 ): Promise<T> {
   installQuietRuntime();
   const connection = await NativeConnection.connect({ address });
@@ -27,6 +31,7 @@ export async function withScriptedWorkers<T>(
     connection,
     activities: script,
     maxHeartbeatThrottleInterval: '200 ms',
+    ...workerProtection(protection),
     ...named,
   } as const;
   const workers = await Promise.all([

@@ -11,14 +11,19 @@ import { requireTemporalCli } from '../../infra/temporal/find-cli.ts';
 
 export interface TestServer {
   readonly address: string;
+  /** Of its database. */
+  readonly folder: string;
+  /** Of its API over HTTP. */
+  readonly httpAddress: string;
   readonly client: Client;
   stop(): Promise<void>;
 }
 
 export async function startTestServer(): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'modalmix-temporal-'));
-  const port = await freePort();
-  const args = ['server', 'start-dev', '--headless', '--port', String(port), '--log-level', 'error'];
+  const [port, httpPort] = [await freePort(), await freePort()];
+  const ports = ['--port', String(port), '--http-port', String(httpPort)];
+  const args = ['server', 'start-dev', '--headless', ...ports, '--log-level', 'error'];
   const server = spawn(requireTemporalCli().path, [...args, '--db-filename', join(folder, 'db.sqlite')], {
     stdio: 'ignore',
   });
@@ -26,6 +31,8 @@ export async function startTestServer(): Promise<TestServer> {
   const connection = await connectWhenUp(address);
   return {
     address,
+    folder,
+    httpAddress: `http://127.0.0.1:${String(httpPort)}`,
     client: new Client({ connection }),
     stop: async () => {
       await connection.close();

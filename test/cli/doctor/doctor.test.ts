@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { PROJECT_FOLDER } from '../../../infra/folders.ts';
 import { freePorts } from '../../../infra/ports.ts';
+import { unsignedWarning } from '../../../infra/temporal/protection.ts';
 import { startTestServer } from '../../support/temporal.ts';
 
 const diagnosisSchema = z.object({
@@ -86,7 +87,9 @@ describe('modalmix doctor', () => {
       const says = [found, absent].map(
         ({ diagnosis }) => diagnosis.parts.find(({ name }) => name === 'Temporal server')?.says,
       );
-      expect(says[0]).toBe(`${server.address} answers, namespace default`);
+      expect(says[0]).toBe(
+        `${server.address} answers, namespace default; ${unsignedWarning(server.address)}`,
+      );
       expect(says[1]).toContain(`${server.address} answers, but not for namespace elsewhere: `);
       expect([found.exitCode, absent.exitCode]).toEqual([0, 1]);
     } finally {

@@ -1,0 +1,108 @@
+/** The key of a home: what its runs are signed with. Its owner alone can read it. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ModalmixError } from '../../schemas/errors.ts';
+import { makeHome, modalmixHome } from '../folders.ts';
+import { KEY_BYTES, parseKeys, type Key } from './keys.ts';
+
+const VERSION = 1;
+
+const fileSchema = z.object({
+  version: z.literal(VERSION),
+  /** The newest first. */
+  keys: z.array(z.string()).min(1),
+  /** When the home's runs began to be signed, where some may have been begun before. */
+  since: z.iso.datetime().optional(),
+});
+
+export interface HomeKey {
+  readonly keys: readonly Key[];
+  /** Milliseconds since 1970; absent: everything was signed from the first run on. */
+  readonly since?: number;
+}
+
+export const homeKeyFile = (): string => join(modalmixHome(), 'keys', 'signing.json');
+
+/**
+ * Made when there is none. Two processes that make one at once have the same afterwards.
+ *
+ * @param hasHistory whether runs may have been begun without a key
+ * @throws ModalmixError `config` where others can read or write it, or it is none
+ */
+export function homeKey(hasHistory: () => boolean): HomeKey {
+  if (!existsSync(homeKeyFile())) makeKey(hasHistory());
+  return readKey();
+}
+
+function readKey(): HomeKey {
+  const path = homeKeyFile();
+  if (process.platform !== 'win32') {
+    for (const one of [path, join(path, '..')]) {
+      const { mode, uid } = statSync(one);
+      if (uid !== process.getuid?.() || (mode & 0o077) !== 0) throw notPrivate(one);
+    }
+  }
+  let parsed: z.infer<typeof fileSchema>;
+  try {
+    parsed = fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    // What was thrown may hold some of the file.
+    throw new ModalmixError('config', 'the key that runs are signed with cannot be read', {
+      where: path,
+      fix: 'Delete the file: another key is made. Runs that were under way start again from what is in the store.',
+    });
+  }
+  const { keys, since } = parsed;
+  return {
+    keys: parseKeys(keys.join(' '), path),
+    ...(since === undefined ? {} : { since: Date.parse(since) }),
+  };
+}
+
+function notPrivate(path: string): ModalmixError {
+  return new ModalmixError(
+    'config',
+    'others than its owner can read or write the key that runs are signed with',
+    {
+      where: path,
+      fix: `If nobody has: chmod go= ${path}. Else delete the folder ${join(homeKeyFile(), '..')}: another key is made.`,
+    },
+  );
+}
+
+function makeKey(hasHistory: boolean): void {
+  makeHome();
+  const folder = join(homeKeyFile(), '..');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  const temporary = join(folder, `${randomUUID()}.tmp`);
+  const content: z.infer<typeof fileSchema> = {
+    version: VERSION,
+    keys: [randomBytes(KEY_BYTES).toString('base64')],
+    ...(hasHistory ? { since: new Date().toISOString() } : {}),
+  };
+  try {
+    writeFileSync(temporary, `${JSON.stringify(content, undefined, 2)}\n`, {
+      mode: 0o600,
+      flag: 'wx',
+      flush: true,
+    });
+    // Not a rename: who comes second must not put another key in place of the first.
+    linkSync(temporary, homeKeyFile());
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
