@@ -4,6 +4,7 @@ import { methodSchema } from './config/methods.ts';
 import { storedExtractionSchema } from './config/extraction-config.ts';
 import { normalisationSchema } from './manifest.ts';
 import { modalitySchema } from './modality.ts';
+import { stored } from './versions.ts';
 
 export const EXPORT_FORMATS = ['savedmodel', 'tfjs', 'safetensors'] as const;
 export const exportFormatSchema = z.enum(EXPORT_FORMATS);
@@ -56,4 +57,5 @@ export const exportManifestSchema = z.strictObject({
   }),
   files: z.array(z.strictObject({ path: z.string(), bytes: z.int(), sha256: z.string() })),
 });
+stored('exported-model', exportManifestSchema);
 export type ExportManifest = z.infer<typeof exportManifestSchema>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { indexReportSchema, splitSchema } from './clip.ts';
 import { storedExtractionSchema } from './config/extraction-config.ts';
 import { modalitySchema } from './modality.ts';
+import { stored } from './versions.ts';
 
 /** A clip that could not be used, with the reason. */
 export const quarantineEntrySchema = z.strictObject({
@@ -12,6 +13,7 @@ export const quarantineEntrySchema = z.strictObject({
   code: z.string(),
   reason: z.string(),
 });
+stored('quarantine', quarantineEntrySchema);
 export type QuarantineEntry = z.infer<typeof quarantineEntrySchema>;
 
 /** Sums from which mean and deviation per channel follow; merged over shards in the manifest's order. */
@@ -38,6 +40,7 @@ export const shardEntrySchema = z.strictObject({
   sums: z.partialRecord(modalitySchema, channelSumsSchema),
   quarantined: z.array(quarantineEntrySchema),
 });
+stored('shard-entry', shardEntrySchema);
 export type ShardEntry = z.infer<typeof shardEntrySchema>;
 
 export const normalisationSchema = z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) });
@@ -84,7 +87,9 @@ export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
 
 /** As it is stored: the manifest, and the sha256 of its other fields as JSON; absent in manifests of older versions. */
 export const storedManifestSchema = datasetManifestSchema.extend({ sha256: z.string().optional() });
+stored('manifest', storedManifestSchema);
 
 /** A published version of a dataset; `runs/<runId>/dataset.json`. */
 export const datasetReferenceSchema = z.strictObject({ name: z.string(), version: z.string() });
+stored('run-dataset', datasetReferenceSchema);
 export type DatasetReference = Readonly<z.infer<typeof datasetReferenceSchema>>;

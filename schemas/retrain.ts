@@ -5,6 +5,7 @@ import { modalitySchema } from './modality.ts';
 import { gateConfigSchema } from './config/retrain-config.ts';
 import { streamCountsSchema } from './stream.ts';
 import { scoresSchema } from './training.ts';
+import { stored } from './versions.ts';
 
 const position = z.strictObject({
   generation: z.int().nonnegative(),
@@ -34,10 +35,12 @@ export const retrainWindowSchema = z.strictObject({
   /** Store path of the copy of the stream's manifest as it was at the closing. */
   manifest: z.string(),
 });
+stored('window', retrainWindowSchema);
 export type RetrainWindow = z.infer<typeof retrainWindowSchema>;
 
 /** `models/<name>/windows/<number>.opened.json` */
 export const windowOpeningSchema = z.strictObject({ openedAt: z.iso.datetime() });
+stored('window-opening', windowOpeningSchema);
 
 /** `models/<name>/windows/<number>.start.json`: fixed once, so that a retry works on the same things. */
 export const windowStartSchema = z.strictObject({
@@ -47,6 +50,7 @@ export const windowStartSchema = z.strictObject({
   /** Rows to train on that came with the window; 0: nothing is trained. */
   newTrainClips: z.int().nonnegative(),
 });
+stored('window-start', windowStartSchema);
 export type WindowStart = z.infer<typeof windowStartSchema>;
 
 /** `models/<name>/windows/<number>.outcome.json` */
@@ -61,6 +65,7 @@ export const windowOutcomeSchema = z.strictObject({
   /** For a person. */
   note: z.string(),
 });
+stored('window-outcome', windowOutcomeSchema);
 export type WindowOutcome = z.infer<typeof windowOutcomeSchema>;
 
 const judged = z.strictObject({
@@ -104,6 +109,7 @@ export const windowComparisonSchema = z.strictObject({
   comparison: modelComparisonSchema,
   drift: driftSchema,
 });
+stored('comparison', windowComparisonSchema);
 export type WindowComparison = z.infer<typeof windowComparisonSchema>;
 
 /** What the gate said, and why, one sentence a condition. */
@@ -144,6 +150,7 @@ export const modelVersionSchema = z.strictObject({
   /** The version that was current when it was decided; absent in records of before there was this field. */
   decidedAgainst: z.int().positive().optional(),
 });
+stored('model-version', modelVersionSchema);
 export type ModelVersion = z.infer<typeof modelVersionSchema>;
 
 /** `models/<name>/moves/<number>.json`: the log of what `current` was; created once, the highest number counts. */
@@ -157,6 +164,7 @@ export const modelMoveSchema = z.strictObject({
   by: z.enum(['first', 'gate', 'promote', 'rollback']),
   reason: z.string(),
 });
+stored('model-move', modelMoveSchema);
 export type ModelMove = z.infer<typeof modelMoveSchema>;
 
 /** `models/<name>/current.json`, for other programs: the newest move with the place of its weights. */
@@ -169,4 +177,5 @@ export const currentModelSchema = z.strictObject({
   move: z.int().positive(),
   movedAt: z.iso.datetime(),
 });
+stored('current-model', currentModelSchema);
 export type CurrentModel = z.infer<typeof currentModelSchema>;

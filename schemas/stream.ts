@@ -7,6 +7,7 @@ import { mediaTimeSchema, splitSchema } from './clip.ts';
 import { storedExtractionSchema } from './config/extraction-config.ts';
 import { shardEntrySchema } from './manifest.ts';
 import { modalitySchema } from './modality.ts';
+import { stored } from './versions.ts';
 
 export const CLIP_EVENT_VERSION = 1;
 /** Longest accepted event, bytes of UTF-8 JSON. */
@@ -141,6 +142,7 @@ export const streamRowSchema = z.strictObject({
   partition: z.int().nonnegative(),
   offset: z.int().nonnegative(),
 });
+stored('stream-rows', streamRowSchema);
 export type StreamRow = z.infer<typeof streamRowSchema>;
 
 /** Cumulative; `rows + duplicates + outdated + foreign + deadLetters` is the number of records consumed. */
@@ -192,6 +194,7 @@ export const streamManifestSchema = z.strictObject({
   counts: streamCountsSchema,
   ...streamListsSchema.shape,
 });
+stored('window-manifest', streamManifestSchema);
 export type StreamManifest = z.infer<typeof streamManifestSchema>;
 
 /** `datasets/<name>/stream/<extractionKey>/segments/<its SHA-256>.json`: a piece of the lists, never changed. */
@@ -199,6 +202,7 @@ export const streamSegmentSchema = z.strictObject({
   formatVersion: z.literal(1),
   ...streamListsSchema.required().shape,
 });
+stored('stream-segment', streamSegmentSchema);
 export type StreamSegment = z.infer<typeof streamSegmentSchema>;
 
 /**
@@ -232,3 +236,5 @@ export const storedStreamManifestSchema = z.discriminatedUnion('formatVersion', 
   streamManifestSchema,
   streamHeadSchema,
 ]);
+stored('stream-manifest', storedStreamManifestSchema);
+export type StoredStreamManifest = z.infer<typeof storedStreamManifestSchema>;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { methodSchema } from './config/methods.ts';
 import { modalitySchema } from './modality.ts';
+import { stored } from './versions.ts';
 
 /** Over the seeds; `std` is the sample deviation (n − 1), absent for a single seed. */
 export const spreadSchema = z.strictObject({
@@ -50,6 +51,7 @@ export const summarySchema = z.strictObject({
   /** In the config's order of methods. */
   rows: z.array(summaryRowSchema),
 });
+stored('summary', summarySchema);
 export type Summary = z.infer<typeof summarySchema>;
 
 /** What made a report, beside its config and data; facts of the machine, in words. */

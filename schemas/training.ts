@@ -6,6 +6,7 @@ import { evaluationConfigSchema } from './config/evaluation-config.ts';
 import { trainingConfigSchema } from './config/training-config.ts';
 import { COMPUTING_ENGINES } from './config/engine.ts';
 import { featureModalitySchema, modalitySchema } from './modality.ts';
+import { stored } from './versions.ts';
 
 /** `runs/<trainingId>/config.json`: everything a training's result depends on. */
 export const trainingSpecSchema = z.strictObject({
@@ -33,6 +34,7 @@ export const trainingSpecSchema = z.strictObject({
     })
     .optional(),
 });
+stored('config', trainingSpecSchema);
 export type TrainingSpec = z.infer<typeof trainingSpecSchema>;
 
 const perModality = z.partialRecord(modalitySchema, z.number());
@@ -70,6 +72,7 @@ export const epochMetricsSchema = z.strictObject({
   /** Of those seconds, the share in which steps waited for their batches; absent in metrics of older versions. */
   dataWaitShare: z.number().optional(),
 });
+stored('metrics', epochMetricsSchema);
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
 
 export const scoresSchema = z.strictObject({
@@ -184,6 +187,7 @@ export const evaluationResultSchema = z.strictObject({
   /** Store path of the Arrow file with `clip_id, split, label, space, x, y`. */
   umap: z.string(),
 });
+stored('evaluation', evaluationResultSchema);
 export type EvaluationResult = z.infer<typeof evaluationResultSchema>;
 
 /** `runs/<trainingId>/result.json`, written last: the training is complete. */
@@ -224,4 +228,5 @@ export const trainingResultSchema = z.strictObject({
   /** What a person should know of how it came about: it went on on another machine, a damaged checkpoint was passed over. */
   notes: z.array(z.string()).optional(),
 });
+stored('result', trainingResultSchema);
 export type TrainingResult = z.infer<typeof trainingResultSchema>;

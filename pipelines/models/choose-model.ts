@@ -1,12 +1,14 @@
 /** Which trained model a person means: a run's, a training, a registered version, or simply the newest. */
-import { type RunConfig, runConfigSchema } from '../../schemas/config/config.ts';
+import type { RunConfig } from '../../schemas/config/config.ts';
 import type { MethodName } from '../../schemas/config/methods.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ChosenModel } from '../../schemas/prediction.ts';
-import { trainingSpecSchema, type TrainingSpec } from '../../schemas/training.ts';
+import type { TrainingSpec } from '../../schemas/training.ts';
+import { anyConfigSchema } from '../../schemas/stored-config.ts';
 import { findRunDataset } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
+import { parseStored } from '../store/stored-json.ts';
 import { trainingSpecs } from '../training/training-spec.ts';
 import { readTrainingSpec } from './open-model.ts';
 import { findVersion, knownModels, readCurrent } from './registry.ts';
@@ -100,25 +102,8 @@ async function readRun(store: Store, run: string): Promise<RunConfig | TrainingS
           : `Runs that have ended: ${runs.map(({ id }) => id).join(', ')}.`,
     });
   }
-  let content: unknown;
-  try {
-    content = JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new ModalmixError('input', "the run's config is damaged: it is not JSON", {
-      where: `${store.uri}/${path}`,
-      fix: 'Start the run again from its config file; what is in the store is found again.',
-      cause,
-    });
-  }
-  const training = trainingSpecSchema.safeParse(content);
-  if (training.success) return training.data;
-  const config = runConfigSchema.safeParse(content);
-  if (config.success) return config.data;
-  throw new ModalmixError('input', 'the run was started by another release of Modalmix', {
-    where: `${store.uri}/${path}`,
-    fix: 'Start it again from its config file.',
-    cause: config.error,
-  });
+  const where = `${store.uri}/${path}`;
+  return parseStored(bytes, anyConfigSchema, where, 'restart');
 }
 
 async function newest(store: Store): Promise<string> {

@@ -1,6 +1,17 @@
-/** JSON files of the store, read against their schema; a damaged one is told by its path, never by a stack trace. */
+/**
+ * JSON files of the store, read against their schema; a damaged one, or one that a newer release wrote, is told by its path,
+ * never by a stack trace.
+ */
 import { z } from 'zod';
+import { inTodaysWords } from '../../schemas/earlier-forms.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
+import {
+  kindOfSchema,
+  NewerVersionError,
+  requireKnown,
+  unknownFields,
+  versionOf,
+} from '../../schemas/versions.ts';
 import type { Store } from './store.ts';
 
 /** What to do about a file that cannot be read. */
@@ -60,7 +71,10 @@ export async function getStoredLines<T>(
   );
 }
 
-/** @throws ModalmixError `input` when the bytes are not JSON that fits the schema */
+/**
+ * @throws ModalmixError `input` when the bytes are not JSON that fits the schema; NewerVersionError when a newer release
+ *   wrote them
+ */
 export function parseStored<T>(
   bytes: Buffer,
   schema: z.ZodType<T>,
@@ -74,9 +88,16 @@ export function parseStored<T>(
     const problem = bytes.length === 0 ? 'it is empty' : 'it is not JSON';
     throw unreadable(where, problem, remedy, cause);
   }
-  const parsed = schema.safeParse(content);
-  if (!parsed.success) throw unreadable(where, z.prettifyError(parsed.error), remedy, parsed.error);
-  return parsed.data;
+  const kind = kindOfSchema(schema);
+  if (kind !== undefined) requireKnown(kind, versionOf(content), where);
+  const parsed = schema.safeParse(inTodaysWords(kind, content));
+  if (parsed.success) return parsed.data;
+  const fields = unknownFields(parsed.error.issues);
+  if (fields !== undefined) {
+    const unknown = `it has fields that this one does not know (${fields.join(', ')})`;
+    throw new NewerVersionError(unknown, where, parsed.error);
+  }
+  throw unreadable(where, z.prettifyError(parsed.error), remedy, parsed.error);
 }
 
 function unreadable(where: string, problem: string, remedy: Remedy, cause: unknown): ModalmixError {

@@ -1,6 +1,5 @@
 /** What each file of a store is, by its path: how it is read, and what mends it. Pure, but for the schemas. */
 import { z } from 'zod';
-import { runConfigSchema } from '../../schemas/config/config.ts';
 import {
   experimentConfigSchema,
   experimentSummarySchema,
@@ -29,13 +28,10 @@ import {
   streamRowSchema,
   streamSegmentSchema,
 } from '../../schemas/stream.ts';
+import { anyConfigSchema } from '../../schemas/stored-config.ts';
+import { stored, type Kind } from '../../schemas/versions.ts';
 import { summarySchema } from '../../schemas/summary.ts';
-import {
-  epochMetricsSchema,
-  evaluationResultSchema,
-  trainingResultSchema,
-  trainingSpecSchema,
-} from '../../schemas/training.ts';
+import { epochMetricsSchema, evaluationResultSchema, trainingResultSchema } from '../../schemas/training.ts';
 
 /** What makes a damaged file whole again. */
 export const MENDS = [
@@ -51,11 +47,13 @@ export const MENDS = [
   'report',
   /** Nothing in the store says what was in it. */
   'restore',
+  /** Nothing is wrong with it: a newer release wrote it. */
+  'update',
 ] as const;
 export type Mend = (typeof MENDS)[number];
 
 export interface FileKind {
-  readonly name: string;
+  readonly name: Kind;
   readonly mend: Mend;
   /** Of JSON: its one value, or each line's; absent: it is checked by a hash that another file has. */
   readonly schema?: z.ZodType;
@@ -74,6 +72,9 @@ export const STORE_FOLDERS = [
 ];
 
 const anyJson = z.json();
+/** Its reader knows the fields. */
+const planJson = z.json();
+stored('plan', planJson);
 const ID = '[^/]+';
 
 /** The first that fits. */
@@ -81,7 +82,7 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
   [
     [`datasets/${ID}/source-hashes.json`, { name: 'cache', mend: 'remake', schema: anyJson }],
     [`datasets/${ID}/plans/latest-${ID}.json`, { name: 'hint', mend: 'remake', schema: anyJson }],
-    [`datasets/${ID}/plans/${ID}.json`, { name: 'plan', mend: 'remake', schema: anyJson }],
+    [`datasets/${ID}/plans/${ID}.json`, { name: 'plan', mend: 'remake', schema: planJson }],
     [`datasets/${ID}/plans/${ID}.(jsonl|todo)`, { name: 'plan-part', mend: 'remake' }],
     [`datasets/${ID}/shards/${ID}.arrow`, { name: 'shard', mend: 'rebuild' }],
     [`datasets/${ID}/shards/${ID}.json`, { name: 'shard-entry', mend: 'rebuild', schema: shardEntrySchema }],
@@ -107,10 +108,7 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
       { name: 'quarantine', mend: 'rebuild', schema: quarantineEntrySchema, lines: true },
     ],
     [`plugins/[0-9a-f]{64}.mjs`, { name: 'plugin', mend: 'restore' }],
-    [
-      `runs/${ID}/config.json`,
-      { name: 'config', mend: 'restore', schema: z.union([trainingSpecSchema, runConfigSchema]) },
-    ],
+    [`runs/${ID}/config.json`, { name: 'config', mend: 'restore', schema: anyConfigSchema }],
     [`runs/${ID}/dataset.json`, { name: 'run-dataset', mend: 'restore', schema: datasetReferenceSchema }],
     [`runs/${ID}/metrics.jsonl`, { name: 'metrics', mend: 'train', schema: epochMetricsSchema, lines: true }],
     [`runs/${ID}/checkpoints/step-\\d+.safetensors`, { name: 'checkpoint', mend: 'train' }],
@@ -146,7 +144,7 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
     ],
     [
       `models/${ID}/windows/\\d+.stream-\\d+.json`,
-      { name: 'stream-manifest', mend: 'restore', schema: streamManifestSchema },
+      { name: 'window-manifest', mend: 'restore', schema: streamManifestSchema },
     ],
     [`models/${ID}/windows/\\d+.json`, { name: 'window', mend: 'restore', schema: retrainWindowSchema }],
     [

@@ -11,6 +11,7 @@ import { storePaths } from '../../schemas/names.ts';
 import type { ModelVersion, WindowStart } from '../../schemas/retrain.ts';
 import type { StreamHead, StreamManifest, StreamSegment } from '../../schemas/stream.ts';
 import type { TrainingResult, TrainingSpec } from '../../schemas/training.ts';
+import type { Kind } from '../../schemas/versions.ts';
 import { openPlan } from '../shards/plan/plan-file.ts';
 import type { Store } from '../store/store.ts';
 import { readStore, type ReadStore } from './read-store.ts';
@@ -27,6 +28,9 @@ export interface GarbageOptions {
   readonly before: Date;
 }
 
+/** They name shards of a stream. */
+const STREAM_LISTS: ReadonlySet<Kind> = new Set(['stream-manifest', 'window-manifest', 'stream-segment']);
+
 /** Their damage could hide what they name. */
 const NAMING_KINDS =
   /^(datasets\/[^/]+\/[^/]+\/manifest|datasets\/[^/]+\/stream\/.*|runs\/[^/]+\/(config|dataset|result)|models\/.*)\.json$/u;
@@ -37,7 +41,7 @@ const NAMING_KINDS =
  */
 export async function findGarbage(store: Store, { before }: GarbageOptions): Promise<Garbage[]> {
   const read = await readStore(store);
-  const hidden = read.findings.find(({ path }) => NAMING_KINDS.test(path));
+  const hidden = read.findings.find(({ path, state }) => state === 'newer' || NAMING_KINDS.test(path));
   if (hidden !== undefined) {
     throw new ModalmixError(
       'input',
@@ -118,7 +122,7 @@ async function neededFiles(store: Store, { files, paths }: ReadStore): Promise<R
       if (!versions.has(key(name, version))) continue;
       needed.add(path).add(storePaths.quarantine(name, version));
       for (const shard of shards) keepShard(shard.path);
-    } else if (kind.name === 'stream-manifest' || kind.name === 'stream-segment') {
+    } else if (STREAM_LISTS.has(kind.name)) {
       for (const { entry, rowsPath } of (content as StreamManifest | StreamSegment).shards) {
         needed.add(entry.path).add(rowsPath);
       }
@@ -160,7 +164,7 @@ function neededVersions(
     } else if (kind.name === 'model-version' || kind.name === 'window-start') {
       const { dataset } = content as ModelVersion | WindowStart;
       versions.add(key(dataset.name, dataset.version));
-    } else if (kind.name === 'stream-manifest') {
+    } else if (kind.name === 'stream-manifest' || kind.name === 'window-manifest') {
       const { name, baseVersion } = content as StreamManifest;
       if (baseVersion !== undefined) versions.add(key(name, baseVersion));
     }

@@ -2,6 +2,7 @@
 import { RecordBatchReader } from 'apache-arrow';
 import { createHash } from 'node:crypto';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { NewerVersionError } from '../../schemas/versions.ts';
 import { parseManifest } from '../shards/manifest/manifest-text.ts';
 import type { Store } from '../store/store.ts';
 import { parseStored } from '../store/stored-json.ts';
@@ -11,7 +12,7 @@ import { STORE_FOLDERS, kindOf, type FileKind, type Mend } from './file-kinds.ts
 export interface Finding {
   /** In the store. */
   readonly path: string;
-  readonly state: 'damaged' | 'missing';
+  readonly state: 'damaged' | 'missing' | 'newer';
   readonly problem: string;
   readonly mend: Mend;
 }
@@ -65,10 +66,18 @@ export async function readStore(store: Store, { onProgress }: ReadStoreOptions =
       files.set(path, { path, kind, content: contentOf(kind, bytes, path) });
     } catch (error) {
       if (!(error instanceof ModalmixError)) throw error;
-      findings.push({ path, state: 'damaged', problem: error.message, mend: kind.mend });
+      findings.push(findingOf(error, path, kind.mend));
     }
   }
   return { files, paths: new Set(paths), unknown, findings };
+}
+
+/** A file that a newer release wrote is whole, and nobody of this one may touch it. */
+export function findingOf(error: ModalmixError, path: string, mend: Mend): Finding {
+  const problem = error.message;
+  return error instanceof NewerVersionError
+    ? { path, state: 'newer', problem, mend: 'update' }
+    : { path, state: 'damaged', problem, mend };
 }
 
 function contentOf({ name, schema, lines }: FileKind, bytes: Buffer, path: string): unknown {

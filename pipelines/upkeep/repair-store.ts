@@ -37,7 +37,11 @@ const DAMAGED_FOLDER = 'damaged';
 
 /** @throws ModalmixError where the store itself cannot be read or written */
 export async function repairStore(store: Store, { say }: RepairOptions): Promise<Repair> {
-  const { findings: found } = await verifyStore(store);
+  const verified = await verifyStore(store);
+  const { findings: found } = verified;
+  // What is damaged may be what only that release knows to make.
+  if (found.some(({ state }) => state === 'newer'))
+    return { found, left: verified, notes: ['A newer Modalmix uses this store: nothing was changed.'] };
   const read = await readStore(store);
   const notes: string[] = [];
   const mends = new Set(found.map(({ mend }) => mend));

@@ -18,6 +18,7 @@ import type { Store } from '../store/store.ts';
 import type { Mend } from './file-kinds.ts';
 import {
   arrowProblem,
+  findingOf,
   hashStored,
   readStore,
   type Finding,
@@ -99,6 +100,7 @@ function expectedHashes({ files }: ReadStore): ReadonlyMap<string, readonly Expe
         for (const shard of shards) addShard(path, snapshot === undefined ? 'rebuild' : 'restore', shard);
         break;
       }
+      case 'window-manifest':
       case 'stream-manifest': {
         for (const segment of segmentsOf(content)) {
           add(segment.path, { sha256: segment.sha256, by: path, mend: 'restore' });
@@ -121,6 +123,8 @@ function expectedHashes({ files }: ReadStore): ReadonlyMap<string, readonly Expe
         if (body !== undefined) add(body.path, { sha256: body.hash, by: path, mend: 'remake' });
         break;
       }
+      default:
+        break;
     }
   }
   return expected;
@@ -164,8 +168,8 @@ class Check {
     };
     if (kind.name === 'checkpoint' || kind.name === 'best-checkpoint') {
       const bytes = await this.#store.find(path);
-      const problem = bytes === undefined ? undefined : checkpointProblem(bytes, path);
-      if (problem !== undefined) damaged(problem);
+      const error = bytes === undefined ? undefined : checkpointProblem(bytes, path);
+      if (error !== undefined) this.findings.push(findingOf(error, path, kind.mend));
       return;
     }
     if (kind.name === 'features') {
@@ -245,6 +249,7 @@ class Check {
       case 'window-start':
         dataset((content as WindowStart).dataset);
         break;
+      case 'window-manifest':
       case 'stream-manifest':
         for (const { rowsPath } of streamShards(content, this.#read.files)) {
           this.#needs(rowsPath, path, 'restore');
@@ -252,6 +257,8 @@ class Check {
         break;
       case 'manifest':
         this.#manifest(path, content as DatasetManifest);
+        break;
+      default:
         break;
     }
   }
@@ -279,12 +286,12 @@ class Check {
   }
 }
 
-function checkpointProblem(bytes: Buffer, path: string): string | undefined {
+function checkpointProblem(bytes: Buffer, path: string): ModalmixError | undefined {
   try {
     decodeCheckpoint(bytes, path.split('/')[1] ?? '', path);
     return undefined;
   } catch (error) {
-    if (error instanceof ModalmixError) return error.message;
+    if (error instanceof ModalmixError) return error;
     throw error;
   }
 }

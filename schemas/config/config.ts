@@ -11,6 +11,7 @@ import { methodProblem, type MethodTarget } from './methods.ts';
 import { streamConfigSchema } from './stream-config.ts';
 import { precisionProblem, trainingConfigSchema } from './training-config.ts';
 import { optionProblems } from './training-options.ts';
+import { stored } from '../versions.ts';
 
 export const nameSchema = z
   .string()
@@ -56,6 +57,7 @@ export const runConfigSchema = runConfigFields.superRefine((config, context) => 
     context.addIssue({ code: 'custom', path: ['training', ...path], message });
   }
 });
+stored('config', runConfigSchema);
 export type RunConfig = z.infer<typeof runConfigSchema>;
 
 /** What of a run decides whether a method can be trained. */

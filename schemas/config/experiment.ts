@@ -9,6 +9,7 @@ import { contrastProblems, contrastSetSchema, plannedContrastSchema } from './co
 import { METHODS, fusionSchema, methodSchema } from './methods.ts';
 import { modalitySchema } from '../modality.ts';
 import { spreadSchema } from '../summary.ts';
+import { stored } from '../versions.ts';
 
 /** Trainings that differ in more than method and seed are told apart by a group; each group is a run of its own. */
 const MOST_GROUPS = 1_000;
@@ -112,10 +113,12 @@ export const experimentConfigSchema = z
       }
     },
   );
+stored('experiment', experimentConfigSchema);
 export type ExperimentConfig = z.infer<typeof experimentConfigSchema>;
 
 /** `experiments/<id>/failures/….json`: why a cell, or all cells of a run, came to nothing. */
 export const failureSchema = z.strictObject({ reason: z.string() });
+stored('failure', failureSchema);
 
 export const CELL_STATES = ['done', 'failed', 'not applicable', 'missing'] as const;
 export const cellStateSchema = z.enum(CELL_STATES);
@@ -222,4 +225,5 @@ export const experimentSummarySchema = z.strictObject({
   ranking: rankingSchema.optional(),
   notDone: z.array(summaryCellSchema),
 });
+stored('experiment-summary', experimentSummarySchema);
 export type ExperimentSummary = z.infer<typeof experimentSummarySchema>;

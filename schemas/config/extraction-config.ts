@@ -209,16 +209,21 @@ export const extractionConfigSchema = extractionFields
   });
 export type ExtractionConfig = z.infer<typeof extractionConfigSchema>;
 
-/** Of a manifest or a plan: what was written before there were segments and native neighbours had neither. */
-export const storedExtractionSchema = z.preprocess((stored): unknown => {
-  if (!isRecord(stored)) return stored;
+/** Of a manifest or a plan. */
+export const storedExtractionSchema = z.preprocess(
+  (stored): unknown => (isRecord(stored) ? completedExtraction(stored) : stored),
+  extractionConfigSchema,
+);
+
+/** As it was stored: what was written before there were segments and native neighbours had neither. */
+export function completedExtraction(stored: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { video, flow } = stored;
   return {
     ...stored,
     ...(isRecord(video) && { video: { sampling: 'start', ...video } }),
     ...(isRecord(flow) && { flow: { neighbours: 'sampled', ...flow } }),
   };
-}, extractionConfigSchema);
+}
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { nameSchema, runConfigSchema } from './config.ts';
 import { methodSchema } from './methods.ts';
 import { spreadSchema } from '../summary.ts';
+import { stored } from '../versions.ts';
 
 const MOST_TRIALS = 1_000;
 
@@ -87,6 +88,7 @@ export const searchConfigSchema = z.strictObject({
   base: z.record(z.string(), z.json()),
   methods: z.array(methodSchema).min(1),
 });
+stored('search', searchConfigSchema);
 export type SearchConfig = z.infer<typeof searchConfigSchema>;
 
 /** `searches/<id>/failures/….json`: why a training came to nothing. */
@@ -99,6 +101,7 @@ export const rungTrialsSchema = z.array(
     trials: z.array(z.strictObject({ trial: z.int(), runId: z.string() })),
   }),
 );
+stored('rung', rungTrialsSchema);
 export type RungTrials = z.infer<typeof rungTrialsSchema>;
 
 const valuesSchema = z.record(z.string(), z.json());
@@ -153,4 +156,5 @@ export const searchSummarySchema = z.strictObject({
     }),
   ),
 });
+stored('search-summary', searchSummarySchema);
 export type SearchSummary = z.infer<typeof searchSummarySchema>;

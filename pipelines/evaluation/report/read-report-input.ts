@@ -1,4 +1,5 @@
 /** Reads back what the stages before the report wrote. */
+import type { z } from 'zod';
 import type { RunConfig } from '../../../schemas/config/config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
@@ -11,7 +12,9 @@ import {
   type EvaluationResult,
   type TrainingSpec,
 } from '../../../schemas/training.ts';
+import { NewerVersionError } from '../../../schemas/versions.ts';
 import type { Store } from '../../store/store.ts';
+import { parseStored } from '../../store/stored-json.ts';
 import { decodeUmap, type UmapPoint } from '../umap-table.ts';
 
 /** One training with all that is known of it. */
@@ -53,10 +56,11 @@ export async function readTraining(store: Store, spec: TrainingSpec): Promise<Tr
   };
 }
 
-function parsed<T>(where: string, schema: { parse(value: unknown): T }, text: string): T {
+function parsed<T>(where: string, schema: z.ZodType<T>, text: string): T {
   try {
-    return schema.parse(JSON.parse(text));
+    return parseStored(Buffer.from(text), schema, where);
   } catch (cause) {
+    if (cause instanceof NewerVersionError) throw cause;
     throw new ModalmixError('input', 'does not hold what its contract says', {
       where,
       fix: 'Delete it and run again; it is made anew.',

@@ -3,7 +3,9 @@ import pLimit from 'p-limit';
 import type { Split } from '../../../schemas/clip.ts';
 import { shardEntrySchema, type ShardEntry } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
+import { NewerVersionError } from '../../../schemas/versions.ts';
 import type { Store } from '../../store/store.ts';
+import { parseStored } from '../../store/stored-json.ts';
 
 /** Requests to the store. */
 const LOOKS_AT_A_TIME = 32;
@@ -11,6 +13,8 @@ const LOOKS_AT_A_TIME = 32;
 /**
  * The entry, when the shard is complete: its entry can be read, and its file is there with the entry's size.
  * A shard all of whose clips were quarantined has an entry with no rows, and no file.
+ *
+ * @throws NewerVersionError for an entry that a newer release wrote: it is not to be written over
  */
 export async function findShard(
   store: Store,
@@ -18,12 +22,14 @@ export async function findShard(
   split: Split,
   key: string,
 ): Promise<ShardEntry | undefined> {
-  const bytes = await store.find(storePaths.shardEntry(name, split, key));
+  const path = storePaths.shardEntry(name, split, key);
+  const bytes = await store.find(path);
   if (bytes === undefined) return undefined;
   let entry: ShardEntry;
   try {
-    entry = shardEntrySchema.parse(JSON.parse(bytes.toString('utf8')));
-  } catch {
+    entry = parseStored(bytes, shardEntrySchema, path);
+  } catch (error) {
+    if (error instanceof NewerVersionError) throw error;
     return undefined;
   }
   if (entry.rows === 0) return entry;

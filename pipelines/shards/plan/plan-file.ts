@@ -11,7 +11,9 @@ import { indexReportSchema, splitSchema, type Split } from '../../../schemas/cli
 import { storedExtractionSchema } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
+import { NewerVersionError, stored } from '../../../schemas/versions.ts';
 import type { Store } from '../../store/store.ts';
+import { parseStored } from '../../store/stored-json.ts';
 import { PLACE_BYTES, decodePlaces, encodePlace, type PlanPlace } from './plan-places.ts';
 
 const planClipSchema = z.strictObject({
@@ -40,6 +42,7 @@ const planLineSchema = z.strictObject({
   /** In the order of the shard's rows. */
   clips: z.array(planClipSchema),
 });
+stored('plan-part', planLineSchema);
 export type PlanLine = z.infer<typeof planLineSchema>;
 
 const headerFields = {
@@ -65,6 +68,7 @@ const planHeaderSchema = z.strictObject({
     placesOffset: z.int(),
   }),
 });
+stored('plan', planHeaderSchema);
 /** Of rebuilds that were begun before format 2; `offset` in bytes from the end of the header's line. */
 const headerSchema1 = z.strictObject({
   formatVersion: z.literal(1),
@@ -154,8 +158,19 @@ export async function planExists(store: Store, name: string, version: string): P
 /** @throws ModalmixError `input` when there is no such plan, or it is not one */
 export async function openPlan(store: Store, name: string, version: string): Promise<OpenPlan> {
   const path = storePaths.plan(name, version);
-  const bytes = await store.find(path);
-  if (bytes === undefined) return await openFormat1(store, name, version);
+  let bytes = await store.find(path);
+  if (bytes === undefined) {
+    const earlier = await store.find(storePaths.planFormat1(name, version));
+    if (earlier !== undefined) return openFormat1(store, name, version, earlier);
+    // Written as it is now between the two looks, by `modalmix migrate`.
+    bytes = await store.find(path);
+  }
+  if (bytes === undefined) {
+    throw new ModalmixError('input', `the dataset "${name}" has no plan ${version}`, {
+      where: `${store.uri}/${path}`,
+      fix: 'Run the rebuild from its start.',
+    });
+  }
   const { formatVersion: _format, body, ...header } = parse(store, path, planHeaderSchema, bytes);
   const bodyPath = storePaths.planBody(name, version, body.hash);
   return opened(store, header, {
@@ -168,15 +183,8 @@ export async function openPlan(store: Store, name: string, version: string): Pro
   });
 }
 
-async function openFormat1(store: Store, name: string, version: string): Promise<OpenPlan> {
+function openFormat1(store: Store, name: string, version: string, bytes: Buffer): OpenPlan {
   const path = storePaths.planFormat1(name, version);
-  const bytes = await store.find(path);
-  if (bytes === undefined) {
-    throw new ModalmixError('input', `the dataset "${name}" has no plan ${version}`, {
-      where: `${store.uri}/${storePaths.plan(name, version)}`,
-      fix: 'Run the rebuild from its start.',
-    });
-  }
   const end = bytes.indexOf(0x0a);
   const {
     formatVersion: _format,
@@ -247,8 +255,9 @@ function runsOf(places: readonly PlanPlace[]): PlanPlace[][] {
 
 function parse<T>(store: Store, path: string, schema: z.ZodType<T>, bytes: Buffer): T {
   try {
-    return schema.parse(JSON.parse(bytes.toString('utf8')));
+    return parseStored(bytes, schema, `${store.uri}/${path}`);
   } catch (cause) {
+    if (cause instanceof NewerVersionError) throw cause;
     throw new ModalmixError('input', 'the plan cannot be read', {
       where: `${store.uri}/${path}`,
       fix: 'Delete it and run the rebuild again.',

@@ -7,6 +7,7 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ShardEntry } from '../../../schemas/manifest.ts';
 import { isFeatures, type Modality } from '../../../schemas/modality.ts';
 import { SHARD_COLUMNS, shapeColumn } from '../../../schemas/shard.ts';
+import { NewerVersionError, requireKnown } from '../../../schemas/versions.ts';
 import type { Store } from '../../store/store.ts';
 import { RowReader, type FileRows, type ShardRow } from './row-reader.ts';
 
@@ -78,6 +79,7 @@ function readTable(
   let halfPrecision = false;
   try {
     const reader = RecordBatchReader.from(bytes).open();
+    requireKnown('shard', Number(reader.schema.metadata.get('modalmix.format_version') ?? 1), file);
     for (const batch of reader) {
       const column = (name: string) => batch.getChild(name);
       for (let i = 0; i < batch.numRows; i += 1) {
@@ -104,6 +106,7 @@ function readTable(
       }
     }
   } catch (error) {
+    if (error instanceof NewerVersionError) throw error;
     throw new ModalmixError('input', 'the file is not a shard', { where: file, cause: error });
   }
   const packed = [...extents].map(

@@ -6,6 +6,7 @@ import { streamRowSchema, type StreamHead, type StreamManifest } from '../../../
 import { loadManifest } from '../../shards/manifest/load-manifest.ts';
 import { readShardColumns } from '../../shards/read/shard-columns.ts';
 import type { Store } from '../../store/store.ts';
+import { parseStored } from '../../store/stored-json.ts';
 import { extractionKeyOf } from '../rows/feature-record.ts';
 import { setRow } from '../rows/judge-record.ts';
 import type { SinkInput } from './sink-input.ts';
@@ -92,7 +93,7 @@ export async function rebuildIndex(
     const lines = (await store.get(rowsPath)).toString().split('\n');
     for (const [row, line] of lines.entries()) {
       if (line === '' || gone.has(`${entry.path}#${String(row)}`)) continue;
-      setRow(index, streamRowSchema.parse(JSON.parse(line)), { shard: entry.path, row });
+      setRow(index, parseStored(Buffer.from(line), streamRowSchema, rowsPath), { shard: entry.path, row });
     }
   }
   for (const { clipId, sentAtMs } of manifest.confirmed ?? []) index.confirm(clipId, sentAtMs);

@@ -7,10 +7,12 @@ import { storePaths } from '../../../schemas/names.ts';
 import {
   storedStreamManifestSchema,
   streamHeadSchema,
+  type StoredStreamManifest,
   type StreamHead,
   type StreamManifest,
 } from '../../../schemas/stream.ts';
 import type { Store } from '../../store/store.ts';
+import { getStored } from '../../store/stored-json.ts';
 import { headOf, manifestOf } from './manifest-segments.ts';
 import { extractionKeyOfTarget, topicsOf, type StreamTarget } from '../stream-target.ts';
 
@@ -45,17 +47,12 @@ export async function findStreamHead(
   const newest = await newestGeneration(store, name, extractionKey);
   if (newest === undefined) return undefined;
   const path = storePaths.streamManifest(name, extractionKey, newest);
-  const bytes = await store.get(path);
-  try {
-    const stored = storedStreamManifestSchema.parse(JSON.parse(bytes.toString()));
-    return stored.formatVersion === 2 ? stored : { ...stored, formatVersion: 2, segments: [], retired: [] };
-  } catch (error) {
-    throw new ModalmixError('input', 'the stream manifest cannot be read', {
-      where: path,
-      fix: 'It was written by another version, or damaged. Restore it from a copy.',
-      cause: error,
-    });
-  }
+  return headOfStored(await getStored(store, path, storedStreamManifestSchema));
+}
+
+/** Before format 2 all lists stood in the manifest. */
+export function headOfStored(stored: StoredStreamManifest): StreamHead {
+  return stored.formatVersion === 2 ? stored : { ...stored, formatVersion: 2, segments: [], retired: [] };
 }
 
 const MOST_TRIES = 3;

@@ -7,6 +7,13 @@ import { z } from 'zod';
 import { ModalmixError, describeError } from '../../../schemas/errors.ts';
 import { modalitySchema } from '../../../schemas/modality.ts';
 import { epochMetricsSchema } from '../../../schemas/training.ts';
+import {
+  NewerVersionError,
+  VERSIONS,
+  requireKnown,
+  unknownFields,
+  versionInFormat,
+} from '../../../schemas/versions.ts';
 import type { Store } from '../../store/store.ts';
 import { checkpointPaths } from './checkpoint-files.ts';
 import { decodeSafetensors, type StoredTensor } from './safetensors.ts';
@@ -65,7 +72,8 @@ export const trainingStateSchema = z.strictObject({
 });
 export type TrainingState = z.infer<typeof trainingStateSchema>;
 
-export const CHECKPOINT_FORMAT = 'modalmix-checkpoint-1';
+const FORMAT_NAME = 'modalmix-checkpoint';
+export const CHECKPOINT_FORMAT = `${FORMAT_NAME}-${String(VERSIONS.checkpoint)}`;
 
 export interface Checkpoint {
   readonly state: TrainingState;
@@ -75,10 +83,12 @@ export interface Checkpoint {
   readonly trained: ReadonlyMap<string, StoredTensor>;
 }
 
-/** @throws ModalmixError `input` when the file is not whole, or is another training's */
+/** @throws ModalmixError `input` when the file is not whole, or is another training's; NewerVersionError */
 export function decodeCheckpoint(bytes: Buffer, trainingId: string, where: string): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes, where);
-  if (metadata['format'] !== CHECKPOINT_FORMAT || metadata['trainingId'] !== trainingId) {
+  const version = versionInFormat(FORMAT_NAME, metadata['format']);
+  if (version !== undefined) requireKnown('checkpoint', version, where);
+  if (version === undefined || metadata['trainingId'] !== trainingId) {
     throw new ModalmixError('input', `this is not a checkpoint of ${trainingId}`, { where });
   }
   const json = metadata['state'] ?? '';
@@ -103,6 +113,11 @@ export function decodeCheckpoint(bytes: Buffer, trainingId: string, where: strin
 function stateOf(json: string, where: string): TrainingState {
   const parsed = trainingStateSchema.safeParse(JSON.parse(json));
   if (parsed.success) return parsed.data;
+  const fields = unknownFields(parsed.error.issues);
+  if (fields !== undefined) {
+    const unknown = `it has fields that this one does not know (${fields.join(', ')})`;
+    throw new NewerVersionError(unknown, where, parsed.error);
+  }
   throw new ModalmixError('input', 'the checkpoint is of another release of Modalmix', {
     where,
     cause: parsed.error,
@@ -113,6 +128,7 @@ function stateOf(json: string, where: string): TrainingState {
  * The newest checkpoint that is whole, and why newer ones were passed over.
  *
  * @returns no checkpoint when none is whole
+ * @throws NewerVersionError when the newest was written by a newer release: an older one is not gone on from instead
  */
 export async function newestCheckpoint(
   store: Store,

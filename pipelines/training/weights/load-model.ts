@@ -6,6 +6,7 @@ import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import type { Modality } from '../../../schemas/modality.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { trainingResultSchema, type TrainingSpec } from '../../../schemas/training.ts';
+import { requireKnown, versionInFormat } from '../../../schemas/versions.ts';
 import { usePlugins } from '../../plugins/registry.ts';
 import { openShards } from '../../shards/read/shard-reader.ts';
 import type { Store } from '../../store/store.ts';
@@ -22,6 +23,8 @@ import { PLUGIN_KIT } from '../plugin-kit.ts';
 import { decodeSafetensors, type StoredTensor } from '../checkpoints/safetensors.ts';
 import { answer } from '../model/answers.ts';
 import { tf } from '../../engine/tensorflow.ts';
+
+const WEIGHTS_FORMAT_NAME = 'modalmix-model';
 
 export interface LoadModelInput {
   readonly store: Store;
@@ -94,6 +97,7 @@ export async function readWeights(
     );
   }
   const { tensors, metadata } = decodeSafetensors(bytes, where);
+  requireKnown('weights', versionInFormat(WEIGHTS_FORMAT_NAME, metadata['format']) ?? 1, where);
   return { tensors, epoch: Number(metadata['epoch']), where, sha256: () => found };
 }
 
