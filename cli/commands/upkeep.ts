@@ -1,15 +1,16 @@
-/** What `modalmix verify`, `repair` and `gc` do. */
+/** What `modalmix verify`, `repair`, `gc` and `migrate` do. */
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { collectGarbage, findGarbage, type Garbage } from '../../pipelines/upkeep/find-garbage.ts';
+import { findMigrations, migrateStore } from '../../pipelines/upkeep/migrate-store.ts';
 import { repairStore } from '../../pipelines/upkeep/repair-store.ts';
 import { verifyStore, type Verification } from '../../pipelines/upkeep/verify-store.ts';
 import { runConfigSchema } from '../../schemas/config/config.ts';
 import { EXIT_CODES, ModalmixError } from '../../schemas/errors.ts';
 import type { Screen } from '../screens/screen.ts';
 import { counted } from '../text/counted.ts';
-import { findingsText, garbageText } from '../text/upkeep-text.ts';
+import { findingsText, garbageText, migrationsText } from '../text/upkeep-text.ts';
 
 export interface StoreFlags {
   readonly store?: string;
@@ -19,6 +20,10 @@ export interface StoreFlags {
 export interface GcFlags extends StoreFlags {
   readonly delete?: boolean;
   readonly olderThan?: string;
+}
+
+export interface MigrateFlags extends StoreFlags {
+  readonly apply?: boolean;
 }
 
 const HOUR_MS = 3_600_000;
@@ -59,6 +64,17 @@ export async function gc(flags: GcFlags, screen: Screen): Promise<number> {
   screen.say(garbageText(told, store.uri, flags.delete === true));
   for (const one of told) screen.event(flags.delete === true ? 'deleted' : 'garbage', { ...one });
   return EXIT_CODES.ok;
+}
+
+/** @returns the exit code: 1 where a file cannot be read, or a newer release wrote it */
+export async function migrate(flags: MigrateFlags, screen: Screen): Promise<number> {
+  const store = await storeOf(flags);
+  const applied = flags.apply === true;
+  const found = applied ? await migrateStore(store) : await findMigrations(store);
+  screen.say(migrationsText(found, store.uri, applied));
+  for (const one of found.migrations) screen.event(applied ? 'migrated' : 'earlier', { ...one });
+  for (const finding of found.left) screen.event('finding', { ...finding });
+  return found.left.length === 0 ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
 
 function tell({ findings, files, unknown }: Verification, store: Store, screen: Screen): number {

@@ -1,19 +1,23 @@
-/** `modalmix verify`, `repair` and `gc`: a store's files, and what refers to what. */
+/** `modalmix verify`, `repair`, `gc` and `migrate`: a store's files, and what refers to what. */
 import { Option } from 'commander';
 import type * as UpkeepCommands from '../commands/upkeep.ts';
-import type { GcFlags } from '../commands/upkeep.ts';
+import type { GcFlags, MigrateFlags } from '../commands/upkeep.ts';
 import type { Screen } from '../screens/screen.ts';
 import { withExamples, type AddCommand } from './command.ts';
 
-type Work = (commands: typeof UpkeepCommands, flags: GcFlags, screen: Screen) => Promise<number>;
+type Work = (
+  commands: typeof UpkeepCommands,
+  flags: GcFlags & MigrateFlags,
+  screen: Screen,
+) => Promise<number>;
 
-/** Adds `verify`, `repair` and `gc`. */
+/** Adds `verify`, `repair`, `gc` and `migrate`. */
 export function upkeepCommands(add: AddCommand): void {
   const ofStore = (name: string, description: string, work: Work) =>
     add(
       name,
       description,
-      async (_args, flags: GcFlags, screen) =>
+      async (_args, flags: GcFlags & MigrateFlags, screen) =>
         await work(await import('../commands/upkeep.ts'), flags, screen),
     )
       .addOption(new Option('-s, --store <uri>', 'the store (default: file:.modalmix/store)'))
@@ -48,5 +52,14 @@ export function upkeepCommands(add: AddCommand): void {
       .option('--older-than <hours>', 'what was written later is kept, as it may be of running work', '24'),
     'modalmix gc  # what could be removed, and why',
     'modalmix gc --delete --older-than 72',
+  );
+  withExamples(
+    ofStore(
+      'migrate',
+      'list what an earlier release wrote in another form, and with --apply write it as it is written now',
+      async ({ migrate }, flags, screen) => await migrate(flags, screen),
+    ).option('--apply', 'write it'),
+    'modalmix migrate  # what would be written, and why',
+    'modalmix migrate --apply',
   );
 }

@@ -1,7 +1,8 @@
-/** What `verify`, `repair` and `gc` found, for a terminal. Pure. */
+/** What `verify`, `repair`, `gc` and `migrate` found, for a terminal. Pure. */
 import { oneLine } from '../../schemas/printable.ts';
 import type { Mend } from '../../pipelines/upkeep/file-kinds.ts';
 import type { Garbage } from '../../pipelines/upkeep/find-garbage.ts';
+import type { Migrations } from '../../pipelines/upkeep/migrate-store.ts';
 import type { Verification } from '../../pipelines/upkeep/verify-store.ts';
 import { counted } from './counted.ts';
 
@@ -11,6 +12,7 @@ const MENDING: Readonly<Record<Mend, string>> = {
   train: 'modalmix repair (it is made again from the last checkpoint)',
   evaluate: 'modalmix repair, then modalmix run <config> (it is evaluated again)',
   report: 'modalmix report <run> (it is written again)',
+  update: 'update this Modalmix: nothing is wrong with the file',
   restore: 'restore it from a copy: nothing in the store says what was in it',
 };
 const UNKNOWN_SHOWN = 5;
@@ -19,7 +21,7 @@ const UNKNOWN_SHOWN = 5;
 export function findingsText({ findings, files, unknown }: Verification, storeUri: string): string {
   const lines = findings.map(
     ({ path, state, problem, mend }) =>
-      `✗ ${oneLine(path)}: ${state}: ${oneLine(problem)}\n  → ${MENDING[mend]}`,
+      `✗ ${oneLine(path)}: ${state === 'newer' ? '' : `${state}: `}${oneLine(problem)}\n  → ${MENDING[mend]}`,
   );
   const others =
     unknown.length === 0
@@ -30,8 +32,12 @@ export function findingsText({ findings, files, unknown }: Verification, storeUr
   const verdict =
     findings.length === 0
       ? `All of ${counted(files, 'file')} are whole, and what they name is there: ${storeUri}`
-      : `${counted(findings.length, 'file')} of ${String(files)} damaged or missing: ${storeUri}`;
+      : `${counted(findings.length, 'file')} of ${String(files)} ${found(findings)}: ${storeUri}`;
   return [...lines, ...others, verdict].join('\n');
+}
+
+function found(findings: Verification['findings']): string {
+  return findings.some(({ state }) => state === 'newer') ? 'newer, damaged or missing' : 'damaged or missing';
 }
 
 /** By reason: how many files, how large, the first ones. */
@@ -50,6 +56,26 @@ export function garbageText(garbage: readonly Garbage[], storeUri: string, delet
     ? `Removed ${counted(garbage.length, 'file')}, ${total}: ${storeUri}`
     : `${counted(garbage.length, 'file')}, ${total}, can be removed: modalmix gc --delete, with the same options. ${storeUri}`;
   return [...lines, verdict].join('\n');
+}
+
+/** A line a file; what was left alone with what mends it. */
+export function migrationsText(
+  { migrations, left, files }: Migrations,
+  storeUri: string,
+  applied: boolean,
+): string {
+  const lines = migrations.map(({ path, what }) => `${oneLine(path)}: ${what}`);
+  const others = left.map(
+    ({ path, problem, mend }) => `✗ ${oneLine(path)}: ${oneLine(problem)}\n  → ${MENDING[mend]}`,
+  );
+  const count = counted(migrations.length, 'file');
+  const verdict =
+    migrations.length === 0
+      ? `Nothing to migrate: all of ${counted(files - left.length, 'file')} are as this release writes them, or read as they are. ${storeUri}`
+      : applied
+        ? `${count} written as this release writes them: ${storeUri}`
+        : `${count} of an earlier form, which is read as it is; written anew by: modalmix migrate --apply, with the same options. ${storeUri}`;
+  return [...lines, ...others, verdict].join('\n');
 }
 
 function size(bytes: number): string {

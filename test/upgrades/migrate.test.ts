@@ -1,0 +1,122 @@
+/** `modalmix migrate` on a store that an earlier release left. */
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parseManifest } from '../../pipelines/shards/manifest/manifest-text.ts';
+import { openPlan, type PlanLine } from '../../pipelines/shards/plan/plan-file.ts';
+import { openStore } from '../../pipelines/store/open-store.ts';
+import type { Store } from '../../pipelines/store/store.ts';
+import { findMigrations, migrateStore } from '../../pipelines/upkeep/migrate-store.ts';
+import { verifyStore } from '../../pipelines/upkeep/verify-store.ts';
+import { NEWEST, openKept, type KeptStore } from './kept-store.ts';
+
+let kept: KeptStore;
+beforeAll(async () => {
+  kept = await openKept('2026-11-24');
+});
+afterAll(async () => {
+  await rm(kept.folder, { recursive: true, force: true });
+});
+
+let copies = 0;
+async function copyOf(): Promise<Store> {
+  const folder = join(kept.folder, `copy-${String((copies += 1))}`);
+  await cp(fileURLToPath(kept.store.uri), folder, { recursive: true });
+  return openStore(`file:${folder}`);
+}
+
+async function contents(store: Store): Promise<Map<string, string>> {
+  const paths = await store.list('');
+  return new Map(
+    await Promise.all(paths.map(async (path) => [path, (await store.get(path)).toString('latin1')] as const)),
+  );
+}
+
+async function planOf(store: Store, version: string) {
+  const plan = await openPlan(store, 'tiny', version);
+  const all: PlanLine[] = [];
+  for await (const line of plan.lines()) all.push(line);
+  return { header: plan.header, all };
+}
+
+it('says what is of an earlier form and writes nothing, until it is asked to', async () => {
+  const store = await copyOf();
+  const before = await contents(store);
+  const { migrations, left } = await findMigrations(store);
+  expect(await contents(store)).toEqual(before);
+  expect(left).toEqual([]);
+  const found = migrations.map(({ path, what }) => `${path.replace(/[0-9a-f]{12,16}/gu, '#')}: ${what}`);
+  expect(found).toEqual([
+    'datasets/tiny/#/manifest.json: not signed',
+    'datasets/tiny/plans/#.jsonl: version 1, of one file',
+    'datasets/tiny/stream/#/manifests/#.json: version 1',
+    'datasets/tiny/stream/#/manifests/#.json: version 1',
+    'datasets/tiny/stream/#/manifests/#.json: version 1',
+    expect.stringMatching(/^runs\/tiny-b-mm-s0-#\/config\.json: .*training\.balance\.rule/u),
+    expect.stringMatching(/^runs\/tiny-b-mm-s7-#\/config\.json: .*training\.balance\.rule/u),
+    expect.stringMatching(/^runs\/tiny-joint-s0-#\/config\.json: /u),
+    expect.stringMatching(/^runs\/tiny-old\/config\.json: .*extraction\./u),
+  ]);
+});
+
+it('writes it as it is written now, with the same meaning, once', async () => {
+  const [store, untouched] = [await copyOf(), await copyOf()];
+  await migrateStore(store);
+  expect(await findMigrations(store)).toMatchObject({ migrations: [], left: [] });
+  expect(await verifyStore(store)).toMatchObject({ findings: [], unknown: [] });
+  const paths = await untouched.list('datasets');
+  const path = paths.find((one) => one.endsWith('/manifest.json'))!;
+  const manifest = parseManifest(await store.get(path), path);
+  expect(manifest).toEqual(parseManifest(await untouched.get(path), path));
+  expect(await planOf(store, manifest.version)).toEqual(await planOf(untouched, manifest.version));
+  expect(await store.list('datasets/tiny/plans')).not.toContain(
+    `datasets/tiny/plans/${manifest.version}.jsonl`,
+  );
+  const training = (await store.list('runs')).find((one) => /-b-mm-s7-.*config\.json$/u.test(one))!;
+  expect(JSON.parse((await store.get(training)).toString())).toMatchObject({
+    training: { balance: { rule: 'strong-less', gamma: 0.1, labels: 'mean' } },
+  });
+  const run = JSON.parse((await store.get('runs/tiny-old/config.json')).toString()) as object;
+  expect(run).toMatchObject({
+    extraction: { video: { sampling: 'start' }, flow: { neighbours: 'sampled' } },
+  });
+});
+
+it('ends the same wherever it was killed', async () => {
+  const whole = await copyOf();
+  await migrateStore(whole);
+  const expected = await contents(whole);
+  for (let writes = 0; ; writes += 1) {
+    const store = await copyOf();
+    let left = writes;
+    const killed = new Proxy(store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        const call = (value as (...values: unknown[]) => unknown).bind(target);
+        if (!['put', 'putFile', 'delete'].includes(String(name))) return call;
+        return (...values: unknown[]) => {
+          if (left === 0) throw new Error('killed');
+          left -= 1;
+          return call(...values);
+        };
+      },
+    });
+    const ended = await migrateStore(killed).then(
+      () => true,
+      () => false,
+    );
+    if (ended) break;
+    expect((await verifyStore(store)).findings, `after ${String(writes)} writes`).toEqual([]);
+    await migrateStore(store);
+    expect(await contents(store), `after ${String(writes)} writes`).toEqual(expected);
+    expect(writes).toBeLessThan(50);
+  }
+});
+
+it('has nothing to do in a store of this release', async () => {
+  const { store, folder } = await openKept(NEWEST);
+  expect(await findMigrations(store)).toMatchObject({ migrations: [], left: [] });
+  await rm(folder, { recursive: true, force: true });
+});
