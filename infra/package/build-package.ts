@@ -15,6 +15,7 @@ import { childEntries } from '../command/bundle-children.ts';
 import { NOT_CLIENTS } from '../command/short-description.ts';
 import { PROJECT_FOLDER } from '../folders.ts';
 import { INFRA_PROGRAMS } from '../programs.ts';
+import { sbomText } from '../supply/sbom.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 
 const DIST = join(PROJECT_FOLDER, 'dist');
@@ -50,6 +51,7 @@ export async function buildPackage(): Promise<void> {
   }
   await bundleWorkflows();
   await writeTypes();
+  await writeFile(join(DIST, 'sbom.cdx.json'), await sbomText());
 }
 
 function named(paths: readonly string[]): Record<string, string> {

@@ -137,3 +137,9 @@ export function tensorflowPackage(engine: 'cpu' | 'gpu'): TensorflowPackage {
     },
   );
 }
+
+/** For all processors, with CUDA's. */
+export function pinnedTensorflowWheels(): readonly Wheel[] {
+  const ofProcessors = Object.values(CPU_WHEELS).map(({ tensorflow }) => tensorflow);
+  return [...ofProcessors, GPU_PACKAGE.tensorflow, ...GPU_PACKAGE.cuda];
+}

