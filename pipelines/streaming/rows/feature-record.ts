@@ -28,7 +28,7 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { MEDIA_MODALITIES, type MediaModality } from '../../../schemas/modality.ts';
 import { clipIdSchema, featureMetadataSchema } from '../../../schemas/stream.ts';
 import { MISSING_CODES, type ExtractedClip } from '../../extraction/extractor.ts';
-import { arrowProblem } from './arrow-bounds.ts';
+import { arrowProblem } from '../../shards/read/arrow-bounds.ts';
 
 /** Where an event stands: which topic, partition and offset. */
 export interface RecordPlace {
