@@ -15,6 +15,7 @@ export type ScriptedActivities = MediaActivities & TrainingActivities & ControlA
  *
  * @param identity what the server knows them by; absent: as Temporal names them
  * @param protection what is signed and encrypted, as in real workers; absent: nothing
+ * @param bundle path of the workflows' code; absent: as it is
  */
 export async function withScriptedWorkers<T>(
   address: string,
@@ -22,10 +23,11 @@ export async function withScriptedWorkers<T>(
   body: () => Promise<T>,
   identity?: string,
   protection: Protection = { namespace: 'default' },
+  bundle?: string,
 ): Promise<T> {
   installQuietRuntime();
   const connection = await NativeConnection.connect({ address });
-  const codePath = await workflowBundle(tmpdir(), new DefaultLogger('ERROR'));
+  const codePath = bundle ?? (await workflowBundle(tmpdir(), new DefaultLogger('ERROR')));
   const named = identity === undefined ? {} : { identity };
   const common = {
     connection,

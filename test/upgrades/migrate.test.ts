@@ -3,6 +3,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { migrationsText } from '../../cli/text/upkeep-text.ts';
 import { parseManifest } from '../../pipelines/shards/manifest/manifest-text.ts';
 import { openPlan, type PlanLine } from '../../pipelines/shards/plan/plan-file.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
@@ -115,8 +116,10 @@ it('ends the same wherever it was killed', async () => {
   }
 });
 
-it('has nothing to do in a store of this release', async () => {
+it('has nothing to do in a store of this release, and says so in one sentence', async () => {
   const { store, folder } = await openKept(NEWEST);
-  expect(await findMigrations(store)).toMatchObject({ migrations: [], left: [] });
+  const found = await findMigrations(store);
+  expect(found).toMatchObject({ migrations: [], left: [] });
+  expect(migrationsText(found, store.uri, false)).toMatch(/^Nothing to migrate: all of \d+ files are .*$/u);
   await rm(folder, { recursive: true, force: true });
 });

@@ -22,13 +22,19 @@ export async function packFolder(folder: string): Promise<Buffer> {
   return brotliCompressSync(Buffer.concat([index, ...files.map(([, bytes]) => bytes)]), OPTIONS);
 }
 
-export async function unpackFolder(packed: Buffer, folder: string): Promise<void> {
+/** @returns the files' bytes by path */
+export function readPacked(packed: Buffer): Map<string, Buffer> {
   const whole = brotliDecompressSync(packed);
   const end = whole.indexOf(0x0a);
   let offset = end + 1;
-  for (const [path, bytes] of indexSchema.parse(JSON.parse(whole.toString('utf8', 0, end)))) {
+  const index = indexSchema.parse(JSON.parse(whole.toString('utf8', 0, end)));
+  return new Map(index.map(([path, bytes]) => [path, whole.subarray(offset, (offset += bytes))]));
+}
+
+export async function unpackFolder(packed: Buffer, folder: string): Promise<void> {
+  for (const [path, bytes] of readPacked(packed)) {
     const file = join(folder, path);
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, whole.subarray(offset, (offset += bytes)));
+    await writeFile(file, bytes);
   }
 }

@@ -44,6 +44,12 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
     script: dataset(40, async () => await sleep(50)),
     during: pauseAndResume,
   },
+  'freeze-stream': {
+    type: WORKFLOWS.freezeStream,
+    script: {
+      freezeStream: async () => await Promise.resolve({ dataset: TRAINING.dataset, shards: 1, clips: 6 }),
+    },
+  },
   'train-paused': {
     type: WORKFLOWS.trainModel,
     script: resumableTraining(150).script,

@@ -75,7 +75,7 @@ test('the help of the program shows its commands in groups, each where a person 
     ['A trained model:', ['predict', 'export', 'models']],
     ['Runs under way:', ['status', 'pause', 'resume', 'cancel']],
     ['Clips that arrive on Kafka:', ['stream', 'infra']],
-    ['What is stored:', ['verify', 'repair', 'gc']],
+    ['What is stored:', ['verify', 'repair', 'gc', 'migrate']],
     ['This machine:', ['setup', 'doctor', 'worker', 'completion', 'uninstall']],
   ]);
 });
