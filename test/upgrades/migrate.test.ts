@@ -8,8 +8,10 @@ import { parseManifest } from '../../pipelines/shards/manifest/manifest-text.ts'
 import { openPlan, type PlanLine } from '../../pipelines/shards/plan/plan-file.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import type { Store } from '../../pipelines/store/store.ts';
+import { kindOf } from '../../pipelines/upkeep/file-kinds.ts';
 import { findMigrations, migrateStore } from '../../pipelines/upkeep/migrate-store.ts';
 import { verifyStore } from '../../pipelines/upkeep/verify-store.ts';
+import { storePaths } from '../../schemas/names.ts';
 import { NEWEST, openKept, type KeptStore } from './kept-store.ts';
 
 let kept: KeptStore;
@@ -116,8 +118,15 @@ it('ends the same wherever it was killed', async () => {
   }
 });
 
-it('has nothing to do in a store of this release, and says so in one sentence', async () => {
-  const { store, folder } = await openKept(NEWEST);
+it('has nothing to do where it was done, and says so in one sentence', async () => {
+  const { store, folder, expected } = await openKept(NEWEST);
+  const { migrations, left } = await findMigrations(store);
+  expect(left).toEqual([]);
+  // Settings that came since: nothing of that store has another form.
+  expect(new Set(migrations.map(({ path }) => kindOf(path)?.name))).toEqual(new Set(['config']));
+  await migrateStore(store);
+  const config = JSON.parse((await store.get(storePaths.runConfig(expected.runId))).toString()) as object;
+  expect(config).toMatchObject({ stream: { retrain: { gate: { minGain: -1, margin: 1, level: 0.5 } } } });
   const found = await findMigrations(store);
   expect(found).toMatchObject({ migrations: [], left: [] });
   expect(migrationsText(found, store.uri, false)).toMatch(/^Nothing to migrate: all of \d+ files are .*$/u);
