@@ -72,7 +72,8 @@ describe.each(STORES)('a store of %s', (name) => {
     },
   );
 
-  it.runIf(name === NEWEST)('has the ids of trainings that its configs have today', async () => {
+  const ofNewest = name === NEWEST ? it : () => undefined;
+  ofNewest('has the ids of trainings that its configs have today', async () => {
     const dataset = (await findRunDataset(kept.store, kept.expected.runId))!;
     const specs = trainingSpecs(kept.config, dataset);
     expect(specs.map(({ method }) => method)).toEqual(['joint', 'b-mm']);
@@ -159,7 +160,7 @@ describe.each(STORES)('a store of %s', (name) => {
     expect((await verifyStore(store)).findings).toEqual([]);
   });
 
-  it.runIf(name === NEWEST)('has a run that predicts as it did', { timeout: TIMEOUT_MS }, async () => {
+  ofNewest('has a run that predicts as it did', { timeout: TIMEOUT_MS }, async () => {
     const { expected, folder, store } = kept;
     const known = expected.predicted.flatMap(({ path, fused }) =>
       path === undefined || fused === undefined
