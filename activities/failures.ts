@@ -1,5 +1,6 @@
 /** A stage's error as Temporal sees it: the failure's type is the error's kind, which decides about retries. */
 import { ApplicationFailure, CancelledFailure, type ActivityCancellationDetails } from '@temporalio/common';
+import { withoutSecrets } from '../pipelines/process/secrets.ts';
 import { asFullDisk, saysFullDisk } from '../schemas/full-disk.ts';
 import { ModalmixError, describeError, isRetryable, type ErrorKind } from '../schemas/errors.ts';
 
@@ -53,17 +54,30 @@ export function toFailure(
   const facts: FailureFacts =
     error instanceof ModalmixError
       ? {
-          ...(error.where === undefined ? {} : { where: error.where }),
-          ...(error.fix === undefined ? {} : { fix: error.fix }),
+          ...(error.where === undefined ? {} : { where: withoutSecrets(error.where) }),
+          ...(error.fix === undefined ? {} : { fix: withoutSecrets(error.fix) }),
         }
       : {};
   return ApplicationFailure.create({
     type: kind,
-    message: error instanceof Error ? error.message : String(error),
+    message: withoutSecrets(error instanceof Error ? error.message : String(error)),
     nonRetryable: !isRetryable(kind),
     details: [facts],
-    ...(error instanceof Error ? { cause: error } : {}),
+    ...(error instanceof Error ? { cause: safeCause(error) } : {}),
   });
+}
+
+/** The same error where nothing in its chain holds a secret: histories keep words and stacks for long. */
+function safeCause(error: Error): Error {
+  const { message, stack = '', cause } = error;
+  const safe = new Error(withoutSecrets(message));
+  safe.name = error.name;
+  safe.stack = withoutSecrets(stack);
+  const inner = cause instanceof Error ? safeCause(cause) : undefined;
+  const isSafe = safe.message === message && safe.stack === stack && (inner === undefined || inner === cause);
+  if (isSafe) return error;
+  if (inner !== undefined) safe.cause = inner;
+  return safe;
 }
 
 function stillFull(error: unknown, attempt: number): ApplicationFailure {

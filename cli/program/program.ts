@@ -1,5 +1,6 @@
 /** The command line of `modalmix`. */
 import { CommanderError, type Command } from 'commander';
+import { withoutSecrets } from '../../pipelines/process/secrets.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { openScreen } from '../screens/open-screen.ts';
 import type { Screen } from '../screens/screen.ts';
@@ -36,14 +37,15 @@ export async function main(argv: readonly string[]): Promise<number> {
 function tellError(error: unknown, flags: CommonFlags, screen: Screen): number {
   const kind = error instanceof ModalmixError ? error.kind : 'internal';
   if (flags.json === true) {
-    const facts = error instanceof ModalmixError ? { where: error.where, fix: error.fix } : {};
-    const message = error instanceof Error ? error.message : String(error);
+    const { where, fix } = error instanceof ModalmixError ? error : {};
+    const facts = { where: where && withoutSecrets(where), fix: fix && withoutSecrets(fix) };
+    const message = withoutSecrets(error instanceof Error ? error.message : String(error));
     screen.event('error', { kind, message, ...facts });
   } else {
-    process.stderr.write(`error: ${describeError(error)}\n`);
+    process.stderr.write(`error: ${withoutSecrets(describeError(error))}\n`);
     if (kind === 'internal' && flags.verbose !== true) process.stderr.write('  (more with --verbose)\n');
   }
   if (flags.verbose === true && error instanceof Error)
-    process.stderr.write(`${printable(error.stack ?? '')}\n`);
+    process.stderr.write(`${printable(withoutSecrets(error.stack ?? ''))}\n`);
   return exitCodeOf(kind);
 }

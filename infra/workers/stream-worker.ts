@@ -9,6 +9,7 @@ import { findRunDataset } from '../../pipelines/shards/manifest/load-manifest.ts
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { describeConnection } from '../../pipelines/streaming/kafka/connection.ts';
 import { runIngest } from '../../pipelines/streaming/ingest/ingest.ts';
+import { withoutSecrets } from '../../pipelines/process/secrets.ts';
 import { StreamMetrics, serveMetrics, type StreamRole } from '../../pipelines/streaming/metrics.ts';
 import { streamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { runSink } from '../../pipelines/streaming/sink/sink.ts';
@@ -69,7 +70,11 @@ export type UntilStopped = Pick<StreamWorkerOptions, 'role' | 'configFile' | 'se
 
 /** Works until SIGTERM or SIGINT: what is under way is finished and published first. */
 export async function workUntilStopped(options: UntilStopped): Promise<void> {
-  const log = pino({ level: 'info', base: { role: options.role, pid: process.pid } });
+  const log = pino({
+    level: 'info',
+    base: { role: options.role, pid: process.pid },
+    hooks: { streamWrite: (line) => withoutSecrets(line) },
+  });
   await untilSignalled(async (signal) => {
     await runStreamWorker({ ...options, signal, log });
   });
@@ -98,7 +103,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     });
     return EXIT_CODES.ok;
   } catch (error) {
-    process.stderr.write(`error: ${describeError(error)}\n`);
+    process.stderr.write(`error: ${withoutSecrets(describeError(error))}\n`);
     return error instanceof ModalmixError ? exitCodeOf(error.kind) : EXIT_CODES.failed;
   }
 }

@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { extractorSource } from '../../pipelines/extraction/create-extractor.ts';
 import { ClipTurns } from '../../pipelines/shards/write/clip-turns.ts';
+import { withoutSecrets } from '../../pipelines/process/secrets.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
@@ -108,7 +109,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await workUntilStopped(workerProcessOptions(values.queues, values.slots, values.metrics));
     return EXIT_CODES.ok;
   } catch (error) {
-    process.stderr.write(`error: ${describeError(error)}\n`);
+    process.stderr.write(`error: ${withoutSecrets(describeError(error))}\n`);
     return error instanceof ModalmixError ? exitCodeOf(error.kind) : EXIT_CODES.failed;
   }
 }
