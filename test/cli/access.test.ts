@@ -118,7 +118,7 @@ describe('a home with its runs', () => {
       taskQueue: TASK_QUEUES.control,
       args: [{ storeUri: `file:${theirs}`, runId, methods: ['b-mm'], seeds: [0] }],
     });
-    const error = await owner.workflow
+    const error: unknown = await owner.workflow
       .getHandle('theirs')
       .result()
       .catch((reason: unknown) => reason);

@@ -120,7 +120,7 @@ describe('a run with encrypted payloads', () => {
     };
     await withWorkers(protection, failing, async () => {
       await start(client, 'secret-failure');
-      const error = await client.workflow
+      const error: unknown = await client.workflow
         .getHandle('secret-failure')
         .result()
         .catch((reason: unknown) => reason);
@@ -218,7 +218,7 @@ describe('a run with encrypted payloads', () => {
       protection,
       dataset(1, async () => undefined),
       async () => {
-        const error = await clientOf(protection)
+        const error: unknown = await clientOf(protection)
           .workflow.getHandle('keyless')
           .result()
           .catch((reason: unknown) => reason);
