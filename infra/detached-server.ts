@@ -3,14 +3,14 @@
  * Whoever needs it calls `ensure`; a dead one is started again on the same ports and data.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ModalmixError } from '../schemas/errors.ts';
 import { findProgram } from './find-program.ts';
-import { makeHome } from './folders.ts';
+import { makeHome, makePrivateFolder } from './folders.ts';
 import { withLock } from './lock.ts';
 import { withLog } from './log-file.ts';
 import { freePorts, isPortFree } from './ports.ts';
@@ -134,7 +134,7 @@ export class DetachedServer {
   }
 
   async #start(mayMend = true): Promise<RunningServer> {
-    mkdirSync(this.#spec.folder(), { recursive: true });
+    makePrivateFolder(this.#spec.folder());
     const ports = await this.#choosePorts();
     const command = await this.#spec.prepare(ports);
     const { program, words } = this.#locked(command);

@@ -40,6 +40,14 @@ export function makeHome(): void {
   }
 }
 
+/** A folder of ours in the home, readable by its owner alone, also where the home itself is open; one that was open is closed. */
+export function makePrivateFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (process.platform === 'win32') return;
+  const { mode, uid } = statSync(path);
+  if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(path, mode & 0o700);
+}
+
 function userCacheFolder(): string {
   switch (process.platform) {
     case 'darwin':

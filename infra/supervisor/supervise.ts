@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { IS_PACKED, packedProgram } from '../../pipelines/process/packed.mjs';
 import { builtProgram } from '../command/built-command.mjs';
 import { patience } from '../detached-server.ts';
 import { workerFailureSchema } from './failed-starts.ts';
-import { PROJECT_FOLDER, makeHome, modalmixHome } from '../folders.ts';
+import { PROJECT_FOLDER, makeHome, makePrivateFolder, modalmixHome } from '../folders.ts';
 import { INFRA_PROGRAMS, type InfraProgram } from '../programs.ts';
 import { withLock } from '../lock.ts';
 import {
@@ -243,7 +243,7 @@ export function storeAccess(): string {
 }
 
 async function start(): Promise<SupervisorState> {
-  mkdirSync(join(modalmixHome(), 'supervisor'), { recursive: true });
+  makePrivateFolder(join(modalmixHome(), 'supervisor'));
   const { program, args } = infraProgram('supervisor-main');
   const log = openSync(supervisorFiles.log(), 'a');
   const child = spawn(program, args, {

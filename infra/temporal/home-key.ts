@@ -1,25 +1,16 @@
 /** The key of a home: what its runs are signed with. Its owner alone can read it. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { makeHome, modalmixHome } from '../folders.ts';
+import { NewerVersionError, VERSIONS, requireKnown, versionOf } from '../../schemas/versions.ts';
+import { makeHome, makePrivateFolder, modalmixHome } from '../folders.ts';
 import { KEY_BYTES, parseKeys, type Key } from './keys.ts';
 
-const VERSION = 1;
-
 const fileSchema = z.object({
-  version: z.literal(VERSION),
+  /** Absent: 1. */
+  formatVersion: z.int().optional(),
   /** The newest first. */
   keys: z.array(z.string()).min(1),
   /** When the home's runs began to be signed, where some may have been begun before. */
@@ -55,8 +46,11 @@ function readKey(): HomeKey {
   }
   let parsed: z.infer<typeof fileSchema>;
   try {
-    parsed = fileSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch {
+    const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    requireKnown('state', versionOf(content), path);
+    parsed = fileSchema.parse(content);
+  } catch (error) {
+    if (error instanceof NewerVersionError) throw error;
     // What was thrown may hold some of the file.
     throw new ModalmixError('config', 'the key that runs are signed with cannot be read', {
       where: path,
@@ -84,11 +78,10 @@ function notPrivate(path: string): ModalmixError {
 function makeKey(hasHistory: boolean): void {
   makeHome();
   const folder = join(homeKeyFile(), '..');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  chmodSync(folder, 0o700);
+  makePrivateFolder(folder);
   const temporary = join(folder, `${randomUUID()}.tmp`);
   const content: z.infer<typeof fileSchema> = {
-    version: VERSION,
+    formatVersion: VERSIONS.state,
     keys: [randomBytes(KEY_BYTES).toString('base64')],
     ...(hasHistory ? { since: new Date().toISOString() } : {}),
   };

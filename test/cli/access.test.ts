@@ -89,7 +89,8 @@ describe('a home with its runs', () => {
     const home = process.env['MODALMIX_HOME']!;
     expect(await modeOf(home)).toBe('700');
     expect(await modeOf(homeKeyFile())).toBe('600');
-    expect(await modeOf(join(homeKeyFile(), '..'))).toBe('700');
+    for (const name of ['keys', 'supervisor', 'temporal'])
+      expect(await modeOf(join(home, name)), name).toBe('700');
     expect(existsSync(join(home, 'supervisor', 'worker.log'))).toBe(true);
   });
 

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { makePrivateFolder } from '../../../infra/folders.ts';
 import { homeKey, homeKeyFile } from '../../../infra/temporal/home-key.ts';
 import { keysFromEnvironment, parseKeys } from '../../../infra/temporal/keys.ts';
 import { protectionOf } from '../../../infra/temporal/protection.ts';
@@ -94,12 +95,18 @@ describe('the key of a home', () => {
     const secret = 'c2VjcmV0IHNlY3JldCBzZWNyZXQ';
     writeFileSync(homeKeyFile(), `{"version":1,"keys":["${secret}"`);
     const cut = thrown(() => homeKey(never));
-    writeFileSync(homeKeyFile(), JSON.stringify({ version: 1, keys: [secret] }));
+    writeFileSync(homeKeyFile(), JSON.stringify({ formatVersion: 1, keys: [secret] }));
     const short = thrown(() => homeKey(never));
     for (const { kind, message, fix, cause } of [cut, short]) {
       expect(kind).toBe('config');
       expect(`${message} ${String(fix)} ${String(cause)}`).not.toContain(secret);
     }
+  });
+
+  it('of a newer release is refused as that, and not to be deleted', () => {
+    homeKey(never);
+    writeFileSync(homeKeyFile(), JSON.stringify({ formatVersion: 99, keys: ['x'] }));
+    expect(thrown(() => homeKey(never)).message).toContain('a newer Modalmix');
   });
 
   it('says since when runs are signed only where some may have been begun before', () => {
@@ -110,6 +117,16 @@ describe('the key of a home', () => {
     expect(since).toBeGreaterThanOrEqual(before);
     expect(since).toBeLessThanOrEqual(Date.now());
   });
+});
+
+it('our folders in a home that others may read are closed, also those that were open', () => {
+  const open = join(folder, 'supervisor');
+  mkdirSync(open);
+  chmodSync(open, 0o755);
+  for (const path of [open, join(folder, 'temporal')]) {
+    makePrivateFolder(path);
+    expect(modeOf(path)).toBe('700');
+  }
 });
 
 describe('keys of the environment', () => {
