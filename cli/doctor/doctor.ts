@@ -67,6 +67,7 @@ export async function diagnose(): Promise<Diagnosis> {
     stepPart(trainingKernelsStep, context, 'optional'),
     stepPart(ffmpegStep, context, 'optional'),
     extractionPart(),
+    confinementPart(),
     stepPart(fontsStep, context, 'optional'),
     stepPart(espeakStep, context, 'optional'),
     stepPart(temporalCliStep, context, 'missing'),
@@ -163,6 +164,20 @@ async function extractionPart(): Promise<Part> {
     const fix = `Unset ${ENVIRONMENT.extractor}, or mend what is named here.`;
     return { name, state: 'missing', says: describeError(error), fix, ...origin };
   }
+}
+
+/** Whether what decodes clips is kept from the network. */
+async function confinementPart(): Promise<Part> {
+  const name = 'decoders';
+  const { confinement } = await import('../../pipelines/process/confine.ts');
+  const { openNetwork, noLimits } = confinement();
+  const limits =
+    noLimits === undefined ? 'files of at most 2 GiB, 256 at a time' : `no limits on files (${noLimits})`;
+  if (openNetwork === undefined) return { name, state: 'ok', says: `no network; ${limits}` };
+  return {
+    ...{ name, state: 'optional', says: `they could reach the network: ${openNetwork}; ${limits}` },
+    fix: 'Clips of strangers: let users make namespaces (sysctl user.max_user_namespaces), or run in a container without a network.',
+  };
 }
 
 /** What there is, what is asked for, and what TensorFlow came up on. */

@@ -28,6 +28,7 @@ import {
 import { audioFilter, lastFilter, mostPixels, videoFilter } from '../filters.ts';
 import { ClipUnusable } from '../extractor.ts';
 import { SoundTrack, type TimedSamples } from '../place-sound.ts';
+import { confineCommand } from './confined-command.ts';
 import { PictureSink } from './picture-sink.ts';
 import type { Picture } from './ppm.ts';
 import { complaintOf, parseInputs } from './read-log.ts';
@@ -228,7 +229,7 @@ export async function ffmpegVersion(): Promise<string> {
 
 /** With its inputs alone. */
 function ffmpegCommand(request: LinkedRequest): ffmpeg.FfmpegCommand {
-  const command = ffmpeg({ stdoutLines: 1 });
+  const command = confineCommand(ffmpeg({ stdoutLines: 1 }), request.timeoutMs);
   const { startUs, runUpUs } = request.seek;
   const microseconds = (us: number) => (us / 1e6).toFixed(6);
   const seek =

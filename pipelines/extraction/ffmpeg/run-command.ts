@@ -119,7 +119,9 @@ function judgeRun(
   }
   if (stopped === 'memory') throw new ClipUnusable('too-large', tooMuchMemory(memoryMiB));
   if (failure === undefined || stopped === 'exceeded') return { exitCode: 0, log };
-  if (!started) throw ffmpegMissing(failure);
+  if (!started || log.some((line) => /^(?:unshare|prlimit): failed to execute/u.test(line))) {
+    throw ffmpegMissing(failure);
+  }
   const machine = log.find((line) =>
     /No space left on device|Too many open files|Resource temporarily unavailable/iu.test(line),
   );

@@ -1,8 +1,8 @@
 /** The times of a video stream's packets, by one run of ffmpeg that copies and decodes none of them. */
 import { execFile } from 'node:child_process';
-import { ENVIRONMENT } from '../../../schemas/names.ts';
 import { CONTAINERS, type StreamTimes } from '../decode.ts';
 import { watchMemory } from '../memory-watch.ts';
+import { confinedFfmpeg } from './confined-command.ts';
 
 const MOST_TEXT_BYTES = 256 * 2 ** 20;
 const NO_TIMESTAMP = '-9223372036854775808';
@@ -52,10 +52,11 @@ async function packetTable(
   { timeoutMs, memoryMiB }: TableLimits,
   signal?: AbortSignal,
 ): Promise<string> {
+  const [program, words] = confinedFfmpeg([...args, '-f', 'framecrc', '-'], timeoutMs);
   return await new Promise<string>((resolve) => {
     const child = execFile(
-      process.env[ENVIRONMENT.ffmpeg] ?? 'ffmpeg',
-      [...args, '-f', 'framecrc', '-'],
+      program,
+      words,
       { maxBuffer: MOST_TEXT_BYTES, timeout: timeoutMs, killSignal: 'SIGKILL', ...(signal && { signal }) },
       (_error, stdout) => {
         endWatch();

@@ -10,6 +10,7 @@ import type { ExtractionConfig } from '../../../schemas/config/extraction-config
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../../schemas/names.ts';
 import { childProgram } from '../../process/child-program.ts';
+import { confined } from '../../process/confine.ts';
 import { errorOfFailure, type Failure } from '../../process/failure.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor, type UnusableCode } from '../extractor.ts';
 import { tooMuchMemory, watchMemory } from '../memory-watch.ts';
@@ -138,8 +139,9 @@ class ExtractorChild {
   static async start(): Promise<ExtractorChild> {
     const [program, args, how] = await childProgram(CHILD);
     const rowFile = openRowFile();
+    const [execPath = process.execPath, ...execArgv] = [...confined(), process.execPath, ...how.execArgv];
     const child = fork(program, args, {
-      ...how,
+      ...{ execPath, execArgv },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc', ...(rowFile === undefined ? [] : [rowFile])],
       serialization: 'advanced',
     });
