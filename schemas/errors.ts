@@ -37,11 +37,22 @@ export class ModalmixError extends Error {
   readonly fix: string | undefined;
 
   constructor(kind: ErrorKind, message: string, facts: ErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    super(
+      atMost(message, MOST_CHARACTERS.message),
+      facts.cause === undefined ? undefined : { cause: facts.cause },
+    );
     this.kind = kind;
-    this.where = facts.where;
-    this.fix = facts.fix;
+    this.where = facts.where === undefined ? undefined : atMost(facts.where, MOST_CHARACTERS.other);
+    this.fix = facts.fix === undefined ? undefined : atMost(facts.fix, MOST_CHARACTERS.other);
   }
+}
+
+/** Messages quote what they are about, and that may be a megabyte: a screen, a log and a history hold no such thing. */
+const MOST_CHARACTERS = { message: 8_000, other: 2_000 } as const;
+
+function atMost(text: string, characters: number): string {
+  if (text.length <= characters) return text;
+  return `${text.slice(0, characters)}… (${String(text.length - characters)} characters more)`;
 }
 
 /** Kinds for which the same call may succeed later. */

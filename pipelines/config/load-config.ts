@@ -78,7 +78,9 @@ export interface OpenYaml extends Omit<CheckedConfig, 'schema'> {
 export function openYaml(text: string, file: string, set: readonly string[] = []): OpenYaml {
   const settings = set.map(parseSetting);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = unlessTooDeep(file, () =>
+    parseDocument(text, { lineCounter: lines, prettyErrors: false }),
+  );
   if (document.errors.length > 0) {
     throw configError(
       file,
@@ -89,7 +91,7 @@ export function openYaml(text: string, file: string, set: readonly string[] = []
       })),
     );
   }
-  const value = withSettings(plainValue(document, lines, file) ?? {}, settings);
+  const value = unlessTooDeep(file, () => withSettings(plainValue(document, lines, file) ?? {}, settings));
   return { file, value, document, lines, settings };
 }
 
@@ -102,12 +104,21 @@ export function checkYaml<Schema extends z.ZodType>(
   { file, ...yaml }: OpenYaml,
   schema: Schema,
 ): z.output<Schema> {
-  const { value } = yaml;
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) {
+  return unlessTooDeep(file, () => {
+    const parsed = schema.safeParse(yaml.value);
+    if (parsed.success) return parsed.data;
     throw configError(file, describeIssues(parsed.error.issues, { ...yaml, schema }));
+  });
+}
+
+/** Whatever recurses through a file that is nested ten thousand times runs out of stack. */
+function unlessTooDeep<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw configError(file, [{ field: '', text: 'it is nested too deeply' }]);
   }
-  return parsed.data;
 }
 
 /** @throws ModalmixError as `openYaml` and `checkYaml` */

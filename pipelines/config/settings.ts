@@ -28,13 +28,11 @@ export function parseSetting(text: string): Setting {
 }
 
 function parseValue(text: string, where: string): unknown {
-  const document = parseDocument(text, { prettyErrors: false });
-  const [problem] = document.errors;
   const fix = 'Quote it for the shell, or as YAML does: \'--set name="a: b"\'.';
-  if (problem !== undefined) {
-    throw new ModalmixError('config', `${text.trim()} is no YAML: ${problem.message}`, { where, fix });
-  }
   try {
+    const document = parseDocument(text, { prettyErrors: false });
+    const [problem] = document.errors;
+    if (problem !== undefined) throw problem;
     return document.toJS();
   } catch (cause) {
     throw new ModalmixError('config', `${text.trim()} is no YAML: ${(cause as Error).message}`, {

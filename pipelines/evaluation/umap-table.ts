@@ -10,6 +10,7 @@ import {
   vectorFromArray,
 } from 'apache-arrow';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { arrowFileProblem } from '../shards/read/arrow-bounds.ts';
 
 export interface UmapPoint {
   readonly clipId: string;
@@ -45,9 +46,26 @@ export function encodeUmap(points: readonly UmapPoint[]): Uint8Array {
   return tableToIPC(table, 'file');
 }
 
-/** @throws ModalmixError `input` when a column is missing */
+/** @throws ModalmixError `input` when it is damaged, or a column is missing */
 export function decodeUmap(bytes: Uint8Array, where: string): UmapPoint[] {
-  const table = tableFromIPC(bytes);
+  const problem = arrowFileProblem(bytes);
+  if (problem !== undefined) throw damaged(problem, where);
+  try {
+    return pointsOf(tableFromIPC(bytes), where);
+  } catch (error) {
+    throw error instanceof ModalmixError ? error : damaged(String(error), where, error);
+  }
+}
+
+function damaged(problem: string, where: string, cause?: unknown): ModalmixError {
+  return new ModalmixError('input', `the layouts are damaged: ${problem}`, {
+    where,
+    fix: 'Delete the file and evaluate again: it is made anew.',
+    cause,
+  });
+}
+
+function pointsOf(table: Table, where: string): UmapPoint[] {
   const column = (name: string): readonly unknown[] => {
     const vector = table.getChild(name);
     if (vector === null) throw new ModalmixError('input', `the column "${name}" is missing`, { where });

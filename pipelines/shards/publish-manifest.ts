@@ -5,6 +5,7 @@ import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
 import { mergeShards, writeManifest } from './manifest/merge-shards.ts';
 import { openPlan } from './plan/plan-file.ts';
+import { damagedPlan, datasetVersion } from './plan/shard-key.ts';
 import { findShards } from './manifest/shard-entries.ts';
 
 export interface PublishManifestInput {
@@ -17,7 +18,7 @@ export interface PublishManifestInput {
 /**
  * Writes the quarantine list and, last, the manifest; the same plan and shards give the same bytes.
  *
- * @throws ModalmixError `input` when a shard is not built; `config` when the training or test split is empty,
+ * @throws ModalmixError `input` when a shard is not built or the plan is damaged; `config` when the training or test split is empty,
  *   or no training clip has one of the modalities
  */
 export async function publishManifest(input: PublishManifestInput): Promise<DatasetManifest> {
@@ -26,6 +27,8 @@ export async function publishManifest(input: PublishManifestInput): Promise<Data
   const { header } = plan;
   const places = [];
   for await (const place of plan.places()) places.push(place);
+  const keys = places.map(({ key }) => key);
+  if (header.name !== name || datasetVersion(header, keys) !== version) throw damagedPlan(input);
   const found = await findShards(store, name, places);
   const shards = places.map(({ split, key }, i): ShardEntry => {
     const entry = found[i];

@@ -37,13 +37,14 @@ export class FileStore implements Store {
     const file = await unlessMissing(open(where, 'r'));
     if (file === undefined) throw new ModalmixError('input', 'nothing is stored there', { where });
     try {
+      // Before memory is taken: a damaged table of places asks for anything.
+      const isPart = offset >= 0 && length >= 0 && offset + length <= (await file.stat()).size;
+      if (!isPart) throw endsBefore(offset + length, where);
       const bytes = Buffer.alloc(length);
       let done = 0;
       while (done < length) {
         const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-        if (bytesRead === 0) {
-          throw new ModalmixError('input', `the file ends before byte ${String(offset + length)}`, { where });
-        }
+        if (bytesRead === 0) throw endsBefore(offset + length, where);
         done += bytesRead;
       }
       return bytes;
@@ -153,6 +154,10 @@ export class FileStore implements Store {
     }
     return file;
   }
+}
+
+function endsBefore(end: number, where: string): ModalmixError {
+  return new ModalmixError('input', `the file ends before byte ${String(end)}`, { where });
 }
 
 async function syncFile(path: string): Promise<void> {

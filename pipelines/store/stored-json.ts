@@ -88,6 +88,15 @@ export function parseStored<T>(
     const problem = bytes.length === 0 ? 'it is empty' : 'it is not JSON';
     throw unreadable(where, problem, remedy, cause);
   }
+  try {
+    return checked(content, schema, where, remedy);
+  } catch (error) {
+    if (error instanceof RangeError) throw unreadable(where, 'it is nested too deeply', remedy, error);
+    throw error;
+  }
+}
+
+function checked<T>(content: unknown, schema: z.ZodType<T>, where: string, remedy: Remedy): T {
   const kind = kindOfSchema(schema);
   if (kind !== undefined) requireKnown(kind, versionOf(content), where);
   const parsed = schema.safeParse(inTodaysWords(kind, content));

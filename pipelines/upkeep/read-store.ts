@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { NewerVersionError } from '../../schemas/versions.ts';
 import { parseManifest } from '../shards/manifest/manifest-text.ts';
+import { arrowFileProblem } from '../shards/read/arrow-bounds.ts';
 import type { Store } from '../store/store.ts';
 import { parseStored } from '../store/stored-json.ts';
 import { STORE_FOLDERS, kindOf, type FileKind, type Mend } from './file-kinds.ts';
@@ -105,6 +106,8 @@ export async function hashStored(
 
 /** @returns why it is no Arrow file, if so */
 export function arrowProblem(bytes: Buffer): string | undefined {
+  const problem = arrowFileProblem(bytes);
+  if (problem !== undefined) return `it is no whole Arrow file: ${problem}`;
   try {
     const reader = RecordBatchReader.from(new Uint8Array(bytes)).open();
     Array.from(reader, ({ numRows }) => numRows);

@@ -1,5 +1,4 @@
 /** Decides what a dataset's version consists of, shard by shard, and what of it is there already. */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { availableParallelism } from 'node:os';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../../schemas/clip.ts';
@@ -14,7 +13,7 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { isFeatures, type FeatureModality } from '../../../schemas/modality.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
-import { audioShape, SHARD_FORMAT_VERSION } from '../../../schemas/shard.ts';
+import { audioShape } from '../../../schemas/shard.ts';
 import type { Store } from '../../store/store.ts';
 import { cutShards } from './cut-shards.ts';
 import {
@@ -28,6 +27,7 @@ import {
 } from './plan-file.ts';
 import { findShard, findShards } from '../manifest/shard-entries.ts';
 import { clipSources } from './clip-sources.ts';
+import { contentKey, datasetVersion, digest, shardKey } from './shard-key.ts';
 import { combineHashes, NO_STAMP, SourceHashes, type Stamp } from './source-hashes.ts';
 
 export interface PlanRebuildInput {
@@ -90,17 +90,14 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
   const lines = SPLITS.flatMap((split) =>
     cutShards(clips.get(split) ?? [], maxRowsPerShard(extraction)).map((members) => ({
       split,
-      key: shardKey(split, members, input),
+      key: shardKey(split, members, { classNames: index.classNames, extraction, extractorVersion }),
       clips: members,
     })),
   );
-  const version = digest([
-    'dataset',
-    index.classNames,
-    hashedExtraction(extraction),
-    extractorVersion,
+  const version = datasetVersion(
+    { classNames: index.classNames, extraction, extractorVersion },
     lines.map(({ key }) => key),
-  ]).slice(0, 16);
+  );
   const featureKey = digest([featureConfig(extraction), extractorVersion]).slice(0, 16);
 
   const entries = await findShards(store, name, lines);
@@ -278,32 +275,10 @@ async function planClip(hashes: SourceHashes, clip: Clip, extraction: Extraction
   return { ...rest, sourceSha256: combineHashes(parts), stamps };
 }
 
-/** Everything the shard's bytes depend on. Paths are not among it: a dataset may be moved. */
-function shardKey(split: Split, clips: readonly PlanClip[], input: PlanRebuildInput): string {
-  const { shard: _shard, ...extraction } = hashedExtraction(input.extraction);
-  return digest([
-    SHARD_FORMAT_VERSION,
-    input.index.classNames,
-    extraction,
-    input.extractorVersion,
-    split,
-    clips.map((clip) => [clip.clipId, clip.label, clip.group, contentKey(clip), clip.problem?.code]),
-  ]).slice(0, 32);
-}
-
-/** What a row's features depend on, beside the config. */
-function contentKey(clip: PlanClip): string {
-  return JSON.stringify([clip.sourceSha256, clip.startS ?? null, clip.endS ?? null]);
-}
-
 /** The part of the config that a row's features depend on. */
 function featureConfig(extraction: ExtractionConfig): unknown {
   const { shard: _shard, limits: _limits, ...features } = hashedExtraction(extraction);
   return features;
-}
-
-function digest(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
 const latestSchema = z.object({ version: z.string() });

@@ -6,6 +6,7 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ShardEntry } from '../../../schemas/manifest.ts';
 import { SHARD_COLUMNS } from '../../../schemas/shard.ts';
 import type { Store } from '../../store/store.ts';
+import { messageFacts } from './arrow-bounds.ts';
 
 export interface ShardRowIdentity {
   readonly clipId: string;
@@ -56,12 +57,17 @@ export async function readShardColumns(store: Store, entry: ShardEntry): Promise
 
 async function readRows(file: FileHandle): Promise<ShardRowIdentity[]> {
   const rows: ShardRowIdentity[] = [];
+  const { size } = await file.stat();
   let position = MAGIC_BYTES;
   for (;;) {
     const metadataBytes = (await readAt(file, position, PREFIX_BYTES)).readInt32LE(4);
     if (metadataBytes === 0) return rows;
-    const message = Message.decode(await readAt(file, position + PREFIX_BYTES, metadataBytes));
     const bodyStart = position + PREFIX_BYTES + metadataBytes;
+    if (metadataBytes < 0 || bodyStart > size) throw new Error('it ends too early');
+    const metadata = await readAt(file, position + PREFIX_BYTES, metadataBytes);
+    const found = messageFacts(metadata, size - bodyStart);
+    if (typeof found === 'string') throw new Error(found);
+    const message = Message.decode(metadata);
     position = bodyStart + message.bodyLength;
     if (message.isSchema()) checkColumns(message.header());
     if (message.headerType !== MessageHeader.RecordBatch || !message.isRecordBatch()) continue;

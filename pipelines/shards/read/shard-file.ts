@@ -3,12 +3,14 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { RecordBatchReader, type Data, type RecordBatch } from 'apache-arrow';
+import { z } from 'zod';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ShardEntry } from '../../../schemas/manifest.ts';
 import { isFeatures, type Modality } from '../../../schemas/modality.ts';
 import { SHARD_COLUMNS, shapeColumn } from '../../../schemas/shard.ts';
 import { NewerVersionError, requireKnown } from '../../../schemas/versions.ts';
 import type { Store } from '../../store/store.ts';
+import { arrowFileProblem } from './arrow-bounds.ts';
 import { RowReader, type FileRows, type ShardRow } from './row-reader.ts';
 
 /** What is known of each row without its features. */
@@ -63,6 +65,9 @@ export class ShardFile {
   }
 }
 
+/** As a column's metadata has it. */
+const shapeSchema = z.array(z.int().positive()).min(1).max(4);
+
 interface GrowingExtents {
   readonly offsets: number[];
   readonly shapes: number[];
@@ -78,6 +83,8 @@ function readTable(
   const extents = new Map<Modality, GrowingExtents>();
   let halfPrecision = false;
   try {
+    const problem = arrowFileProblem(bytes);
+    if (problem !== undefined) throw new Error(problem);
     const reader = RecordBatchReader.from(bytes).open();
     requireKnown('shard', Number(reader.schema.metadata.get('modalmix.format_version') ?? 1), file);
     for (const batch of reader) {
@@ -97,6 +104,7 @@ function readTable(
             ? listExtents(batch, modality, bytes)
             : pictureExtents(batch, modality, bytes);
         if (found === undefined) continue;
+        checkPlaces(found, modality, bytes.length);
         const known = extents.get(modality);
         if (known === undefined) extents.set(modality, found);
         else {
@@ -116,6 +124,18 @@ function readTable(
   return { table, rows: table.labels.length, halfPrecision, extents: Object.fromEntries(packed) };
 }
 
+/** Each row's values are within the file, each value a byte at least. */
+function checkPlaces({ offsets, shapes, rank }: GrowingExtents, modality: Modality, fileBytes: number): void {
+  for (const [row, offset] of offsets.entries()) {
+    if (offset < 0) continue;
+    const shape = shapes.slice(rank * row, rank * (row + 1));
+    const size = shape.reduce((product, axis) => product * axis, 1);
+    const isSize = shape.length === rank && shape.every((axis) => Number.isInteger(axis) && axis >= 0);
+    if (isSize && offset + size <= fileBytes) continue;
+    throw new Error(`${modality} of row ${String(row)} is ${shape.join(' × ')} from byte ${String(offset)}`);
+  }
+}
+
 function dataOf(batch: RecordBatch, name: string): Data | undefined {
   return batch.getChild(name)?.data[0];
 }
@@ -126,7 +146,7 @@ function listExtents(batch: RecordBatch, column: string, bytes: Uint8Array): Gro
   const data = dataOf(batch, column);
   const values = data?.children[0]?.values as Float32Array | Uint16Array | undefined;
   if (data === undefined || values === undefined || declared === undefined) return undefined;
-  const shape = JSON.parse(declared) as number[];
+  const shape = shapeSchema.parse(JSON.parse(declared));
   // Not from the values' own length: the buffer is padded to whole words.
   const length = shape.reduce((product, size) => product * size, values.BYTES_PER_ELEMENT);
   const first = values.byteOffset - bytes.byteOffset;

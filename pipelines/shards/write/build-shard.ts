@@ -14,6 +14,7 @@ import type { Store } from '../../store/store.ts';
 import { ClipTurns } from './clip-turns.ts';
 import { clipSources } from '../plan/clip-sources.ts';
 import { openPlan, type PlanClip, type PlanHeader, type PlanLine } from '../plan/plan-file.ts';
+import { damagedPlan, shardKey } from '../plan/shard-key.ts';
 import { ReusableRows } from './reusable-rows.ts';
 import { findShard } from '../manifest/shard-entries.ts';
 import type { ShardRow } from '../read/row-reader.ts';
@@ -46,7 +47,7 @@ const ROWS_AHEAD = 2;
  * plan alone, not on the order in which clips finish. When every clip is quarantined there is an entry with
  * `rows` 0 and no file.
  *
- * @throws ModalmixError `input` when a source changed since the plan was made, `dependency` when the
+ * @throws ModalmixError `input` when a source changed since the plan was made or the plan is damaged, `dependency` when the
  *   extractor is not the plan's, `cancelled` on the signal, and whatever `Extractor.extract` throws
  */
 export async function buildShard(input: BuildShardInput): Promise<ShardEntry> {
@@ -55,6 +56,7 @@ export async function buildShard(input: BuildShardInput): Promise<ShardEntry> {
   const line = await plan.readLine(shardIndex);
   const existing = await findShard(store, name, line.split, line.key);
   if (existing !== undefined) return existing;
+  if (shardKey(line.split, line.clips, plan.header) !== line.key) throw damagedPlan(input);
   const extractor = await extractorOf(plan.header, input.extractor);
 
   const scratch = await store.scratchFolder();

@@ -40,11 +40,16 @@ export function deadLetterOf(
     code,
     message: reason.slice(0, MESSAGE_MAX_CHARACTERS),
     source: { topic: message.topic, partition: message.partition, offset: message.offset },
-    ...(message.key === null || message.key === undefined ? {} : { key: message.key.toString() }),
+    ...(message.key === null || message.key === undefined ? {} : { key: keyText(message.key) }),
     payloadBase64: value.subarray(0, DEAD_LETTER_PAYLOAD_MAX_BYTES).toString('base64'),
     payloadBytes: value.length,
     rejectedAt: new Date().toISOString(),
   };
+}
+
+/** A clip's id is far shorter; a letter must be one that brokers take. */
+function keyText(key: NonNullable<Message['key']>): string {
+  return key.toString().slice(0, MESSAGE_MAX_CHARACTERS);
 }
 
 /** Key and value as they stand on the topic. */

@@ -25,6 +25,15 @@ export function parseClipEvent(value: Uint8Array | null, classNames: readonly st
   } catch (error) {
     throw new EventRejected('malformed-json', error instanceof Error ? error.message : 'it is no JSON');
   }
+  try {
+    return checkedEvent(parsed, classNames);
+  } catch (error) {
+    if (error instanceof RangeError) throw new EventRejected('malformed-json', 'it is nested too deeply');
+    throw error;
+  }
+}
+
+function checkedEvent(parsed: unknown, classNames: readonly string[]): ClipEvent {
   const version = z.looseObject({ schemaVersion: z.unknown() }).safeParse(parsed);
   if (version.success && version.data.schemaVersion !== CLIP_EVENT_VERSION) {
     throw new EventRejected(

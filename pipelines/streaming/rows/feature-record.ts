@@ -28,7 +28,7 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { MEDIA_MODALITIES, type MediaModality } from '../../../schemas/modality.ts';
 import { clipIdSchema, featureMetadataSchema } from '../../../schemas/stream.ts';
 import { MISSING_CODES, type ExtractedClip } from '../../extraction/extractor.ts';
-import { arrowProblem } from '../../shards/read/arrow-bounds.ts';
+import { arrowStreamProblem } from '../../shards/read/arrow-bounds.ts';
 
 /** Where an event stands: which topic, partition and offset. */
 export interface RecordPlace {
@@ -152,7 +152,7 @@ export function decodeFeatureRecord(bytes: Uint8Array): FeatureRecord {
 }
 
 function decode(bytes: Uint8Array): FeatureRecord {
-  const problem = arrowProblem(bytes);
+  const problem = arrowStreamProblem(bytes);
   if (problem !== undefined) throw invalid(`it is no Arrow IPC stream: ${problem}`);
   const first = RecordBatchReader.from(aligned(bytes)).next() as IteratorResult<RecordBatch, null>;
   const batch = first.value ?? undefined;

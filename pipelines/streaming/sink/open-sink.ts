@@ -6,7 +6,7 @@ import { streamRowSchema, type StreamHead, type StreamManifest } from '../../../
 import { loadManifest } from '../../shards/manifest/load-manifest.ts';
 import { readShardColumns } from '../../shards/read/shard-columns.ts';
 import type { Store } from '../../store/store.ts';
-import { parseStored } from '../../store/stored-json.ts';
+import { getStoredLines } from '../../store/stored-json.ts';
 import { extractionKeyOf } from '../rows/feature-record.ts';
 import { setRow } from '../rows/judge-record.ts';
 import type { SinkInput } from './sink-input.ts';
@@ -90,14 +90,22 @@ export async function rebuildIndex(
   }
   const gone = new Set(manifest.superseded.map(({ shard, row }) => `${shard}#${String(row)}`));
   for (const { entry, rowsPath } of manifest.shards) {
-    const lines = (await store.get(rowsPath)).toString().split('\n');
-    for (const [row, line] of lines.entries()) {
-      if (line === '' || gone.has(`${entry.path}#${String(row)}`)) continue;
-      setRow(index, parseStored(Buffer.from(line), streamRowSchema, rowsPath), { shard: entry.path, row });
+    const rows = await getStoredLines(store, rowsPath, streamRowSchema);
+    if (rows.length !== entry.rows) throw otherRows(`${store.uri}/${rowsPath}`, rows.length, entry.rows);
+    for (const [row, content] of rows.entries()) {
+      if (!gone.has(`${entry.path}#${String(row)}`)) setRow(index, content, { shard: entry.path, row });
     }
   }
   for (const { clipId, sentAtMs } of manifest.confirmed ?? []) index.confirm(clipId, sentAtMs);
   return index;
+}
+
+/** Rows that are not known would be taken again. */
+function otherRows(where: string, found: number, expected: number): ModalmixError {
+  return new ModalmixError('input', `it names ${String(found)} rows, and its shard has ${String(expected)}`, {
+    where,
+    fix: 'Restore it from a copy of the store.',
+  });
 }
 
 /** Files that an earlier sink wrote and died before it could name them in a manifest. */
