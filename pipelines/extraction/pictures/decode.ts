@@ -14,6 +14,11 @@ import type { Picture } from '../ffmpeg/ppm.ts';
 import { isPictureFile } from '../../datasets/media-files.ts';
 import { picturesIn } from './picture-files.ts';
 
+/** Whatever a file is called, libvips reads what is in it, and an SVG or a PDF may name other files. */
+const READ = ['Jpeg', 'Png', 'Webp', 'Tiff', 'Nsgif', 'Heif'];
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: READ.map((format) => `VipsForeignLoad${format}`) });
+
 /** Before what `decode` reads: a source that is a picture or a folder never reaches FFmpeg. */
 export function withPictures(decode: Decode): Decode {
   return async (request, signal) => {

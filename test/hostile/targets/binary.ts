@@ -55,7 +55,7 @@ export async function binaryTargets(seeds: string): Promise<Target[]> {
       ...{
         name: 'umap',
         kind: 'Arrow files',
-        share: 0.3,
+        share: 1.5,
         inputs: mutatedBytes([Buffer.from(encodeUmap(points))]),
       },
       parse: (bytes: Buffer) => decodeUmap(new Uint8Array(bytes), 'umap.arrow'),
@@ -64,7 +64,7 @@ export async function binaryTargets(seeds: string): Promise<Target[]> {
       ...{
         name: 'arrow-check',
         kind: 'Arrow files',
-        share: 0.3,
+        share: 1.5,
         inputs: mutatedBytes([Buffer.from(encodeUmap(points)), bytesOf(entry.path)]),
       },
       parse: (bytes: Buffer) => arrowProblem(bytes),
@@ -135,7 +135,7 @@ function tensorTargets(checkpoint: Buffer, model: Buffer, training: string): Tar
   };
   return [
     {
-      ...{ name: 'safetensors', kind, inputs: fc.oneof(mutatedBytes([small]), headers(small)) },
+      ...{ name: 'safetensors', kind, share: 3, inputs: fc.oneof(mutatedBytes([small]), headers(small)) },
       parse: (bytes: Buffer) => decodeSafetensors(bytes, where),
       judge: (value: unknown) => {
         const { tensors: read } = value as ReturnType<typeof decodeSafetensors>;
@@ -231,7 +231,7 @@ function npyTarget(): Target<Buffer> {
     ...{
       name: 'npy',
       kind: 'tensors',
-      share: 0.5,
+      share: 1,
       inputs: fc.oneof({ weight: 3, arbitrary: mutatedBytes(files) }, grammar),
     },
     parse: async (bytes) =>

@@ -49,21 +49,21 @@ export function configTargets(): Target[] {
   );
   const kind = 'configs';
   return [
-    { name: 'run', kind, inputs: yaml, parse: (text: string) => parseConfig(text, FILE), share: 0.4 },
+    { name: 'run', kind, inputs: yaml, parse: (text: string) => parseConfig(text, FILE), share: 0.1 },
     {
       name: 'experiment',
       kind,
       inputs: yaml,
       parse: (text: string) => parseExperiment(text, FILE),
-      share: 0.4,
+      share: 0.1,
     },
-    { name: 'search', kind, inputs: yaml, parse: (text: string) => parseSearch(text, FILE), share: 0.4 },
+    { name: 'search', kind, inputs: yaml, parse: (text: string) => parseSearch(text, FILE), share: 0.1 },
     {
       name: 'setting',
       kind,
       inputs: setting,
       parse: (text: string) => withSettings(values[0], [parseSetting(text)]),
-      share: 0.5,
+      share: 0.2,
     },
   ];
 }

@@ -82,7 +82,7 @@ export function listTargets(): Target[] {
     return await indexDataset(dataset(config));
   };
   const kind = 'lists and folders';
-  const share = 0.15;
+  const share = 0.1;
   const names = nameTarget(kind);
   return [
     {
@@ -145,7 +145,7 @@ function nameTarget(kind: string): Target<Buffer[]> {
     .tuple(part, part, fc.constantFrom('.mp4', '.MP4', '.wav', '.npy', '', '.jpg'))
     .map(([one, other, end]) => Buffer.concat([one, Buffer.from('/'), other, Buffer.from(end)]));
   return {
-    ...{ name: 'file-names', kind, share: 0.05, inputs: fc.array(named, { minLength: 1, maxLength: 10 }) },
+    ...{ name: 'file-names', kind, share: 0.03, inputs: fc.array(named, { minLength: 1, maxLength: 10 }) },
     parse: async (paths) => {
       rmSync(folder, { recursive: true, force: true });
       for (const path of paths) {

@@ -49,7 +49,7 @@ export async function storedTargets(seeds: string): Promise<Target[]> {
     use: () => Promise<unknown>,
     judge?: Target<Buffer>['judge'],
   ): Target<Buffer> => ({
-    ...{ name: label, kind: KIND, inputs, share: 0.3, ...(judge && { judge }) },
+    ...{ name: label, kind: KIND, inputs, share: 0.15, ...(judge && { judge }) },
     parse: async (bytes) => {
       write(folder, path, bytes);
       try {
@@ -136,7 +136,7 @@ export async function storedTargets(seeds: string): Promise<Target[]> {
     ),
     ...streamTargets(folder, manifest),
     {
-      ...{ name: 'any-json', kind: KIND, share: 1 },
+      ...{ name: 'any-json', kind: KIND, share: 0.5 },
       inputs: fc.oneof(
         ...byKind.map((path) => {
           const isLines = path.endsWith('.jsonl');
@@ -177,7 +177,7 @@ function verifyTarget(
   const store = openStore(`file:${folder}`);
   const paths = [...bytesOf.keys()].filter((path) => kindOf(path) !== undefined);
   return {
-    ...{ name: 'verify', kind: KIND, share: 0.02 },
+    ...{ name: 'verify', kind: KIND, share: 0.01 },
     inputs: fc
       .constantFrom(...paths)
       .chain((path) => mutatedBytes([bytesOf.get(path)!]).map((bytes) => ({ path, bytes }))),
@@ -274,7 +274,7 @@ function streamTargets(
       ...{
         name: 'stream-manifest',
         kind: KIND,
-        share: 0.3,
+        share: 0.15,
         inputs: mutatedJson([manifest as unknown as Json, head as unknown as Json]),
       },
       parse: async (bytes) => {

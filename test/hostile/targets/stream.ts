@@ -155,7 +155,7 @@ function recordTarget(kind: string): Target<Buffer> {
     record(2, soundless),
   ]);
   return {
-    ...{ name: 'feature-record', kind, inputs },
+    ...{ name: 'feature-record', kind, inputs, share: 3 },
     parse: (bytes) => {
       // A client's buffer starts anywhere.
       const value = Buffer.concat([Buffer.alloc(bytes.length % 4), bytes]).subarray(bytes.length % 4);

@@ -57,6 +57,17 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+test('an SVG that is called a picture is none: it may name other files', async () => {
+  await grey('beside.jpg', 200);
+  const drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="48">';
+  writeFileSync(at('drawn.png'), `${drawing}<image href="beside.jpg" width="64" height="48"/></svg>`);
+  for (const engine of engines) {
+    await expect(engine.extract(clip('drawn.png'), ask({}))).rejects.toMatchObject({
+      code: 'nothing-usable',
+    });
+  }
+});
+
 describe('both engines', () => {
   test('take a still picture for every frame, its sound from a file of its own', async () => {
     for (const engine of engines) {
