@@ -2,7 +2,7 @@
  * Builds what a package has instead of sources, into `dist/`: programs, types, the bundle of the workflows and the
  * scripts of the pages. What programs read beside them is in package.json's `files`.
  */
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -16,6 +16,7 @@ import { NOT_CLIENTS } from '../command/short-description.ts';
 import { PROJECT_FOLDER } from '../folders.ts';
 import { INFRA_PROGRAMS } from '../programs.ts';
 import { sbomText } from '../supply/sbom.ts';
+import { withPortableMap } from './portable-map.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 
 const DIST = join(PROJECT_FOLDER, 'dist');
@@ -124,7 +125,8 @@ async function bundleWorkflows(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'modalmix-workflows-'));
   try {
     const { DefaultLogger } = await import('@temporalio/worker');
-    await copyFile(await workflowBundle(folder, new DefaultLogger('ERROR')), PACKED_WORKFLOWS);
+    const code = await readFile(await workflowBundle(folder, new DefaultLogger('ERROR')), 'utf8');
+    await writeFile(PACKED_WORKFLOWS, withPortableMap(code, basename(PACKED_WORKFLOWS), PROJECT_FOLDER));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

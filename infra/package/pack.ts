@@ -14,6 +14,8 @@ import { buildPackage } from './build-package.ts';
  * @returns the tarball's path
  */
 export async function packPackage(folder: string): Promise<string> {
+  // The same modes of files, whoever builds.
+  process.umask(0o022);
   await buildPackage();
   await mkdir(folder, { recursive: true });
   const words = ['pack', '--silent', '--pack-destination', folder];
