@@ -31,6 +31,7 @@ const PARTS = [
   'training kernels',
   'ffmpeg',
   'extraction engine',
+  'decoders',
   'fonts',
   'espeak-ng',
   'Temporal CLI',
