@@ -94,7 +94,7 @@ function encode(value: number): string {
   do {
     const digit = left & (MORE - 1);
     left >>>= BITS;
-    text += DIGITS[left > 0 ? digit | MORE : digit];
+    text += DIGITS.charAt(left > 0 ? digit | MORE : digit);
   } while (left > 0);
   return text;
 }
