@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { watchMemory } from '../../pipelines/extraction/memory-watch.ts';
 import type { Block, Fault, Tally } from './child.ts';
+import { newScratch } from './targets/files.ts';
 
 export interface HostileOptions {
   readonly seed: number;
@@ -110,6 +111,7 @@ function describeFault({ target, problem, seed, block, input, smallest }: Fault)
 class Runner {
   readonly #seeds: string;
   readonly #counter: string;
+  readonly #scratch = newScratch();
   #child: ChildProcess | undefined;
   #targets: readonly Named[] = [];
   #endWatch: () => void = () => undefined;
@@ -181,7 +183,7 @@ class Runner {
     if (this.#child !== undefined) return this.#child;
     this.#endWatch();
     const entry = fileURLToPath(new URL('child.ts', import.meta.url));
-    const child = fork(entry, ['hostile', this.#seeds, this.#counter], {
+    const child = fork(entry, ['hostile', this.#seeds, this.#counter, this.#scratch], {
       execArgv: ['--import', import.meta.resolve('tsx'), '--max-old-space-size=1536'],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
@@ -207,5 +209,6 @@ class Runner {
   end(): void {
     this.#endWatch();
     this.#child?.kill('SIGKILL');
+    rmSync(this.#scratch, { recursive: true, force: true });
   }
 }

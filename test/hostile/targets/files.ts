@@ -2,17 +2,17 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { rmSync } from 'node:fs';
 
 const MEMORY = '/dev/shm';
 
-/** A new folder, gone when the process ends. */
+/** In memory where there is such a file system. */
+export function newScratch(): string {
+  return mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'modalmix-hostile-'));
+}
+
+/** A new folder in the one that the parent made, and deletes: a child may be killed. */
 export function scratch(): string {
-  const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'modalmix-hostile-'));
-  process.on('exit', () => {
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return folder;
+  return mkdtempSync(join(process.argv[5] ?? tmpdir(), 'scratch-'));
 }
 
 export function write(folder: string, path: string, bytes: string | Uint8Array): string {
