@@ -1,16 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import {
-  chiSquareTail,
-  normalRangeQuantile,
-} from '../../../pipelines/statistics/distributions.ts';
+import { chiSquareTail, normalRangeQuantile } from '../../../pipelines/statistics/distributions.ts';
 import { holm, signFlipTest, wilcoxonTest } from '../../../pipelines/statistics/paired-tests.ts';
-import {
-  criticalDifference,
-  friedmanTest,
-  indistinct,
-} from '../../../pipelines/statistics/ranking.ts';
+import { criticalDifference, friedmanTest, indistinct } from '../../../pipelines/statistics/ranking.ts';
 
 const numbers = z.array(z.number());
 /** By SciPy: `golden/make_golden.py`. */
