@@ -6,14 +6,15 @@
  *
  * The caches are the user's: with MODALMIX_CACHE set to an empty folder everything is fetched, too.
  */
-import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { execa } from 'execa';
 import { packPackage } from '../../infra/package/pack.ts';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
-import { supervisorStateSchema } from '../../infra/supervisor/supervise.ts';
+import { stopSupervisor } from '../../infra/supervisor/supervise.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
 
 const EXAMPLES = join(PROJECT_FOLDER, 'examples');
@@ -54,14 +55,7 @@ try {
     /^x-partner-mix [^]*^Report: /mu,
   );
 } finally {
+  process.env[ENVIRONMENT.home] = join(folder, '.modalmix');
   await stopSupervisor();
   await rm(folder, { recursive: true, force: true });
-}
-
-async function stopSupervisor(): Promise<void> {
-  const file = join(folder, '.modalmix', 'supervisor', 'supervisor.json');
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) return;
-  const { process: supervisor } = supervisorStateSchema.parse(JSON.parse(text));
-  process.kill(supervisor.pid, 'SIGTERM');
 }
