@@ -8,6 +8,8 @@ const CONNECTION_TIMEOUT_MS = 5_000;
 /** Without a byte on the socket. */
 const SILENCE_TIMEOUT_MS = 60_000;
 const SOCKETS = 64;
+/** Far above what an answer's way takes, below the quarter of an hour that S3 bears. */
+const CLOCK_JUMP_MS = 60_000;
 
 export type Sdk = typeof S3;
 export interface Session {
@@ -51,7 +53,40 @@ async function openSession(): Promise<Session> {
     },
     logger: silent,
   });
+  askAgainAfterClockJumps(client);
   return { sdk, client };
+}
+
+/**
+ * Requests are signed with the time, and the SDK corrects a wrong clock by the server's answers. It asks again by itself where
+ * the clock turns out to be wrong; where it turns out to be right again, "denied" would be the last word.
+ */
+function askAgainAfterClockJumps(client: S3Client): void {
+  const { config, middlewareStack } = client;
+  const marking =
+    <Request, Answer>(next: (request: Request) => Promise<Answer>) =>
+    async (request: Request): Promise<Answer> => {
+      const offsetMs = config.systemClockOffset;
+      try {
+        return await next(request);
+      } catch (error) {
+        if (Math.abs(config.systemClockOffset - offsetMs) >= CLOCK_JUMP_MS) markCorrected(error);
+        throw error;
+      }
+    };
+  middlewareStack.addRelativeTo(marking, {
+    name: 'clockJumps',
+    relation: 'before',
+    toMiddleware: 'httpSigningMiddleware',
+  });
+}
+
+function markCorrected(error: unknown): void {
+  if (!(error instanceof Error && '$metadata' in error)) return;
+  const { $metadata } = error;
+  if (typeof $metadata === 'object' && $metadata !== null) {
+    Object.assign($metadata, { clockSkewCorrected: true });
+  }
 }
 
 /** The SDK's own logger may print requests. */

@@ -213,10 +213,12 @@ describe('the rows of a stream’s shard', () => {
       'line 1',
     ],
     ['that lost one', `${JSON.stringify(row)}\n`, 'rows.jsonl'],
-  ])('%s stop the sink with one sentence', async (_, text, where) => {
+  ])('%s stop the sink with one sentence', async (what, text, where) => {
     await store.put(rowsPath, text);
     await expect(rebuildIndex(store, manifest, undefined)).rejects.toMatchObject({
-      ...{ kind: 'input', where: expect.stringContaining(where) as string },
+      // A field that nobody knows is taken for a newer release's.
+      kind: what.includes('another name') ? 'config' : 'input',
+      where: expect.stringContaining(where) as string,
     });
   });
 });

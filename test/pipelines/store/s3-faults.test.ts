@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
@@ -89,6 +90,36 @@ describe('a bucket behind a bad network', () => {
     expect(failed).toMatchObject({ kind: 'transient', where: 's3://lab/faults/waited' });
     expect(describeError(failed)).not.toContain(SECRET);
     expect(JSON.stringify(failed)).not.toContain(SECRET);
+  });
+
+  it('is obeyed by a process whose clock jumps, on and back', async () => {
+    const clock = join(folder, 'clock');
+    const [asked, told] = [
+      new URL('../../chaos/jumping-clock.mjs', import.meta.url).href,
+      join(folder, 'ask.mts'),
+    ];
+    await writeFile(
+      told,
+      `import { writeFileSync } from 'node:fs';
+       import { setTimeout as sleep } from 'node:timers/promises';
+       import { openStore } from ${JSON.stringify(new URL('../../../pipelines/store/open-store.ts', import.meta.url).href)};
+       const store = openStore('s3://lab/faults');
+       await store.put('told', 'the time');
+       for (const offsetMs of [3_600_000, -5_400_000, 0, 7_000_000, 0]) {
+         writeFileSync(${JSON.stringify(clock)}, String(offsetMs));
+         await sleep(1_000);
+         const minutes = Math.round((Date.now() - performance.timeOrigin - performance.now()) / 60_000);
+         console.log(String(minutes), await store.exists('told'));
+       }`,
+    );
+    const { stdout } = await execa(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), '--import', asked, told],
+      {
+        env: { MODALMIX_CHAOS_CLOCK: clock },
+      },
+    );
+    expect(stdout.split('\n')).toEqual(['60 true', '-90 true', '0 true', '117 true', '0 true']);
   });
 
   it('leaves no half of a download in the cache', async () => {
