@@ -54,36 +54,64 @@ export function toFailure(
   const facts: FailureFacts =
     error instanceof ModalmixError
       ? {
-          ...(error.where === undefined ? {} : { where: withoutSecrets(error.where) }),
-          ...(error.fix === undefined ? {} : { fix: withoutSecrets(error.fix) }),
+          ...(error.where === undefined ? {} : { where: told(error.where, MOST_BYTES.where) }),
+          ...(error.fix === undefined ? {} : { fix: told(error.fix, MOST_BYTES.fix) }),
         }
       : {};
-  return ApplicationFailure.create({
+  const cause = error instanceof Error ? causeOf(error, MOST_BYTES.causes) : undefined;
+  const failure = ApplicationFailure.create({
     type: kind,
-    message: withoutSecrets(error instanceof Error ? error.message : String(error)),
+    message: told(error instanceof Error ? error.message : String(error), MOST_BYTES.message),
     nonRetryable: !isRetryable(kind),
     details: [facts],
-    ...(error instanceof Error ? { cause: safeCause(error) } : {}),
+    ...(cause === undefined ? {} : { cause }),
   });
+  // Where it was made says nothing: where the error was, the cause's does.
+  failure.stack = '';
+  return failure;
 }
 
-/** The same error where nothing in its chain holds a secret: histories keep words and stacks for long. */
-function safeCause(error: Error): Error {
-  const { message, stack = '', cause } = error;
-  const safe = new Error(withoutSecrets(message));
-  safe.name = error.name;
-  safe.stack = withoutSecrets(stack);
-  const inner = cause instanceof Error ? safeCause(cause) : undefined;
-  const isSafe = safe.message === message && safe.stack === stack && (inner === undefined || inner === cause);
-  if (isSafe) return error;
-  if (inner !== undefined) safe.cause = inner;
-  return safe;
+/**
+ * Of an activity that is tried again the server keeps failures of 4,096 bytes, signature included, and "Failure exceeds size
+ * limit" in place of larger ones: nobody would learn what it waits for.
+ */
+const MOST_BYTES = {
+  message: 800,
+  where: 500,
+  fix: 400,
+  causes: [
+    { message: 300, stack: 600 },
+    { message: 200, stack: 200 },
+  ],
+} as const;
+type CauseBytes = (typeof MOST_BYTES.causes)[number];
+
+/** Without secrets, as histories keep words for long, and within so many bytes of UTF-8. */
+function told(text: string, mostBytes: number): string {
+  const bytes = Buffer.from(withoutSecrets(text));
+  if (bytes.length <= mostBytes) return bytes.toString();
+  let end = mostBytes - Buffer.byteLength('…');
+  // Not within a character.
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
+  return `${bytes.toString('utf8', 0, end)}…`;
+}
+
+/** A short form of an error and of what caused it. */
+function causeOf(error: Error, [most, ...others]: readonly CauseBytes[]): Error | undefined {
+  if (most === undefined) return undefined;
+  const short = new Error(told(error.message, most.message));
+  short.name = error.name;
+  const [, ...lines] = (error.stack ?? '').slice((error.stack ?? '').indexOf('\n    at ')).split('\n');
+  short.stack = told([`${short.name}: ${short.message}`, ...lines].join('\n'), most.message + most.stack);
+  const inner = error.cause instanceof Error ? causeOf(error.cause, others) : undefined;
+  if (inner !== undefined) short.cause = inner;
+  return short;
 }
 
 function stillFull(error: unknown, attempt: number): ApplicationFailure {
   const where = error instanceof ModalmixError ? error.where : undefined;
   const facts: FailureFacts = {
-    ...(where === undefined ? {} : { where }),
+    ...(where === undefined ? {} : { where: told(where, MOST_BYTES.where) }),
     fix: 'Free some space and run the same command again: it goes on from what is done.',
   };
   return ApplicationFailure.create({

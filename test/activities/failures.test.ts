@@ -1,7 +1,11 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure, defaultDataConverter } from '@temporalio/common';
+import { encodeErrorToFailure } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import proto from '@temporalio/proto';
 import { describe, expect, it } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
 import { errorOfFailure, failureOf } from '../../pipelines/process/failure.ts';
+import { keyOf } from '../../infra/temporal/keys.ts';
+import { PayloadGuard } from '../../infra/temporal/payload-guard.ts';
 import { ERROR_KINDS, ModalmixError, isRetryable } from '../../schemas/errors.ts';
 
 const shutdown = { workerShutdown: true };
@@ -56,6 +60,27 @@ describe('the failure that Temporal is given', () => {
       expect(toFailure(new ModalmixError('transient', 'the network is away'), undefined, 20)).toMatchObject({
         nonRetryable: false,
       });
+    },
+  );
+
+  it.each(['', 'ключ-'])(
+    'is within what the server keeps of one, however long its words are (%s)',
+    async (word) => {
+      const long = (length: number) => `${word}${'a/folder/'.repeat(length)}`;
+      const system = Object.assign(new Error(`ENOSPC: ${long(900)}`), { code: 'EIO' });
+      system.stack = `Error: ${long(900)}\n    at one (${long(300)})\n    at two (${long(300)})`;
+      const thrown = new ModalmixError('transient', `${word.repeat(500)} cannot be written`, {
+        where: long(300),
+        fix: long(300),
+        cause: new Error(`why ${word.repeat(900)}`, { cause: system }),
+      });
+      const guard = new PayloadGuard({ namespace: 'default', signing: () => [keyOf(Buffer.alloc(32, 1))] });
+      const converter = { ...defaultDataConverter, payloadCodecs: [guard] };
+      const encoded = await encodeErrorToFailure(converter, toFailure(thrown, undefined));
+      expect(proto.temporal.api.failure.v1.Failure.encode(encoded).finish().length).toBeLessThan(4_096);
+      expect(encoded.message).toMatch(/…$|cannot be written$/u);
+      expect(encoded.cause?.cause?.message).toBeTruthy();
+      expect(JSON.stringify(encoded)).not.toContain('\ufffd');
     },
   );
 
