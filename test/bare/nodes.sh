@@ -19,7 +19,7 @@ run_tests() {
   return "$status"
 }
 
-step=(./run.sh --users=guest)
+step=("$PWD/run.sh" --users=guest)
 if [[ ${1:-} == --tests ]]; then
   shift
   step=()
