@@ -35,6 +35,13 @@ export function attemptsOf(error: unknown): number {
   return metadataOf(error).attempts ?? 1;
 }
 
+/** Of requests whose time is not the server's: refused as forbidden, and allowed again when the clock is right. */
+const CLOCK_NAMES: ReadonlySet<string> = new Set([
+  'RequestTimeTooSkewed',
+  'RequestExpired',
+  'RequestInTheFuture',
+]);
+
 /** Every failure as one of ours; what is ours already stays. */
 export function asStoreError(error: unknown, place: S3Place): ModalmixError {
   if (error instanceof ModalmixError) return error;
@@ -48,6 +55,13 @@ export function asStoreError(error: unknown, place: S3Place): ModalmixError {
       `the bucket "${place.bucket}" does not exist`,
       `Create it (aws s3 mb s3://${place.bucket}), or correct "store" and AWS_ENDPOINT_URL.`,
     );
+  }
+  if (CLOCK_NAMES.has(name)) {
+    return new ModalmixError('transient', "this machine's clock and the bucket's differ too much", {
+      where,
+      fix: 'Set the clock right; the run goes on by itself.',
+      cause: error,
+    });
   }
   if (name === 'CredentialsProviderError' || /could not load credentials/iu.test(messageOf(error))) {
     return refused(

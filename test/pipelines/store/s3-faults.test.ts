@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
+import { asStoreError } from '../../../pipelines/store/s3-errors.ts';
 import { describeError } from '../../../schemas/errors.ts';
 import { startFaultyBucket, type FaultyBucket } from '../../support/faulty-bucket.ts';
 import type { FaultyProxy } from '../../support/faulty-proxy.ts';
@@ -120,6 +121,18 @@ describe('a bucket behind a bad network', () => {
       },
     );
     expect(stdout.split('\n')).toEqual(['60 true', '-90 true', '0 true', '117 true', '0 true']);
+  });
+
+  it('is no bucket that denies access where a clock that is wrong is what it refuses', () => {
+    const refusal = Object.assign(new Error('The difference between the request time …'), {
+      name: 'RequestTimeTooSkewed',
+      $metadata: { httpStatusCode: 403 },
+    });
+    expect(asStoreError(refusal, { bucket: 'lab', key: 'a' })).toMatchObject({
+      kind: 'transient',
+      message: "this machine's clock and the bucket's differ too much",
+      where: 's3://lab/a',
+    });
   });
 
   it('leaves no half of a download in the cache', async () => {
