@@ -83,6 +83,10 @@ chmod 755 "$machine"
 cp -a --reflink=auto "$base/." "$machine"
 mkdir -p "$machine/opt/node"
 cp -a "$node_folder/." "$machine/opt/node"
+# From Node 25 on it needs GCC's library of atomic operations; who installs Node by packages has it.
+if ! chroot "$machine" /opt/node/bin/node --version >/dev/null 2>&1; then
+  cp -a /usr/lib/*-linux-gnu/libatomic.so.1* "$machine/usr/lib/$(uname -m)-linux-gnu/"
+fi
 # The network as this machine reaches it: names, certificates, npm's registry, pip's index.
 cp /etc/resolv.conf /etc/hosts "$machine/etc/"
 [[ ! -e /etc/ssl/certs/ca-certificates.crt ]] || cp /etc/ssl/certs/ca-certificates.crt "$machine/etc/ssl/certs/"
