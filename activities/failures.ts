@@ -101,7 +101,8 @@ function causeOf(error: Error, [most, ...others]: readonly CauseBytes[]): Error 
   if (most === undefined) return undefined;
   const short = new Error(told(error.message, most.message));
   short.name = error.name;
-  const [, ...lines] = (error.stack ?? '').slice((error.stack ?? '').indexOf('\n    at ')).split('\n');
+  const { stack = '' } = error;
+  const [, ...lines] = stack.slice(stack.indexOf('\n    at ')).split('\n');
   short.stack = told([`${short.name}: ${short.message}`, ...lines].join('\n'), most.message + most.stack);
   const inner = error.cause instanceof Error ? causeOf(error.cause, others) : undefined;
   if (inner !== undefined) short.cause = inner;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ModalmixError } from '../schemas/errors.ts';
-import { findProgram } from './find-program.ts';
+import { findProgram } from '../pipelines/process/find-program.ts';
 import { makeHome, makePrivateFolder } from './folders.ts';
 import { withLock } from './lock.ts';
 import { withLog } from './log-file.ts';

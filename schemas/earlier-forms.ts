@@ -4,6 +4,7 @@
  * default is today. (A person's config that lacks it means the default.)
  */
 import { completedExtraction } from './config/extraction-config.ts';
+import { isRecord } from './is-record.ts';
 import type { Kind } from './versions.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -39,8 +40,4 @@ function completedStream(stream: Fields): Fields {
   const { retrain } = stream;
   if (!isRecord(retrain) || !isRecord(retrain['gate'])) return stream;
   return { ...stream, retrain: { ...retrain, gate: { margin: 1, level: 0.5, ...retrain['gate'] } } };
-}
-
-function isRecord(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

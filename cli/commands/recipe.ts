@@ -1,10 +1,10 @@
 /** `modalmix recipe`: configs for known datasets, with the field's settings and what they cost. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../pipelines/config/load-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { SCHEMA_LINE, saveEditorSchema } from '../runs/editor-schema.ts';
+import { SCHEMA_LINE, writeNewConfig } from '../runs/editor-schema.ts';
 import type { Screen } from '../screens/screen.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { textTable } from '../text/text-table.ts';
@@ -54,8 +54,7 @@ export async function copy(
   const text = SCHEMA_LINE + (data === undefined ? recipe : withData(recipe, resolve(data)));
   parseConfig(text, target);
   try {
-    await writeFile(target, text, { flag: 'wx' });
-    await saveEditorSchema(target);
+    await writeNewConfig(target, text);
   } catch (cause) {
     const there = (cause as NodeJS.ErrnoException).code === 'EEXIST';
     throw new ModalmixError('config', there ? 'the file is there already' : 'the file cannot be written', {

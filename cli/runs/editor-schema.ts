@@ -1,5 +1,5 @@
 /** The JSON Schema beside a config that is written here, so that editors complete and check it, offline. */
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,8 +10,13 @@ const COPY = join('.modalmix', 'run.schema.json');
 /** A config's first line, by which YAML editors find its schema. */
 export const SCHEMA_LINE = `# yaml-language-server: $schema=${COPY}\n`;
 
-/** Puts the schema where the config's first line says. */
-export async function saveEditorSchema(configFile: string): Promise<void> {
+/**
+ * Writes a config and puts the schema where its first line says.
+ *
+ * @throws the system's error, `EEXIST` when the file is there already
+ */
+export async function writeNewConfig(configFile: string, text: string): Promise<void> {
+  await writeFile(configFile, text, { flag: 'wx' });
   const copy = join(dirname(configFile), COPY);
   await mkdir(dirname(copy), { recursive: true });
   await copyFile(SCHEMA, copy);

@@ -1,10 +1,10 @@
 /** The configs that the program brings. In an installed package they are copied out, as what lies in there is npm's. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { Screen } from '../screens/screen.ts';
-import { SCHEMA_LINE, saveEditorSchema } from './editor-schema.ts';
+import { SCHEMA_LINE, writeNewConfig } from './editor-schema.ts';
 
 const CONFIGS = fileURLToPath(new URL('../../configs/', import.meta.url));
 
@@ -20,8 +20,7 @@ export async function embeddedConfig(name: 'demo' | 'stream-demo', screen: Scree
   if (!CONFIGS.includes(`${sep}node_modules${sep}`)) return embedded;
   const copy = resolve(`${name}.modalmix.yaml`);
   try {
-    await writeFile(copy, ownPaths(await readFile(embedded, 'utf8')), { flag: 'wx' });
-    await saveEditorSchema(copy);
+    await writeNewConfig(copy, ownPaths(await readFile(embedded, 'utf8')));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return copy;
     throw new ModalmixError('config', 'the demo keeps its config and its data in the working folder', {

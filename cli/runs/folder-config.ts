@@ -1,10 +1,10 @@
 /** The config of a run that was given only a folder of clips. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
 import { parseConfig } from '../../pipelines/config/load-config.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import type { Screen } from '../screens/screen.ts';
-import { SCHEMA_LINE, saveEditorSchema } from './editor-schema.ts';
+import { SCHEMA_LINE, writeNewConfig } from './editor-schema.ts';
 import { oneLine } from '../../schemas/printable.ts';
 
 export interface FolderConfig {
@@ -34,8 +34,7 @@ export async function saveFolderConfig(made: FolderConfig, screen: Screen): Prom
     screen.say(`Config: ${made.file} (as it is there)`);
     return;
   }
-  await writeFile(made.file, made.text, { flag: 'wx' });
-  await saveEditorSchema(made.file);
+  await writeNewConfig(made.file, made.text);
   screen.say(`Config written to ${made.file}:\n`);
   screen.say(made.text.replace(/^/gmu, '    '));
 }

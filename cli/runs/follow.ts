@@ -82,9 +82,8 @@ export async function follow(
 async function resultOf(client: Client, workflowId: string): Promise<unknown> {
   const handle = client.workflow.getHandle(workflowId);
   const result: unknown = await handle.result();
-  if (!isRefusal(result) || wasBegunBefore(result, (await handle.describe()).startTime.getTime())) {
-    return isRefusal(result) ? result.values[0] : result;
-  }
+  if (!isRefusal(result)) return result;
+  if (wasBegunBefore(result, (await handle.describe()).startTime.getTime())) return result.values[0];
   throw new ModalmixError('config', `its result is ${refusalSentence(result['modalmix:refused'])}`, {
     where: workflowId,
     fix: REFUSAL_FIX,

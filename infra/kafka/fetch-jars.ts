@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
-import { findProgram } from '../find-program.ts';
+import { findProgram } from '../../pipelines/process/find-program.ts';
 import { cacheFolder } from '../folders.ts';
 import { withLock } from '../lock.ts';
 import { someAtATime } from '../setup/some-at-a-time.ts';

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { findProgram } from '../find-program.ts';
+import { findProgram } from '../../pipelines/process/find-program.ts';
 import { cacheFolder } from '../folders.ts';
 import { findWheelProgram } from '../setup/wheels/wheel-programs.ts';
 

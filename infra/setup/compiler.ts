@@ -1,6 +1,6 @@
 /** The C++ compiler: the system's, or else Zig's, which a wheel carries with all that a program needs of C and C++. */
 import { ModalmixError } from '../../schemas/errors.ts';
-import { findProgram } from '../find-program.ts';
+import { findProgram } from '../../pipelines/process/find-program.ts';
 import { aptCommand, aptInstall, canAptInstall, runProgram } from './programs.ts';
 import type { SetupContext } from './step.ts';
 import { ensureWheelFolder } from './wheels/wheel-folder.ts';

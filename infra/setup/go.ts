@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { cacheFolder } from '../folders.ts';
-import { findProgram } from '../find-program.ts';
+import { findProgram } from '../../pipelines/process/find-program.ts';
 import { runProgram } from './programs.ts';
 import type { Plan, SetupContext } from './step.ts';
 import { ensureWheelFolder } from './wheels/wheel-folder.ts';

@@ -1,7 +1,7 @@
 /** The programs of the system that set-up works with. */
 import { execa, ExecaError } from 'execa';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { findProgram } from '../find-program.ts';
+import { findProgram } from '../../pipelines/process/find-program.ts';
 import type { Plan, SetupContext } from './step.ts';
 
 const OUTPUT_LINES_SHOWN = 15;

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { findProgram, isExecutable } from '../find-program.ts';
+import { findProgram, isExecutable } from '../../pipelines/process/find-program.ts';
 import { cacheFolder } from '../folders.ts';
 import { findWheelProgram } from '../setup/wheels/wheel-programs.ts';
 

@@ -4,8 +4,9 @@
  * user namespaces. Linux only.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readlinkSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProgram, isExecutable } from './find-program.ts';
 
 /** Of the largest file that it may write; a row is far smaller. */
 const MOST_FILE_BYTES = 2 ** 31;
@@ -47,7 +48,7 @@ function find(): Confinement {
     const problem = `there are no namespaces on ${process.platform}`;
     return { words: [], openNetwork: problem, noLimits: problem };
   }
-  const prlimit = onPath('prlimit');
+  const prlimit = systemProgram('prlimit');
   const limits =
     prlimit === undefined
       ? []
@@ -67,7 +68,7 @@ function find(): Confinement {
 }
 
 function ownNetwork(): { readonly words: readonly string[] } | { readonly problem: string } {
-  const unshare = onPath('unshare');
+  const unshare = systemProgram('unshare');
   if (unshare === undefined) return { problem: 'there is no unshare on PATH (util-linux)' };
   // Within a user namespace root may no longer read what belongs to others.
   const ways =
@@ -91,19 +92,7 @@ function ownNetwork(): { readonly words: readonly string[] } | { readonly proble
   return { problem: problem === '' ? 'unshare makes no network namespace here' : problem };
 }
 
-function onPath(name: string): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/bin'];
-  return folders
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, name))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** PATH may lack what every machine has. */
+function systemProgram(name: string): string | undefined {
+  return findProgram(name) ?? ['/usr/bin', '/bin'].map((folder) => join(folder, name)).find(isExecutable);
 }

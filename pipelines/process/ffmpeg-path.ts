@@ -1,8 +1,8 @@
 /** Where ffmpeg and ffprobe are: the environment's word first, then PATH. */
-import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { findProgram, isExecutable } from './find-program.ts';
 
 /**
  * Absolute path of ffmpeg.
@@ -30,23 +30,10 @@ function locate(program: 'ffmpeg' | 'ffprobe', variable: string): string {
       fix: `Set ${variable} to the path of ${program}, or unset it to use the one on PATH.`,
     });
   }
-  const suffix = process.platform === 'win32' ? '.exe' : '';
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    if (folder === '') continue;
-    const path = resolve(join(folder, program + suffix));
-    if (isExecutable(path)) return path;
-  }
+  const found = findProgram(program);
+  if (found !== undefined) return found;
   throw new ModalmixError('dependency', `${program} is not installed`, {
     where: 'PATH',
     fix: `Install ffmpeg (Debian, Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or set ${variable} to its path.`,
   });
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,5 @@
 /** Tails of the distributions that the tests need. Pure. */
+import { bisect } from './bisect.ts';
 
 /** Lanczos, g = 7, 9 coefficients: about 15 digits. */
 const LANCZOS = [
@@ -77,11 +78,5 @@ export function normalRangeCdf(q: number, k: number): number {
 
 /** The quantile of the studentised range at infinitely many degrees of freedom, by bisection. */
 export function normalRangeQuantile(p: number, k: number): number {
-  let [low, high] = [0, 20];
-  for (let i = 0; i < 60; i += 1) {
-    const middle = (low + high) / 2;
-    if (normalRangeCdf(middle, k) < p) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
+  return bisect(0, 20, (q) => normalRangeCdf(q, k) < p);
 }

@@ -1,4 +1,5 @@
 /** How far apart two classifiers are that were asked about the same clips. Pure. */
+import { bisect } from './bisect.ts';
 import { normalCdf } from './distributions.ts';
 
 /** What two classifiers made of the same clips. */
@@ -10,8 +11,6 @@ export interface PairedCounts {
   readonly onlySecond: number;
 }
 
-/** Bisection: far below what counts of clips can tell. */
-const STEPS = 60;
 const MOST_Z = 40;
 
 /** z with Φ(z) = `share`, for 0 < share < 1. */
@@ -65,15 +64,4 @@ function scoreStatistic(
   const deviation = Math.sqrt(Math.max(0, n * (2 * share + difference * (1 - difference))));
   const distance = b - c - n * difference;
   return distance === 0 ? 0 : distance / deviation;
-}
-
-/** Where `isBelow` turns from true to false. */
-function bisect(from: number, to: number, isBelow: (value: number) => boolean): number {
-  let [low, high] = [from, to];
-  for (let step = 0; step < STEPS; step += 1) {
-    const middle = (low + high) / 2;
-    if (isBelow(middle)) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
 }

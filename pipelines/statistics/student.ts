@@ -1,4 +1,5 @@
 /** Student's t: its tail and its quantile. Pure. */
+import { bisect } from './bisect.ts';
 import { logGamma } from './distributions.ts';
 
 const EPSILON = 1e-15;
@@ -44,12 +45,7 @@ export function studentTail(t: number, df: number): number {
 /** t with P(|T| ≤ t) = `within`, by bisection. */
 export function studentQuantile(within: number, df: number): number {
   const tail = (1 - within) / 2;
-  let [low, high] = [0, 1];
+  let high = 1;
   while (studentTail(high, df) > tail) high *= 2;
-  for (let i = 0; i < 80; i += 1) {
-    const middle = (low + high) / 2;
-    if (studentTail(middle, df) > tail) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
+  return bisect(0, high, (t) => studentTail(t, df) > tail, 80);
 }

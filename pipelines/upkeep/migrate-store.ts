@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { isRecord } from '../../schemas/is-record.ts';
 import { streamHeadSchema, storedStreamManifestSchema } from '../../schemas/stream.ts';
 import { versionOf } from '../../schemas/versions.ts';
 import { manifestText, parseManifest } from '../shards/manifest/manifest-text.ts';
@@ -118,8 +119,4 @@ function changed(before: unknown, after: unknown, at: readonly string[] = []): s
   if (!isRecord(before) || !isRecord(after)) return [at.join('.')];
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].flatMap((name) => changed(before[name], after[name], [...at, name]));
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 /** `extraction` of the config: what is taken from a clip. */
 import { z } from 'zod';
+import { isRecord } from '../is-record.ts';
 import {
   featureName,
   featureNameSchema,
@@ -223,10 +224,6 @@ export function completedExtraction(stored: Readonly<Record<string, unknown>>): 
     ...(isRecord(video) && { video: { sampling: 'start', ...video } }),
     ...(isRecord(flow) && { flow: { neighbours: 'sampled', ...flow } }),
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The media among the modalities: what is to be decoded. */

@@ -24,6 +24,7 @@ import { arrowProblem } from '../../pipelines/upkeep/read-store.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { StreamManifest } from '../../schemas/stream.ts';
 import { indexOf, smallExtraction } from '../pipelines/shards/fixtures.ts';
+import { STREAM_ROW } from './stream-row.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'modalmix-found-'));
 afterAll(() => {
@@ -191,28 +192,19 @@ describe('an Arrow file', () => {
 
 describe('the rows of a stream’s shard', () => {
   const rowsPath = 'datasets/a/stream/k/shards/train-0.rows.jsonl';
-  const row = {
-    clipId: 'a',
-    label: 0,
-    split: 'train',
-    contentHash: '0',
-    sentAtMs: 1,
-    partition: 0,
-    offset: 3,
-  };
   const manifest = {
     superseded: [],
     shards: [{ rowsPath, entry: { path: 'train-0.arrow', rows: 2 } }],
   } as unknown as StreamManifest;
 
   it.each([
-    ['with a line that is none', `${JSON.stringify(row)}\n{"clipId":\n`, 'line 2'],
+    ['with a line that is none', `${JSON.stringify(STREAM_ROW)}\n{"clipId":\n`, 'line 2'],
     [
       'with a field of another name',
-      `${JSON.stringify({ ...row, odfset: 1 })}\n${JSON.stringify(row)}\n`,
+      `${JSON.stringify({ ...STREAM_ROW, odfset: 1 })}\n${JSON.stringify(STREAM_ROW)}\n`,
       'line 1',
     ],
-    ['that lost one', `${JSON.stringify(row)}\n`, 'rows.jsonl'],
+    ['that lost one', `${JSON.stringify(STREAM_ROW)}\n`, 'rows.jsonl'],
   ])('%s stop the sink with one sentence', async (what, text, where) => {
     await store.put(rowsPath, text);
     await expect(rebuildIndex(store, manifest, undefined)).rejects.toMatchObject({

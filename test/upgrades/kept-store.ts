@@ -1,7 +1,8 @@
 /** Stores that earlier releases left, each unpacked into a folder of a test's own; `make-store.ts` says how they are made. */
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import type { Store } from '../../pipelines/store/store.ts';
@@ -57,4 +58,12 @@ export async function openKept(name: (typeof STORES)[number]): Promise<KeptStore
   const root = join(name === NEWEST ? folder : join(folder, 'newest'), 'clips');
   const dataset = { ...stored.dataset, root } as RunConfig['dataset'];
   return { folder, store, expected, config: { ...stored, dataset } };
+}
+
+let copies = 0;
+/** In the kept store's folder, for a test that changes it. */
+export async function copyOfKept({ folder, store }: KeptStore): Promise<Store> {
+  const copy = join(folder, `copy-${String((copies += 1))}`);
+  await cp(fileURLToPath(store.uri), copy, { recursive: true });
+  return openStore(`file:${copy}`);
 }

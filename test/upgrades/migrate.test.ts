@@ -1,18 +1,15 @@
 /** `modalmix migrate` on a store that an earlier release left. */
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { migrationsText } from '../../cli/text/upkeep-text.ts';
 import { parseManifest } from '../../pipelines/shards/manifest/manifest-text.ts';
 import { openPlan, type PlanLine } from '../../pipelines/shards/plan/plan-file.ts';
-import { openStore } from '../../pipelines/store/open-store.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { kindOf } from '../../pipelines/upkeep/file-kinds.ts';
 import { findMigrations, migrateStore } from '../../pipelines/upkeep/migrate-store.ts';
 import { verifyStore } from '../../pipelines/upkeep/verify-store.ts';
 import { storePaths } from '../../schemas/names.ts';
-import { NEWEST, openKept, type KeptStore } from './kept-store.ts';
+import { NEWEST, copyOfKept, openKept, type KeptStore } from './kept-store.ts';
 
 let kept: KeptStore;
 beforeAll(async () => {
@@ -21,13 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(kept.folder, { recursive: true, force: true });
 });
-
-let copies = 0;
-async function copyOf(): Promise<Store> {
-  const folder = join(kept.folder, `copy-${String((copies += 1))}`);
-  await cp(fileURLToPath(kept.store.uri), folder, { recursive: true });
-  return openStore(`file:${folder}`);
-}
 
 async function contents(store: Store): Promise<Map<string, string>> {
   const paths = await store.list('');
@@ -44,7 +34,7 @@ async function planOf(store: Store, version: string) {
 }
 
 it('says what is of an earlier form and writes nothing, until it is asked to', async () => {
-  const store = await copyOf();
+  const store = await copyOfKept(kept);
   const before = await contents(store);
   const { migrations, left } = await findMigrations(store);
   expect(await contents(store)).toEqual(before);
@@ -64,7 +54,7 @@ it('says what is of an earlier form and writes nothing, until it is asked to', a
 });
 
 it('writes it as it is written now, with the same meaning, once', async () => {
-  const [store, untouched] = [await copyOf(), await copyOf()];
+  const [store, untouched] = [await copyOfKept(kept), await copyOfKept(kept)];
   await migrateStore(store);
   expect(await findMigrations(store)).toMatchObject({ migrations: [], left: [] });
   expect(await verifyStore(store)).toMatchObject({ findings: [], unknown: [] });
@@ -87,11 +77,11 @@ it('writes it as it is written now, with the same meaning, once', async () => {
 });
 
 it('ends the same wherever it was killed', async () => {
-  const whole = await copyOf();
+  const whole = await copyOfKept(kept);
   await migrateStore(whole);
   const expected = await contents(whole);
   for (let writes = 0; ; writes += 1) {
-    const store = await copyOf();
+    const store = await copyOfKept(kept);
     let left = writes;
     const killed = new Proxy(store, {
       get: (target, name) => {

@@ -49,6 +49,17 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Does something while one worker is there, of the code of now or of before. */
+async function beside(
+  code: 'now' | 'before',
+  script: Parameters<typeof withScriptedWorkers>[1],
+  work: () => Promise<void>,
+  identity: string = code,
+): Promise<void> {
+  const bundle = code === 'before' ? codeOfBefore : undefined;
+  await withScriptedWorkers(server.address, script, work, identity, undefined, bundle);
+}
+
 async function eventsOf(handle: WorkflowHandle): Promise<string[]> {
   const { events } = await handle.fetchHistory();
   return (events ?? []).map((event) => (EventType[event.eventType ?? 0] ?? '').slice('EVENT_TYPE_'.length));
@@ -81,28 +92,16 @@ async function beginWaiting(name: string): Promise<WorkflowHandle> {
 it('begun by the code of before, ends with the code of now', { timeout: TIMEOUT_MS }, async () => {
   const { script, checkpoint } = resumableTraining(STEPS);
   let handle: WorkflowHandle;
-  await withScriptedWorkers(
-    server.address,
-    script,
-    async () => {
-      handle = await beginWaiting('upgraded');
-      await until('a wait by timers', async () => (await eventsOf(handle)).includes('TIMER_FIRED'));
-    },
-    'before',
-    undefined,
-    codeOfBefore,
-  );
+  await beside('before', script, async () => {
+    handle = await beginWaiting('upgraded');
+    await until('a wait by timers', async () => (await eventsOf(handle)).includes('TIMER_FIRED'));
+  });
   const before = await eventsOf(handle!);
   expect(before).not.toContain('MARKER_RECORDED');
   expect(checkpoint.step).toBeLessThan(STEPS);
-  await withScriptedWorkers(
-    server.address,
-    script,
-    async () => {
-      await handle.result();
-    },
-    'now',
-  );
+  await beside('now', script, async () => {
+    await handle.result();
+  });
   expect(checkpoint.step).toBe(STEPS);
   const after = await eventsOf(handle!);
   expect(after.slice(0, before.length)).toEqual(before);
@@ -115,30 +114,18 @@ it(
   async () => {
     const { script, checkpoint } = resumableTraining(STEPS);
     let handle: WorkflowHandle;
-    await withScriptedWorkers(
-      server.address,
-      script,
-      async () => {
-        handle = await beginWaiting('downgraded');
-        await until('a wait by activity', async () => (await eventsOf(handle)).includes('MARKER_RECORDED'));
-      },
-      'now',
-    );
-    await withScriptedWorkers(
-      server.address,
-      script,
-      async () => {
-        // Wakes the run: its code is looked at again.
-        await handle.signal('resume');
-        await until('a refusal', async () => (await eventsOf(handle)).includes('WORKFLOW_TASK_FAILED'));
-      },
-      'before',
-      undefined,
-      codeOfBefore,
-    );
+    await beside('now', script, async () => {
+      handle = await beginWaiting('downgraded');
+      await until('a wait by activity', async () => (await eventsOf(handle)).includes('MARKER_RECORDED'));
+    });
+    await beside('before', script, async () => {
+      // Wakes the run: its code is looked at again.
+      await handle.signal('resume');
+      await until('a refusal', async () => (await eventsOf(handle)).includes('WORKFLOW_TASK_FAILED'));
+    });
     expect((await handle!.describe()).status.name).toBe('RUNNING');
-    await withScriptedWorkers(
-      server.address,
+    await beside(
+      'now',
       script,
       async () => {
         await handle.result();

@@ -1,7 +1,5 @@
 /** Stores that earlier releases left are used by this one as if it had made them. */
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { rm } from 'node:fs/promises';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
@@ -12,8 +10,6 @@ import { listMoves, listVersions, readCurrent } from '../../pipelines/models/reg
 import { runPrediction } from '../../pipelines/prediction/run-prediction.ts';
 import { findRunDataset, loadManifest } from '../../pipelines/shards/manifest/load-manifest.ts';
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
-import { openStore } from '../../pipelines/store/open-store.ts';
-import type { Store } from '../../pipelines/store/store.ts';
 import { getStoredLines } from '../../pipelines/store/stored-json.ts';
 import { findStreamManifest, publishStreamManifest } from '../../pipelines/streaming/sink/stream-manifest.ts';
 import { trainModel } from '../../pipelines/training/train-model.ts';
@@ -23,7 +19,7 @@ import { verifyStore } from '../../pipelines/upkeep/verify-store.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ClipPrediction } from '../../schemas/prediction.ts';
 import { epochMetricsSchema } from '../../schemas/training.ts';
-import { NEWEST, openKept, STORES, type KeptStore } from './kept-store.ts';
+import { NEWEST, copyOfKept, openKept, STORES, type KeptStore } from './kept-store.ts';
 
 /** Other processors round otherwise. */
 const TOLERANCE = 2e-3;
@@ -38,13 +34,6 @@ describe.each(STORES)('a store of %s', (name) => {
     await rm(kept.folder, { recursive: true, force: true });
   });
 
-  let copies = 0;
-  async function copyOf(): Promise<Store> {
-    const folder = join(kept.folder, `copy-${String((copies += 1))}`);
-    await cp(fileURLToPath(kept.store.uri), folder, { recursive: true });
-    return openStore(`file:${folder}`);
-  }
-
   it('is whole', async () => {
     expect(await verifyStore(kept.store)).toMatchObject({ findings: [], unknown: [] });
   });
@@ -53,7 +42,7 @@ describe.each(STORES)('a store of %s', (name) => {
     'is built again only where clips, splits or extraction are others now',
     { timeout: TIMEOUT_MS },
     async () => {
-      const store = await copyOf();
+      const store = await copyOfKept(kept);
       const { name: dataset, extraction } = kept.config;
       const index = await indexDataset(kept.config.dataset);
       const { version } = (await findRunDataset(store, kept.expected.runId))!;
@@ -85,7 +74,7 @@ describe.each(STORES)('a store of %s', (name) => {
   });
 
   it('has models that answer as they did', { timeout: TIMEOUT_MS }, async () => {
-    const store = await copyOf();
+    const store = await copyOfKept(kept);
     const evaluated = (await store.list('runs')).find((path) =>
       /-b-mm-s0-.*\/evaluation\.json$/u.test(path),
     )!;
@@ -113,7 +102,7 @@ describe.each(STORES)('a store of %s', (name) => {
     'has a training that goes on from its checkpoint to what it would have become',
     { timeout: TIMEOUT_MS },
     async () => {
-      const store = await copyOf();
+      const store = await copyOfKept(kept);
       const { trainingId, steps, metrics } = kept.expected.left;
       const spec = await readTrainingSpec(store, trainingId);
       const done: number[] = [];
@@ -136,7 +125,7 @@ describe.each(STORES)('a store of %s', (name) => {
   );
 
   it('has a stream and a model that go on', async () => {
-    const store = await copyOf();
+    const store = await copyOfKept(kept);
     const { name: dataset } = kept.config;
     const [first] = (await store.list(`datasets/${dataset}/stream`)).filter((path) =>
       path.includes('/manifests/'),
@@ -154,7 +143,7 @@ describe.each(STORES)('a store of %s', (name) => {
   });
 
   it('keeps all that is needed when garbage is collected', async () => {
-    const store = await copyOf();
+    const store = await copyOfKept(kept);
     const later = { before: new Date(Date.now() + 3_600_000) };
     await collectGarbage(store, await findGarbage(store, later), later);
     expect((await verifyStore(store)).findings).toEqual([]);

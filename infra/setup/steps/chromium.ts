@@ -1,6 +1,6 @@
 /** Chromium, in which the tests open the report. */
 import { execa } from 'execa';
-import { findProgram } from '../../find-program.ts';
+import { findProgram } from '../../../pipelines/process/find-program.ts';
 import { aptCommand, aptInstall, aptPlan } from '../programs.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';
 

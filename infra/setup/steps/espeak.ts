@@ -8,7 +8,7 @@ import {
 } from '../../../pipelines/datasets/digits/speak-word.ts';
 import { ESPEAK_VARIANTS } from '../../../pipelines/datasets/digits/voices.ts';
 import { describeError } from '../../../schemas/errors.ts';
-import { findProgram } from '../../find-program.ts';
+import { findProgram } from '../../../pipelines/process/find-program.ts';
 import { cacheFolder } from '../../folders.ts';
 import { aptCommand, aptInstall, aptPlan, canAptInstall } from '../programs.ts';
 import { remember } from '../remember.ts';

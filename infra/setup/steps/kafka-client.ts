@@ -11,7 +11,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { cacheFolder, PROJECT_FOLDER } from '../../folders.ts';
-import { findProgram } from '../../find-program.ts';
+import { findProgram } from '../../../pipelines/process/find-program.ts';
 import { findCompiler, requireCompiler, type Compiler } from '../compiler.ts';
 import { compileClient, isByZig, ZIG_MARK } from '../kafka-client/compile-client.ts';
 import { findNodeHeaders } from '../node-headers.ts';

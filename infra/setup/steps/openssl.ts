@@ -1,5 +1,5 @@
 /** The `openssl` command, which makes the certificates of the brokers that tests talk TLS with. */
-import { findProgram } from '../../find-program.ts';
+import { findProgram } from '../../../pipelines/process/find-program.ts';
 import { aptInstall, aptPlan } from '../programs.ts';
 import type { SetupStep } from '../step.ts';
 

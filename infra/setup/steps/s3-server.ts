@@ -1,7 +1,7 @@
 /** versitygw, an S3 server over a folder: what the tests of S3 stores work with, built from its Go module. */
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isExecutable } from '../../find-program.ts';
+import { isExecutable } from '../../../pipelines/process/find-program.ts';
 import { cacheFolder } from '../../folders.ts';
 import { buildWithGo, goPlan, requireGo } from '../go.ts';
 import type { Finding, SetupContext, SetupStep } from '../step.ts';

@@ -9,7 +9,7 @@ import {
   findTemporalCli,
   temporalCliFolder,
 } from '../../temporal/find-cli.ts';
-import { findProgram } from '../../find-program.ts';
+import { findProgram } from '../../../pipelines/process/find-program.ts';
 import { buildWithGo, goPlan, requireGo } from '../go.ts';
 import { runProgram } from '../programs.ts';
 import { remember } from '../remember.ts';

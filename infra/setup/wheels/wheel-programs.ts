@@ -1,6 +1,6 @@
 /** Programs that wheels carry, for machines that have none of their own: which wheel, and where in it. */
 import { join } from 'node:path';
-import { isExecutable } from '../../find-program.ts';
+import { isExecutable } from '../../../pipelines/process/find-program.ts';
 import { wheelFolder, type Wheel, type WheelContents } from './wheel.ts';
 
 interface WheelProgram {

@@ -25,6 +25,7 @@ import { storePaths } from '../../../schemas/names.ts';
 import type { StreamManifest } from '../../../schemas/stream.ts';
 import { mutatedBytes } from '../mutate-bytes.ts';
 import { mutatedJson, type Json } from '../mutate-values.ts';
+import { STREAM_ROW } from '../stream-row.ts';
 import type { Target } from '../target.ts';
 import { read, scratch, write } from './files.ts';
 
@@ -224,17 +225,10 @@ function streamTargets(
     stream: streamConfigSchema.parse({}),
   };
   const rowsPath = 'datasets/tiny/stream/k/shards/train-0.rows.jsonl';
-  const row = {
-    clipId: 'a',
-    label: 0,
-    split: 'train',
-    contentHash: '0',
-    sentAtMs: 1,
-    partition: 0,
-    offset: 3,
-  };
   const rows = Buffer.from(
-    Array.from({ length: entry.rows }, (_, offset) => `${JSON.stringify({ ...row, offset })}\n`).join(''),
+    Array.from({ length: entry.rows }, (_, offset) => `${JSON.stringify({ ...STREAM_ROW, offset })}\n`).join(
+      '',
+    ),
   );
   const manifest: StreamManifest = {
     ...{ ...emptyStreamManifest(target, 'w'), extractionKey: 'k', generation: 1, offsets: { 0: 4 } },
@@ -289,7 +283,7 @@ function streamTargets(
         share: 0.2,
         inputs: fc.oneof(
           mutatedBytes([rows]),
-          mutatedJson([row]).map((line) => Buffer.concat([line, Buffer.from('\n'), rows])),
+          mutatedJson([STREAM_ROW]).map((line) => Buffer.concat([line, Buffer.from('\n'), rows])),
         ),
       },
       parse: async (bytes) => {
