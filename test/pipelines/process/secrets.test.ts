@@ -46,9 +46,13 @@ describe('secrets of the environment', () => {
     expect(chain.length).toBeGreaterThanOrEqual(7);
   });
 
-  it('leave an error without one as it was', () => {
+  it('leave the words, the kind and the stack of an error without one as they were', () => {
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', KEY);
-    const error = new ModalmixError('input', 'a clip');
-    expect(toFailure(error, undefined)).toMatchObject({ cause: error });
+    const error = new ModalmixError('input', 'a clip', { where: 'a.mp4', cause: new RangeError('too long') });
+    const failure = toFailure(error, undefined);
+    expect(failure).toMatchObject({ type: 'input', message: 'a clip', details: [{ where: 'a.mp4' }] });
+    expect(failure.cause).toMatchObject({ name: error.name, message: 'a clip' });
+    expect(failure.cause?.cause).toMatchObject({ name: 'RangeError', message: 'too long' });
+    expect(failure.cause?.stack).toContain('secrets.test.ts');
   });
 });
