@@ -1,6 +1,6 @@
 /**
  * Type-aware linting, and the direction of imports:
- * schemas ◀ pipelines ◀ activities ◀ workflows (types only) ◀ infra ◀ cli ◀ api ◀ examples, and inside pipelines/ the data flow.
+ * schemas ◀ pipelines ◀ activities ◀ workflows (types only) ◀ infra ◀ runs ◀ cli, ui, api ◀ examples, and inside pipelines/ the data flow.
  */
 import { builtinModules } from 'node:module';
 import eslint from '@eslint/js';
@@ -30,6 +30,8 @@ const STAGES = [
 ];
 const PIPELINES = [...FOUNDATIONS, ENGINE, ...STAGES];
 
+const BELOW_RUNS = ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra'];
+
 /** Which parts a part may import, besides itself. */
 const MAY_IMPORT = {
   schemas: [],
@@ -43,12 +45,15 @@ const MAY_IMPORT = {
   activities: ['schemas', ...PIPELINES],
   workflows: ['schemas'],
   infra: ['schemas', ...PIPELINES, 'activities', 'workflows'],
-  cli: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra'],
+  // What people ask for, whichever way: by a command, on the page, from a program of theirs.
+  runs: BELOW_RUNS,
+  ui: [...BELOW_RUNS, 'runs'],
+  cli: [...BELOW_RUNS, 'runs', 'ui'],
   // What is exported. Examples see that alone.
-  api: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli'],
+  api: [...BELOW_RUNS, 'runs'],
   examples: ['api'],
-  bench: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli'],
-  test: ['schemas', ...PIPELINES, 'activities', 'workflows', 'infra', 'cli', 'api', 'examples', 'bench'],
+  bench: [...BELOW_RUNS, 'runs', 'cli', 'ui'],
+  test: [...BELOW_RUNS, 'runs', 'cli', 'ui', 'api', 'examples', 'bench'],
 };
 
 const elements = Object.keys(MAY_IMPORT).map((type) => ({

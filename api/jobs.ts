@@ -11,13 +11,13 @@ import type {
   RebuildDatasetOutput,
   TrainModelOutput,
 } from '../schemas/workflows.ts';
-import { publishedDataset } from '../cli/commands/train.ts';
-import { fileToOpen } from '../cli/runs/file-to-open.ts';
-import { Detached, follow } from '../cli/runs/follow.ts';
-import { prepareConfig, prepareRun, type PreparedRun } from '../cli/runs/prepare-run.ts';
-import { connect, type Session } from '../cli/runs/session.ts';
-import { startRebuild, startRun, startTrainings, type StartedWork } from '../cli/runs/start-work.ts';
-import type { Screen } from '../cli/screens/screen.ts';
+import { fileToOpen } from '../runs/file-to-open.ts';
+import { Detached, follow } from '../runs/follow.ts';
+import { prepareConfig, prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
+import { publishedDataset } from '../runs/published-dataset.ts';
+import { connect, type Session } from '../runs/session.ts';
+import { startRebuild, startRun, startTrainings, type StartedWork } from '../runs/start-work.ts';
+import type { Screen } from '../runs/screen.ts';
 import { storePaths } from '../schemas/names.ts';
 import type { ConfigInput } from './config.ts';
 import { readSummary } from './results.ts';

@@ -3,7 +3,7 @@ import { chooseModel, type ModelChoice } from '../pipelines/models/choose-model.
 import { openStore } from '../pipelines/store/open-store.ts';
 import { runPrediction } from '../pipelines/prediction/run-prediction.ts';
 import type { ClipPrediction, PredictionFacts } from '../schemas/prediction.ts';
-import { clipsToPredict } from '../cli/runs/clips-to-predict.ts';
+import { clipsToPredict } from '../runs/clips-to-predict.ts';
 
 export interface PredictOptions extends Pick<ModelChoice, 'run' | 'model' | 'method' | 'seed'> {
   /** URI of the store. */

@@ -1,7 +1,7 @@
 /** What the death of a worker takes from a training: until the next worker is as far as it would have been. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { prepared, storeRunConfig } from '../../cli/runs/prepare-run.ts';
+import { prepared, storeRunConfig } from '../../runs/prepare-run.ts';
 import { buildCommand } from '../../infra/command/build-command.ts';
 import { ensureSupervisor, runningSupervisor, stopSupervisor } from '../../infra/supervisor/supervise.ts';
 import { ensureTemporal, stopTemporal } from '../../infra/temporal/ensure-temporal.ts';

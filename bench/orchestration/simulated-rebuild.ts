@@ -8,7 +8,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { prepared, storeRunConfig } from '../../cli/runs/prepare-run.ts';
+import { prepared, storeRunConfig } from '../../runs/prepare-run.ts';
 import { nodeWithTypeScript } from '../../infra/supervisor/supervise.ts';
 import { runConfigSchema } from '../../schemas/config/config.ts';
 import { ENVIRONMENT, TASK_QUEUES } from '../../schemas/names.ts';

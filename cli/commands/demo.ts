@@ -1,7 +1,7 @@
 /** `modalmix demo`: the main job on the embedded data. */
-import { embeddedConfig } from '../runs/embedded-config.ts';
-import type { FollowFlags } from '../runs/run-workflows.ts';
-import type { Screen } from '../screens/screen.ts';
+import { embeddedConfig } from '../../runs/embedded-config.ts';
+import type { FollowFlags } from '../../runs/run-workflows.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { run } from './run.ts';
 
 export async function demo(flags: FollowFlags, screen: Screen): Promise<void> {

@@ -10,10 +10,10 @@ import { methodWarnings } from '../../schemas/config/method-warnings.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
 import { experimentTable } from '../text/experiment-table.ts';
-import { storePlugins } from '../runs/prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
-import type { Screen } from '../screens/screen.ts';
-import { connect } from '../runs/session.ts';
+import { storePlugins } from '../../runs/prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../../runs/run-workflows.ts';
+import type { Screen } from '../../runs/screen.ts';
+import { connect } from '../../runs/session.ts';
 import { targetWords } from '../text/target-words.ts';
 import { getStored } from '../../pipelines/store/stored-json.ts';
 

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { runExport } from '../../pipelines/export/run-export.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { EXPORT_FORMATS, EXPORT_MANIFEST } from '../../schemas/exported-model.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { chosenByFlags, type ChoiceFlags } from './predict.ts';
 
 export interface ExportFlags extends Omit<ChoiceFlags, 'run' | 'model'> {

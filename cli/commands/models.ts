@@ -15,9 +15,9 @@ import { runConfigSchema } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { ModelMove } from '../../schemas/retrain.ts';
-import { fileToOpen } from '../runs/file-to-open.ts';
+import { fileToOpen } from '../../runs/file-to-open.ts';
 import { movesText, versionsText, versionText } from '../text/model-text.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 
 export interface ModelsFlags {
   readonly store?: string;

@@ -8,9 +8,9 @@ import { openStore } from '../../pipelines/store/open-store.ts';
 import { runConfigSchema } from '../../schemas/config/config.ts';
 import { EXIT_CODES, ModalmixError } from '../../schemas/errors.ts';
 import type { ChosenModel, ClipPrediction, PredictionFacts } from '../../schemas/prediction.ts';
-import { clipsToPredict, type NamedFile } from '../runs/clips-to-predict.ts';
+import { clipsToPredict, type NamedFile } from '../../runs/clips-to-predict.ts';
 import { chosenClass, everyClass, factsText, PredictionLines } from '../text/prediction-text.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 
 export interface ChoiceFlags {
   readonly run?: string;

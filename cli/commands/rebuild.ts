@@ -2,11 +2,11 @@
 import type { RebuildDatasetOutput } from '../../schemas/workflows.ts';
 import { loadManifest } from '../../pipelines/shards/manifest/load-manifest.ts';
 import { dataCounts, dataText } from '../text/data-text.ts';
-import { prepareRun } from '../runs/prepare-run.ts';
-import { followToEnd, type FollowFlags } from '../runs/run-workflows.ts';
-import { startRebuild } from '../runs/start-work.ts';
-import type { Screen } from '../screens/screen.ts';
-import { connect } from '../runs/session.ts';
+import { prepareRun } from '../../runs/prepare-run.ts';
+import { followToEnd, type FollowFlags } from '../../runs/run-workflows.ts';
+import { startRebuild } from '../../runs/start-work.ts';
+import type { Screen } from '../../runs/screen.ts';
+import { connect } from '../../runs/session.ts';
 import { targetWords } from '../text/target-words.ts';
 
 /** @param target a config file or a folder of clips */

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseConfig } from '../../pipelines/config/load-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { SCHEMA_LINE, writeNewConfig } from '../runs/editor-schema.ts';
-import type { Screen } from '../screens/screen.ts';
+import { SCHEMA_LINE, writeNewConfig } from '../../runs/editor-schema.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { textTable } from '../text/text-table.ts';
 

@@ -6,14 +6,14 @@ import { openStore } from '../../pipelines/store/open-store.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
-import { findRun, unknownRun } from '../runs/find-runs.ts';
-import { prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
-import type { TargetFlags } from '../runs/run-workflows.ts';
-import type { Screen } from '../screens/screen.ts';
-import { connectToLook } from '../runs/session.ts';
-import { showResult } from '../runs/show-result.ts';
+import { findRun, unknownRun } from '../../runs/find-runs.ts';
+import { prepareRun, type PreparedRun } from '../../runs/prepare-run.ts';
+import type { TargetFlags } from '../../runs/run-workflows.ts';
+import type { Screen } from '../../runs/screen.ts';
+import { connectToLook } from '../../runs/session.ts';
+import { showResult } from '../screens/show-result.ts';
 import { targetWords } from '../text/target-words.ts';
-import { publishedDataset } from './train.ts';
+import { publishedDataset } from '../../runs/published-dataset.ts';
 
 /**
  * @param target a run's id, a config file or a folder of clips

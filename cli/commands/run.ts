@@ -1,12 +1,12 @@
 /** `modalmix run`: the main job, from clips to a report. */
 import { methodWarnings } from '../../schemas/config/method-warnings.ts';
-import { prepareRun } from '../runs/prepare-run.ts';
-import { followToEnd, type FollowFlags } from '../runs/run-workflows.ts';
-import { startRun } from '../runs/start-work.ts';
-import type { Screen } from '../screens/screen.ts';
-import { connect } from '../runs/session.ts';
+import { prepareRun } from '../../runs/prepare-run.ts';
+import { followToEnd, type FollowFlags } from '../../runs/run-workflows.ts';
+import { startRun } from '../../runs/start-work.ts';
+import type { Screen } from '../../runs/screen.ts';
+import { connect } from '../../runs/session.ts';
 import { targetWords } from '../text/target-words.ts';
-import { showResult } from '../runs/show-result.ts';
+import { showResult } from '../screens/show-result.ts';
 
 /** @param target a config file or a folder of clips */
 export async function run(target: string, flags: FollowFlags, screen: Screen): Promise<void> {

@@ -9,10 +9,10 @@ import { methodWarnings } from '../../schemas/config/method-warnings.ts';
 import { searchSummarySchema, type SearchConfig } from '../../schemas/config/search.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
-import { storePlugins } from '../runs/prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../runs/run-workflows.ts';
-import { connect } from '../runs/session.ts';
-import type { Screen } from '../screens/screen.ts';
+import { storePlugins } from '../../runs/prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../../runs/run-workflows.ts';
+import { connect } from '../../runs/session.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { searchTable } from '../text/search-table.ts';
 import { shellWord } from '../text/shell-word.ts';
 

@@ -1,9 +1,9 @@
 /** `modalmix status`: the runs, or one run's stages. */
 import { describeError } from '../../schemas/errors.ts';
-import { findRun, listRuns, unknownRun, type FoundRun } from '../runs/find-runs.ts';
-import { progressOf } from '../runs/follow.ts';
-import type { Screen } from '../screens/screen.ts';
-import { connectToLook } from '../runs/session.ts';
+import { findRun, listRuns, unknownRun, type FoundRun } from '../../runs/find-runs.ts';
+import { progressOf } from '../../runs/follow.ts';
+import type { Screen } from '../../runs/screen.ts';
+import { connectToLook } from '../../runs/session.ts';
 import { duration, stageFacts } from '../text/stage-text.ts';
 import { oneLine } from '../../schemas/printable.ts';
 

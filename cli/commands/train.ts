@@ -1,12 +1,11 @@
 /** `modalmix train` and `modalmix evaluate`: one stage alone, on the dataset that the last rebuild published. */
-import { findRunDataset } from '../../pipelines/shards/manifest/load-manifest.ts';
-import { ModalmixError } from '../../schemas/errors.ts';
-import type { DatasetReference, EvaluateModelOutput, TrainModelOutput } from '../../schemas/workflows.ts';
-import { prepareRun, type PreparedRun } from '../runs/prepare-run.ts';
-import { followToEnd, type FollowFlags } from '../runs/run-workflows.ts';
-import { startTrainings, type TrainingStage } from '../runs/start-work.ts';
-import type { Screen } from '../screens/screen.ts';
-import { connect } from '../runs/session.ts';
+import type { EvaluateModelOutput, TrainModelOutput } from '../../schemas/workflows.ts';
+import { prepareRun } from '../../runs/prepare-run.ts';
+import { publishedDataset } from '../../runs/published-dataset.ts';
+import { followToEnd, type FollowFlags } from '../../runs/run-workflows.ts';
+import { startTrainings, type TrainingStage } from '../../runs/start-work.ts';
+import type { Screen } from '../../runs/screen.ts';
+import { connect } from '../../runs/session.ts';
 import { targetWords } from '../text/target-words.ts';
 
 const TELL: Readonly<Record<TrainingStage, (output: unknown) => string>> = {
@@ -42,22 +41,4 @@ export async function trainOrEvaluate(
   } finally {
     await session.close();
   }
-}
-
-/**
- * @param target as a person would type it
- * @throws ModalmixError `config` when the run's dataset was never built
- */
-export async function publishedDataset(
-  { store, runId }: Pick<PreparedRun, 'store' | 'runId'>,
-  target: string,
-): Promise<DatasetReference> {
-  const dataset = await findRunDataset(store, runId);
-  if (dataset === undefined) {
-    throw new ModalmixError('config', 'its dataset has not been built', {
-      where: target,
-      fix: `Run "modalmix rebuild ${target}" first, or "modalmix run ${target}" for everything.`,
-    });
-  }
-  return dataset;
 }

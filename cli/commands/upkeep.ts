@@ -8,7 +8,7 @@ import { repairStore } from '../../pipelines/upkeep/repair-store.ts';
 import { verifyStore, type Verification } from '../../pipelines/upkeep/verify-store.ts';
 import { runConfigSchema } from '../../schemas/config/config.ts';
 import { EXIT_CODES, ModalmixError } from '../../schemas/errors.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { counted } from '../text/counted.ts';
 import { findingsText, garbageText, migrationsText } from '../text/upkeep-text.ts';
 

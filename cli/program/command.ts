@@ -1,6 +1,6 @@
 /** How a command of `modalmix` is put together: what does its work, and the examples in its help. */
 import type { Argument, Command, Option } from 'commander';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 
 export interface CommonFlags {
   readonly json?: boolean;

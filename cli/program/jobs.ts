@@ -1,6 +1,6 @@
 /** The commands from clips to a report, and those that compare: `run`, its stages, `demo`, `experiment`, `search`. */
 import { Option, type Command } from 'commander';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { withExamples, type AddCommand, type CommonFlags } from './command.ts';
 import { dryRunning, setting } from './setting.ts';
 

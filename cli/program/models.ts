@@ -2,7 +2,7 @@
 import { Option, type Command } from 'commander';
 import type * as ModelsCommands from '../commands/models.ts';
 import type { ModelsFlags } from '../commands/models.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { withExamples, type RunCommand } from './command.ts';
 
 type Action = (

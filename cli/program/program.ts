@@ -3,7 +3,7 @@ import { CommanderError, type Command } from 'commander';
 import { withoutSecrets } from '../../pipelines/process/secrets.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { openScreen } from '../screens/open-screen.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import type { CommonFlags } from './command.ts';
 import { createProgram } from './create-program.ts';
 import { printable } from '../../schemas/printable.ts';

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type * as RecipeCommands from '../commands/recipe.ts';
 import type { RecipeCopyFlags } from '../commands/recipe.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { withExamples, type RunCommand } from './command.ts';
 
 type Action = (

@@ -2,7 +2,7 @@
 import { Argument, Option, type Command } from 'commander';
 import { TOPICS } from '../../schemas/names.ts';
 import type { ConfigFlags } from '../commands/stream/connect.ts';
-import type { FollowFlags, TargetFlags } from '../runs/run-workflows.ts';
+import type { FollowFlags, TargetFlags } from '../../runs/run-workflows.ts';
 import { naming, withExamples, type RunCommand } from './command.ts';
 import { setting } from './setting.ts';
 

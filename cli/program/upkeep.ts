@@ -2,7 +2,7 @@
 import { Option } from 'commander';
 import type * as UpkeepCommands from '../commands/upkeep.ts';
 import type { GcFlags, MigrateFlags } from '../commands/upkeep.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { withExamples, type AddCommand } from './command.ts';
 
 type Work = (

@@ -2,7 +2,7 @@ import { MultiBar, type SingleBar } from 'cli-progress';
 import { oneLine, printable } from '../../schemas/printable.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import { shareDone, stageFacts } from '../text/stage-text.ts';
-import type { Screen } from './screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 
 const LABEL_CHARACTERS = 26;
 const BAR_STEPS = 1_000;

@@ -1,6 +1,6 @@
 import { printableJson } from '../../schemas/printable.ts';
 import type { Progress } from '../../schemas/progress.ts';
-import type { Screen } from './screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 
 /** One JSON object a line on standard output; a progress that has not changed is not repeated. */
 export class JsonScreen implements Screen {

@@ -1,7 +1,7 @@
 import { printable } from '../../schemas/printable.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import { shareDone, stageFacts } from '../text/stage-text.ts';
-import type { Screen } from './screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 
 /** A running stage is told again after this long or this much. */
 const EVERY_MS = 15_000;

@@ -2,7 +2,7 @@
 import { BarsScreen } from './bars.ts';
 import { JsonScreen } from './json.ts';
 import { LinesScreen } from './lines.ts';
-import type { Screen } from './screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 
 export interface ScreenFlags {
   readonly json?: boolean;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { unwrapFailure } from '../../cli/runs/follow.ts';
+import { unwrapFailure } from '../../runs/follow.ts';
 import { freePorts } from '../../infra/ports.ts';
 import { runningSupervisor } from '../../infra/supervisor/supervise.ts';
 import { addressOf, embeddedTemporal } from '../../infra/temporal/embedded-server.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { copy, list, show } from '../../cli/commands/recipe.ts';
-import type { Screen } from '../../cli/screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 
 const FOLDER = fileURLToPath(new URL('../../configs/recipes/', import.meta.url));

@@ -225,7 +225,9 @@ describe('what the deployment files start', () => {
     const inCompose = ourServices().flatMap(([, { environment = {} }]) => Object.keys(environment));
     const ours = Object.entries(ENVIRONMENT);
     const sources = await Promise.all(
-      ['infra', 'cli', 'pipelines'].map(async (folder) => await sourceText(join(PROJECT, folder))),
+      ['infra', 'runs', 'cli', 'ui', 'pipelines'].map(
+        async (folder) => await sourceText(join(PROJECT, folder)),
+      ),
     );
     for (const variable of [...inDockerfile, ...settings, ...inCompose]) {
       if (OTHERS_VARIABLES.includes(variable)) continue;

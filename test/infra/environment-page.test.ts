@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDERS = ['schemas', 'pipelines', 'activities', 'workflows', 'infra', 'cli'];
+const FOLDERS = ['schemas', 'pipelines', 'activities', 'workflows', 'infra', 'runs', 'ui', 'cli'];
 
 /** How the sources read a variable by its name; `ENVIRONMENT` has the others. */
 const READS = [

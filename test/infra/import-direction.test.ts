@@ -59,7 +59,7 @@ const CASES = [
     good: "import '../../activities/index.ts';",
   },
   {
-    file: 'cli/runs/follow.ts',
+    file: 'runs/follow.ts',
     bad: "import '../../api/index.ts';",
     good: "import '../../infra/ports.ts';",
   },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowFailedError, WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { unwrapFailure } from '../../cli/runs/follow.ts';
+import { unwrapFailure } from '../../runs/follow.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import type { Progress } from '../../schemas/progress.ts';
 import {

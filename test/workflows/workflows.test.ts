@@ -4,7 +4,7 @@ import { Context } from '@temporalio/activity';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runStage } from '../../activities/run-stage.ts';
-import { unwrapFailure } from '../../cli/runs/follow.ts';
+import { unwrapFailure } from '../../runs/follow.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import type { Progress } from '../../schemas/progress.ts';

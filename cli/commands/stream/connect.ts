@@ -1,8 +1,8 @@
 /** The brokers and settings that commands of a stream work with. */
 import { brokerHasBeenStarted } from '../../../infra/kafka/broker-folders.ts';
 import { connectionIsNamed } from '../../../infra/kafka/is-named.ts';
-import type { TargetFlags } from '../../runs/run-workflows.ts';
-import type { Screen } from '../../screens/screen.ts';
+import type { TargetFlags } from '../../../runs/run-workflows.ts';
+import type { Screen } from '../../../runs/screen.ts';
 
 /** Of every command of a stream: its run's config file, and what is set in it. */
 export interface ConfigFlags extends TargetFlags {

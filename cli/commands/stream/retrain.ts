@@ -2,17 +2,17 @@
 import { retrainConfigOf } from '../../../pipelines/models/retrain-window.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { MESSAGES, WORKFLOWS, workflowIds, type StreamRetrainInput } from '../../../schemas/workflows.ts';
-import { findRun } from '../../runs/find-runs.ts';
-import { prepareRun, storeRunConfig, type PreparedRun } from '../../runs/prepare-run.ts';
+import { findRun } from '../../../runs/find-runs.ts';
+import { prepareRun, storeRunConfig, type PreparedRun } from '../../../runs/prepare-run.ts';
 import {
   followToEnd,
   runReference,
   startOrJoin,
   type FollowFlags,
   type TargetFlags,
-} from '../../runs/run-workflows.ts';
-import type { Screen } from '../../screens/screen.ts';
-import { connect, type Session } from '../../runs/session.ts';
+} from '../../../runs/run-workflows.ts';
+import type { Screen } from '../../../runs/screen.ts';
+import { connect, type Session } from '../../../runs/session.ts';
 import { targetWords } from '../../text/target-words.ts';
 
 /** The registry's name for the model that a run's stream keeps trained. */

@@ -13,7 +13,7 @@ import { loadConfig } from '../../../pipelines/config/load-config.ts';
 import { runIdOf } from '../../../pipelines/config/run-id.ts';
 import type { RunConfig } from '../../../schemas/config/config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import type { Screen } from '../../screens/screen.ts';
+import type { Screen } from '../../../runs/screen.ts';
 import { targetWords } from '../../text/target-words.ts';
 import { ensureParts, type ConfigFlags } from './connect.ts';
 

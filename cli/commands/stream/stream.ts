@@ -8,7 +8,7 @@ import { topicNames } from '../../../schemas/names.ts';
 import { streamOf } from '../../../schemas/config/stream-config.ts';
 import { connectKafka, ensureParts, nothingStreamed, type ConfigFlags } from './connect.ts';
 import { counted } from '../../text/counted.ts';
-import type { Screen } from '../../screens/screen.ts';
+import type { Screen } from '../../../runs/screen.ts';
 import { oneLine } from '../../../schemas/printable.ts';
 
 export async function bringUp(screen: Screen): Promise<void> {

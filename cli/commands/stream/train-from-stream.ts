@@ -6,12 +6,12 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { topicNames } from '../../../schemas/names.ts';
 import { offsetRangeSchema, type OffsetRange } from '../../../schemas/config/stream-config.ts';
 import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../../schemas/workflows.ts';
-import { prepared, storeRunConfig } from '../../runs/prepare-run.ts';
-import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../../runs/run-workflows.ts';
-import type { Screen } from '../../screens/screen.ts';
-import { connect } from '../../runs/session.ts';
+import { prepared, storeRunConfig } from '../../../runs/prepare-run.ts';
+import { followToEnd, runReference, startOrJoin, type FollowFlags } from '../../../runs/run-workflows.ts';
+import type { Screen } from '../../../runs/screen.ts';
+import { connect } from '../../../runs/session.ts';
 import { targetWords } from '../../text/target-words.ts';
-import { showResult } from '../../runs/show-result.ts';
+import { showResult } from '../../screens/show-result.ts';
 import { connectKafka } from './connect.ts';
 import { streamOf } from '../../../schemas/config/stream-config.ts';
 

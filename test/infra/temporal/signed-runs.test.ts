@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { unwrapFailure } from '../../../cli/runs/follow.ts';
+import { unwrapFailure } from '../../../runs/follow.ts';
 import { keyOf } from '../../../infra/temporal/keys.ts';
 import { dataConverterOf, sealingInterceptor, type Protection } from '../../../infra/temporal/protection.ts';
 import { workflowBundle } from '../../../infra/workers/workflow-bundle.ts';

@@ -1,8 +1,8 @@
 /** A page of the store as a file that a person can open. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { modalmixHome } from '../../infra/folders.ts';
-import type { Store } from '../../pipelines/store/store.ts';
+import { modalmixHome } from '../infra/folders.ts';
+import type { Store } from '../pipelines/store/store.ts';
 
 export interface FileToOpen {
   readonly file: string;

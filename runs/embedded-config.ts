@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ModalmixError } from '../../schemas/errors.ts';
-import type { Screen } from '../screens/screen.ts';
+import { ModalmixError } from '../schemas/errors.ts';
+import type { Screen } from './screen.ts';
 import { SCHEMA_LINE, writeNewConfig } from './editor-schema.ts';
 
 const CONFIGS = fileURLToPath(new URL('../../configs/', import.meta.url));

@@ -1,8 +1,8 @@
 /** The runs that Temporal knows: their workflows, without the children that they started. */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { ModalmixError } from '../../schemas/errors.ts';
-import { believed } from '../../schemas/seals.ts';
-import { WORKFLOWS } from '../../schemas/workflows.ts';
+import { ModalmixError } from '../schemas/errors.ts';
+import { believed } from '../schemas/seals.ts';
+import { WORKFLOWS } from '../schemas/workflows.ts';
 
 export interface FoundRun {
   readonly runId: string;

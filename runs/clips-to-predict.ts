@@ -1,9 +1,9 @@
 /** The media files that a person means by files and folders. */
 import { stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { listFiles } from '../../pipelines/datasets/list-files.ts';
-import { isMediaFile } from '../../pipelines/datasets/media-files.ts';
-import { ModalmixError } from '../../schemas/errors.ts';
+import { listFiles } from '../pipelines/datasets/list-files.ts';
+import { isMediaFile } from '../pipelines/datasets/media-files.ts';
+import { ModalmixError } from '../schemas/errors.ts';
 
 export interface NamedFile {
   /** Absolute. */

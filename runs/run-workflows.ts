@@ -1,11 +1,11 @@
 /** Starts the workflows of a command, or joins the ones that run, and follows them to their end. */
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { ENVIRONMENT, TASK_QUEUES } from '../../schemas/names.ts';
-import { ModalmixError } from '../../schemas/errors.ts';
-import type { RunReference, WORKFLOWS } from '../../schemas/workflows.ts';
+import { ENVIRONMENT, TASK_QUEUES } from '../schemas/names.ts';
+import { ModalmixError } from '../schemas/errors.ts';
+import type { RunReference, WORKFLOWS } from '../schemas/workflows.ts';
 import { Detached, follow } from './follow.ts';
 import type { PreparedRun } from './prepare-run.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from './screen.ts';
 import type { Session } from './session.ts';
 
 export interface WorkflowStart {

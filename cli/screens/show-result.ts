@@ -4,9 +4,9 @@ import { openStore } from '../../pipelines/store/open-store.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { summarySchema } from '../../schemas/summary.ts';
 import { dataCounts, dataText } from '../text/data-text.ts';
-import { fileToOpen } from './file-to-open.ts';
+import { fileToOpen } from '../../runs/file-to-open.ts';
 import { resultTable } from '../text/result-table.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from '../../runs/screen.ts';
 import { getStored } from '../../pipelines/store/stored-json.ts';
 
 /** @throws ModalmixError `input` when the run has no report yet */

@@ -1,18 +1,18 @@
 /** A command's connection to Temporal, with server and workers running behind it. */
 import type { Client, Connection } from '@temporalio/client';
-import { ModalmixError } from '../../schemas/errors.ts';
-import { TASK_QUEUES } from '../../schemas/names.ts';
-import { makeHome } from '../../infra/folders.ts';
-import { ensureSupervisor, runningSupervisor, workerFailure } from '../../infra/supervisor/supervise.ts';
-import { endpointFromEnvironment } from '../../infra/temporal/connection-settings.ts';
-import { hasBeenStarted } from '../../infra/temporal/embedded-server.ts';
+import { ModalmixError } from '../schemas/errors.ts';
+import { TASK_QUEUES } from '../schemas/names.ts';
+import { makeHome } from '../infra/folders.ts';
+import { ensureSupervisor, runningSupervisor, workerFailure } from '../infra/supervisor/supervise.ts';
+import { endpointFromEnvironment } from '../infra/temporal/connection-settings.ts';
+import { hasBeenStarted } from '../infra/temporal/embedded-server.ts';
 import {
   connectTemporal,
   ensureTemporal,
   type ConnectedTemporal,
-} from '../../infra/temporal/ensure-temporal.ts';
-import { protectedClient } from '../../infra/temporal/protection.ts';
-import type { Screen } from '../screens/screen.ts';
+} from '../infra/temporal/ensure-temporal.ts';
+import { protectedClient } from '../infra/temporal/protection.ts';
+import type { Screen } from './screen.ts';
 
 export interface Session {
   readonly client: Client;

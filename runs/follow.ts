@@ -7,10 +7,10 @@ import {
   type WorkflowExecutionDescription,
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { ERROR_KINDS, ModalmixError, type ErrorKind } from '../../schemas/errors.ts';
-import type { Progress } from '../../schemas/progress.ts';
-import { REFUSAL_FIX, isRefusal, refusalSentence, wasBegunBefore } from '../../schemas/seals.ts';
-import { MESSAGES } from '../../schemas/workflows.ts';
+import { ERROR_KINDS, ModalmixError, type ErrorKind } from '../schemas/errors.ts';
+import type { Progress } from '../schemas/progress.ts';
+import { REFUSAL_FIX, isRefusal, refusalSentence, wasBegunBefore } from '../schemas/seals.ts';
+import { MESSAGES } from '../schemas/workflows.ts';
 
 /** A query needs a worker; one that is busy starting answers later. */
 const QUERY_TIMEOUT_MS = 5_000;

@@ -1,16 +1,16 @@
 /** From what a person typed to a checked config: nothing is written before this is through. */
 import { open, stat } from 'node:fs/promises';
-import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
-import { loadConfig } from '../../pipelines/config/load-config.ts';
-import { runIdOf } from '../../pipelines/config/run-id.ts';
-import { pluginCode } from '../../pipelines/plugins/plugin-code.ts';
-import type { Store } from '../../pipelines/store/store.ts';
-import { openStore } from '../../pipelines/store/open-store.ts';
-import type { RunConfig } from '../../schemas/config/config.ts';
-import { ModalmixError } from '../../schemas/errors.ts';
-import { storePaths } from '../../schemas/names.ts';
+import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
+import { loadConfig } from '../pipelines/config/load-config.ts';
+import { runIdOf } from '../pipelines/config/run-id.ts';
+import { pluginCode } from '../pipelines/plugins/plugin-code.ts';
+import type { Store } from '../pipelines/store/store.ts';
+import { openStore } from '../pipelines/store/open-store.ts';
+import type { RunConfig } from '../schemas/config/config.ts';
+import { ModalmixError } from '../schemas/errors.ts';
+import { storePaths } from '../schemas/names.ts';
 import { folderConfig, saveFolderConfig, type FolderConfig } from './folder-config.ts';
-import type { Screen } from '../screens/screen.ts';
+import type { Screen } from './screen.ts';
 
 const TARGET_FIX = 'Give the path of a YAML file, or of a folder with one folder of clips a class.';
 /** A config begins with text; every media file has a zero byte among its first ones. */

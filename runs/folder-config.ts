@@ -1,11 +1,11 @@
 /** The config of a run that was given only a folder of clips. */
 import { readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
-import { parseConfig } from '../../pipelines/config/load-config.ts';
-import type { RunConfig } from '../../schemas/config/config.ts';
-import type { Screen } from '../screens/screen.ts';
+import { parseConfig } from '../pipelines/config/load-config.ts';
+import type { RunConfig } from '../schemas/config/config.ts';
+import type { Screen } from './screen.ts';
 import { SCHEMA_LINE, writeNewConfig } from './editor-schema.ts';
-import { oneLine } from '../../schemas/printable.ts';
+import { oneLine } from '../schemas/printable.ts';
 
 export interface FolderConfig {
   readonly file: string;

@@ -1,6 +1,6 @@
 /** Starts the workflows of the main job and of its stages, or joins the ones that run: for the commands and for the API. */
 import type { Client } from '@temporalio/client';
-import { WORKFLOWS, workflowIds, type DatasetReference } from '../../schemas/workflows.ts';
+import { WORKFLOWS, workflowIds, type DatasetReference } from '../schemas/workflows.ts';
 import { storeRunConfig, type PreparedRun } from './prepare-run.ts';
 import { runReference, startOrJoin } from './run-workflows.ts';
 

@@ -1,5 +1,5 @@
 /** Where a command's words go: bars for a person at a terminal, lines for a log, JSON for a script. */
-import type { Progress } from '../../schemas/progress.ts';
+import type { Progress } from '../schemas/progress.ts';
 
 export interface Screen {
   /** Words for a person; a script does not see them. */

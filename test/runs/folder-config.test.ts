@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { folderConfig, saveFolderConfig } from '../../../cli/runs/folder-config.ts';
-import { LinesScreen } from '../../../cli/screens/lines.ts';
-import { loadConfig } from '../../../pipelines/config/load-config.ts';
+import { folderConfig, saveFolderConfig } from '../../runs/folder-config.ts';
+import { LinesScreen } from '../../cli/screens/lines.ts';
+import { loadConfig } from '../../pipelines/config/load-config.ts';
 
 const before = process.cwd();
 let folder: string;
