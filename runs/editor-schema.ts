@@ -3,7 +3,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const SCHEMA = fileURLToPath(new URL('../../schemas/json/run.schema.json', import.meta.url));
+const SCHEMA = fileURLToPath(new URL('../schemas/json/run.schema.json', import.meta.url));
 /** From the config's own folder. */
 const COPY = join('.modalmix', 'run.schema.json');
 

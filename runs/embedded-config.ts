@@ -6,7 +6,7 @@ import { ModalmixError } from '../schemas/errors.ts';
 import type { Screen } from './screen.ts';
 import { SCHEMA_LINE, writeNewConfig } from './editor-schema.ts';
 
-const CONFIGS = fileURLToPath(new URL('../../configs/', import.meta.url));
+const CONFIGS = fileURLToPath(new URL('../configs/', import.meta.url));
 
 /**
  * In a checkout the config in `configs/`, whose data and store are the checkout's. In an installed package, whose folder

@@ -60,8 +60,13 @@ const CASES = [
   },
   {
     file: 'runs/follow.ts',
+    bad: "import '../cli/main.ts';",
+    good: "import '../infra/ports.ts';",
+  },
+  {
+    file: 'cli/commands/run.ts',
     bad: "import '../../api/index.ts';",
-    good: "import '../../infra/ports.ts';",
+    good: "import '../../runs/follow.ts';",
   },
   {
     file: 'examples/api/compare-methods.ts',
