@@ -55,6 +55,16 @@ export class S3Store implements Store {
 
   async range(path: string, offset: number, length: number): Promise<Buffer> {
     if (length === 0) return Buffer.alloc(0);
+    // As HTTP writes ranges, the first would mean the end of the file, the second another range or all of it.
+    if (offset < 0 || length < 0) {
+      throw new ModalmixError(
+        'input',
+        `the file has no ${String(length)} bytes from byte ${String(offset)}`,
+        {
+          where: `${this.uri}/${path}`,
+        },
+      );
+    }
     return await this.#bucket.range(this.#key(path), offset, length);
   }
 

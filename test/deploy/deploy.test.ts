@@ -215,6 +215,16 @@ describe('what the deployment files start', () => {
     }
   });
 
+  it('have the key that runs are signed with, from the secret or a variable that must be set', () => {
+    for (const { name, envFrom = [] } of ourContainers()) {
+      expect(envFrom, name).toContainEqual({ secretRef: { name: 'modalmix' } });
+    }
+    for (const [name, { environment = {} }] of ourServices()) {
+      expect(environment, name).toHaveProperty(ENVIRONMENT.signingKeys);
+    }
+    expect(compose.text).toMatch(/MODALMIX_SIGNING_KEYS: \$\{MODALMIX_SIGNING_KEYS:\?/u);
+  });
+
   it('are given variables that the product reads', async () => {
     const dockerfile = await readFile(join(DEPLOY, 'Dockerfile'), 'utf8');
     const inDockerfile = [...dockerfile.matchAll(/^(?:ENV| {4}) *([A-Z0-9_]+)=/gmu)].map(

@@ -3,6 +3,7 @@ import { brokerHasBeenStarted } from '../../../infra/kafka/broker-folders.ts';
 import { loadConfig } from '../../../pipelines/config/load-config.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
 import type { PartitionStatus } from '../../../pipelines/streaming/lag.ts';
+import type { RecordPlace } from '../../../pipelines/streaming/rows/feature-record.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { topicNames } from '../../../schemas/names.ts';
 import { streamOf } from '../../../schemas/config/stream-config.ts';
@@ -107,7 +108,9 @@ export async function listLetters(flags: ConfigFlags, screen: Screen): Promise<v
   const { connection } = await connectKafka(screen);
   const { listDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
   const { ensureTopics } = await import('../../../pipelines/streaming/kafka/topics.ts');
-  const letters = await listDeadLetters(connection, await ensureTopics(connection, streamOf(config)));
+  const others = new OtherRecords(screen);
+  const topics = await ensureTopics(connection, streamOf(config));
+  const letters = await listDeadLetters(connection, topics, others.note);
   for (const { source, code, message, key, rejectedAt } of letters) {
     const place = `${oneLine(source.topic)}/${String(source.partition)}/${String(source.offset)}`;
     screen.say(
@@ -116,6 +119,31 @@ export async function listLetters(flags: ConfigFlags, screen: Screen): Promise<v
     screen.event('dead-letter', { place, code, message, key, rejectedAt });
   }
   screen.say(letters.length === 0 ? 'No dead letters.' : `${counted(letters.length, 'dead letter')}.`);
+  others.tell();
+}
+
+/** Records of the topic that are no dead letters: said, once, and in nobody's way. */
+class OtherRecords {
+  readonly #screen: Screen;
+  #count = 0;
+  #first: string | undefined;
+
+  constructor(screen: Screen) {
+    this.#screen = screen;
+  }
+
+  readonly note = ({ topic, partition, offset }: RecordPlace): void => {
+    this.#count += 1;
+    this.#first ??= `${topic}/${String(partition)}/${String(offset)}`;
+  };
+
+  tell(): void {
+    if (this.#first === undefined) return;
+    this.#screen.say(
+      `${counted(this.#count, 'record')} there ${this.#count === 1 ? 'is no dead letter' : 'are no dead letters'} (the first: ${oneLine(this.#first)}): something else writes to that topic.`,
+    );
+    this.#screen.event('other-records', { count: this.#count, first: this.#first });
+  }
 }
 
 export interface ReplayFlags extends ConfigFlags {
@@ -140,6 +168,7 @@ export async function replayLetters(
   }
   const { connection } = await connectKafka(screen);
   const { replayDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
+  const others = new OtherRecords(screen);
   const { replayed, gone } = await replayDeadLetters(
     connection,
     topicNames(streamOf(config).topicPrefix),
@@ -151,8 +180,10 @@ export async function replayLetters(
         places.includes(`${topic}/${String(partition)}/${String(offset)}`)
       );
     },
+    others.note,
   );
   screen.say(`${counted(replayed, 'event')} sent again.`);
   if (gone.length > 0) screen.say(`${counted(gone.length, 'event')} no longer on the topic.`);
+  others.tell();
   screen.event('replayed', { replayed, gone: gone.length });
 }

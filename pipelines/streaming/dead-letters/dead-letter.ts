@@ -4,7 +4,6 @@
  * (by a worker that died in between) is listed once.
  */
 import type { KafkaConsumer, Message, Producer } from 'node-rdkafka';
-import { ModalmixError } from '../../../schemas/errors.ts';
 import type { TopicNames } from '../../../schemas/names.ts';
 import {
   DEAD_LETTER_PAYLOAD_MAX_BYTES,
@@ -57,10 +56,16 @@ export function encodeDeadLetter(record: DeadLetterRecord): { key: string; value
   return { key: formatPlace(record.source), value: Buffer.from(JSON.stringify(record)) };
 }
 
-/** Letters that were not sent again yet, oldest first. */
+/**
+ * Letters that were not sent again yet, oldest first.
+ *
+ * @param onOther told the place of each record that is no dead letter: whoever may write to the topic can put one there,
+ *   and it must not hide the others
+ */
 export async function listDeadLetters(
   connection: KafkaConnection,
   topics: TopicNames,
+  onOther: (place: RecordPlace) => void = () => undefined,
 ): Promise<DeadLetter[]> {
   const consumer = await connectConsumer(connection, 'dead-letters', {
     'group.id': `${topics.deadLetter}.reader`,
@@ -69,6 +74,10 @@ export async function listDeadLetters(
     const open = new Map<string, DeadLetter>();
     for await (const message of readWhole(consumer, topics.deadLetter)) {
       const record = parseDeadLetter(message);
+      if (record === undefined) {
+        onOther({ topic: message.topic, partition: message.partition, offset: message.offset });
+        continue;
+      }
       const place = formatPlace(record.source);
       if (record.kind === 'replayed') open.delete(place);
       else if (!open.has(place)) open.set(place, record);
@@ -93,8 +102,9 @@ export async function replayDeadLetters(
   connection: KafkaConnection,
   topics: TopicNames,
   choose: (letter: DeadLetter) => boolean,
+  onOther?: (place: RecordPlace) => void,
 ): Promise<ReplayResult> {
-  const letters = (await listDeadLetters(connection, topics)).filter(choose);
+  const letters = (await listDeadLetters(connection, topics, onOther)).filter(choose);
   if (letters.length === 0) return { replayed: 0, gone: [] };
   const producer = await connectProducer(connection, 'replay', {
     dr_cb: true,
@@ -132,15 +142,11 @@ function replayedNote(topics: TopicNames, letter: DeadLetter) {
   };
 }
 
-function parseDeadLetter(message: Message): DeadLetterRecord {
+function parseDeadLetter(message: Message): DeadLetterRecord | undefined {
   try {
-    return deadLetterRecordSchema.parse(JSON.parse(message.value?.toString() ?? ''));
-  } catch (error) {
-    throw new ModalmixError('input', 'the record is no dead letter', {
-      where: formatPlace(message),
-      fix: `Only Modalmix writes to ${message.topic}.`,
-      cause: error,
-    });
+    return deadLetterRecordSchema.safeParse(JSON.parse(message.value?.toString() ?? '')).data;
+  } catch {
+    return undefined;
   }
 }
 

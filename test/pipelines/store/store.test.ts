@@ -54,6 +54,8 @@ describe.each(Object.entries(KINDS))('a store of kind %s', (_, newUri) => {
     expect((await store.range('plan', 11, 6)).toString()).toBe('second');
     expect((await store.range('plan', 23, 0)).length).toBe(0);
     await expect(store.range('plan', 20, 10)).rejects.toMatchObject({ kind: 'input' });
+    await expect(store.range('plan', 4, -2)).rejects.toMatchObject({ kind: 'input' });
+    await expect(store.range('plan', -4, 2)).rejects.toMatchObject({ kind: 'input' });
     await expect(store.range('plans', 0, 1)).rejects.toMatchObject({ message: 'nothing is stored there' });
   });
 

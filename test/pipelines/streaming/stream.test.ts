@@ -180,6 +180,18 @@ test(
       });
       expect(status.ingest).toHaveLength(4);
 
+      const topic = topics.deadLetter;
+      const others = await connectProducer(connection, 'others', { dr_cb: true });
+      await deliver(others, [
+        { topic, key: null, value: Buffer.from('{"kind":"note"}') },
+        { topic, key: null, value: Buffer.from('no JSON') },
+      ]);
+      await disconnect(others);
+      const strange: string[] = [];
+      const seen = await listDeadLetters(connection, topics, (place) => strange.push(place.topic));
+      expect(strange).toEqual([topic, topic]);
+      expect(seen).toHaveLength(letters.length);
+
       await copyFile(new URL(first.uri), join(clips, 'nowhere.mp4'));
       const replayed = await replayDeadLetters(connection, topics, ({ code }) => code === 'missing-file');
       expect(replayed).toEqual({ replayed: 1, gone: [] });
