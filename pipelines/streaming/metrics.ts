@@ -1,6 +1,6 @@
 /** Prometheus metrics of the stream's workers, and the endpoint that serves them. */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { isIPv6, type AddressInfo } from 'node:net';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { ModalmixError } from '../../schemas/errors.ts';
 
@@ -92,12 +92,21 @@ export interface MetricsEndpoint {
 
 const LOOPBACK = '127.0.0.1';
 
+export interface MetricsAddress {
+  /** A name or address of this machine; absent: the loopback. */
+  readonly metricsHost?: string | undefined;
+  /** 0: any free one. */
+  readonly metricsPort: number;
+}
+
 /**
- * Serves `/metrics` on the loopback.
- * @param port 0: any free one
- * @throws ModalmixError `config` when the port is taken
+ * Serves `/metrics`.
+ * @throws ModalmixError `config` when the port is taken, or the host is not this machine's
  */
-export async function serveMetrics(metrics: StreamMetrics, port: number): Promise<MetricsEndpoint> {
+export async function serveMetrics(
+  metrics: StreamMetrics,
+  { metricsHost = LOOPBACK, metricsPort }: MetricsAddress,
+): Promise<MetricsEndpoint> {
   const server = createServer((request, response) => {
     if (request.url !== '/metrics') {
       response.writeHead(404).end();
@@ -108,10 +117,11 @@ export async function serveMetrics(metrics: StreamMetrics, port: number): Promis
       .then((text) => response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text))
       .catch(() => response.writeHead(500).end());
   });
-  await listen(server, port);
+  await listen(server, { metricsHost, metricsPort });
   const { port: bound } = server.address() as AddressInfo;
+  const host = isIPv6(metricsHost) ? `[${metricsHost}]` : metricsHost;
   return {
-    url: `http://${LOOPBACK}:${String(bound)}/metrics`,
+    url: `http://${host}:${String(bound)}/metrics`,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -119,20 +129,17 @@ export async function serveMetrics(metrics: StreamMetrics, port: number): Promis
   };
 }
 
-async function listen(server: Server, port: number): Promise<void> {
+async function listen(server: Server, { metricsHost, metricsPort }: Required<MetricsAddress>): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
+      const where = `${metricsHost}, port ${String(metricsPort)}`;
       reject(
-        new ModalmixError(
-          'config',
-          `the metrics cannot be served on port ${String(port)}: ${error.message}`,
-          {
-            where: 'metricsPort',
-            fix: 'Choose another port, or 0 for any free one.',
-          },
-        ),
+        new ModalmixError('config', `the metrics cannot be served on ${where}: ${error.message}`, {
+          where: 'metricsPort',
+          fix: 'Choose another port, or 0 for any free one; metricsHost is an address of this machine.',
+        }),
       );
     });
-    server.listen(port, LOOPBACK, resolve);
+    server.listen(metricsPort, metricsHost, resolve);
   });
 }

@@ -6,6 +6,8 @@ import { retrainConfigSchema } from './retrain-config.ts';
 
 const positive = z.number().positive();
 const count = z.int().positive();
+/** An address or a name. */
+const host = z.string().regex(/^[\w.:-]{1,253}$/u);
 
 /** Records `from`…`to` − 1 of a partition of `<prefix>.features`. */
 export const offsetRangeSchema = z
@@ -49,8 +51,10 @@ export const streamConfigSchema = z.strictObject({
       concurrency: count.optional(),
       /** Events taken from the topic and not yet published, at most. */
       maxInFlight: count.default(32),
-      /** Prometheus metrics on this port of the loopback; 0: any free one; absent: none. */
+      /** Prometheus metrics on this port; 0: any free one; absent: none. */
       metricsPort: z.int().min(0).max(65_535).optional(),
+      /** This machine's address to serve them on, as `0.0.0.0` in a container; absent: the loopback. */
+      metricsHost: host.optional(),
     })
     .prefault({}),
   /** A shard is published when any of these is reached. */
@@ -64,6 +68,8 @@ export const streamConfigSchema = z.strictObject({
       flushS: positive.default(30),
       /** As that of `ingest`. */
       metricsPort: z.int().min(0).max(65_535).optional(),
+      /** As that of `ingest`. */
+      metricsHost: host.optional(),
     })
     .prefault({}),
   /**

@@ -38,9 +38,11 @@ interface Container {
   readonly args?: readonly string[];
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly envFrom?: readonly { readonly configMapRef?: { readonly name: string } }[];
+  readonly volumeMounts?: readonly { readonly mountPath: string }[];
 }
 interface PodSpec {
   readonly containers: readonly Container[];
+  readonly securityContext?: object;
   readonly terminationGracePeriodSeconds?: number;
 }
 interface Workload {
@@ -255,6 +257,34 @@ describe('what the deployment files start', () => {
     expect(podOf(trainer!).terminationGracePeriodSeconds).toBeGreaterThan(SHUTDOWN_FORCE_S);
     const minutes = /^(\d+)m$/u.exec(compose.content.services['trainer']!.stop_grace_period!)![1];
     expect(60 * Number(minutes)).toBeGreaterThan(SHUTDOWN_FORCE_S);
+  });
+
+  it('may write nowhere but on their volumes, gain no rights, and tell their metrics and whether they are well', () => {
+    for (const manifest of ofKind('Deployment')) {
+      const { containers, securityContext } = podOf(manifest);
+      const [container] = containers;
+      if (container?.image !== 'modalmix' || container.args === undefined) continue;
+      expect(securityContext, manifest.metadata.name).toMatchObject({
+        runAsNonRoot: true,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      expect(container, manifest.metadata.name).toMatchObject({
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+        ports: [{ name: 'metrics', containerPort: 9464 }],
+        livenessProbe: { httpGet: { path: '/metrics', port: 'metrics' } },
+      });
+      expect(container.volumeMounts!.map(({ mountPath }) => mountPath)).toEqual(
+        expect.arrayContaining(['/tmp', '/var/lib/modalmix']),
+      );
+    }
+    for (const [name, service] of ourServices()) {
+      const limits = { read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] };
+      expect(service, name).toMatchObject(limits);
+    }
   });
 
   it('get their secrets from outside', () => {

@@ -98,7 +98,7 @@ export async function otherTargets(): Promise<Target[]> {
 
 /** Its answer to a stranger's bytes is any; to the next one's question it is the metrics. */
 async function metricsTarget(): Promise<Target<Buffer>> {
-  const endpoint = await serveMetrics(new StreamMetrics('sink'), 0);
+  const endpoint = await serveMetrics(new StreamMetrics('sink'), { metricsPort: 0 });
   const port = Number(new URL(endpoint.url).port);
   const say = async (bytes: Buffer): Promise<string> =>
     await new Promise((resolve) => {
