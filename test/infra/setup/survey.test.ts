@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runSteps } from '../../../infra/setup/run-steps.ts';
 import type { Finding, SetupStep } from '../../../infra/setup/step.ts';
 import { orPackages } from '../../../infra/setup/steps/or-packages.ts';
@@ -12,6 +15,17 @@ const wheel: Finding = {
 };
 const made: Finding = { inPlace: false, problem: 'not compiled', fix: 'npm run setup' };
 const system: Finding = { ...made, plan: { from: 'apt-get: some', root: true } };
+
+let cache: string;
+// Of its own: another set-up of this user's may be under way, which is waited for.
+beforeAll(async () => {
+  cache = await mkdtemp(join(tmpdir(), 'modalmix-survey-'));
+  vi.stubEnv('MODALMIX_CACHE', cache);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(cache, { recursive: true });
+});
 
 describe('what set-up says before it does anything', () => {
   test('is a table of every part, and the sums', () => {
