@@ -1,4 +1,4 @@
-/** The containers of the Compose file, by podman-compose. */
+/** The containers of the Compose file. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const FILES = ['deploy/compose.yaml', 'test/deploy/containers/compose.tried.yaml'].map((file) =>
   join(ROOT, file),
 );
-const SERVERS = 'localhost/modalmix-servers';
+const SERVERS = 'modalmix-servers';
 const LOG_LINES = 30;
 
 export class Containers {
@@ -31,13 +31,8 @@ export class Containers {
 
   /** Starts services, or makes them again with another image, one after another. */
   async up(services: readonly string[], image: string, flags: readonly string[] = []): Promise<void> {
-    const again = image === this.#image ? [] : ['--force-recreate'];
     this.#image = image;
-    await this.#compose(['up', '--detach', '--no-build', ...again, ...flags, ...services]);
-    // What "recreate" does not make again in all versions of podman-compose.
-    const old = (await this.imagesOf(services[0] ?? '')).filter((one) => !one.endsWith(`:${image}`));
-    if (again.length > 0 && old.length > 0)
-      throw new Error(`${services.join(', ')} still run ${old.join(', ')}`);
+    await this.#compose(['up', '--detach', '--no-build', ...flags, ...services]);
   }
 
   /** @returns what it printed */
@@ -49,24 +44,24 @@ export class Containers {
   /** Without a warning. @returns the container's name */
   async kill(service: string): Promise<string> {
     const [name = ''] = await this.#names(service);
-    await execa('podman', ['kill', '--signal', 'KILL', name]);
+    await execa('docker', ['kill', '--signal', 'KILL', name]);
     return name;
   }
 
   /** What an orchestrator does with containers that have ended. */
   async start(service: string): Promise<void> {
-    for (const name of await this.#names(service)) await execa('podman', ['start', name]);
+    for (const name of await this.#names(service)) await execa('docker', ['start', name]);
   }
 
   async imagesOf(service: string): Promise<string[]> {
     const names = await this.#names(service);
-    const { stdout } = await execa('podman', ['inspect', '--format', '{{.ImageName}}', ...names]);
+    const { stdout } = await execa('docker', ['inspect', '--format', '{{.Config.Image}}', ...names]);
     return stdout.split('\n');
   }
 
   /** The last lines of each. */
   async logs(): Promise<string> {
-    const { stdout } = await execa('podman', [
+    const { stdout } = await execa('docker', [
       'ps',
       '--all',
       '--format',
@@ -75,7 +70,7 @@ export class Containers {
       `name=${PROJECT}`,
     ]);
     const texts = stdout.split('\n').map(async (name) => {
-      const { all } = await execa('podman', ['logs', '--tail', String(LOG_LINES), name], {
+      const { all } = await execa('docker', ['logs', '--tail', String(LOG_LINES), name], {
         all: true,
         reject: false,
       });
@@ -90,7 +85,7 @@ export class Containers {
 
   async #names(service: string): Promise<string[]> {
     const filters = [
-      `label=io.podman.compose.project=${PROJECT}`,
+      `label=com.docker.compose.project=${PROJECT}`,
       `label=com.docker.compose.service=${service}`,
     ];
     const words = [
@@ -100,15 +95,21 @@ export class Containers {
       '{{.Names}}',
       ...filters.flatMap((filter) => ['--filter', filter]),
     ];
-    return (await execa('podman', words)).stdout.split('\n').sort();
+    return (await execa('docker', words)).stdout.split('\n').sort();
   }
 
   async #compose(words: readonly string[]) {
     const files = FILES.flatMap((file) => ['--file', file]);
-    const program = process.env['PODMAN_COMPOSE'] ?? 'podman-compose';
-    return await execa(program, ['--project-name', PROJECT, ...files, ...words], {
-      env: { ...this.#environment, MODALMIX_IMAGE: `localhost/modalmix:${this.#image}` },
+    const [program, ...first] = await compose();
+    return await execa(program, [...first, '--project-name', PROJECT, ...files, ...words], {
+      env: { ...this.#environment, MODALMIX_IMAGE: `modalmix:${this.#image}` },
       stdin: 'ignore',
     });
   }
+}
+
+/** Docker's own plugin, or the program of before. */
+async function compose(): Promise<readonly [string, ...string[]]> {
+  const { exitCode } = await execa('docker', ['compose', 'version'], { reject: false });
+  return exitCode === 0 ? ['docker', 'compose'] : ['docker-compose'];
 }

@@ -16,7 +16,7 @@ if [[ ! -e $base.done ]]; then
 fi
 node_folder=$(fetch_node "$node")
 
-if ! podman image exists "localhost/modalmix-node:$node"; then
+if ! docker image inspect "modalmix-node:$node" >/dev/null 2>&1; then
   root=$work/root
   mkdir "$root"
   cp -a --reflink=auto "$base/." "$root"
@@ -26,14 +26,14 @@ if ! podman image exists "localhost/modalmix-node:$node"; then
   chroot "$root" useradd --uid 1000 --create-home node
   certificates=/etc/ssl/certs/ca-certificates.crt
   tar -C "$root" -c . |
-    podman import -c "ENV=NODE_EXTRA_CA_CERTS=$certificates" -c "ENV=PIP_CERT=$certificates" - "localhost/modalmix-node:$node"
+    docker import -c "ENV NODE_EXTRA_CA_CERTS=$certificates PIP_CERT=$certificates" - "modalmix-node:$node"
 fi
 
 # As a person has it: what is committed.
 git clone --quiet --no-hardlinks . "$work/clone"
-podman build --network=host --build-arg "NODE_IMAGE=localhost/modalmix-node:$node" \
-  -f "$work/clone/deploy/Dockerfile" -t localhost/modalmix:one "$work/clone"
-printf 'FROM localhost/modalmix:one\nLABEL modalmix.tried=two\n' | podman build -t localhost/modalmix:two -f - "$work"
+docker build --network=host --build-arg "NODE_IMAGE=modalmix-node:$node" \
+  -f "$work/clone/deploy/Dockerfile" -t modalmix:one "$work/clone"
+printf 'FROM modalmix:one\nLABEL modalmix.tried=two\n' | docker build --quiet -t modalmix:two -
 
 cache=${MODALMIX_CACHE:-$HOME/.cache/modalmix}
 mkdir "$work/servers"
@@ -42,5 +42,5 @@ cp "$temporal" "$work/servers/temporal"
 cp "$(find "$cache" -type f -name versitygw -perm -u+x -print -quit)" "$work/servers/versitygw"
 cp -r "$(find "$cache" -maxdepth 1 -name 'kafka-*' -print -quit)" "$work/servers/kafka"
 cp test/deploy/containers/broker.sh "$work/servers/"
-podman build --network=host --build-arg "NODE_IMAGE=localhost/modalmix-node:$node" \
-  -f test/deploy/containers/servers.Dockerfile -t localhost/modalmix-servers "$work/servers"
+docker build --network=host --build-arg "NODE_IMAGE=modalmix-node:$node" \
+  -f test/deploy/containers/servers.Dockerfile -t modalmix-servers "$work/servers"
