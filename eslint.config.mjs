@@ -24,6 +24,7 @@ const STAGES = [
   'models',
   'experiments',
   'searches',
+  'tracking',
   'prediction',
   'export',
   'upkeep',

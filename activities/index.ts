@@ -4,6 +4,7 @@ import type {
   AwaitWindowOutput,
   AwaitWorkflowInput,
   CompareModelsInput,
+  CountWebhooksOutput,
   DecideWindowInput,
   DecideWindowOutput,
   EvaluateModelInput,
@@ -17,6 +18,7 @@ import type {
   FreezeWindowOutput,
   NoteFailureInput,
   NoteTrialFailureInput,
+  NoticeReference,
   OpenModelInput,
   OpenModelOutput,
   FreezeStreamOutput,
@@ -27,6 +29,7 @@ import type {
   PlanDatasetOutput,
   PlanRungInput,
   PlanRungOutput,
+  PostNoticeInput,
   PublishDatasetInput,
   PublishDatasetOutput,
   RunReference,
@@ -47,6 +50,7 @@ import { noteFailure, planExperiment, writeExperiment } from './experiment.ts';
 import { extractShard } from './extract-shard.ts';
 import { freezeStream } from './freeze-stream.ts';
 import { listShards } from './list-shards.ts';
+import { findWebhooks, postNotice } from './notify.ts';
 import { planDataset } from './plan-dataset.ts';
 import { publishDataset } from './publish-dataset.ts';
 import {
@@ -99,11 +103,17 @@ export interface WaitingActivities {
   awaitWorkflow(input: AwaitWorkflowInput): Promise<void>;
 }
 
+/** Of the queue of waits too. */
+export interface TellingActivities {
+  findWebhooks(input: NoticeReference): Promise<CountWebhooksOutput>;
+  postNotice(input: PostNoticeInput): Promise<void>;
+}
+
 export interface Activities {
   readonly media: MediaActivities;
   readonly training: TrainingActivities;
   readonly control: ControlActivities;
-  readonly waiting: WaitingActivities;
+  readonly waiting: WaitingActivities & TellingActivities;
 }
 
 export function createActivities(services: Services): Activities {
@@ -146,6 +156,10 @@ export function createActivities(services: Services): Activities {
     waiting: {
       awaitWorkflow: async (input) => {
         await awaitWorkflow(input);
+      },
+      findWebhooks: async (input) => await findWebhooks(services, input),
+      postNotice: async (input) => {
+        await postNotice(services, input);
       },
     },
   };

@@ -143,7 +143,10 @@ async function queryProgress(client: Client, workflowId: string): Promise<Progre
 }
 
 /** What an activity failed with that is being tried again, in words. */
-async function retryingNote(client: Client, workflowIds: readonly string[]): Promise<string | undefined> {
+export async function retryingNote(
+  client: Client,
+  workflowIds: readonly string[],
+): Promise<string | undefined> {
   for (const workflowId of workflowIds) {
     const { raw } = await client.workflow.getHandle(workflowId).describe();
     for (const pending of raw.pendingActivities ?? []) {

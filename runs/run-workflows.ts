@@ -1,5 +1,6 @@
 /** Starts the workflows of a command, or joins the ones that run, and follows them to their end. */
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { RunConfig } from '../schemas/config/config.ts';
 import { ENVIRONMENT, TASK_QUEUES } from '../schemas/names.ts';
 import { ModalmixError } from '../schemas/errors.ts';
 import type { RunReference, WORKFLOWS } from '../schemas/workflows.ts';
@@ -16,7 +17,7 @@ export interface WorkflowStart {
 
 /** What it is called and where its files are. */
 interface RunPlace extends Pick<PreparedRun, 'runId'> {
-  readonly config: { readonly store: string };
+  readonly config: Pick<RunConfig, 'store' | 'notify'>;
 }
 
 export interface TargetFlags {
@@ -41,6 +42,7 @@ export function runReference({ runId, config }: RunPlace): RunReference {
     runId,
     ...(seconds === undefined ? {} : { heartbeatTimeoutMs: Math.round(seconds * 1000) }),
     ...(shards === undefined ? {} : { shardsInFlight: Math.round(shards) }),
+    ...(config.notify === undefined ? {} : { notifies: true }),
   };
 }
 

@@ -192,6 +192,8 @@ export const ENVIRONMENT = {
   engine: 'MODALMIX_ENGINE',
   /** The name, or a part of it, of the GPU that the engine `webgpu` is to take; unset: the fastest. */
   webgpuAdapter: 'MODALMIX_WEBGPU_ADAPTER',
+  /** Secrets that notices to webhooks are signed with, the newest first. */
+  webhookSecret: 'MODALMIX_WEBHOOK_SECRET',
   ffmpeg: 'FFMPEG_PATH',
   ffprobe: 'FFPROBE_PATH',
 } as const;

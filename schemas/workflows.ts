@@ -3,6 +3,7 @@
  * counts; clip lists, plans and configs stay in the store.
  */
 import type { MethodName } from './config/methods.ts';
+import type { NoticeType } from './config/notify-config.ts';
 import type { DatasetReference } from './manifest.ts';
 import type { ActivityProgress } from './progress.ts';
 
@@ -16,6 +17,8 @@ export interface RunReference {
   readonly heartbeatTimeoutMs?: number;
   /** Shards that its rebuild has in flight at once. Default: 32. */
   readonly shardsInFlight?: number;
+  /** Its config names webhooks (`notify`). Default: false, also of what was begun before there were any. */
+  readonly notifies?: boolean;
 }
 
 /** What a workflow hands to its children of its own reference, whatever else it was started with. */
@@ -24,13 +27,47 @@ export function runReferenceOf({
   runId,
   heartbeatTimeoutMs,
   shardsInFlight,
+  notifies,
 }: RunReference): RunReference {
   return {
     storeUri,
     runId,
     ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }),
     ...(shardsInFlight === undefined ? {} : { shardsInFlight }),
+    ...(notifies === undefined ? {} : { notifies }),
   };
+}
+
+/** Something that webhooks are told of; what it says besides is in the store. */
+export interface NoticeReference extends RunReference {
+  /** The same each time that it is sent. */
+  readonly noticeId: string;
+  readonly type: NoticeType;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly facts?: NoticeFacts;
+}
+export interface NoticeFacts {
+  /** Of what failed. */
+  readonly reason?: string;
+  readonly fix?: string;
+  /** Of what was completed: how many trainings it has, and how many of them failed. */
+  readonly trainings?: number;
+  readonly failed?: number;
+  /** Of a decision. */
+  readonly model?: string;
+  readonly window?: number;
+  readonly decision?: RetrainWindowOutput;
+}
+export interface CountWebhooksOutput {
+  /** Places in the config's list, of those that take this type. */
+  readonly webhooks: readonly number[];
+}
+export interface PostNoticeInput extends NoticeReference {
+  readonly webhook: number;
+}
+export interface NotifyWebhooksOutput {
+  readonly delivered: number;
 }
 
 export interface AwaitWorkflowInput extends RunReference {
@@ -387,6 +424,7 @@ export const WORKFLOWS = {
   freezeStream: 'freezeStream',
   runExperiment: 'runExperiment',
   runSearch: 'runSearch',
+  notifyWebhooks: 'notifyWebhooks',
 } as const;
 
 /** Queries and signals that every workflow answers. */
@@ -408,6 +446,8 @@ export const workflowIds = {
   evaluate: (runId: string, method: MethodName, seed: number) =>
     `${runId}/evaluate/${method}-s${String(seed)}`,
   retrain: (runId: string) => `${runId}/retrain`,
+  /** Of each thing that is told, by its id. */
+  notify: (runId: string, noticeId: string) => `${runId}/notify/${noticeId}`,
   retrainWindow: (runId: string, window: number) => `${runId}/retrain/window-${String(window)}`,
 } as const;
 
@@ -435,4 +475,5 @@ export const progressKeys = {
   plan: 'plan',
   note: 'note',
   waiting: 'waiting',
+  notify: 'notify',
 } as const;

@@ -3,6 +3,7 @@ import { ActivityCancellationType, proxyActivities, type RetryPolicy } from '@te
 import type {
   ControlActivities,
   MediaActivities,
+  TellingActivities,
   TrainingActivities,
   WaitingActivities,
 } from '../activities/index.ts';
@@ -75,6 +76,20 @@ export function workflowWaitingActivities(run: RunReference) {
     heartbeatTimeout: heartbeatTimeout(run),
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: ENDLESS_RETRY,
+  });
+}
+
+/**
+ * Telling others, whose servers may be away: for a day, at first after a second and at last each quarter of an hour. In the
+ * queue of waits, so that no work waits behind a server that does not answer.
+ */
+export function tellingActivities(run: RunReference) {
+  return proxyActivities<TellingActivities>({
+    taskQueue: WAITING_QUEUE,
+    startToCloseTimeout: '1 hour',
+    scheduleToCloseTimeout: '1 day',
+    heartbeatTimeout: heartbeatTimeout(run),
+    retry: { ...ENDLESS_RETRY, initialInterval: '1 second', maximumInterval: '15 minutes' },
   });
 }
 

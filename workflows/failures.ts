@@ -16,7 +16,7 @@ export async function orFailure<T>(
 }
 
 /** The activity's own words out of what Temporal wrapped around them. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   let message = 'it failed';
   for (let here = error; here instanceof Error; here = here.cause) {
     message = here.message;

@@ -1,6 +1,7 @@
 /** What a worker's workflow bundle holds. */
 export { evaluateModel } from './evaluate-model.ts';
 export { freezeStream } from './freeze-stream.ts';
+export { notifyWebhooks } from './notify-webhooks.ts';
 export { rebuildAndTrain } from './rebuild-and-train.ts';
 export { rebuildDataset } from './rebuild-dataset.ts';
 export { retrainWindow } from './retrain-window.ts';

@@ -13,6 +13,7 @@ import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { evaluateModel } from './evaluate-model.ts';
 import { FREEZE_STAGES, freezeStream } from './freeze-stream.ts';
+import { noticed } from './notices.ts';
 import { REBUILD_STAGES, rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard, type StageSeed } from './stage-board.ts';
@@ -24,6 +25,15 @@ const TRAININGS_IN_FLIGHT = 8;
 const REPORT = stageLabel('report');
 
 export async function rebuildAndTrain(input: RebuildAndTrainInput): Promise<RebuildAndTrainOutput> {
+  return await noticed(
+    input,
+    'run',
+    async () => await mainJob(input),
+    () => ({ type: 'run.completed' }),
+  );
+}
+
+async function mainJob(input: RebuildAndTrainInput): Promise<RebuildAndTrainOutput> {
   const { runId } = input;
   const run = runReferenceOf(input);
   const trainings = trainingsOf(input);

@@ -3,6 +3,7 @@ import { stageLabel } from '../schemas/progress.ts';
 import { progressKeys, type RetrainWindowOutput, type WindowReference } from '../schemas/workflows.ts';
 import { controlActivities, mediaActivities, trainingActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
+import { tell } from './notices.ts';
 import { StageBoard, type StageSeed } from './stage-board.ts';
 
 export const WINDOW_STAGES: readonly StageSeed[] = [
@@ -24,6 +25,13 @@ const LABEL_OF_KEY: Readonly<Record<string, string>> = {
 };
 
 export async function retrainWindow(input: WindowReference): Promise<RetrainWindowOutput> {
+  const decision = await decide(input);
+  const { model, window } = input;
+  await tell(input, 'gate.decided', { model, window, decision });
+  return decision;
+}
+
+async function decide(input: WindowReference): Promise<RetrainWindowOutput> {
   const board = new StageBoard(WINDOW_STAGES);
   const control = new Control({ runId: input.runId, board, stageOf: (key) => LABEL_OF_KEY[key] });
 

@@ -19,6 +19,7 @@ import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { evaluateModel } from './evaluate-model.ts';
 import { orFailure } from './failures.ts';
+import { noticed } from './notices.ts';
 import { rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard } from './stage-board.ts';
@@ -33,6 +34,15 @@ const CELLS = stageLabel('cells');
 const REPORT = stageLabel('report');
 
 export async function runExperiment(input: RunExperimentInput): Promise<RunExperimentOutput> {
+  return await noticed(
+    input,
+    'experiment',
+    async () => await matrix(input),
+    ({ cells: trainings, failed }) => ({ type: 'experiment.completed', facts: { trainings, failed } }),
+  );
+}
+
+async function matrix(input: RunExperimentInput): Promise<RunExperimentOutput> {
   const { runId, carried } = input;
   const run = runReferenceOf(input);
   const board = new StageBoard([

@@ -18,6 +18,7 @@ import {
 import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { orFailure } from './failures.ts';
+import { noticed } from './notices.ts';
 import { rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard } from './stage-board.ts';
@@ -32,6 +33,15 @@ const TRIALS = stageLabel('trials');
 const REPORT = stageLabel('report');
 
 export async function runSearch(input: RunSearchInput): Promise<RunSearchOutput> {
+  return await noticed(
+    input,
+    'search',
+    async () => await searching(input),
+    ({ trainings, failed }) => ({ type: 'search.completed', facts: { trainings, failed } }),
+  );
+}
+
+async function searching(input: RunSearchInput): Promise<RunSearchOutput> {
   const { runId, carried } = input;
   const run = runReferenceOf(input);
   const activities = controlActivities(run);

@@ -23,6 +23,7 @@ import {
 import { controlActivities, waitingActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { mainJobStages, rebuildAndTrain } from './rebuild-and-train.ts';
+import { noticed } from './notices.ts';
 import { WINDOW_STAGES, retrainWindow } from './retrain-window.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard } from './stage-board.ts';
@@ -31,6 +32,10 @@ const WAIT = stageLabel('window');
 const WINDOW_LABELS = WINDOW_STAGES.map(({ stage }) => stageLabel(stage));
 
 export async function streamRetrain(input: StreamRetrainInput): Promise<never> {
+  return await noticed(input, 'retraining', async () => await retraining(input));
+}
+
+async function retraining(input: StreamRetrainInput): Promise<never> {
   const { runId, model } = input;
   const run = runReferenceOf(input);
   const board = new StageBoard([{ stage: 'window', unit: 'clips' }, ...WINDOW_STAGES]);

@@ -1,6 +1,7 @@
 /** `modalmix status`: the runs, or one run's stages. */
 import { describeError } from '../../schemas/errors.ts';
 import { findRun, listRuns, unknownRun, type FoundRun } from '../../runs/find-runs.ts';
+import { listNotices } from '../../runs/list-notices.ts';
 import { progressOf } from '../../runs/follow.ts';
 import type { Screen } from '../../runs/screen.ts';
 import { connectToLook } from '../../runs/session.ts';
@@ -41,6 +42,14 @@ export async function status(runId: string | undefined, screen: Screen): Promise
       const failure = one.state === 'running' ? session.workerFailure() : undefined;
       if (failure !== undefined) screen.say(`  ${describeError(failure)}`);
       screen.event('run', { ...one, progress });
+    }
+    for (const notice of await listNotices(session.client, runId)) {
+      if (notice.state !== 'completed') {
+        screen.say(
+          `  ${notice.what}: ${notice.state}${notice.reason === undefined ? '' : `, ${oneLine(notice.reason)}`}`,
+        );
+      }
+      screen.event('notice', { ...notice });
     }
   } finally {
     await session.close();

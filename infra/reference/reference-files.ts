@@ -1,5 +1,6 @@
 /** The files that are made from the sources: their paths from the project's root, and what must stand in them. */
 import { format } from 'prettier';
+import { noticeJsonSchema } from '../../schemas/notice.ts';
 import { configJsonSchema, type ConfigFile, type SchemaNode } from './config-schema.ts';
 import { configPage } from './config-page.ts';
 
@@ -16,6 +17,7 @@ export async function referenceFiles(): Promise<Map<string, string>> {
     ['schemas/json/run.schema.json', await json(schemas.run)],
     ['schemas/json/experiment.schema.json', await json(schemas.experiment)],
     ['schemas/json/search.schema.json', await json(schemas.search)],
+    ['docs/notice.schema.json', await json(noticeJsonSchema())],
     ['docs/config.md', configPage(schemas)],
   ]);
 }

@@ -8,6 +8,7 @@ const SECRET = [
   ENVIRONMENT.temporalApiKey,
   ENVIRONMENT.signingKeys,
   ENVIRONMENT.codecKeys,
+  ENVIRONMENT.webhookSecret,
   ...['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
 ];
 /** Addresses, which may hold a password: any variable's value that is one. */

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { datasetConfigSchema } from './dataset-config.ts';
 import { evaluationConfigSchema } from './evaluation-config.ts';
 import { extractionConfigSchema } from './extraction-config.ts';
+import { notifyConfigSchema } from './notify-config.ts';
 import { pluginSchema } from './plugins.ts';
 import { methodProblem, type MethodTarget } from './methods.ts';
 import { streamConfigSchema } from './stream-config.ts';
@@ -34,6 +35,8 @@ const runConfigFields = z.strictObject({
   evaluation: evaluationConfigSchema.prefault({}),
   /** Absent: this config is about files only; streaming then uses the defaults. */
   stream: streamConfigSchema.optional(),
+  /** Who is told when a run, an experiment or a search ends, and what a gate decides; absent: nobody. */
+  notify: notifyConfigSchema.optional(),
 });
 
 /** The fields, and that each method can be trained on the modalities and the fusion that are asked for. */

@@ -2,13 +2,18 @@
 import { NativeConnection, Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import { tmpdir } from 'node:os';
 import { awaitWorkflow } from '../../activities/await-workflow.ts';
-import type { ControlActivities, MediaActivities, TrainingActivities } from '../../activities/index.ts';
+import type {
+  ControlActivities,
+  MediaActivities,
+  TellingActivities,
+  TrainingActivities,
+} from '../../activities/index.ts';
 import { TASK_QUEUES, WAITING_QUEUE } from '../../schemas/names.ts';
 import type { Protection } from '../../infra/temporal/protection.ts';
 import { workerProtection } from '../../infra/workers/refuse-unsigned.ts';
 import { workflowBundle } from '../../infra/workers/workflow-bundle.ts';
 
-export type ScriptedActivities = MediaActivities & TrainingActivities & ControlActivities;
+export type ScriptedActivities = MediaActivities & TrainingActivities & ControlActivities & TellingActivities;
 
 /**
  * Runs `body` while the workers work.
@@ -40,8 +45,8 @@ export async function withScriptedWorkers<T>(
     Worker.create({ ...common, taskQueue: TASK_QUEUES.control, workflowBundle: { codePath } }),
     Worker.create({ ...common, taskQueue: TASK_QUEUES.media }),
     Worker.create({ ...common, taskQueue: TASK_QUEUES.training }),
-    // As it is: there is nothing in it that a test would do otherwise.
-    Worker.create({ ...common, activities: { awaitWorkflow }, taskQueue: WAITING_QUEUE }),
+    // Waits as they are: there is nothing in them that a test would do otherwise.
+    Worker.create({ ...common, activities: { awaitWorkflow, ...script }, taskQueue: WAITING_QUEUE }),
   ]);
   const running = workers.map(async (worker) => {
     await worker.run();

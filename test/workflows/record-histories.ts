@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import { MESSAGES, WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
@@ -25,6 +26,13 @@ interface Recording {
   /** What happens to it from outside. */
   readonly during?: (handle: WorkflowHandle) => Promise<void>;
 }
+
+const TOLD: Partial<ScriptedActivities> = {
+  findWebhooks: async () => await Promise.resolve({ webhooks: [0, 2] }),
+  postNotice: async () => {
+    await sleep(1);
+  },
+};
 
 /** Each by the name of its file. */
 const RECORDINGS: Readonly<Record<string, Recording>> = {
@@ -71,6 +79,28 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
     script: resumableTraining(150).script,
     input: { methods: ['joint', 'b-mm'], seeds: [0, 1] },
     during: pauseAndResume,
+  },
+  'main-job-told': {
+    type: WORKFLOWS.rebuildAndTrain,
+    script: { ...resumableTraining(20).script, ...TOLD },
+    input: { methods: ['joint', 'b-mm'], seeds: [0], notifies: true },
+  },
+  'main-job-failure-told': {
+    type: WORKFLOWS.rebuildAndTrain,
+    script: {
+      ...resumableTraining(20).script,
+      ...TOLD,
+      writeReport: async () => {
+        await sleep(1);
+        throw ApplicationFailure.create({ type: 'input', message: 'no report', nonRetryable: true });
+      },
+    },
+    input: { methods: ['joint'], seeds: [0], notifies: true },
+  },
+  'notify-webhooks': {
+    type: WORKFLOWS.notifyWebhooks,
+    script: TOLD,
+    input: { noticeId: 'n', type: 'run.failed', at: '2026-11-30T21:00:00.000Z', facts: { reason: 'why' } },
   },
   // `main-job-waited.json` is the same as it was when a wait was a timer after the other: it cannot be made again.
   'main-job-waiting': {
@@ -119,6 +149,11 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
       await sleep(2_000);
       await handle.cancel();
     },
+  },
+  'retrain-window-told': {
+    type: WORKFLOWS.retrainWindow,
+    script: { ...retraining({ windows: 1 }).script, ...TOLD },
+    input: { model: 'm', window: 1, notifies: true },
   },
   'retrain-window': {
     type: WORKFLOWS.retrainWindow,
