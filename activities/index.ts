@@ -34,6 +34,9 @@ import type {
   PublishDatasetOutput,
   RunReference,
   SearchPlan,
+  TrackTrainingInput,
+  TrackTrainingOutput,
+  TrackedTraining,
   TrainModelInput,
   TrainModelOutput,
   WindowReference,
@@ -64,6 +67,7 @@ import {
 } from './retrain.ts';
 import { listRung, noteTrialFailure, planRung, planSearch, writeSearch } from './search.ts';
 import type { Services } from './services.ts';
+import { followTraining, trackTraining } from './track.ts';
 import { train } from './train.ts';
 import { writeRunReport } from './write-run-report.ts';
 
@@ -107,6 +111,8 @@ export interface WaitingActivities {
 export interface TellingActivities {
   findWebhooks(input: NoticeReference): Promise<CountWebhooksOutput>;
   postNotice(input: PostNoticeInput): Promise<void>;
+  followTraining(input: TrackedTraining): Promise<void>;
+  trackTraining(input: TrackTrainingInput): Promise<TrackTrainingOutput>;
 }
 
 export interface Activities {
@@ -161,6 +167,10 @@ export function createActivities(services: Services): Activities {
       postNotice: async (input) => {
         await postNotice(services, input);
       },
+      followTraining: async (input) => {
+        await followTraining(services, input);
+      },
+      trackTraining: async (input) => await trackTraining(services, input),
     },
   };
 }

@@ -12,7 +12,10 @@ export interface FoundNotice {
   readonly reason?: string;
 }
 
-const WHAT: Readonly<Record<string, FoundNotice['what']>> = { [WORKFLOWS.notifyWebhooks]: 'notice' };
+const WHAT: Readonly<Record<string, FoundNotice['what']>> = {
+  [WORKFLOWS.notifyWebhooks]: 'notice',
+  [WORKFLOWS.trackTraining]: 'tracking',
+};
 /** The newest. */
 const MOST = 100;
 

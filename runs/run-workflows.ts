@@ -17,7 +17,7 @@ export interface WorkflowStart {
 
 /** What it is called and where its files are. */
 interface RunPlace extends Pick<PreparedRun, 'runId'> {
-  readonly config: Pick<RunConfig, 'store' | 'notify'>;
+  readonly config: Pick<RunConfig, 'store' | 'notify' | 'tracking'>;
 }
 
 export interface TargetFlags {
@@ -43,6 +43,7 @@ export function runReference({ runId, config }: RunPlace): RunReference {
     ...(seconds === undefined ? {} : { heartbeatTimeoutMs: Math.round(seconds * 1000) }),
     ...(shards === undefined ? {} : { shardsInFlight: Math.round(shards) }),
     ...(config.notify === undefined ? {} : { notifies: true }),
+    ...(config.tracking === undefined ? {} : { tracks: true }),
   };
 }
 

@@ -194,6 +194,10 @@ export const ENVIRONMENT = {
   webgpuAdapter: 'MODALMIX_WEBGPU_ADAPTER',
   /** Secrets that notices to webhooks are signed with, the newest first. */
   webhookSecret: 'MODALMIX_WEBHOOK_SECRET',
+  /** Who one is to the MLflow server: a token, or a name and a password. */
+  mlflowToken: 'MLFLOW_TRACKING_TOKEN',
+  mlflowUsername: 'MLFLOW_TRACKING_USERNAME',
+  mlflowPassword: 'MLFLOW_TRACKING_PASSWORD',
   ffmpeg: 'FFMPEG_PATH',
   ffprobe: 'FFPROBE_PATH',
 } as const;

@@ -19,6 +19,8 @@ export interface RunReference {
   readonly shardsInFlight?: number;
   /** Its config names webhooks (`notify`). Default: false, also of what was begun before there were any. */
   readonly notifies?: boolean;
+  /** Its config names an MLflow server (`tracking`). Default: as that of `notifies`. */
+  readonly tracks?: boolean;
 }
 
 /** What a workflow hands to its children of its own reference, whatever else it was started with. */
@@ -28,6 +30,7 @@ export function runReferenceOf({
   heartbeatTimeoutMs,
   shardsInFlight,
   notifies,
+  tracks,
 }: RunReference): RunReference {
   return {
     storeUri,
@@ -35,6 +38,7 @@ export function runReferenceOf({
     ...(heartbeatTimeoutMs === undefined ? {} : { heartbeatTimeoutMs }),
     ...(shardsInFlight === undefined ? {} : { shardsInFlight }),
     ...(notifies === undefined ? {} : { notifies }),
+    ...(tracks === undefined ? {} : { tracks }),
   };
 }
 
@@ -116,6 +120,17 @@ export interface TrainingReference extends RunReference {
   readonly seed: number;
 }
 
+/** A training that is written elsewhere too: one of a run's, or by its id one whose spec is in the store. */
+export type TrackedTraining = TrainingReference | (RunReference & { readonly trainingId: string });
+export type TrackTrainingInput = TrackedTraining & {
+  /** How it ended, in MLflow's words. */
+  readonly state: 'FINISHED' | 'FAILED' | 'KILLED';
+};
+export interface TrackTrainingOutput {
+  /** What could not be done, for a person. */
+  readonly notes: readonly string[];
+}
+
 export type TrainModelInput = TrainingReference;
 export interface TrainModelOutput {
   readonly trainingId: string;
@@ -150,6 +165,8 @@ export interface RebuildAndTrainOutput {
   /** Store paths. */
   readonly report: string;
   readonly summary: string;
+  /** What a person should know of it; absent: nothing. */
+  readonly warnings?: readonly string[];
 }
 
 /** A matrix of trainings; its config is in the store at `storePaths.experimentConfig(runId)`. */
@@ -425,6 +442,7 @@ export const WORKFLOWS = {
   runExperiment: 'runExperiment',
   runSearch: 'runSearch',
   notifyWebhooks: 'notifyWebhooks',
+  trackTraining: 'trackTraining',
 } as const;
 
 /** Queries and signals that every workflow answers. */
@@ -446,6 +464,8 @@ export const workflowIds = {
   evaluate: (runId: string, method: MethodName, seed: number) =>
     `${runId}/evaluate/${method}-s${String(seed)}`,
   retrain: (runId: string) => `${runId}/retrain`,
+  track: (runId: string, method: MethodName, seed: number) => `${runId}/track/${method}-s${String(seed)}`,
+  trackById: (runId: string, trainingId: string) => `${runId}/track/${trainingId}`,
   /** Of each thing that is told, by its id. */
   notify: (runId: string, noticeId: string) => `${runId}/notify/${noticeId}`,
   retrainWindow: (runId: string, window: number) => `${runId}/retrain/window-${String(window)}`,
@@ -476,4 +496,5 @@ export const progressKeys = {
   note: 'note',
   waiting: 'waiting',
   notify: 'notify',
+  track: 'track',
 } as const;

@@ -93,6 +93,16 @@ export function tellingActivities(run: RunReference) {
   });
 }
 
+/** As long as a training, beside it; a worker that was lost is replaced. */
+export function followingActivities(run: RunReference) {
+  return proxyActivities<Pick<TellingActivities, 'followTraining'>>({
+    taskQueue: WAITING_QUEUE,
+    startToCloseTimeout: '60 days',
+    heartbeatTimeout: heartbeatTimeout(run),
+    retry: { ...ENDLESS_RETRY, initialInterval: '5 seconds' },
+  });
+}
+
 function heartbeatTimeout(run: RunReference): number {
   return run.heartbeatTimeoutMs ?? DEFAULT_HEARTBEAT_TIMEOUT_MS;
 }

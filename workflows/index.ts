@@ -8,4 +8,5 @@ export { retrainWindow } from './retrain-window.ts';
 export { streamRetrain } from './stream-retrain.ts';
 export { runExperiment } from './run-experiment.ts';
 export { runSearch } from './run-search.ts';
+export { trackTraining } from './track-training.ts';
 export { trainModel } from './train-model.ts';

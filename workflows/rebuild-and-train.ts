@@ -17,6 +17,7 @@ import { noticed } from './notices.ts';
 import { REBUILD_STAGES, rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard, type StageSeed } from './stage-board.ts';
+import { completeTracking } from './tracking.ts';
 import { trainModel } from './train-model.ts';
 import { inWindow } from './window.ts';
 
@@ -84,11 +85,14 @@ async function mainJob(input: RebuildAndTrainInput): Promise<RebuildAndTrainOutp
     board.start(REPORT, 1);
     const written = await controlActivities(run).writeReport({ ...run, dataset });
     board.finish(REPORT);
+    const references = trainings.map((training) => ({ ...run, dataset, ...training }));
+    const warnings = input.tracks === true ? await completeTracking(references) : [];
     return {
       dataset,
       trainingIds: trainings.map((training) => trainingIds.get(training) ?? ''),
       report: written.report,
       summary: written.summary,
+      ...(warnings.length === 0 ? {} : { warnings }),
     };
   });
 }

@@ -1,10 +1,16 @@
 /** One window of new clips: freeze a snapshot → fine-tune → compare with the current model → decide. */
 import { stageLabel } from '../schemas/progress.ts';
-import { progressKeys, type RetrainWindowOutput, type WindowReference } from '../schemas/workflows.ts';
+import {
+  progressKeys,
+  runReferenceOf,
+  type RetrainWindowOutput,
+  type WindowReference,
+} from '../schemas/workflows.ts';
 import { controlActivities, mediaActivities, trainingActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { tell } from './notices.ts';
 import { StageBoard, type StageSeed } from './stage-board.ts';
+import { startTracking } from './tracking.ts';
 
 export const WINDOW_STAGES: readonly StageSeed[] = [
   { stage: 'freeze', unit: 'items' },
@@ -50,6 +56,8 @@ async function decide(input: WindowReference): Promise<RetrainWindowOutput> {
     board.start(FINE_TUNE);
     const trained = await control.interruptible(async () => trainingActivities(input).fineTune(work));
     board.finish(FINE_TUNE, trained.steps);
+    if (input.tracks === true)
+      await startTracking({ ...runReferenceOf(input), trainingId: trained.trainingId }, 'FINISHED');
 
     // Again only when a person moves the current model while the two are being compared.
     for (let against = parent; ;) {

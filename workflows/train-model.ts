@@ -4,8 +4,13 @@ import { progressKeys, type TrainModelInput, type TrainModelOutput } from '../sc
 import { trainingActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { StageBoard } from './stage-board.ts';
+import { tracked } from './tracking.ts';
 
 export async function trainModel(input: TrainModelInput): Promise<TrainModelOutput> {
+  return await tracked(input, async () => await training(input));
+}
+
+async function training(input: TrainModelInput): Promise<TrainModelOutput> {
   const label = stageLabel('train', input);
   const board = new StageBoard([{ stage: 'train', unit: 'steps', training: input }]);
   const control = new Control({ runId: input.runId, board, stageOf: () => label });

@@ -5,6 +5,8 @@ import { followToEnd, type FollowFlags } from '../../runs/run-workflows.ts';
 import { startRun } from '../../runs/start-work.ts';
 import type { Screen } from '../../runs/screen.ts';
 import { connect } from '../../runs/session.ts';
+import { oneLine } from '../../schemas/printable.ts';
+import type { RebuildAndTrainOutput } from '../../schemas/workflows.ts';
 import { targetWords } from '../text/target-words.ts';
 import { showResult } from '../screens/show-result.ts';
 
@@ -26,7 +28,11 @@ export async function run(target: string, flags: FollowFlags, screen: Screen): P
       flags,
       `modalmix run ${targetWords(target, flags.set)}`,
     );
-    if (outputs !== undefined) await showResult(prepared, screen);
+    if (outputs === undefined) return;
+    await showResult(prepared, screen);
+    const [{ warnings = [] } = {}] = outputs as readonly Partial<RebuildAndTrainOutput>[];
+    for (const warning of warnings) screen.say(`Mind: ${oneLine(warning)}`);
+    if (warnings.length > 0) screen.event('warnings', { runId, warnings });
   } finally {
     await session.close();
   }

@@ -26,6 +26,7 @@ import { temporalCliStep } from './steps/temporal-cli.ts';
 import { opensslStep } from './steps/openssl.ts';
 import { orPackages } from './steps/or-packages.ts';
 import { tensorflowStep } from './steps/tensorflow.ts';
+import { testMlflowStep } from './steps/test-mlflow.ts';
 import { testPythonStep } from './steps/test-python.ts';
 import { trainingKernelsStep } from './steps/training-kernels.ts';
 import { webgpuStep } from './steps/webgpu.ts';
@@ -61,6 +62,7 @@ export const TEST_STEPS: readonly SetupStep[] = [
   softwareGpuStep,
   opensslStep,
   testPythonStep,
+  testMlflowStep,
   s3ServerStep,
 ];
 

@@ -9,6 +9,8 @@ const SECRET = [
   ENVIRONMENT.signingKeys,
   ENVIRONMENT.codecKeys,
   ENVIRONMENT.webhookSecret,
+  ENVIRONMENT.mlflowToken,
+  ENVIRONMENT.mlflowPassword,
   ...['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
 ];
 /** Addresses, which may hold a password: any variable's value that is one. */

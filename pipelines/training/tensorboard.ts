@@ -1,5 +1,4 @@
 /** The epochs' metrics as TensorBoard event files: written where the store is a folder, sent after each epoch elsewhere. */
-import { entriesOf } from '../../schemas/modality.ts';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +6,7 @@ import { storePaths } from '../../schemas/names.ts';
 import type { EpochMetrics } from '../../schemas/training.ts';
 import type { Store } from '../store/store.ts';
 import { tf, withTensorflow } from '../engine/tensorflow.ts';
+import { scalarsOf } from './scalars.ts';
 
 export interface TensorboardLog {
   write(metrics: EpochMetrics): Promise<void>;
@@ -51,26 +51,4 @@ export async function openTensorboard(
       if (!isFolder) await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-function scalarsOf(metrics: EpochMetrics): [string, number][] {
-  const scalars: [string, number][] = [
-    ['loss', metrics.loss],
-    ['learningRate', metrics.learningRate],
-  ];
-  if (metrics.dataWaitShare !== undefined) scalars.push(['dataWaitShare', metrics.dataWaitShare]);
-  for (const split of ['train', 'validation', 'test'] as const) {
-    const accuracy = metrics[split];
-    if (accuracy === undefined) continue;
-    scalars.push([`${split}/loss`, accuracy.loss], [`${split}/accuracy`, accuracy.fused]);
-    for (const [modality, value] of entriesOf(accuracy.branches)) {
-      scalars.push([`${split}/accuracy-${modality}`, value]);
-    }
-  }
-  for (const group of ['rho', 'lambda', 'coefficient'] as const) {
-    for (const [modality, value] of entriesOf(metrics[group] ?? {})) {
-      scalars.push([`${group}/${modality}`, value]);
-    }
-  }
-  return scalars;
 }

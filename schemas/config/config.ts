@@ -10,6 +10,7 @@ import { notifyConfigSchema } from './notify-config.ts';
 import { pluginSchema } from './plugins.ts';
 import { methodProblem, type MethodTarget } from './methods.ts';
 import { streamConfigSchema } from './stream-config.ts';
+import { trackingConfigSchema } from './tracking-config.ts';
 import { precisionProblem, trainingConfigSchema } from './training-config.ts';
 import { optionProblems } from './training-options.ts';
 import { stored } from '../versions.ts';
@@ -37,6 +38,8 @@ const runConfigFields = z.strictObject({
   stream: streamConfigSchema.optional(),
   /** Who is told when a run, an experiment or a search ends, and what a gate decides; absent: nobody. */
   notify: notifyConfigSchema.optional(),
+  /** Where else trainings are written to; absent: nowhere. */
+  tracking: trackingConfigSchema.optional(),
 });
 
 /** The fields, and that each method can be trained on the modalities and the fusion that are asked for. */

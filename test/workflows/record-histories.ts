@@ -6,8 +6,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { runStage } from '../../activities/run-stage.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
-import { MESSAGES, WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
+import { MESSAGES, WORKFLOWS, progressKeys, workflowIds } from '../../schemas/workflows.ts';
 import { withScriptedWorkers, type ScriptedActivities } from '../support/scripted-worker.ts';
 import { startTestServer } from '../support/temporal.ts';
 import { encodeHistory } from './recorded-history.ts';
@@ -32,6 +33,14 @@ const TOLD: Partial<ScriptedActivities> = {
   postNotice: async () => {
     await sleep(1);
   },
+};
+
+const TRACKED: Partial<ScriptedActivities> = {
+  followTraining: async () =>
+    await runStage(progressKeys.track, async ({ signal }) => {
+      await sleep(3_600_000, undefined, { signal });
+    }),
+  trackTraining: async () => await Promise.resolve({ notes: ['a note'] }),
 };
 
 /** Each by the name of its file. */
@@ -101,6 +110,22 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
     type: WORKFLOWS.notifyWebhooks,
     script: TOLD,
     input: { noticeId: 'n', type: 'run.failed', at: '2026-11-30T21:00:00.000Z', facts: { reason: 'why' } },
+  },
+  'main-job-tracked': {
+    type: WORKFLOWS.rebuildAndTrain,
+    script: { ...resumableTraining(50).script, ...TRACKED },
+    input: { methods: ['joint', 'b-mm'], seeds: [0], tracks: true },
+    during: pauseAndResume,
+  },
+  'train-tracked': {
+    type: WORKFLOWS.trainModel,
+    script: { ...resumableTraining(50).script, ...TRACKED },
+    input: { ...TRAINING, tracks: true },
+  },
+  'track-training': {
+    type: WORKFLOWS.trackTraining,
+    script: TRACKED,
+    input: { ...TRAINING, state: 'FINISHED' },
   },
   // `main-job-waited.json` is the same as it was when a wait was a timer after the other: it cannot be made again.
   'main-job-waiting': {
