@@ -3,6 +3,7 @@ import type {
   AwaitWindowInput,
   AwaitWindowOutput,
   AwaitWorkflowInput,
+  CheckScheduleInput,
   CompareModelsInput,
   CountWebhooksOutput,
   DecideWindowInput,
@@ -48,6 +49,7 @@ import type {
   WriteSearchOutput,
 } from '../schemas/workflows.ts';
 import { awaitWorkflow } from './await-workflow.ts';
+import { checkSchedule } from './check-schedule.ts';
 import { evaluate } from './evaluate.ts';
 import { noteFailure, planExperiment, writeExperiment } from './experiment.ts';
 import { extractShard } from './extract-shard.ts';
@@ -86,6 +88,7 @@ export interface TrainingActivities {
 }
 
 export interface ControlActivities {
+  checkSchedule(input: CheckScheduleInput): Promise<void>;
   listShards(input: ListShardsInput): Promise<ListShardsOutput>;
   publishDataset(input: PublishDatasetInput): Promise<PublishDatasetOutput>;
   writeReport(input: WriteReportInput): Promise<WriteReportOutput>;
@@ -139,6 +142,9 @@ export function createActivities(services: Services): Activities {
       },
     },
     control: {
+      checkSchedule: async (input) => {
+        await checkSchedule(services, input);
+      },
       listShards: async (input) => await listShards(services, input),
       publishDataset: async (input) => await publishDataset(services, input),
       planExperiment: async (input) => await planExperiment(services, input),

@@ -2,6 +2,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { ModalmixError } from '../schemas/errors.ts';
 import { believed } from '../schemas/seals.ts';
+import { scheduleOfWorkflow } from '../schemas/schedules.ts';
 import { WORKFLOWS } from '../schemas/workflows.ts';
 
 export interface FoundRun {
@@ -19,14 +20,16 @@ const QUERY = `WorkflowType IN (${Object.values(WORKFLOWS)
   .map((type) => `'${type}'`)
   .join(', ')})`;
 
-/** Newest first; of executions with the same id, the last. */
+/** Newest first; of executions with the same id, and of those of a schedule that have ended, the last. */
 export async function listRuns(client: Client): Promise<FoundRun[]> {
   const newest = new Map<string, FoundRun>();
   for await (const info of client.workflow.list({ query: QUERY })) {
     if (info.parentExecution !== undefined) continue;
     const found = describeRun(info);
-    const known = newest.get(found.workflowId);
-    if (known === undefined || known.startedAt < found.startedAt) newest.set(found.workflowId, found);
+    const same = found.state === 'running' ? undefined : scheduleOfWorkflow(found.workflowId);
+    const key = same ?? found.workflowId;
+    const known = newest.get(key);
+    if (known === undefined || known.startedAt < found.startedAt) newest.set(key, found);
   }
   return [...newest.values()].sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime());
 }

@@ -30,6 +30,8 @@ export const storePaths = {
   runConfig: (runId: string) => `runs/${runId}/config.json`,
   /** The dataset version that this run's last rebuild published. */
   runDataset: (runId: string) => `runs/${runId}/dataset.json`,
+  /** There while the run is scheduled. */
+  runSchedule: (runId: string, work: string) => `runs/${runId}/schedules/${work}.json`,
   metrics: (trainingId: string) => `runs/${trainingId}/metrics.jsonl`,
   checkpoints: (trainingId: string) => `runs/${trainingId}/checkpoints`,
   checkpoint: (trainingId: string, step: number) =>

@@ -26,6 +26,7 @@ export const VERSIONS = {
   plugin: 1,
   config: 1,
   'run-dataset': 1,
+  schedule: 1,
   metrics: 1,
   checkpoint: 1,
   'best-checkpoint': 1,

@@ -6,6 +6,7 @@ import type { MethodName } from './config/methods.ts';
 import type { NoticeType } from './config/notify-config.ts';
 import type { DatasetReference } from './manifest.ts';
 import type { ActivityProgress } from './progress.ts';
+import type { ScheduledBy } from './schedules.ts';
 
 export type { DatasetReference };
 
@@ -158,7 +159,14 @@ export interface RebuildAndTrainInput extends RunReference {
   readonly source?: 'dataset' | 'stream';
   readonly methods: readonly MethodName[];
   readonly seeds: readonly number[];
+  /** Set where a schedule starts it. */
+  readonly scheduled?: ScheduledBy;
 }
+/** Closes the open window of the run's retraining, by the clock. */
+export interface CloseWindowInput extends RunReference {
+  readonly scheduled: ScheduledBy;
+}
+export type CheckScheduleInput = CloseWindowInput;
 export interface RebuildAndTrainOutput {
   readonly dataset: DatasetReference;
   readonly trainingIds: readonly string[];
@@ -438,6 +446,7 @@ export const WORKFLOWS = {
   rebuildAndTrain: 'rebuildAndTrain',
   streamRetrain: 'streamRetrain',
   retrainWindow: 'retrainWindow',
+  closeWindow: 'closeWindow',
   freezeStream: 'freezeStream',
   runExperiment: 'runExperiment',
   runSearch: 'runSearch',
@@ -497,4 +506,5 @@ export const progressKeys = {
   waiting: 'waiting',
   notify: 'notify',
   track: 'track',
+  schedule: 'schedule',
 } as const;

@@ -1,4 +1,5 @@
 /** What a worker's workflow bundle holds. */
+export { closeWindow } from './close-window.ts';
 export { evaluateModel } from './evaluate-model.ts';
 export { freezeStream } from './freeze-stream.ts';
 export { notifyWebhooks } from './notify-webhooks.ts';

@@ -46,6 +46,9 @@ async function mainJob(input: RebuildAndTrainInput): Promise<RebuildAndTrainOutp
   });
 
   return await control.run(async () => {
+    if (input.scheduled !== undefined) {
+      await controlActivities(run).checkSchedule({ ...run, scheduled: input.scheduled });
+    }
     await control.untilResumed();
     const dataset =
       input.source === 'stream' ? await fromStream(run, control, board) : await rebuild(run, control, board);

@@ -6,6 +6,7 @@ import { comparingCommands, demoCommand, jobCommands } from './jobs.ts';
 import { machineCommands } from './machine.ts';
 import { modelsCommand } from './models.ts';
 import { recipeCommand } from './recipe.ts';
+import { scheduleCommand } from './schedule.ts';
 import { steeringCommands } from './steering.ts';
 import { infraCommand, streamCommand } from './stream.ts';
 import { upkeepCommands } from './upkeep.ts';
@@ -39,6 +40,7 @@ export function createProgram(perform: Perform): Command {
   modelsCommand(program, run);
   program.commandsGroup('Runs under way:');
   steeringCommands(add);
+  scheduleCommand(program, run);
   program.commandsGroup('Clips that arrive on Kafka:');
   streamCommand(program, run);
   infraCommand(program, run);

@@ -5,7 +5,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fstatSync, utimesSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
 import { describeError } from '../../schemas/errors.ts';
 import {
   MOST_FAILED_STARTS,
@@ -14,6 +13,7 @@ import {
   type WorkerFailure,
   type WorkerMessage,
 } from './failed-starts.ts';
+import { isBusy } from './is-busy.ts';
 import { withLock } from '../lock.ts';
 import { boundLog, withLog } from '../log-file.ts';
 import { endProcess, identifyProcess, processSpace, type ProcessIdentity } from '../processes.ts';
@@ -47,7 +47,7 @@ const HEALTHY_MS = 60_000;
 const IDLE_CHECK_MS = 60_000;
 const LOG_CHECK_MS = 30_000;
 const STATE_CHECK_MS = 1_000;
-/** Without a running workflow and a kept stream for so long, nobody needs server and worker. */
+/** Without a running workflow, a schedule and a kept stream for so long, nobody needs server and worker. */
 const IDLE_MS = 15 * 60_000;
 
 const log = standardLog();
@@ -231,7 +231,7 @@ async function stopWhenIdle(): Promise<void> {
   while (!isStopping()) {
     await pauseFor(IDLE_CHECK_MS);
     if (isStopping()) return;
-    if (hasKeptStreams() || (await isBusy())) busyAt = Date.now();
+    if (hasKeptStreams() || (await isServerBusy())) busyAt = Date.now();
     if (Date.now() - busyAt < IDLE_MS) continue;
     log.info('nothing runs: server and worker stop; the next command starts them again');
     stopping.abort();
@@ -269,18 +269,9 @@ async function keepSigned(): Promise<void> {
 }
 
 /** Not knowing counts as busy. */
-async function isBusy(): Promise<boolean> {
+async function isServerBusy(): Promise<boolean> {
   try {
-    const { connection: options, namespace } = await ensureTemporal();
-    const connection = await Connection.connect(options);
-    try {
-      const { workflowService } = connection;
-      const query = 'ExecutionStatus = "Running"';
-      const { count } = await workflowService.countWorkflowExecutions({ namespace, query });
-      return Number(count) > 0;
-    } finally {
-      await connection.close();
-    }
+    return await isBusy(await ensureTemporal());
   } catch (error) {
     log.warn(describeError(error));
     return true;

@@ -5,6 +5,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
+import { scheduleOfWorkflow } from '../../schemas/schedules.ts';
 import { TRUST_METADATA, type Refusal, type RefusalReason } from '../../schemas/seals.ts';
 import type { Key, KeySource } from './keys.ts';
 
@@ -47,6 +48,16 @@ export class PayloadGuard implements PayloadCodec {
 
   async decode(payloads: Payload[], context?: SerializationContext): Promise<Payload[]> {
     if (payloads.length === 0) return payloads;
+    const own = this.#open(payloads, context);
+    if (context?.type !== 'workflow' || !isRefused(own)) return own;
+    const workflowId = scheduleOfWorkflow(context.workflowId);
+    if (workflowId === undefined) return own;
+    // What started it was signed, and encrypted, for the schedule: nobody knew then when it would be due.
+    const ofSchedule = this.#open(payloads, { ...context, workflowId });
+    return isRefused(ofSchedule) ? own : ofSchedule;
+  }
+
+  #open(payloads: readonly Payload[], context: SerializationContext | undefined): Payload[] {
     const opened: Payload[] = [];
     for (const [index, payload] of payloads.entries()) {
       const plain = isEncrypted(payload)
@@ -107,6 +118,10 @@ export class PayloadGuard implements PayloadCodec {
     const metadata = { encoding: Buffer.from('json/plain'), [TRUST_METADATA]: Buffer.from('refused') };
     return { metadata, data: Buffer.from(JSON.stringify(refusal)) };
   }
+}
+
+function isRefused([first]: readonly Payload[]): boolean {
+  return text(first?.metadata?.[TRUST_METADATA]) === 'refused';
 }
 
 function isSame(a: Buffer, b: Buffer): boolean {

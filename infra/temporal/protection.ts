@@ -1,6 +1,11 @@
 /** How what passes through a Temporal server is protected: with which keys, and what clients and workers have to do for it. */
 import { fileURLToPath } from 'node:url';
-import { Client, type ConnectionLike, type WorkflowClientInterceptor } from '@temporalio/client';
+import {
+  Client,
+  type ConnectionLike,
+  type ScheduleClientInterceptor,
+  type WorkflowClientInterceptor,
+} from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { purposes, sealed, type Seal } from '../../schemas/seals.ts';
@@ -77,7 +82,19 @@ export function sealingInterceptor(protection: Protection): WorkflowClientInterc
   };
 }
 
-/** A client whose starts and signals the workers of the same keys obey. */
+/** Seals what a client schedules. */
+export function schedulingInterceptor(protection: Protection): ScheduleClientInterceptor {
+  return {
+    create: async (input, next) => {
+      const { action } = input.options;
+      const seal = sealFor(purposes.workflow(action.workflowType), protection);
+      const args = seal === undefined ? action.args : sealed(action.args, seal);
+      return await next({ ...input, options: { ...input.options, action: { ...action, args } } });
+    },
+  };
+}
+
+/** A client whose starts, signals and schedules the workers of the same keys obey. */
 export function protectedClient(
   connection: ConnectionLike,
   endpoint: Pick<TemporalEndpoint, 'embedded' | 'namespace'>,
@@ -87,6 +104,9 @@ export function protectedClient(
     connection,
     namespace: endpoint.namespace,
     dataConverter: dataConverterOf(protection),
-    interceptors: { workflow: [sealingInterceptor(protection)] },
+    interceptors: {
+      workflow: [sealingInterceptor(protection)],
+      schedule: [schedulingInterceptor(protection)],
+    },
   });
 }

@@ -28,6 +28,7 @@ import {
   streamRowSchema,
   streamSegmentSchema,
 } from '../../schemas/stream.ts';
+import { scheduleRecordSchema } from '../../schemas/schedules.ts';
 import { anyConfigSchema } from '../../schemas/stored-config.ts';
 import { stored, type Kind } from '../../schemas/versions.ts';
 import { summarySchema } from '../../schemas/summary.ts';
@@ -110,6 +111,7 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
     [`plugins/[0-9a-f]{64}.mjs`, { name: 'plugin', mend: 'restore' }],
     [`runs/${ID}/config.json`, { name: 'config', mend: 'restore', schema: anyConfigSchema }],
     [`runs/${ID}/dataset.json`, { name: 'run-dataset', mend: 'restore', schema: datasetReferenceSchema }],
+    [`runs/${ID}/schedules/${ID}.json`, { name: 'schedule', mend: 'restore', schema: scheduleRecordSchema }],
     [`runs/${ID}/metrics.jsonl`, { name: 'metrics', mend: 'train', schema: epochMetricsSchema, lines: true }],
     [`runs/${ID}/checkpoints/step-\\d+.safetensors`, { name: 'checkpoint', mend: 'train' }],
     [`runs/${ID}/checkpoints/best.safetensors`, { name: 'best-checkpoint', mend: 'train' }],

@@ -139,6 +139,22 @@ const RECORDINGS: Readonly<Record<string, Recording>> = {
         args: [{ ...RUN, ...TRAINING }],
       }),
   },
+  'main-job-scheduled': {
+    type: WORKFLOWS.rebuildAndTrain,
+    script: { ...resumableTraining(10).script, checkSchedule: async () => undefined },
+    input: { methods: ['b-mm'], seeds: [0], scheduled: { work: 'rebuild', nonce: 'recorded' } },
+  },
+  'close-window': {
+    type: WORKFLOWS.closeWindow,
+    script: { ...retraining({ windows: 0 }).script, checkSchedule: async () => undefined },
+    input: { scheduled: { work: 'close-window', nonce: 'recorded' } },
+    before: async (client) =>
+      await client.workflow.start(WORKFLOWS.streamRetrain, {
+        workflowId: workflowIds.retrain(RUN.runId),
+        taskQueue: TASK_QUEUES.control,
+        args: [{ ...RUN, methods: ['b-mm'], seeds: [0], model: 'm' }],
+      }),
+  },
   experiment: {
     type: WORKFLOWS.runExperiment,
     script: experimenting({
