@@ -134,7 +134,13 @@ export const WAITING_QUEUE = 'modalmix-waiting';
 
 /** Kafka topics and consumer groups; a prefix of its own separates installations that share a cluster. */
 export function topicNames(prefix: string) {
-  return { clips: `${prefix}.clips`, features: `${prefix}.features`, deadLetter: `${prefix}.dead-letter` };
+  return {
+    clips: `${prefix}.clips`,
+    features: `${prefix}.features`,
+    deadLetter: `${prefix}.dead-letter`,
+    predictions: `${prefix}.predictions`,
+    review: `${prefix}.review`,
+  };
 }
 export type TopicNames = ReturnType<typeof topicNames>;
 export const TOPICS = topicNames('modalmix');
@@ -142,6 +148,7 @@ export function consumerGroups(prefix: string, dataset: string) {
   return {
     ingest: `${prefix}.ingest.${dataset}`,
     sink: `${prefix}.sink.${dataset}`,
+    predict: `${prefix}.predict.${dataset}`,
     /** Reads offset ranges; never commits. */
     ranges: `${prefix}.ranges.${dataset}`,
   };

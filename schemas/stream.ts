@@ -19,7 +19,7 @@ export const clipIdSchema = z
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/u, 'must be 64 lower-case hexadecimal digits');
 
-/** A value of `modalmix.clips`: a clip has arrived, or a known clip's label was corrected. */
+/** A value of `modalmix.clips`: a clip has arrived, or a known clip's label was told or corrected. */
 export const clipEventSchema = z
   .strictObject({
     schemaVersion: z.literal(CLIP_EVENT_VERSION).describe('Version of this schema.'),
@@ -31,7 +31,15 @@ export const clipEventSchema = z
       .max(4096)
       .optional()
       .describe('A separate audio file; absent: the sound is in the file of `uri`.'),
-    label: z.string().min(1).max(256).describe("The class's name, one of the dataset's classes."),
+    label: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .describe(
+        "The class's name, one of the dataset's classes; absent: not known, the clip is only to be predicted. " +
+          'Sent later with the same id and uri, it makes the clip one to learn from.',
+      ),
     split: splitSchema
       .optional()
       .describe('Absent: a known clip keeps its split, a new one gets its split by hash of its group or id.'),
@@ -51,7 +59,7 @@ export const clipEventSchema = z
       .datetime({ offset: true })
       .describe('When the event was made (RFC 3339). Of two events about a clip the later one counts.'),
   })
-  .describe('A labelled clip has arrived, or its label was corrected.');
+  .describe('A clip has arrived, or its label was told or corrected.');
 export type ClipEvent = z.infer<typeof clipEventSchema>;
 
 /** Why an event is on `modalmix.dead-letter`. */
@@ -81,6 +89,13 @@ export type DeadLetterCode = z.infer<typeof deadLetterCodeSchema>;
 /** Bytes of the original value that a dead letter carries at most. */
 export const DEAD_LETTER_PAYLOAD_MAX_BYTES = CLIP_EVENT_MAX_BYTES;
 
+/** Where a record stands. */
+export const recordPlaceSchema = z.strictObject({
+  topic: z.string(),
+  partition: z.int().nonnegative(),
+  offset: z.int().nonnegative(),
+});
+
 /**
  * A value of `modalmix.dead-letter`: an event that could not be used; `deleted-unread`: the first of several that
  * the topic did not keep until somebody read them.
@@ -91,11 +106,7 @@ export const deadLetterSchema = z.strictObject({
   code: deadLetterCodeSchema,
   /** For a person. */
   message: z.string(),
-  source: z.strictObject({
-    topic: z.string(),
-    partition: z.int().nonnegative(),
-    offset: z.int().nonnegative(),
-  }),
+  source: recordPlaceSchema,
   /** The record's key, as text; absent when it had none. */
   key: z.string().optional(),
   /** The first `DEAD_LETTER_PAYLOAD_MAX_BYTES` of the original value. */
@@ -145,7 +156,7 @@ export const streamRowSchema = z.strictObject({
 stored('stream-rows', streamRowSchema);
 export type StreamRow = z.infer<typeof streamRowSchema>;
 
-/** Cumulative; `rows + duplicates + outdated + foreign + deadLetters` is the number of records consumed. */
+/** Cumulative; `rows + duplicates + outdated + foreign + deadLetters + unlabelled` is the number of records consumed. */
 export const streamCountsSchema = z.strictObject({
   /** Rows written, superseded ones included. */
   rows: z.int().nonnegative(),
@@ -158,6 +169,8 @@ export const streamCountsSchema = z.strictObject({
   /** Skipped: extracted with another config or extractor version. */
   foreign: z.int().nonnegative(),
   deadLetters: z.int().nonnegative(),
+  /** Skipped: their events named no label; absent: none. */
+  unlabelled: z.int().positive().optional(),
 });
 export type StreamCounts = z.infer<typeof streamCountsSchema>;
 

@@ -9,6 +9,7 @@ import { setting } from './setting.ts';
 interface WorkFlags extends ConfigFlags {
   readonly detach?: boolean;
   readonly ingest: string;
+  readonly predict: string;
 }
 
 interface ReplayFlags extends ConfigFlags {
@@ -75,14 +76,15 @@ export function streamCommand(program: Command, run: RunCommand): void {
   );
   const work = stream
     .command('work')
-    .addArgument(naming(new Argument('<role>'), ['ingest', 'sink', 'all']))
+    .addArgument(naming(new Argument('<role>'), ['ingest', 'sink', 'predict', 'all']))
     .description(
-      'work until stopped, in the foreground; the role is ingest, sink, or all (each started again when it dies)',
+      'work until stopped, in the foreground; the role is ingest, sink, predict, or all (each started again when it dies)',
     )
     .addOption(CONFIG())
     .addOption(setting())
     .option('--detach', 'of "all": let the supervisor keep them running, also after a restart of the machine')
     .option('--ingest <count>', 'of "all": ingest workers', '1')
+    .option('--predict <count>', 'of "all": workers that answer by the registry\'s current version', '0')
     .action(async function (this: Command, role: string, flags: WorkFlags) {
       await run(this, async (screen) => {
         const { work } = await import('../commands/stream/stream-work.ts');
@@ -93,6 +95,7 @@ export function streamCommand(program: Command, run: RunCommand): void {
     work,
     'modalmix stream work all --detach --config stream.yaml',
     'modalmix stream work ingest --config stream.yaml  # as many as you like; of the sink one a dataset',
+    'modalmix stream work predict --config stream.yaml  # answers on modalmix.predictions; as many as you like',
   );
   const stop = stream
     .command('stop')

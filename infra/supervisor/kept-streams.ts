@@ -15,6 +15,8 @@ export const keptStreamSchema = z.strictObject({
   set: z.array(z.string()).readonly().optional(),
   /** Ingest workers; there is always one sink. */
   ingest: z.int().positive(),
+  /** Predict workers; absent: none. */
+  predict: z.int().positive().optional(),
   /** When it was asked for; asking again begins anew after a failure. */
   since: z.iso.datetime(),
   /** Why its workers ended for good, when they did. */

@@ -31,13 +31,14 @@ export async function keepStreams(options: StreamKeeperOptions): Promise<void> {
     options.onWorkers([...workers.values()]);
   };
 
-  const start = (runId: string, { configFile, set, ingest, since }: KeptStream): RunningStream => {
+  const start = (runId: string, { configFile, set, ingest, predict, since }: KeptStream): RunningStream => {
     const stop = new AbortController();
-    log.info({ runId, configFile, ingest }, 'stream workers start');
+    log.info({ runId, configFile, ingest, predict }, 'stream workers start');
     const ended = keepStreamProcesses({
       configFile,
       ...(set === undefined ? {} : { set }),
       ingest,
+      predict,
       logFile: streamLogFile(runId),
       signal: stop.signal,
       onStart: (identity) => {

@@ -14,6 +14,8 @@ export interface StreamProcessesOptions {
   readonly set?: readonly string[];
   /** Ingest workers; there is always one sink. */
   readonly ingest: number;
+  /** Predict workers; absent: none. */
+  readonly predict?: number | undefined;
   /** Where they write their logs; absent: this process's own output. */
   readonly logFile?: string;
   /** Ends them: what is under way is finished and published first. */
@@ -36,7 +38,12 @@ const HEALTHY_MS = 60_000;
 export async function keepStreamProcesses(options: StreamProcessesOptions): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const roles: StreamRole[] = [...Array.from({ length: options.ingest }, () => 'ingest' as const), 'sink'];
+  const many = (role: StreamRole, count: number) => Array.from({ length: count }, () => role);
+  const roles = [
+    ...many('ingest', options.ingest),
+    'sink' as const,
+    ...many('predict', options.predict ?? 0),
+  ];
   const running = roles.map(async (role, place) => {
     await keepOne(role, `${role}-${String(place)}-${String(process.pid)}`, { ...options, signal });
   });

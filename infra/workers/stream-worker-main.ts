@@ -1,4 +1,4 @@
-/** The entry of a stream worker: `tsx infra/workers/stream-worker-main.ts --role ingest|sink --config <file>`. */
+/** The entry of a stream worker: `tsx infra/workers/stream-worker-main.ts --role ingest|sink|predict --config <file>`. */
 import { main } from './stream-worker.ts';
 
 process.exitCode = await main(process.argv.slice(2));

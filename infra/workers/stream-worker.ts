@@ -1,20 +1,28 @@
-/** A stream worker as a process: `--role ingest|sink --config <file>`, SIGTERM to stop. */
+/** A stream worker as a process: `--role ingest|sink|predict --config <file>`, SIGTERM to stop. */
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { pino, type Logger } from 'pino';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
+import { retrainConfigOf } from '../../pipelines/models/retrain-window.ts';
+import { runAnswering } from '../../pipelines/prediction/stream/run-answering.ts';
 import { findRunDataset } from '../../pipelines/shards/manifest/load-manifest.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { describeConnection } from '../../pipelines/streaming/kafka/connection.ts';
 import { runIngest } from '../../pipelines/streaming/ingest/ingest.ts';
 import { withoutSecrets } from '../../pipelines/process/secrets.ts';
-import { StreamMetrics, serveMetrics, type StreamRole } from '../../pipelines/streaming/metrics.ts';
+import {
+  STREAM_ROLES,
+  StreamMetrics,
+  serveMetrics,
+  type StreamRole,
+} from '../../pipelines/streaming/metrics.ts';
 import { streamSettings } from '../../pipelines/streaming/stream-settings.ts';
 import { runSink } from '../../pipelines/streaming/sink/sink.ts';
 import type { SinkInput } from '../../pipelines/streaming/sink/sink-input.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
+import { predictOf } from '../../schemas/config/stream-config.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { brokerSource } from '../kafka/ensure-kafka.ts';
 import { untilSignalled } from './until-signalled.ts';
@@ -44,7 +52,8 @@ export async function runStreamWorker(options: StreamWorkerOptions): Promise<voi
   const { target, allowedRoots, shares } = await streamSettings(config, extractor.version);
   const workerId = options.workerId ?? `${hostname()}-${String(process.pid)}-${String(Date.now())}`;
   const metrics = new StreamMetrics(role, { dataset: target.name });
-  const { metricsPort, metricsHost } = target.stream[role];
+  const { metricsPort, metricsHost } =
+    role === 'predict' ? predictOf(target.stream) : target.stream[role];
   const endpoint =
     metricsPort === undefined ? undefined : await serveMetrics(metrics, { metricsHost, metricsPort });
   if (endpoint !== undefined) log.info({ url: endpoint.url }, 'metrics');
@@ -54,7 +63,12 @@ export async function runStreamWorker(options: StreamWorkerOptions): Promise<voi
   const common = { ...brokers, target, metrics, log, signal };
   try {
     if (role === 'ingest') await runIngest({ ...common, extractor, allowedRoots, workerId });
-    else await runSink({ ...common, ...(await sinkStore(config)), shares, writerId: workerId });
+    else if (role === 'sink') {
+      await runSink({ ...common, ...(await sinkStore(config)), shares, writerId: workerId });
+    } else {
+      const model = target.stream.predict?.model ?? retrainConfigOf(config).model ?? config.name;
+      await runAnswering({ ...common, store: openStore(config.store), model, workerId });
+    }
   } finally {
     await endpoint?.close();
   }
@@ -89,11 +103,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const text = { type: 'string' } as const;
     const options = { role: text, config: text, id: text, set: { ...text, multiple: true } } as const;
-    const { role, config, id, set } = parseArgs({ args: [...argv], options }).values;
-    if ((role !== 'ingest' && role !== 'sink') || config === undefined) {
+    const { role: named, config, id, set } = parseArgs({ args: [...argv], options }).values;
+    const role = STREAM_ROLES.find((one) => one === named);
+    if (role === undefined || config === undefined) {
       throw new ModalmixError('config', 'a stream worker needs a role and a config', {
         where: 'stream-worker-main.ts',
-        fix: 'Call it with --role ingest|sink --config <file>.',
+        fix: `Call it with --role ${STREAM_ROLES.join('|')} --config <file>.`,
       });
     }
     await workUntilStopped({

@@ -9,14 +9,23 @@ import { getStored } from '../store/stored-json.ts';
 
 /** Every record of a folder, by rising number; other files in it are not looked at. */
 export async function listRecords<T>(store: Store, folder: string, schema: z.ZodType<T>): Promise<T[]> {
-  const numbers = (await store.list(folder))
+  const numbers = await numbersOf(store, folder);
+  return await Promise.all(
+    numbers.map(async (number) => await getStored(store, `${folder}/${String(number)}.json`, schema)),
+  );
+}
+
+/** The highest number of a folder's records; undefined where there is none. */
+export async function newestNumber(store: Store, folder: string): Promise<number | undefined> {
+  return (await numbersOf(store, folder)).at(-1);
+}
+
+async function numbersOf(store: Store, folder: string): Promise<number[]> {
+  return (await store.list(folder))
     .map((path) => /^(\d+)\.json$/u.exec(basename(path))?.[1])
     .filter((number) => number !== undefined)
     .map(Number)
     .sort((a, b) => a - b);
-  return await Promise.all(
-    numbers.map(async (number) => await getStored(store, `${folder}/${String(number)}.json`, schema)),
-  );
 }
 
 /** @returns false when the record's place is taken */

@@ -13,7 +13,8 @@ import {
 import { ModalmixError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
-import { createRecord, listRecords, recordText } from './records.ts';
+import { getStored } from '../store/stored-json.ts';
+import { createRecord, listRecords, newestNumber, recordText } from './records.ts';
 
 export type NewModelVersion = Omit<ModelVersion, 'formatVersion' | 'version' | 'createdAt'>;
 
@@ -168,6 +169,21 @@ export async function listVersions(store: Store, model: string): Promise<ModelVe
 /** By rising number: the last one says what is current. */
 export async function listMoves(store: Store, model: string): Promise<ModelMove[]> {
   return await listRecords(store, storePaths.modelMoves(model), modelMoveSchema);
+}
+
+/**
+ * The newest move, which says what is current, at the price of one listing where it is the one that is known.
+ *
+ * @returns undefined when no version was ever current
+ */
+export async function newestMove(
+  store: Store,
+  model: string,
+  known?: ModelMove,
+): Promise<ModelMove | undefined> {
+  const number = await newestNumber(store, storePaths.modelMoves(model));
+  if (number === undefined || number === known?.number) return known;
+  return await getStored(store, storePaths.modelMove(model, number), modelMoveSchema);
 }
 
 /** Names of the models that have a version or a window, sorted. */

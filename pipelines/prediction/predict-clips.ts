@@ -4,24 +4,15 @@ import pLimit from 'p-limit';
 import type { Clip } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
-import type { Modality } from '../../schemas/modality.ts';
-import type {
-  ChosenModel,
-  ClipPrediction,
-  HeadPrediction,
-  PredictionFacts,
-} from '../../schemas/prediction.ts';
+import type { ChosenModel, ClipPrediction, PredictionFacts } from '../../schemas/prediction.ts';
 import { featuresBeside } from '../extraction/features/features-beside.ts';
-import { softmaxRows } from '../evaluation/metrics/softmax.ts';
 import { createExtractor } from '../extraction/create-extractor.ts';
 import { ClipUnusable, type ExtractedClip, type Extractor } from '../extraction/extractor.ts';
 import { breathe } from '../process/child-process.ts';
-import { extractedRows } from '../shards/write/extracted-rows.ts';
 import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
-import { BatchReader } from '../training/data/batches.ts';
 import { loadModel } from '../training/weights/load-model.ts';
-import type { LoadedModel } from '../training/model/loaded-model.ts';
+import { ClipJudge } from './judge-clip.ts';
 
 export interface PredictClipsInput {
   readonly store: Store;
@@ -35,7 +26,7 @@ export interface PredictClipsInput {
 }
 
 /**
- * While a batch is judged the next one is extracted; two batches are in memory at a time.
+ * While a batch is judged, clip by clip, the next one is extracted; two batches are in memory at a time.
  *
  * @throws ModalmixError `input` when the training is not complete, `dependency` when nothing can extract,
  *   `cancelled` when asked to stop; a clip that cannot be used is a prediction with its problem
@@ -46,6 +37,7 @@ export async function predictClips(input: PredictClipsInput): Promise<void> {
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   const extractor = await createExtractor(() => undefined, manifest.extractorVersion);
   const model = await loadModel({ store, spec, manifest, weights });
+  const judgeOf = new ClipJudge(model, spec, manifest);
   try {
     input.onFacts({
       trainingId: spec.trainingId,
@@ -68,8 +60,10 @@ export async function predictClips(input: PredictClipsInput): Promise<void> {
       pending = extractBatch(from + batchSize);
       // It is awaited in its turn; until then a failure must not count as unhandled.
       pending.catch(() => undefined);
-      for (const prediction of judge(model, manifest, chosen, outcomes)) input.onPrediction(prediction);
-      await breathe();
+      for (const outcome of outcomes) {
+        input.onPrediction(judge(judgeOf, outcome));
+        await breathe();
+      }
     }
   } finally {
     model.dispose();
@@ -99,36 +93,8 @@ async function extractAll(
   return await Promise.all(files.map((path) => limit(extractOne, path)));
 }
 
-function judge(
-  model: LoadedModel,
-  manifest: DatasetManifest,
-  { spec }: ChosenModel,
-  outcomes: readonly Outcome[],
-): ClipPrediction[] {
-  const usable = outcomes.flatMap((outcome) =>
-    'clip' in outcome ? [{ clipId: outcome.path, features: outcome.clip }] : [],
-  );
-  const { modalities, training } = spec;
-  const shards = extractedRows(usable, modalities, manifest.extraction.audio.storage);
-  const { cropPx, testView } = training;
-  const { candidates } = manifest.extraction.video;
-  const reader = new BatchReader(shards, { manifest, modalities, cropPx, testView, candidates });
-  const rows = Int32Array.from(usable, (_, row) => row);
-  const answers = rows.length === 0 ? undefined : model.forward(reader.read(rows));
-  const headOf = (logits: Float32Array, row: number): HeadPrediction => {
-    const own = logits.subarray(row * model.classes, (row + 1) * model.classes);
-    return { logits: [...own], probabilities: [...softmaxRows(own, model.classes)] };
-  };
-  let row = -1;
-  return outcomes.map((outcome): ClipPrediction => {
-    if (!('clip' in outcome)) return outcome;
-    row += 1;
-    const { missing } = outcome.clip;
-    const branches: Partial<Record<Modality, HeadPrediction>> = {};
-    for (const modality of modalities) {
-      const logits = answers?.branchLogits[modality];
-      if (missing[modality] === undefined && logits !== undefined) branches[modality] = headOf(logits, row);
-    }
-    return { path: outcome.path, fused: headOf(answers!.logits, row), branches, missing };
-  });
+function judge(judgeOf: ClipJudge, outcome: Outcome): ClipPrediction {
+  if (!('clip' in outcome)) return outcome;
+  const { fused, branches, missing } = judgeOf.judge(outcome.clip);
+  return { path: outcome.path, fused, branches, missing };
 }

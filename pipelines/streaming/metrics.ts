@@ -13,16 +13,17 @@ export interface PartitionLag {
 
 export type ReadLag = () => readonly PartitionLag[];
 
-export type StreamRole = 'ingest' | 'sink';
+export const STREAM_ROLES = ['ingest', 'sink', 'predict'] as const;
+export type StreamRole = (typeof STREAM_ROLES)[number];
 
 export class StreamMetrics {
   readonly registry = new Registry();
   /** Records by what became of them. */
   readonly records: Counter<'outcome'>;
   readonly bytes: Counter;
-  /** From an event's `sentAt` to its row published (ingest: on the topic; sink: in a shard). */
+  /** From an event's `sentAt` to what is published of it (ingest: a row on the topic; sink: in a shard; predict: its answer). */
   readonly latency: Histogram;
-  /** ingest: one extraction; sink: one publication. */
+  /** ingest: one extraction; sink: one publication; predict: one batch. */
   readonly work: Histogram;
   readonly inFlight: Gauge;
   readonly restarts: Counter;
@@ -40,18 +41,18 @@ export class StreamMetrics {
     });
     this.bytes = new Counter({
       name: 'modalmix_stream_published_bytes_total',
-      help: 'Bytes published: feature records, or shards.',
+      help: 'Bytes published: feature records, shards, or answers.',
       registers,
     });
     this.latency = new Histogram({
       name: 'modalmix_stream_latency_seconds',
-      help: "Seconds from the event's sentAt until its row was published.",
+      help: "Seconds from the event's sentAt until its row or answer was published.",
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800],
       registers,
     });
     this.work = new Histogram({
       name: 'modalmix_stream_work_seconds',
-      help: 'Seconds of one extraction (ingest) or one publication (sink).',
+      help: 'Seconds of one extraction (ingest), one publication (sink) or one batch (predict).',
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
       registers,
     });

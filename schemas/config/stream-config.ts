@@ -1,13 +1,18 @@
-/** The config's `stream` section: topics, what ingest and sink may use, and when to train again. */
+/** The config's `stream` section: topics, what its workers may use, whom to ask, and when to train again. */
 import { ModalmixError } from '../errors.ts';
 import { isFeatures, type Modality } from '../modality-names.ts';
 import { z } from 'zod';
+import {
+  hostSchema,
+  predictConfigSchema,
+  reviewConfigSchema,
+  type PredictConfig,
+  type ReviewConfig,
+} from './answer-config.ts';
 import { retrainConfigSchema } from './retrain-config.ts';
 
 const positive = z.number().positive();
 const count = z.int().positive();
-/** An address or a name. */
-const host = z.string().regex(/^[\w.:-]{1,253}$/u);
 
 /** Records `from`…`to` − 1 of a partition of `<prefix>.features`. */
 export const offsetRangeSchema = z
@@ -24,7 +29,7 @@ export type OffsetRange = z.infer<typeof offsetRangeSchema>;
 
 /** The config's `stream` section. */
 export const streamConfigSchema = z.strictObject({
-  /** Topics are `<prefix>.clips`, `<prefix>.features` and `<prefix>.dead-letter`. */
+  /** Topics are `<prefix>.clips`, `.features`, `.dead-letter`, `.predictions` and `.review`. */
   topicPrefix: z
     .string()
     .regex(/^[a-zA-Z0-9._-]{1,200}$/u)
@@ -54,7 +59,7 @@ export const streamConfigSchema = z.strictObject({
       /** Prometheus metrics on this port; 0: any free one; absent: none. */
       metricsPort: z.int().min(0).max(65_535).optional(),
       /** This machine's address to serve them on, as `0.0.0.0` in a container; absent: the loopback. */
-      metricsHost: host.optional(),
+      metricsHost: hostSchema.optional(),
     })
     .prefault({}),
   /** A shard is published when any of these is reached. */
@@ -69,9 +74,13 @@ export const streamConfigSchema = z.strictObject({
       /** As that of `ingest`. */
       metricsPort: z.int().min(0).max(65_535).optional(),
       /** As that of `ingest`. */
-      metricsHost: host.optional(),
+      metricsHost: hostSchema.optional(),
     })
     .prefault({}),
+  /** Workers that answer clips. */
+  predict: predictConfigSchema.optional(),
+  /** Whom people are asked about. */
+  review: reviewConfigSchema.optional(),
   /**
    * What `train --from-stream` takes, at most one range a partition; set by that command in the config it
    * stores, so that the same run always takes the same records.
@@ -102,4 +111,14 @@ export function streamOf({
     });
   }
   return stream ?? streamConfigSchema.parse({});
+}
+
+/** How a stream's clips are answered. Not written into a config that lacks it: a run's id is a hash of its config. */
+export function predictOf({ predict }: StreamConfig): PredictConfig {
+  return predict ?? predictConfigSchema.parse({});
+}
+
+/** As `predictOf`, of reviews. */
+export function reviewOf({ review }: StreamConfig): ReviewConfig {
+  return review ?? reviewConfigSchema.parse({});
 }

@@ -1,22 +1,39 @@
-/** The long version: `npm run chaos -- --kills=1000 --seed=18`. Prints what it does, and its figures as JSON at the end. */
+/**
+ * The long version: `npm run chaos -- --kills=1000 --seed=18`, or `npm run chaos -- --answers=1000 --kills=40` of a stream
+ * that is answered. Prints what it does, and its figures as JSON at the end.
+ */
 import { parseArgs } from 'node:util';
+import { runAnswers } from './answers.ts';
 import { runChaos, STORES } from './chaos.ts';
 
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
-  options: { kills: text, seed: text, round: text, strikes: text, stores: text },
+  options: { kills: text, seed: text, round: text, strikes: text, stores: text, answers: text, rate: text },
 });
 const number = (name: keyof typeof values, usual: number) => Number(values[name] ?? usual);
 const seed = number('seed', Math.floor(Math.random() * 2 ** 31));
 process.stdout.write(`seed ${String(seed)}\n`);
 try {
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  if (values.answers !== undefined) {
+    const clips = number('answers', 1_000);
+    const answered = await runAnswers({
+      seed,
+      clips,
+      kills: number('kills', 40),
+      rate: number('rate', 4),
+      say,
+    });
+    say(JSON.stringify({ seed, ...answered }, null, 2));
+    process.exit();
+  }
   const figures = await runChaos({
     seed,
     kills: number('kills', 1_000),
     strikesPerRound: number('strikes', 12),
     ...(values.round === undefined ? {} : { round: Number(values.round) }),
     stores: STORES.find((name) => name === values.stores) ?? 'both',
-    say: (line) => process.stdout.write(`${line}\n`),
+    say,
   });
   process.stdout.write(`${JSON.stringify({ seed, ...figures }, null, 2)}\n`);
 } catch (error) {

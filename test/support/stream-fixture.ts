@@ -75,7 +75,10 @@ export interface StreamFixture {
   liveRows(): Promise<LiveRow[]>;
 }
 
-/** @param clips folder of clips, which is also the allowed root */
+/**
+ * @param clips folder of clips, which is also the allowed root
+ * @param more of the config's sections beside the stream's
+ */
 export async function createStream(
   home: string,
   name: string,
@@ -84,6 +87,7 @@ export async function createStream(
   stream: object = {},
   video: object = { fps: 2, frames: 2, shortSide: 32 },
   storeUri = `file:${join(home, 'store')}`,
+  more: object = {},
 ): Promise<StreamFixture> {
   const configFile = join(home, `${name}.yaml`);
   const config = {
@@ -103,6 +107,7 @@ export async function createStream(
       sink: { flushRows: 7, flushS: 0.5, metricsPort: 0 },
       ...stream,
     },
+    ...more,
   };
   await writeFile(configFile, stringify(config));
   const settings = await streamSettings(await loadConfig(configFile), extractor.version);

@@ -20,6 +20,7 @@ import { ensureParts, type ConfigFlags } from './connect.ts';
 export interface WorkFlags extends ConfigFlags {
   readonly detach?: boolean;
   readonly ingest: string;
+  readonly predict: string;
 }
 
 /** The supervisor looks for what it shall keep so often, and a worker needs a moment to start or end. */
@@ -31,26 +32,24 @@ const START_TIMEOUT_MS = 30_000;
  * @throws ModalmixError `config` for an unknown role or flags that do not fit it
  */
 export async function work(role: string, flags: WorkFlags, screen: Screen): Promise<void> {
-  if (role !== 'ingest' && role !== 'sink' && role !== 'all') {
+  if (role !== 'ingest' && role !== 'sink' && role !== 'predict' && role !== 'all') {
     throw new ModalmixError('config', `"${role}" is no role of a stream worker`, {
-      fix: 'Use ingest, sink or all.',
+      fix: 'Use ingest, sink, predict or all.',
     });
   }
-  const ingest = Number(flags.ingest);
-  if (!Number.isInteger(ingest) || ingest < 1) {
-    throw new ModalmixError('config', `"${flags.ingest}" is no number of workers`, { where: '--ingest' });
-  }
-  if (role !== 'all' && (flags.detach === true || ingest !== 1)) {
-    throw new ModalmixError('config', `--detach and --ingest do not go with the role ${role}`, {
+  const ingest = workersOf('--ingest', flags.ingest, 1);
+  const predict = workersOf('--predict', flags.predict, 0);
+  if (role !== 'all' && (flags.detach === true || ingest !== 1 || predict !== 0)) {
+    throw new ModalmixError('config', `--detach, --ingest and --predict do not go with the role ${role}`, {
       fix: 'Use them with "stream work all".',
     });
   }
   await ensureParts({ ...screen, say: () => undefined });
-  if (flags.detach === true) await keepWorking(flags, ingest, screen);
+  if (flags.detach === true) await keepWorking(flags, { ingest, predict }, screen);
   else if (role === 'all') {
     const { keepStreamProcesses } = await import('../../../infra/supervisor/stream-processes.ts');
     await untilSignalled(async (signal) => {
-      await keepStreamProcesses({ ...workersConfig(flags), ingest, signal });
+      await keepStreamProcesses({ ...workersConfig(flags), ingest, predict, signal });
     });
   } else {
     const { workUntilStopped } = await import('../../../infra/workers/stream-worker.ts');
@@ -58,22 +57,33 @@ export async function work(role: string, flags: WorkFlags, screen: Screen): Prom
   }
 }
 
+function workersOf(flag: string, text: string, least: number): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= least) return count;
+  throw new ModalmixError('config', `"${text}" is no number of workers`, { where: flag });
+}
+
 function workersConfig({ config, set }: ConfigFlags) {
   return { configFile: config, ...(set === undefined ? {} : { set }) };
 }
 
-async function keepWorking(flags: ConfigFlags, ingest: number, screen: Screen): Promise<void> {
+async function keepWorking(
+  flags: ConfigFlags,
+  { ingest, predict }: { readonly ingest: number; readonly predict: number },
+  screen: Screen,
+): Promise<void> {
   const config = await loadConfig(flags.config, flags.set);
   const runId = runIdOf(config);
   await ensureSupervisor();
   const since = new Date().toISOString();
-  keepStream(runId, { ...workersConfig(flags), configFile: resolve(flags.config), ingest, since });
+  const workers = { ingest, ...(predict === 0 ? {} : { predict }) };
+  keepStream(runId, { ...workersConfig(flags), configFile: resolve(flags.config), ...workers, since });
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < deadline && (runningSupervisor()?.streamWorkers.length ?? 0) < ingest + 1) {
+  while (Date.now() < deadline && (runningSupervisor()?.streamWorkers.length ?? 0) < ingest + 1 + predict) {
     await sleep(POLL_MS);
   }
   screen.say(workText(config, flags));
-  screen.event('kept', { runId, ingest, log: streamLogFile(runId) });
+  screen.event('kept', { runId, ...workers, log: streamLogFile(runId) });
 }
 
 /** @throws ModalmixError `config` when none is kept */
@@ -100,7 +110,12 @@ export function workText(config: RunConfig, flags: ConfigFlags): string {
   if (kept.failure !== undefined) {
     return `Its workers ended for good: ${kept.failure}\nWhen that is mended: modalmix stream work all --detach --config ${word}`;
   }
-  const workers = `${String(kept.ingest)} ingest ${kept.ingest === 1 ? 'worker' : 'workers'} and the sink`;
+  const ingest = `${String(kept.ingest)} ingest ${kept.ingest === 1 ? 'worker' : 'workers'}`;
+  const predict =
+    kept.predict === undefined
+      ? ''
+      : ` and ${String(kept.predict)} predict ${kept.predict === 1 ? 'worker' : 'workers'}`;
+  const workers = predict === '' ? `${ingest} and the sink` : `${ingest}, the sink${predict}`;
   const state =
     runningSupervisor() === undefined
       ? 'start again with the next command that uses Temporal'

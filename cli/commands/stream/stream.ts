@@ -67,11 +67,11 @@ export async function status(flags: ConfigFlags, screen: Screen): Promise<void> 
   screen.say(lagTable([...ingest, ...sink]));
   if (manifest === undefined) screen.say('\nNo sink has begun yet.');
   else {
-    const { rows, superseded, duplicates, outdated, foreign, deadLetters } = manifest.counts;
+    const { rows, superseded, duplicates, outdated, foreign, deadLetters, unlabelled = 0 } = manifest.counts;
     screen.say(
       `\n${counted(rows - superseded, 'clip')} in ${counted(manifest.shards.length, 'shard')} (generation ${String(manifest.generation)}, ${manifest.publishedAt}). ` +
         `Of the feature records: ${counted(superseded, 'row')} replaced, ${counted(duplicates, 'duplicate')} and ${String(outdated)} outdated dropped, ` +
-        `${String(foreign)} of other extractions skipped, ${String(deadLetters)} to the dead letters. ` +
+        `${String(foreign)} of other extractions and ${String(unlabelled)} without a label skipped, ${String(deadLetters)} to the dead letters. ` +
         'An ingest worker drops an event that it just saw before it becomes a record: its metrics count those.',
     );
   }

@@ -3,7 +3,7 @@
  * wrong has been put right. A letter is identified by its event's place, so one that was written twice
  * (by a worker that died in between) is listed once.
  */
-import type { KafkaConsumer, Message, Producer } from 'node-rdkafka';
+import type { Message, Producer } from 'node-rdkafka';
 import type { TopicNames } from '../../../schemas/names.ts';
 import {
   DEAD_LETTER_PAYLOAD_MAX_BYTES,
@@ -12,16 +12,10 @@ import {
   type DeadLetterCode,
   type DeadLetterRecord,
 } from '../../../schemas/stream.ts';
-import {
-  connectConsumer,
-  connectProducer,
-  consume,
-  disconnect,
-  partitionsOf,
-  watermarks,
-} from '../kafka/clients.ts';
+import { connectConsumer, connectProducer, disconnect } from '../kafka/clients.ts';
 import type { KafkaConnection } from '../kafka/connection.ts';
 import { deliver } from '../kafka/deliver.ts';
+import { readRecord, readWhole } from '../kafka/read-topic.ts';
 import { formatPlace, type RecordPlace } from '../rows/feature-record.ts';
 
 const MESSAGE_MAX_CHARACTERS = 2_000;
@@ -150,58 +144,11 @@ function parseDeadLetter(message: Message): DeadLetterRecord | undefined {
   }
 }
 
-const READ_BATCH = 500;
-
-/** Every record that is there now, partition by partition. */
-async function* readWhole(consumer: KafkaConsumer, topic: string): AsyncGenerator<Message> {
-  const partitions = (await partitionsOf(consumer, topic)) ?? 0;
-  for (let partition = 0; partition < partitions; partition += 1) {
-    const { lowOffset, highOffset } = await watermarks(consumer, topic, partition);
-    if (lowOffset >= highOffset) continue;
-    yield* readRange(consumer, { topic, partition, offset: lowOffset }, highOffset);
-  }
-}
-
-async function* readRange(consumer: KafkaConsumer, from: RecordPlace, end: number): AsyncGenerator<Message> {
-  // The last offsets may be markers of transactions, which are never handed out.
-  let reached = from.offset;
-  const noticeEnd = (event: RecordPlace) => {
-    if (event.topic === from.topic && event.partition === from.partition) reached = event.offset;
-  };
-  consumer.on('partition.eof', noticeEnd);
-  consumer.assign([{ topic: from.topic, partition: from.partition, offset: from.offset }]);
-  try {
-    while (reached < end) {
-      for (const message of await consume(consumer, READ_BATCH)) {
-        if (message.offset >= end) return;
-        yield message;
-        if (message.offset === end - 1) return;
-      }
-    }
-  } finally {
-    consumer.off('partition.eof', noticeEnd);
-    consumer.unassign();
-  }
-}
-
 /** The letter's event, whole; undefined when it is no longer anywhere. */
 async function eventOf(connection: KafkaConnection, letter: DeadLetter): Promise<Buffer | undefined> {
   if (letter.code === 'deleted-unread') return undefined;
-  if (letter.payloadBytes > DEAD_LETTER_PAYLOAD_MAX_BYTES) return await readOne(connection, letter.source);
+  if (letter.payloadBytes > DEAD_LETTER_PAYLOAD_MAX_BYTES) return await readRecord(connection, letter.source);
   return Buffer.from(letter.payloadBase64, 'base64');
-}
-
-async function readOne(connection: KafkaConnection, place: RecordPlace): Promise<Buffer | undefined> {
-  const consumer = await connectConsumer(connection, 'dead-letters', { 'group.id': `${place.topic}.replay` });
-  try {
-    const { lowOffset } = await watermarks(consumer, place.topic, place.partition);
-    if (place.offset < lowOffset) return undefined;
-    for await (const message of readRange(consumer, place, place.offset + 1))
-      return message.value ?? undefined;
-    return undefined;
-  } finally {
-    await disconnect(consumer);
-  }
 }
 
 /** Writes letters and waits until the broker has them. */

@@ -5,10 +5,11 @@
 import { availableParallelism } from 'node:os';
 import { realRoots } from './authorise-clip.ts';
 import type { IngestInput } from './ingest-input.ts';
-import { IngestSession, type IngestLife } from './ingest-session.ts';
+import { IngestWork } from './ingest-work.ts';
 import { keepRunning } from '../keep-running.ts';
 import { warnOnce } from '../log.ts';
 import { ensureTopics } from '../kafka/topics.ts';
+import { TransactionalSession, type WorkerLife } from '../transactions/transactional-session.ts';
 
 /**
  * Runs until the signal.
@@ -19,11 +20,12 @@ export async function runIngest(input: IngestInput): Promise<void> {
   const roots = await realRoots(input.allowedRoots);
   const concurrency = target.stream.ingest.concurrency ?? availableParallelism();
   const warn = warnOnce(log);
-  const life: IngestLife = {};
+  const life: WorkerLife = {};
   await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
     const connection = await input.connect();
     await ensureTopics(connection, target.stream, warn);
-    const session = await IngestSession.open(input, connection, roots, concurrency, life);
+    const work = new IngestWork(input, roots, concurrency);
+    const session = await TransactionalSession.open(input, work, connection, life);
     metrics.watchLag(() => session.lag());
     try {
       await session.run(signal);

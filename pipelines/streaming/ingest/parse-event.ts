@@ -43,10 +43,11 @@ function checkedEvent(parsed: unknown, classNames: readonly string[]): ClipEvent
   }
   const event = clipEventSchema.safeParse(parsed);
   if (!event.success) throw new EventRejected('invalid-event', z.prettifyError(event.error));
-  if (!classNames.includes(event.data.label)) {
+  const { label } = event.data;
+  if (label !== undefined && !classNames.includes(label)) {
     throw new EventRejected(
       'unknown-label',
-      `there is no class "${event.data.label}"; the classes are ${classNames.join(', ')}`,
+      `there is no class "${label}"; the classes are ${classNames.join(', ')}`,
     );
   }
   return event.data;

@@ -109,7 +109,12 @@ async function extractEvent(
   }
   const hashes = audioPath === undefined ? [mediaHash] : [mediaHash, await hashOf(audioPath, context.tries)];
   const content = contentHash(combineHashes(hashes), event);
-  const fingerprint = JSON.stringify([content, event.label, event.split ?? null, event.group ?? null]);
+  const fingerprint = JSON.stringify([
+    content,
+    event.label ?? null,
+    event.split ?? null,
+    event.group ?? null,
+  ]);
   const sentAtMs = Date.parse(event.sentAt);
   if (context.isKnown(event.clipId, fingerprint, sentAtMs)) return { kind: 'duplicate' };
   const started = performance.now();
@@ -121,7 +126,7 @@ async function extractEvent(
   context.onExtracted((performance.now() - started) / 1_000);
   const record = encodeFeatureRecord({
     clipId: event.clipId,
-    label: event.label,
+    ...(event.label === undefined ? {} : { label: event.label }),
     ...(event.split === undefined ? {} : { split: event.split }),
     ...(event.group === undefined ? {} : { group: event.group }),
     contentHash: content,
@@ -145,7 +150,8 @@ function clipOf(event: ClipEvent, path: string, audioPath: string | undefined, t
     clipId: event.clipId,
     path,
     ...(audioPath === undefined ? {} : { audioPath }),
-    label: target.classNames.indexOf(event.label),
+    // Extraction does not look at it.
+    label: event.label === undefined ? 0 : target.classNames.indexOf(event.label),
     split: event.split ?? 'train',
     ...(event.group === undefined ? {} : { group: event.group }),
     ...(event.startS === undefined ? {} : { startS: event.startS }),

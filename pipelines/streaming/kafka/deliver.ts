@@ -7,6 +7,8 @@ export interface OutgoingRecord {
   readonly topic: string;
   readonly key: string | null;
   readonly value: Buffer;
+  /** Absent: by the key. */
+  readonly partition?: number;
 }
 
 const QUEUE_FULL_WAIT_MS = 20;
@@ -15,7 +17,7 @@ const QUEUE_FULL_WAIT_MS = 20;
 export async function enqueue(producer: Producer, record: OutgoingRecord, opaque?: unknown): Promise<void> {
   for (;;) {
     try {
-      producer.produce(record.topic, null, record.value, record.key, null, opaque);
+      producer.produce(record.topic, record.partition ?? null, record.value, record.key, null, opaque);
       return;
     } catch (error) {
       if (codeOf(error) !== KAFKA_CODES.queueFull) throw kafkaError(error, `sending to ${record.topic}`);

@@ -1,4 +1,4 @@
-/** The three topics: created as the config says, or checked when they are there. */
+/** The topics: created as the config says, or checked when they are there. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'node-rdkafka';
 import { ModalmixError } from '../../../schemas/errors.ts';
@@ -29,8 +29,12 @@ export function maxFeatureBytes(config: StreamConfig): number {
   return Math.round(config.topics.maxFeatureMiB * BYTES_PER_MIB) + OVERHEAD_BYTES;
 }
 
-/** What the three topics are to be. Retention by size is stated too: the brokers' own default may be less. */
-export function topicSpecs(config: StreamConfig): TopicSpec[] {
+/**
+ * What the topics are to be. Retention by size is stated too: the brokers' own default may be less.
+ *
+ * @param answers with those of answers and reviews: who only learns makes no topics that he does not use
+ */
+export function topicSpecs(config: StreamConfig, answers = false): TopicSpec[] {
   const names = topicNames(config.topicPrefix);
   const { partitions, replicationFactor } = config.topics;
   const retention = String(Math.round(config.topics.retentionHours * MS_PER_HOUR));
@@ -44,6 +48,10 @@ export function topicSpecs(config: StreamConfig): TopicSpec[] {
       ...{ topic: names.features, partitions, replicationFactor, config: featureConfig },
       fields: { ...fields, 'max.message.bytes': 'stream.topics.maxFeatureMiB' },
     },
+    ...(answers ? [names.predictions, names.review] : []).map((topic) => {
+      // As many partitions as features: a clip's answer is in that of its features.
+      return { topic, partitions, replicationFactor, config: eventConfig, fields };
+    }),
     // One partition: its order is the order in which things went wrong, and "replayed" follows its letter.
     {
       topic: names.deadLetter,
@@ -61,6 +69,7 @@ export function topicSpecs(config: StreamConfig): TopicSpec[] {
  * first, sent again, for a duplicate.
  *
  * @param warn is given what works but is not as the config says, and what cannot be checked (`topic-limits.ts`)
+ * @param answers see `topicSpecs`
  * @returns the topics' names
  * @throws ModalmixError `config` when a topic is there with another number of partitions, or with settings by
  *   which records would be refused or lost, `transient` when a partition has no leader for 30 s
@@ -69,8 +78,9 @@ export async function ensureTopics(
   connection: KafkaConnection,
   config: StreamConfig,
   warn: (text: string) => void = warnOnStandardError,
+  answers = false,
 ): Promise<TopicNames> {
-  const specs = topicSpecs(config);
+  const specs = topicSpecs(config, answers);
   const client = await connectProducer(connection, 'topics');
   try {
     const existing: TopicSpec[] = [];

@@ -119,7 +119,10 @@ interface FinishedPart {
 
 /** The shards in the scratch folder, of the size that the config asks for, and which of their rows count. */
 class ScratchParts {
-  readonly counts: Counts = { row: 0, duplicate: 0, outdated: 0, foreign: 0, 'dead-letter': 0 };
+  readonly counts: Counts = {
+    ...{ row: 0, duplicate: 0, outdated: 0 },
+    ...{ foreign: 0, unlabelled: 0, 'dead-letter': 0 },
+  };
   readonly #store: Store;
   readonly #target: StreamTarget;
   readonly #rules: Parameters<typeof judgeRecord>[2];
@@ -229,6 +232,7 @@ function manifestOf(
     ({ partition, from, to }) => `${String(partition)}:${String(from)}-${String(to)}`,
   );
   const nothing = { count: 0, examples: [] };
+  const { unlabelled, ...counted } = counts;
   const facts = [
     'stream ranges',
     topic,
@@ -236,7 +240,8 @@ function manifestOf(
     extractionKeyOfTarget(target),
     shares,
     classNames,
-    counts,
+    // Versions of before there were unlabelled records stay.
+    { ...counted, ...(unlabelled === 0 ? {} : { unlabelled }) },
     shards.map(({ split, key }) => [split, key]),
   ];
   return {
@@ -256,6 +261,7 @@ function manifestOf(
       notes: [
         `records ${places.join(', ')} of ${topic} (partition:from-to, "to" not included)`,
         `${String(counts.row - rows)} rows were replaced by later ones, ${String(counts.duplicate)} duplicates and ${String(counts.outdated)} outdated records dropped, ${String(counts.foreign)} of other extractions and ${String(counts['dead-letter'])} that are no valid rows skipped`,
+        ...(unlabelled === 0 ? [] : [`${String(unlabelled)} records without a label skipped`]),
       ],
     },
   };

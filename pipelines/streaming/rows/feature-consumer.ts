@@ -1,5 +1,5 @@
 /** A consumer of `modalmix.features`: few, large fetches, and enough read ahead that writing never waits. */
-import type { KafkaConsumer } from 'node-rdkafka';
+import type { ConsumerGlobalConfig, KafkaConsumer } from 'node-rdkafka';
 import type { StreamConfig } from '../../../schemas/config/stream-config.ts';
 import { connectConsumer } from '../kafka/clients.ts';
 import type { KafkaConnection } from '../kafka/connection.ts';
@@ -18,12 +18,14 @@ const QUEUE_BACKOFF_MS = 5;
 /**
  * Reads on behind no gap: an offset that was deleted is an error. Errors as `connectConsumer`.
  * @param role for the broker's logs
+ * @param settings beside these
  */
 export async function connectFeatureConsumer(
   connection: KafkaConnection,
   stream: StreamConfig,
   role: string,
   groupId: string,
+  settings: ConsumerGlobalConfig = {},
 ): Promise<KafkaConsumer> {
   const largest = maxFeatureBytes(stream);
   const fetchBytes = Math.max(largest, FETCH_BYTES);
@@ -38,6 +40,7 @@ export async function connectFeatureConsumer(
       'queued.max.messages.kbytes': PREFETCH_KIB,
       'queued.min.messages': 1_000,
       'fetch.queue.backoff.ms': QUEUE_BACKOFF_MS,
+      ...settings,
     },
     'error',
   );

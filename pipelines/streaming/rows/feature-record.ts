@@ -1,6 +1,6 @@
 /**
  * A row on `modalmix.features`: one Arrow IPC stream (schema, one record batch of one row), so that any
- * Arrow reader opens it alone. Columns: `clip_id`, `label` (the class's name), `split` and `group` (null
+ * Arrow reader opens it alone. Columns: `clip_id`, `label` (the class's name), `split` and `group` (all three null
  * when the event named none), `source_sha256`, `missing` (JSON: modality → code and reason), and one
  * FixedSizeList a modality whose shape is in its field's metadata.
  */
@@ -39,8 +39,8 @@ export interface RecordPlace {
 
 export interface FeatureRecord {
   readonly clipId: string;
-  /** The class's name. */
-  readonly label: string;
+  /** The class's name; absent: the event named none. */
+  readonly label?: string;
   readonly split?: Split;
   readonly group?: string;
   /** Identifies what was extracted: see `contentHash` in `source-hashes.ts`. */
@@ -90,7 +90,7 @@ export function encodeFeatureRecord(record: FeatureRecord): Uint8Array {
   ]);
   const texts: [string, string | null][] = [
     ['clip_id', record.clipId],
-    ['label', record.label],
+    ['label', record.label ?? null],
     ['split', record.split ?? null],
     ['group', record.group ?? null],
     ['source_sha256', record.contentHash],
@@ -171,7 +171,7 @@ function decode(bytes: Uint8Array): FeatureRecord {
   if (audio === undefined && rgb === undefined && flow === undefined) throw invalid('it has no modality');
   return {
     clipId: clip_id,
-    label,
+    ...(label === null ? {} : { label }),
     ...(split === null ? {} : { split }),
     ...(group === null ? {} : { group }),
     contentHash: source_sha256,
@@ -190,7 +190,7 @@ function decode(bytes: Uint8Array): FeatureRecord {
 
 const textColumnsSchema = z.strictObject({
   clip_id: clipIdSchema,
-  label: z.string().min(1),
+  label: z.string().min(1).nullable(),
   split: splitSchema.nullable(),
   group: z.string().nullable(),
   source_sha256: z.string().min(1),

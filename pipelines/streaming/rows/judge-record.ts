@@ -33,7 +33,7 @@ export type Judgement =
       /** The clip whose row is as new as this record now; absent where it was not older. */
       readonly confirmed?: Confirmation;
     }
-  | { readonly as: 'outdated' | 'foreign' }
+  | { readonly as: 'outdated' | 'foreign' | 'unlabelled' }
   | { readonly as: 'dead-letter'; readonly code: DeadLetterCode; readonly reason: string };
 
 export interface Confirmation {
@@ -54,6 +54,7 @@ export function judgeRecord(message: Message, index: StreamIndex, rules: Judging
   }
   const isOurs = record.dataset === undefined || record.dataset === rules.name;
   if (!isOurs || record.extractionKey !== rules.extractionKey) return { as: 'foreign' };
+  if (record.label === undefined) return { as: 'unlabelled' };
   const label = rules.classNames.indexOf(record.label);
   if (label < 0) {
     return { as: 'dead-letter', code: 'unknown-label', reason: `there is no class "${record.label}"` };

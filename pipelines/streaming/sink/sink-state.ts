@@ -19,7 +19,8 @@ import type { StreamIndex, RowPlace } from '../rows/stream-index.ts';
 import { publishStreamManifest } from './stream-manifest.ts';
 import { StreamShard } from '../rows/stream-shard.ts';
 
-export type TakenAs = 'row' | 'supersedes' | 'duplicate' | 'outdated' | 'foreign' | 'dead-letter';
+export type TakenAs =
+  'row' | 'supersedes' | 'duplicate' | 'outdated' | 'foreign' | 'unlabelled' | 'dead-letter';
 
 export interface Taken {
   readonly as: TakenAs;
@@ -252,6 +253,9 @@ export class SinkState {
         return;
       case 'dead-letter':
         counts.deadLetters += 1;
+        return;
+      case 'unlabelled':
+        counts.unlabelled = (counts.unlabelled ?? 0) + 1;
         return;
       default:
         counts[as] += 1;

@@ -248,7 +248,7 @@ test(
       await eventually('every record to be counted', PATIENCE_MS, async () => {
         const counts = (await stream.manifest())?.counts;
         const { superseded: _, ...taken } = { superseded: 0, ...counts };
-        return Object.values(taken).reduce((sum, count) => sum + count, 0) === flips.length + 1
+        return Object.values(taken).reduce<number>((sum, count) => sum + (count ?? 0), 0) === flips.length + 1
           ? true
           : undefined;
       });

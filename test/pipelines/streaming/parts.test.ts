@@ -9,7 +9,7 @@ import {
 } from '../../../pipelines/streaming/rows/feature-record.ts';
 import { featureProblem } from '../../../pipelines/streaming/rows/feature-problem.ts';
 import { parseClipEvent } from '../../../pipelines/streaming/ingest/parse-event.ts';
-import { PartitionWindow } from '../../../pipelines/streaming/ingest/partition-window.ts';
+import { PartitionWindow } from '../../../pipelines/streaming/transactions/partition-window.ts';
 import { StreamIndex } from '../../../pipelines/streaming/rows/stream-index.ts';
 import {
   emptyStreamManifest,

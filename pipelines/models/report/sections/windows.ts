@@ -54,7 +54,7 @@ function rowOf(
   outcome: WindowOutcome | undefined,
 ): Html {
   const { from, to, number, closedAt, reason, newClips } = window;
-  const grown = (count: keyof StreamCounts) => whole(to.counts[count] - from.counts[count]);
+  const grown = (count: keyof StreamCounts) => whole((to.counts[count] ?? 0) - (from.counts[count] ?? 0));
   const skipped = version === undefined && outcome !== undefined ? [outcome.note] : [];
   const reasons = version?.decision?.reasons ?? skipped;
   return markup`<tr>

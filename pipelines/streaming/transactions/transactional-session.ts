@@ -1,16 +1,22 @@
 /**
- * One connection's life of an ingest worker: read events, work on several at a time, publish what is
- * finished. Feature rows, dead letters and the offsets of the events they came from go to the broker in
- * one transaction, so that a worker that dies anywhere leaves each event either done or not begun.
+ * One connection's life of a worker that turns records of a topic into others: read, work on several at a time,
+ * publish what is finished. What it made and the offsets of what it was made of go to the broker in one transaction,
+ * so that a worker that dies anywhere leaves each record either done or not begun.
  */
-import type { KafkaConsumer, LibrdKafkaError, Message, Producer, TopicPartition } from 'node-rdkafka';
-import pLimit from 'p-limit';
+import type {
+  ConsumerGlobalConfig,
+  KafkaConsumer,
+  LibrdKafkaError,
+  Message,
+  Producer,
+  TopicPartition,
+} from 'node-rdkafka';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { consumerGroups } from '../../../schemas/names.ts';
-import { assertCurrent } from '../kafka/broker-health.ts';
+import { encodeDeadLetter } from '../dead-letters/dead-letter.ts';
+import { letterOfDeleted, startOffsets } from '../dead-letters/deleted-events.ts';
+import { assertCurrent, type BrokerSource } from '../kafka/broker-health.ts';
 import {
   KAFKA_CODES,
-  connectConsumer,
   connectProducer,
   consume,
   disconnect,
@@ -18,45 +24,76 @@ import {
   transactions,
 } from '../kafka/clients.ts';
 import type { KafkaConnection } from '../kafka/connection.ts';
-import { encodeDeadLetter } from '../dead-letters/dead-letter.ts';
-import { letterOfDeleted, startOffsets } from '../dead-letters/deleted-events.ts';
-import { enqueue } from '../kafka/deliver.ts';
-import type { IngestInput } from './ingest-input.ts';
-import { KnownRows } from './known-rows.ts';
-import type { PartitionLag } from '../metrics.ts';
-import { PartitionWindow, type ReadyPrefix, type WindowSlot } from './partition-window.ts';
-import { processEvent, readEvent, type EventOutcome, type ProcessContext } from './process-event.ts';
-import { topicsOf } from '../stream-target.ts';
-import { maxFeatureBytes } from '../kafka/topics.ts';
+import { enqueue, type OutgoingRecord } from '../kafka/deliver.ts';
 import { TopicWatch, topicIdOf } from '../kafka/topic-id.ts';
+import type { Log } from '../log.ts';
+import type { PartitionLag, StreamMetrics, StreamRole } from '../metrics.ts';
+import { PartitionWindow, type ReadyPrefix, type WindowSlot } from './partition-window.ts';
 
-const READ_TIMEOUT_MS = 100;
 const SESSION_TIMEOUT_MS = 10_000;
+const READ_TIMEOUT_MS = 100;
 const TRANSACTION_TIMEOUT_MS = 15_000;
 const TRANSACTION_MAX_BYTES = 33_554_432;
-/** How long a graceful stop waits for clips that are being extracted. */
+/** How long a graceful stop waits for what is being worked on. */
 const DRAIN_TIMEOUT_MS = 30_000;
 const IDLE_WAIT_MS = 50;
 
 /** What one session of a worker leaves to the next one. */
-export interface IngestLife {
-  /** Of the clips topic, as it was when offsets were last committed to it. */
+export interface WorkerLife {
+  /** Of the topic that is read, as it was when offsets were last committed to it. */
   topicId?: string | undefined;
 }
 
-export class IngestSession {
-  readonly #input: IngestInput;
+/** What a worker does with each record; `T` is what becomes of one. */
+export interface RecordWork<T> {
+  readonly role: StreamRole;
+  /** Where it reads. */
+  readonly topic: string;
+  readonly groupId: string;
+  readonly deadLetterTopic: string;
+  /** The same for every life of one worker: a new one ends what an earlier one left open. */
+  readonly transactionalId: string;
+  /** Longest record that it publishes. */
+  readonly maxMessageBytes: number;
+  /** Records read and not yet published, at most. */
+  readonly maxInFlight: number;
+  /** Makes the group's consumer; a deleted offset must be an error of it. */
+  connect(connection: KafkaConnection, settings: ConsumerGlobalConfig): Promise<KafkaConsumer>;
+  /** @param signal the record belongs to somebody else now: nothing that follows is published */
+  work(message: Message, slot: WindowSlot<T | Letter>, signal: AbortSignal): Promise<T>;
+  /** Of slots that are published now, by partition in the order of their offsets. */
+  records(slots: readonly WindowSlot<T | Letter>[]): OutgoingRecord[];
+  /** Bytes that publishing it takes, roughly. */
+  bytes(outcome: T | Letter): number;
+  /** The transaction is committed. */
+  published(slots: readonly WindowSlot<T | Letter>[]): void;
+  /** Before the first record of these partitions is read. */
+  assigned?(partitions: readonly number[], connection: KafkaConnection): Promise<void>;
+  /** Every partition was given back; nothing is under way. */
+  revoked(): void;
+}
+
+/** In place of an outcome: records that their topic deleted before they were read. */
+export interface Letter {
+  readonly kind: 'deleted';
+  readonly record: OutgoingRecord;
+}
+
+export interface SessionContext extends BrokerSource {
+  readonly metrics: StreamMetrics;
+  readonly log: Log;
+}
+
+export class TransactionalSession<T> {
+  readonly #context: SessionContext;
+  readonly #task: RecordWork<T>;
   readonly #connection: KafkaConnection;
   readonly #watch: TopicWatch;
-  readonly #life: IngestLife;
+  readonly #life: WorkerLife;
   readonly #topicId: string | undefined;
-  readonly #context: Omit<ProcessContext, 'signal'>;
   readonly #consumer: KafkaConsumer;
   readonly #producer: Producer;
-  readonly #window = new PartitionWindow<EventOutcome>();
-  readonly #known = new KnownRows();
-  readonly #limit: ReturnType<typeof pLimit>;
-  readonly #clipIds = new WeakMap<WindowSlot<EventOutcome>, string>();
+  readonly #window = new PartitionWindow<T | Letter>();
   readonly #committed = new Map<number, number>();
   #work = new AbortController();
   #paused = false;
@@ -67,67 +104,51 @@ export class IngestSession {
   #publishing: Promise<void> | undefined;
 
   private constructor(
-    input: IngestInput,
+    context: SessionContext,
+    task: RecordWork<T>,
     connection: KafkaConnection,
-    roots: readonly string[],
-    concurrency: number,
     consumer: KafkaConsumer,
     producer: Producer,
     topicId: string | undefined,
-    life: IngestLife,
+    life: WorkerLife,
   ) {
-    this.#input = input;
+    this.#context = context;
+    this.#task = task;
     this.#connection = connection;
     this.#consumer = consumer;
     this.#producer = producer;
-    this.#watch = new TopicWatch(producer, topicsOf(input.target).clips, topicId);
+    this.#watch = new TopicWatch(producer, task.topic, topicId);
     this.#topicId = topicId;
     this.#life = life;
-    this.#limit = pLimit(concurrency);
-    const { metrics } = input;
-    this.#context = {
-      target: input.target,
-      extractor: input.extractor,
-      allowed: { roots, maxBytes: input.target.extraction.limits.clipMaxMiB * 1_048_576 },
-      maxRecordBytes: input.target.stream.topics.maxFeatureMiB * 1_048_576,
-      isKnown: (clipId, fingerprint, sentAtMs) => this.#known.has(clipId, fingerprint, sentAtMs),
-      onExtracted: (seconds) => metrics.work.observe(seconds),
-      log: input.log,
-    };
   }
 
   /** @throws ModalmixError `transient` when the broker does not answer, `config` when it refuses */
-  static async open(
-    input: IngestInput,
+  static async open<T>(
+    context: SessionContext,
+    task: RecordWork<T>,
     connection: KafkaConnection,
-    roots: readonly string[],
-    concurrency: number,
-    life: IngestLife,
-  ): Promise<IngestSession> {
-    const topics = topicsOf(input.target);
-    const producer = await connectProducer(connection, 'ingest', {
-      'transactional.id': `${topics.features}.${input.workerId}`,
+    life: WorkerLife,
+  ): Promise<TransactionalSession<T>> {
+    const producer = await connectProducer(connection, task.role, {
+      'transactional.id': task.transactionalId,
       'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS,
-      'message.max.bytes': maxFeatureBytes(input.target.stream),
+      'message.max.bytes': task.maxMessageBytes,
     });
-    let session: IngestSession | undefined;
+    let session: TransactionalSession<T> | undefined;
     try {
       // Ends what an earlier life of this worker left open.
       await transactions.init(producer, TRANSACTION_TIMEOUT_MS);
-      const topicId = await topicIdOf(producer, topics.clips);
-      const settings = {
-        'group.id': consumerGroups(input.target.stream.topicPrefix, input.target.name).ingest,
+      const topicId = await topicIdOf(producer, task.topic);
+      const consumer = await task.connect(connection, {
+        'group.id': task.groupId,
         'session.timeout.ms': SESSION_TIMEOUT_MS,
-        'queued.max.messages.kbytes': 16_384,
         rebalance_cb: (error: LibrdKafkaError, assignment: TopicPartition[]) => {
           session?.onRebalance(error, assignment);
         },
-      };
-      // An offset that is deleted while it is waited for ends this session; the next one tells what is gone.
-      const consumer = await connectConsumer(connection, 'ingest', settings, 'error');
-      session = new IngestSession(input, connection, roots, concurrency, consumer, producer, topicId, life);
+      });
+      session = new TransactionalSession(context, task, connection, consumer, producer, topicId, life);
       consumer.setDefaultConsumeTimeout(READ_TIMEOUT_MS);
-      consumer.subscribe([topics.clips]);
+      consumer.subscribe([task.topic]);
       return session;
     } catch (error) {
       await disconnect(producer);
@@ -138,11 +159,11 @@ export class IngestSession {
   /** Returns when the signal stops it. @throws ModalmixError when the connection or the place in the group is lost */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      assertCurrent(this.#input, this.#connection);
+      assertCurrent(this.#context, this.#connection);
       this.#watch.assertSame();
       await this.#readSome();
       this.#publishSoon();
-      if (this.#failure !== undefined) throw kafkaError(this.#failure, 'ingest');
+      if (this.#failure !== undefined) throw kafkaError(this.#failure, this.#task.role);
     }
     await this.#drain();
   }
@@ -156,10 +177,10 @@ export class IngestSession {
     await disconnect(this.#producer);
   }
 
-  /** By partition of the clips topic, from what the client last heard of it. */
+  /** By partition of the topic that is read, from what the client last heard of it. */
   lag(): PartitionLag[] {
     if (!this.#consumer.isConnected()) return [];
-    const { clips: topic } = topicsOf(this.#input.target);
+    const { topic } = this.#task;
     return [...this.#committed].map(([partition, next]) => {
       const { highOffset } = this.#consumer.getWatermarkOffsets(topic, partition);
       return { topic, partition, lag: Math.max(0, highOffset - next) };
@@ -168,7 +189,7 @@ export class IngestSession {
 
   async #readSome(): Promise<void> {
     this.#pauseOrResume();
-    const room = this.#paused ? 1 : this.#input.target.stream.ingest.maxInFlight - this.#window.size;
+    const room = this.#paused ? 1 : this.#task.maxInFlight - this.#window.size;
     const reading = consume(this.#consumer, room);
     this.#reading = reading.catch(() => undefined);
     const messages = await reading;
@@ -179,12 +200,12 @@ export class IngestSession {
       return;
     }
     for (const message of messages) this.#begin(message);
-    this.#input.metrics.inFlight.set(this.#window.size);
+    this.#context.metrics.inFlight.set(this.#window.size);
   }
 
   /** A paused consumer is still polled, so that it keeps its place in the group however long a clip takes. */
   #pauseOrResume(): void {
-    const { maxInFlight } = this.#input.target.stream.ingest;
+    const { maxInFlight } = this.#task;
     if (!this.#paused && this.#window.size >= maxInFlight) {
       this.#consumer.pause(this.#consumer.assignments());
       this.#paused = true;
@@ -197,21 +218,17 @@ export class IngestSession {
   #begin(message: Message): void {
     const slot = this.#window.add(message.partition, message.offset);
     if (slot === undefined) return;
-    const event = readEvent(message, this.#input.target);
-    if ('kind' in event) {
-      slot.outcome = { kind: 'dead-letter', letter: event };
-      return;
-    }
-    this.#known.begin(event.clipId);
-    this.#clipIds.set(slot, event.clipId);
     const { signal } = this.#work;
-    this.#limit(async () => {
-      if (signal.aborted) return;
-      slot.outcome = await processEvent(message, event, { ...this.#context, signal });
-      this.#publishSoon();
-    }).catch((error: unknown) => {
-      if (!signal.aborted) this.#failure ??= error;
-    });
+    this.#task
+      .work(message, slot, signal)
+      .then((outcome) => {
+        if (signal.aborted) return;
+        slot.outcome = outcome;
+        this.#publishSoon();
+      })
+      .catch((error: unknown) => {
+        if (!signal.aborted) this.#failure ??= error;
+      });
   }
 
   #publishSoon(): void {
@@ -227,27 +244,18 @@ export class IngestSession {
 
   async #publishReady(): Promise<void> {
     for (;;) {
-      const ready = this.#window.ready((slots) => bytesOf(slots) >= TRANSACTION_MAX_BYTES);
+      const ready = this.#window.ready((slots) => this.#bytesOf(slots) >= TRANSACTION_MAX_BYTES);
       if (ready.slots.length === 0) return;
       await this.#publish(ready);
     }
   }
 
-  async #publish(ready: ReadyPrefix<EventOutcome>): Promise<void> {
-    const topics = topicsOf(this.#input.target);
+  async #publish(ready: ReadyPrefix<T | Letter>): Promise<void> {
     await transactions.begin(this.#producer);
     try {
-      for (const { outcome } of ready.slots) {
-        if (outcome?.kind === 'features') {
-          const { record } = outcome;
-          const value = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
-          await enqueue(this.#producer, { topic: topics.features, key: outcome.clipId, value });
-        } else if (outcome?.kind === 'dead-letter') {
-          await enqueue(this.#producer, { topic: topics.deadLetter, ...encodeDeadLetter(outcome.letter) });
-        }
-      }
+      for (const record of this.#task.records(ready.slots)) await enqueue(this.#producer, record);
       const offsets = [...ready.nextOffsets].map(([partition, offset]) => ({
-        topic: topics.clips,
+        topic: this.#task.topic,
         partition,
         offset,
       }));
@@ -258,24 +266,16 @@ export class IngestSession {
       throw error;
     }
     this.#window.confirm(ready);
-    this.#account(ready);
+    this.#task.published(ready.slots);
+    for (const [partition, offset] of ready.nextOffsets) this.#committed.set(partition, offset);
+    this.#context.metrics.inFlight.set(this.#window.size);
   }
 
-  #account(ready: ReadyPrefix<EventOutcome>): void {
-    const { metrics } = this.#input;
-    for (const slot of ready.slots) {
-      const { outcome } = slot;
-      if (outcome === undefined) continue;
-      const clipId = this.#clipIds.get(slot);
-      if (clipId !== undefined) this.#known.end(clipId);
-      metrics.records.inc({ outcome: outcome.kind === 'dead-letter' ? outcome.letter.code : outcome.kind });
-      if (outcome.kind !== 'features') continue;
-      metrics.bytes.inc(outcome.record.length);
-      metrics.latency.observe(Math.max(0, Date.now() - outcome.sentAtMs) / 1_000);
-      this.#known.add(outcome.clipId, outcome.fingerprint, outcome.sentAtMs);
-    }
-    for (const [partition, offset] of ready.nextOffsets) this.#committed.set(partition, offset);
-    metrics.inFlight.set(this.#window.size);
+  #bytesOf(slots: ReadyPrefix<T | Letter>['slots']): number {
+    return slots.reduce(
+      (sum, { outcome }) => sum + (outcome === undefined ? 0 : this.#task.bytes(outcome)),
+      0,
+    );
   }
 
   /** Public only because the client is made before the session is. */
@@ -296,7 +296,7 @@ export class IngestSession {
     if (!this.#closing) await this.#reading;
     if (code === KAFKA_CODES.assignPartitions) {
       await this.#assign(assignment);
-      this.#input.log.info(
+      this.#context.log.info(
         { partitions: assignment.map(({ partition }) => partition) },
         'partitions assigned',
       );
@@ -314,13 +314,14 @@ export class IngestSession {
     this.#work.abort();
     this.#work = new AbortController();
     this.#window.clear();
-    this.#known.clear();
+    this.#task.revoked();
     this.#committed.clear();
     this.#consumer.unassign();
-    this.#input.log.info({}, 'partitions given back');
+    this.#context.log.info({}, 'partitions given back');
   }
 
   async #assign(assignment: readonly TopicPartition[]): Promise<void> {
+    const { topic } = this.#task;
     const [before, now] = [this.#life.topicId, this.#topicId];
     const isNew = before !== undefined && now !== undefined && before !== now;
     const { offsets, deleted, untrusted } = await startOffsets(this.#consumer, assignment, isNew);
@@ -329,19 +330,24 @@ export class IngestSession {
       const reason = isNew
         ? 'the topic was deleted and made again since'
         : `the partition ends at ${String(place.end)}: the brokers have lost records, or somebody set the group's offset`;
-      this.#input.log.error(
-        { topic: topicsOf(this.#input.target).clips, ...place },
+      this.#context.log.error(
+        { topic, ...place },
         `offset ${String(place.committed)} is committed, but ${reason}; the partition is read from its first record, and what is known is dropped again`,
       );
     }
+    await this.#task.assigned?.(
+      assignment.map(({ partition }) => partition),
+      this.#connection,
+    );
     this.#consumer.assign([...offsets]);
     this.#paused = false;
     for (const gap of deleted) {
       const letter = letterOfDeleted(gap);
-      this.#input.log.error({ ...gap }, letter.message);
+      this.#context.log.error({ ...gap }, letter.message);
       // In the last one's place: the letter and the offset behind the gap go out in one transaction.
       const slot = this.#window.add(gap.partition, gap.end - 1);
-      if (slot !== undefined) slot.outcome = { kind: 'dead-letter', letter };
+      const record = { topic: this.#task.deadLetterTopic, ...encodeDeadLetter(letter) };
+      if (slot !== undefined) slot.outcome = { kind: 'deleted', record };
     }
   }
 
@@ -352,16 +358,12 @@ export class IngestSession {
       await new Promise((resolve) => setTimeout(resolve, IDLE_WAIT_MS));
     }
     await this.#publishing;
-    if (this.#failure !== undefined) throw kafkaError(this.#failure, 'ingest');
+    if (this.#failure !== undefined) throw kafkaError(this.#failure, this.#task.role);
     if (this.#window.size > 0) {
-      throw new ModalmixError('transient', 'clips were still being extracted when the time to stop was over');
+      throw new ModalmixError(
+        'transient',
+        'records were still being worked on when the time to stop was over',
+      );
     }
   }
-}
-
-function bytesOf(slots: ReadyPrefix<EventOutcome>['slots']): number {
-  return slots.reduce(
-    (sum, { outcome }) => sum + (outcome?.kind === 'features' ? outcome.record.length : 0),
-    0,
-  );
 }

@@ -1,0 +1,80 @@
+/**
+ * The predict worker: `modalmix.features` → the current version of a model → `modalmix.predictions`, and
+ * `modalmix.review` where a person's look is worth it. Any number of them share the partitions; each record is answered
+ * once, whoever dies when.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Gauge } from 'prom-client';
+import type { Store } from '../../store/store.ts';
+import type { BrokerSource } from '../../streaming/kafka/broker-health.ts';
+import { ensureTopics } from '../../streaming/kafka/topics.ts';
+import { keepRunning } from '../../streaming/keep-running.ts';
+import { warnOnce, type Log } from '../../streaming/log.ts';
+import type { StreamMetrics } from '../../streaming/metrics.ts';
+import type { StreamTarget } from '../../streaming/stream-target.ts';
+import { TransactionalSession, type WorkerLife } from '../../streaming/transactions/transactional-session.ts';
+import { Answerer } from './answerer.ts';
+import { AnsweringWork } from './answering-work.ts';
+
+export interface AnsweringInput extends BrokerSource {
+  readonly target: StreamTarget;
+  readonly store: Store;
+  /** The model's name in the registry. */
+  readonly model: string;
+  /** Unique among the running workers; one that starts with the id of a dead one ends what that left open. */
+  readonly workerId: string;
+  readonly metrics: StreamMetrics;
+  readonly log: Log;
+  /** Stops it after the clips that are under way. */
+  readonly signal: AbortSignal;
+}
+
+/** How soon a new version is loaded while no clip comes. */
+const LOOK_MS = 1_000;
+
+/**
+ * Runs until the signal. While no version is current, clips wait.
+ * @throws ModalmixError `config` or `dependency` when trying again would not help
+ */
+export async function runAnswering(input: AnsweringInput): Promise<void> {
+  const { target, log, metrics, signal, store, model } = input;
+  const warn = warnOnce(log);
+  const version = new Gauge({
+    name: 'modalmix_stream_model_version',
+    help: 'Version of the model that answers.',
+    labelNames: ['model'],
+    registers: [metrics.registry],
+  });
+  const onVersion = (number: number) => {
+    version.set({ model }, number);
+  };
+  const answerer = new Answerer({ store, target, model, log, onVersion });
+  const looking = lookAhead(answerer, signal);
+  const life: WorkerLife = {};
+  try {
+    await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
+      const connection = await input.connect();
+      await ensureTopics(connection, target.stream, warn, true);
+      const work = new AnsweringWork(input, answerer);
+      const session = await TransactionalSession.open(input, work, connection, life);
+      metrics.watchLag(() => session.lag());
+      try {
+        await session.run(signal);
+      } finally {
+        metrics.watchLag(() => []);
+        await session.close();
+      }
+    });
+  } finally {
+    answerer.close();
+    await looking;
+  }
+}
+
+/** What fails here fails again for the next clip, and is told then. */
+async function lookAhead(answerer: Answerer, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await answerer.prepare().catch(() => undefined);
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
