@@ -12,6 +12,10 @@ interface WorkFlags extends ConfigFlags {
   readonly predict: string;
 }
 
+interface SendFlags extends ConfigFlags {
+  readonly unlabelled?: boolean;
+}
+
 interface ReplayFlags extends ConfigFlags {
   readonly code?: string;
   readonly all?: boolean;
@@ -49,7 +53,7 @@ export function infraCommand(program: Command, run: RunCommand): void {
   withExamples(down, 'modalmix infra down');
 }
 
-/** Adds `stream send|work|stop|retrain|close-window|status|dead-letter`. */
+/** Adds `stream send|work|stop|retrain|close-window|status|review|dead-letter`. */
 export function streamCommand(program: Command, run: RunCommand): void {
   const stream = program.command('stream').description('clips that arrive on Kafka');
   withExamples(
@@ -63,7 +67,8 @@ export function streamCommand(program: Command, run: RunCommand): void {
     .description(`send an event for each clip of a folder or CSV file to ${TOPICS.clips}`)
     .addOption(CONFIG())
     .addOption(setting())
-    .action(async function (this: Command, source: string, flags: ConfigFlags) {
+    .option('--unlabelled', 'the clips of a folder are to be predicted: no folder of it is a class')
+    .action(async function (this: Command, source: string, flags: SendFlags) {
       await run(this, async (screen) => {
         const { send } = await import('../commands/stream/stream.ts');
         await send(source, flags, screen);
@@ -73,6 +78,7 @@ export function streamCommand(program: Command, run: RunCommand): void {
     send,
     'modalmix stream send new-clips/ --config stream.yaml',
     'modalmix stream send new-clips.csv --config stream.yaml',
+    'modalmix stream send inbox/ --unlabelled --config stream.yaml  # to be answered, not learned from',
   );
   const work = stream
     .command('work')
@@ -146,7 +152,37 @@ export function streamCommand(program: Command, run: RunCommand): void {
       });
     });
   withExamples(status, 'modalmix stream status --config stream.yaml');
+  reviewCommand(stream, run);
   deadLetterCommand(stream, run);
+}
+
+function reviewCommand(stream: Command, run: RunCommand): void {
+  const review = stream.command('review').description('clips whose label would teach the model something');
+  withExamples(review, 'modalmix stream review list --config stream.yaml');
+  const list = review
+    .command('list')
+    .description('those that nobody has labelled yet, and why they are asked about')
+    .addOption(CONFIG())
+    .addOption(setting())
+    .action(async function (this: Command, flags: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { listReviews } = await import('../commands/stream/review.ts');
+        await listReviews(flags, screen);
+      });
+    });
+  withExamples(list, 'modalmix stream review list --config stream.yaml');
+  const label = review
+    .command('label <clip> <label>')
+    .description("send a listed clip's event again with its label, so that it is learned from")
+    .addOption(CONFIG())
+    .addOption(setting())
+    .action(async function (this: Command, clip: string, label: string, flags: ConfigFlags) {
+      await run(this, async (screen) => {
+        const { labelClip } = await import('../commands/stream/review.ts');
+        await labelClip(clip, label, flags, screen);
+      });
+    });
+  withExamples(label, 'modalmix stream review label speaker-7/clip-12.mp4 happy --config stream.yaml');
 }
 
 function deadLetterCommand(stream: Command, run: RunCommand): void {

@@ -34,6 +34,7 @@ const BY_NAME: Readonly<Record<string, string>> = {
   ...{ threads: 'threads', partitions: 'partitions', replicationFactor: 'brokers', concurrency: 'clips' },
   ...{
     maxInFlight: 'events',
+    compareWith: 'answers',
     metricsPort: 'port',
     partition: 'partition',
     index: 'fold',

@@ -1,13 +1,16 @@
 /** Publishes a clip event for every clip of a folder or table. */
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { datasetConfigSchema, type DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { TopicNames } from '../../schemas/names.ts';
 import { CLIP_EVENT_VERSION, clipEventSchema, type ClipEvent } from '../../schemas/stream.ts';
 import type { ListedClip } from '../datasets/dataset-adapter.ts';
+import { clipIdOf } from '../datasets/clip-id.ts';
 import { listClips } from '../datasets/index-dataset.ts';
+import { listFiles } from '../datasets/list-files.ts';
+import { isMediaFile } from '../datasets/media-files.ts';
 import { connectProducer, disconnect } from './kafka/clients.ts';
 import type { KafkaConnection } from './kafka/connection.ts';
 import { deliver, type OutgoingRecord } from './kafka/deliver.ts';
@@ -22,6 +25,30 @@ export async function clipEventsOf(source: string, classes?: readonly string[]):
   const found = await listClips(await sourceConfig(resolve(source), classes));
   const sentAt = new Date().toISOString();
   return found.clips.map((clip) => eventOf(clip, found.classNames[clip.label] ?? '', sentAt));
+}
+
+/**
+ * Events without a label, of every media file of a folder, at any depth; a clip's id is its path there.
+ * @throws ModalmixError `config` when there is none
+ */
+export async function unlabelledEventsOf(folder: string): Promise<ClipEvent[]> {
+  const root = resolve(folder);
+  const files = (await listFiles(root).catch(() => [])).filter(isMediaFile);
+  if (files.length === 0) {
+    throw new ModalmixError('config', 'there is no clip to send', {
+      where: root,
+      fix: 'Name a folder with clips.',
+    });
+  }
+  const sentAt = new Date().toISOString();
+  return files.map((path) =>
+    clipEventSchema.parse({
+      schemaVersion: CLIP_EVENT_VERSION,
+      clipId: clipIdOf(relative(root, path)),
+      uri: pathToFileURL(path).href,
+      sentAt,
+    }),
+  );
 }
 
 async function sourceConfig(path: string, classes: readonly string[] | undefined): Promise<DatasetConfig> {

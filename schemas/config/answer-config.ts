@@ -37,7 +37,7 @@ export const reviewConfigSchema = z.strictObject({
     .min(1)
     .default([...REVIEW_REASONS]),
   /** Answers of the same partition that a clip is compared with, the newest. */
-  compareWith: count.default(500),
+  compareWith: count.default(200),
   /** Training clips whose features `far` is measured from; drawn the same way for each version. */
   referenceClips: count.default(256),
   /** `far` is the distance to the nearest so many of them. */

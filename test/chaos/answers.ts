@@ -43,6 +43,8 @@ export interface AnswersOptions {
 }
 
 export interface AnswersContext {
+  readonly stream: StreamFixture;
+  readonly project: Project;
   readonly brokers: readonly string[];
   readonly topic: string;
   readonly answers: readonly Answer[];
@@ -162,7 +164,8 @@ async function play(
     return found?.rows === labelled && found.unlabelled === events.length - labelled ? found : undefined;
   });
   const { connection } = await ensureKafka();
-  await look?.({ brokers: connection.brokers, topic: topicNames(NAME).predictions, answers });
+  const { predictions: topic } = topicNames(NAME);
+  await look?.({ brokers: connection.brokers, topic, answers, stream, project });
   const stopped = await project.modalmix('stream', 'stop', '--config', stream.configFile);
   if (stopped.exitCode !== 0) throw new Error(`the stream cannot be stopped: ${stopped.stderr}`);
 

@@ -35,15 +35,23 @@ export async function bringDown(screen: Screen): Promise<void> {
   screen.event('kafka stopped', {});
 }
 
+export interface SendFlags extends ConfigFlags {
+  readonly unlabelled?: boolean;
+}
+
 /** @throws ModalmixError `config` when the source holds no clip or names a class that is none */
-export async function send(source: string, flags: ConfigFlags, screen: Screen): Promise<void> {
+export async function send(source: string, flags: SendFlags, screen: Screen): Promise<void> {
   const config = await loadConfig(flags.config, flags.set);
   const { connection } = await connectKafka(screen);
-  const { clipEventsOf, sendClipEvents } = await import('../../../pipelines/streaming/send-clips.ts');
+  const { clipEventsOf, sendClipEvents, unlabelledEventsOf } =
+    await import('../../../pipelines/streaming/send-clips.ts');
   const { ensureTopics } = await import('../../../pipelines/streaming/kafka/topics.ts');
   const { classNamesOf } = await import('../../../pipelines/streaming/stream-settings.ts');
   const topics = await ensureTopics(connection, streamOf(config));
-  const events = await clipEventsOf(source, await classNamesOf(config.dataset));
+  const events =
+    flags.unlabelled === true
+      ? await unlabelledEventsOf(source)
+      : await clipEventsOf(source, await classNamesOf(config.dataset));
   const sent = await sendClipEvents(connection, topics, events);
   screen.say(`${counted(sent, 'event')} sent to ${topics.clips}.`);
   screen.event('sent', { events: sent, topic: topics.clips });

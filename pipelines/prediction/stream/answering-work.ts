@@ -37,6 +37,7 @@ interface Waiting {
 }
 
 const NO_VERSION_WAIT_MS = 500;
+const OFFSETS_PER_ANSWER = 8;
 /** Room beside the JSON itself: an answer's size grows with classes and modalities. */
 const MAX_MESSAGE_BYTES = 1_048_576;
 
@@ -89,8 +90,8 @@ export class AnsweringWork implements RecordWork<Outcome> {
         const selector = new ReviewSelector(rules);
         this.#selectors.set(partition, selector);
         const { lowOffset, highOffset } = await watermarks(consumer, topic, partition);
-        // A transaction has a marker beside its answers, which may be a single one.
-        const offset = Math.max(lowOffset, highOffset - 2 * rules.compareWith);
+        // Markers of transactions, clips with a label and other datasets have offsets there too.
+        const offset = Math.max(lowOffset, highOffset - OFFSETS_PER_ANSWER * rules.compareWith);
         if (offset >= highOffset) continue;
         for await (const message of readRange(consumer, { topic, partition, offset }, highOffset)) {
           const past = answerSchema.safeParse(JSON.parse(message.value?.toString() ?? 'null'));

@@ -74,7 +74,7 @@ describe.each(installed)('%s completes', (shell) => {
     const formats = ['safetensors', 'savedmodel', 'tfjs'];
     expect(await complete('export', '--format', '')).toEqual(formats);
     expect(await complete('export', '-f', 'sa')).toEqual(formats.slice(0, 2));
-    expect(await complete('stream', 'work', '')).toEqual(['all', 'ingest', 'sink']);
+    expect(await complete('stream', 'work', '')).toEqual(['all', 'ingest', 'predict', 'sink']);
     const engine = shell === 'bash' ? ['--engine', '=', 'web'] : ['--engine=web'];
     expect(await complete('setup', ...engine)).toEqual(['webgpu']);
   });
