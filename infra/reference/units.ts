@@ -12,7 +12,7 @@ const BY_END: readonly (readonly [RegExp, string])[] = [
   [/[sS]hares?$|Clarity$/u, 'share, 0…1'],
   [/[eE]pochs?$/u, 'epochs'],
   [/Steps$/u, 'steps'],
-  [/(^c|C)lips$|^batchSize$|^examples$|^maxPoints$|^neighbors$/u, 'clips'],
+  [/(^c|C)lips$|^batchSize$|^examples$|^maxPoints$|^neighbou?rs$/u, 'clips'],
   [/Rows$|^from$|^to$/u, 'rows'],
   [/^seeds?$/u, 'any whole number'],
 ];

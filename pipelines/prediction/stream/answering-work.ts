@@ -11,7 +11,7 @@ import { deadLetterOf, encodeDeadLetter } from '../../streaming/dead-letters/dea
 import { connectConsumer, disconnect, watermarks } from '../../streaming/kafka/clients.ts';
 import type { KafkaConnection } from '../../streaming/kafka/connection.ts';
 import type { OutgoingRecord } from '../../streaming/kafka/deliver.ts';
-import { readRange } from '../../streaming/kafka/read-topic.ts';
+import { jsonOf, readRange } from '../../streaming/kafka/read-topic.ts';
 import { connectFeatureConsumer } from '../../streaming/rows/feature-consumer.ts';
 import { topicsOf } from '../../streaming/stream-target.ts';
 import type { WindowSlot } from '../../streaming/transactions/partition-window.ts';
@@ -94,7 +94,7 @@ export class AnsweringWork implements RecordWork<Outcome> {
         const offset = Math.max(lowOffset, highOffset - OFFSETS_PER_ANSWER * rules.compareWith);
         if (offset >= highOffset) continue;
         for await (const message of readRange(consumer, { topic, partition, offset }, highOffset)) {
-          const past = answerSchema.safeParse(JSON.parse(message.value?.toString() ?? 'null'));
+          const past = answerSchema.safeParse(jsonOf(message.value));
           if (past.success && past.data.dataset === target.name && past.data.label === undefined) {
             selector.add(past.data.scores, past.data.review);
           }

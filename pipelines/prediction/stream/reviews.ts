@@ -5,7 +5,7 @@ import { reviewSchema, type Review } from '../../../schemas/answer.ts';
 import { clipEventSchema, type ClipEvent } from '../../../schemas/stream.ts';
 import { connectConsumer, disconnect } from '../../streaming/kafka/clients.ts';
 import type { KafkaConnection } from '../../streaming/kafka/connection.ts';
-import { readRecord, readWhole } from '../../streaming/kafka/read-topic.ts';
+import { jsonOf, readRecord, readWhole } from '../../streaming/kafka/read-topic.ts';
 import { sendClipEvents } from '../../streaming/send-clips.ts';
 
 /**
@@ -78,13 +78,4 @@ export async function labelClip(
   const labelled: ClipEvent = { ...event.data, label, sentAt: now.toISOString() };
   await sendClipEvents(connection, topics, [labelled]);
   return labelled;
-}
-
-/** Null where it is no JSON: anyone may write to a topic. */
-function jsonOf(value: Buffer | null): unknown {
-  try {
-    return value === null ? null : (JSON.parse(value.toString()) as unknown);
-  } catch {
-    return null;
-  }
 }

@@ -57,3 +57,12 @@ export async function readRecord(connection: KafkaConnection, place: Place): Pro
     await disconnect(consumer);
   }
 }
+
+/** Null where a record's value is no JSON: anyone may write to a topic. */
+export function jsonOf(value: Buffer | null): unknown {
+  try {
+    return value === null ? null : (JSON.parse(value.toString()) as unknown);
+  } catch {
+    return null;
+  }
+}
