@@ -20,10 +20,15 @@ const QUERY = `WorkflowType IN (${Object.values(WORKFLOWS)
   .map((type) => `'${type}'`)
   .join(', ')})`;
 
-/** Newest first; of executions with the same id, and of those of a schedule that have ended, the last. */
-export async function listRuns(client: Client): Promise<FoundRun[]> {
+/**
+ * Newest first; of executions with the same id, and of those of a schedule that have ended, the last.
+ *
+ * @param among a condition of Temporal's list filter, for who knows the others already; absent: all
+ */
+export async function listRuns(client: Client, among?: string): Promise<FoundRun[]> {
   const newest = new Map<string, FoundRun>();
-  for await (const info of client.workflow.list({ query: QUERY })) {
+  const query = among === undefined ? QUERY : `${QUERY} AND (${among})`;
+  for await (const info of client.workflow.list({ query })) {
     if (info.parentExecution !== undefined) continue;
     const found = describeRun(info);
     const same = found.state === 'running' ? undefined : scheduleOfWorkflow(found.workflowId);

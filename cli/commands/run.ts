@@ -7,11 +7,17 @@ import type { Screen } from '../../runs/screen.ts';
 import { connect } from '../../runs/session.ts';
 import { oneLine } from '../../schemas/printable.ts';
 import type { RebuildAndTrainOutput } from '../../schemas/workflows.ts';
+import { openBrowser, openUi, untilInterrupted } from './ui.ts';
 import { targetWords } from '../text/target-words.ts';
 import { showResult } from '../screens/show-result.ts';
 
+export interface RunFlags extends FollowFlags {
+  /** Watch it on a page in the browser. */
+  readonly open?: boolean;
+}
+
 /** @param target a config file or a folder of clips */
-export async function run(target: string, flags: FollowFlags, screen: Screen): Promise<void> {
+export async function run(target: string, flags: RunFlags, screen: Screen): Promise<void> {
   const prepared = await prepareRun(target, screen, flags.set);
   const { runId, config } = prepared;
   for (const warning of methodWarnings(config.training)) screen.say(`Mind: ${warning}`);
@@ -20,6 +26,8 @@ export async function run(target: string, flags: FollowFlags, screen: Screen): P
     const { workflowIds, joined } = await startRun(session.client, prepared);
     screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}`);
     screen.event(joined ? 'joined' : 'started', { runId, store: config.store });
+    const page = flags.open === true ? await openUi({ storeUri: config.store }, screen) : undefined;
+    if (page !== undefined) openBrowser(`${page.url}#/runs/${encodeURIComponent(runId)}`);
     const outputs = await followToEnd(
       session,
       runId,
@@ -28,11 +36,14 @@ export async function run(target: string, flags: FollowFlags, screen: Screen): P
       flags,
       `modalmix run ${targetWords(target, flags.set)}`,
     );
-    if (outputs === undefined) return;
-    await showResult(prepared, screen);
-    const [{ warnings = [] } = {}] = outputs as readonly Partial<RebuildAndTrainOutput>[];
-    for (const warning of warnings) screen.say(`Mind: ${oneLine(warning)}`);
-    if (warnings.length > 0) screen.event('warnings', { runId, warnings });
+    if (outputs !== undefined) {
+      await showResult(prepared, screen);
+      const [{ warnings = [] } = {}] = outputs as readonly Partial<RebuildAndTrainOutput>[];
+      for (const warning of warnings) screen.say(`Mind: ${oneLine(warning)}`);
+      if (warnings.length > 0) screen.event('warnings', { runId, warnings });
+    }
+    if (outputs !== undefined && page !== undefined) await untilInterrupted(page, screen);
+    else await page?.close();
   } finally {
     await session.close();
   }

@@ -8,6 +8,7 @@ interface RunFlags extends CommonFlags {
   readonly detach?: boolean;
   readonly set?: readonly string[];
   readonly dryRun?: boolean;
+  readonly open?: boolean;
 }
 
 interface DemoFlags extends RunFlags {
@@ -70,7 +71,10 @@ export function jobCommands(add: AddCommand): void {
       await run(target, flags, screen);
     }),
   );
-  detachable(run).addOption(dryRunning()).addOption(setting());
+  detachable(run)
+    .addOption(dryRunning())
+    .addOption(setting())
+    .addOption(new Option('--open', 'and watch it on a page in the browser').conflicts(['detach', 'dryRun']));
   withExamples(
     run,
     'modalmix run clips  # writes clips.modalmix.yaml, to be changed and run again',

@@ -9,7 +9,8 @@ import { pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { execa } from 'execa';
 import { bundleClient } from '../../pipelines/evaluation/report/bundle-client.ts';
-import { packedPage, PACKED_WORKFLOWS } from '../../pipelines/process/packed.mjs';
+import { bundleLivePage } from '../../pipelines/evaluation/report/bundle-live-page.ts';
+import { packedPage, packedUi, PACKED_WORKFLOWS } from '../../pipelines/process/packed.mjs';
 import { description, oneProtobuf } from '../command/build-packages.ts';
 import { childEntries } from '../command/bundle-children.ts';
 import { NOT_CLIENTS } from '../command/short-description.ts';
@@ -23,6 +24,8 @@ const DIST = join(PROJECT_FOLDER, 'dist');
 const PAGES = ['evaluation', 'models', 'experiments', 'searches'].map((stage) =>
   join(PROJECT_FOLDER, 'pipelines', stage, 'report', 'client', 'main.ts'),
 );
+/** With its slash: a folder. */
+const LIVE_PAGE = join(PROJECT_FOLDER, 'ui', 'client', '/');
 /** Started by set-up, to see what can be loaded. */
 const PROBES = ['tensorflow-facts', 'webgpu-adapter'].map((what) => `infra/setup/probes/print-${what}.ts`);
 
@@ -49,6 +52,10 @@ export async function buildPackage(): Promise<void> {
   for (const page of PAGES) {
     await mkdir(dirname(packedPage(page)), { recursive: true });
     await writeFile(packedPage(page), await bundleClient(pathToFileURL(page)));
+  }
+  await mkdir(packedUi(), { recursive: true });
+  for (const [name, text] of await bundleLivePage(pathToFileURL(LIVE_PAGE))) {
+    await writeFile(join(packedUi(), name), text);
   }
   await bundleWorkflows();
   await writeTypes();

@@ -29,5 +29,10 @@ export function packedPage(client) {
   return join(ROOT, 'dist', 'pages', `${client.split('/').at(-4) ?? ''}.js`);
 }
 
+/** @returns {string} the folder where a package has the files of the live page, absolute */
+export function packedUi() {
+  return join(ROOT, 'dist', 'pages', 'ui');
+}
+
 /** Where a package has the bundle of the workflows, absolute. */
 export const PACKED_WORKFLOWS = join(ROOT, 'dist', 'workflow-bundle.js');

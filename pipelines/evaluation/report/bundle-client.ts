@@ -21,7 +21,7 @@ export async function bundleClient(entry: URL): Promise<string> {
 }
 
 /** What the licences of ECharts and its drawing library want to be told wherever they are; their files do not say it. */
-async function chartNotices(): Promise<string> {
+export async function chartNotices(): Promise<string> {
   const require = createRequire(import.meta.url);
   const echarts = dirname(require.resolve('echarts/package.json'));
   const zrender = dirname(createRequire(join(echarts, 'package.json')).resolve('zrender/package.json'));

@@ -17,7 +17,8 @@ export interface PageParts {
 
 export async function renderShell({ title, header, sections, data, client }: PageParts): Promise<string> {
   const script = await bundleClient(client);
-  const style = await readFile(new URL('style.css', import.meta.url), 'utf8');
+  const tokens = await readFile(new URL('tokens.css', import.meta.url), 'utf8');
+  const style = `${tokens}\n${await readFile(new URL('style.css', import.meta.url), 'utf8')}`;
   // The script's tag holds exactly the hashed bytes; nothing else on the page may run.
   const policy = [
     "default-src 'none'",

@@ -16,14 +16,17 @@ export interface ShardRowIdentity {
   readonly sourceSha256: string;
 }
 
+type Column = readonly [name: string, buffers: number];
+
 /** The columns read, in the shard's order, with the number of Arrow buffers each has. */
-const COLUMNS = [
+const COLUMNS: readonly Column[] = [
   [SHARD_COLUMNS.clipId, 3],
   [SHARD_COLUMNS.label, 2],
   [SHARD_COLUMNS.split, 3],
   [SHARD_COLUMNS.group, 3],
   [SHARD_COLUMNS.sourceSha256, 3],
-] as const;
+];
+const WITH_MISSING: readonly Column[] = [...COLUMNS, [SHARD_COLUMNS.missing, 2]];
 
 /** `ARROW1` and its padding. */
 const MAGIC_BYTES = 8;
@@ -37,11 +40,37 @@ const PREFIX_BYTES = 8;
  * @throws ModalmixError `input` when the file is gone, or has other rows than the entry says
  */
 export async function readShardColumns(store: Store, entry: ShardEntry): Promise<ShardRowIdentity[]> {
+  return await readColumns(store, entry, COLUMNS, rowOf);
+}
+
+/**
+ * As `readShardColumns`, with `modalityBit` of each modality that is missing in the row.
+ *
+ * @throws ModalmixError as `readShardColumns`
+ */
+export async function readShardPresence(
+  store: Store,
+  entry: ShardEntry,
+): Promise<(ShardRowIdentity & { readonly missing: number })[]> {
+  return await readColumns(store, entry, WITH_MISSING, (columns, row) => ({
+    ...rowOf(columns, row),
+    missing: columns[COLUMNS.length]?.[1]?.readUInt8(row) ?? 0,
+  }));
+}
+
+type MakeRow<Row> = (columns: readonly (readonly Buffer[])[], row: number) => Row;
+
+async function readColumns<Row>(
+  store: Store,
+  entry: ShardEntry,
+  wanted: readonly Column[],
+  make: MakeRow<Row>,
+): Promise<Row[]> {
   if (entry.rows === 0) return [];
   const path = await store.localFile(entry.path);
   const file = await open(path, 'r');
   try {
-    const rows = await readRows(file);
+    const rows = await readRows(file, wanted, make);
     if (rows.length !== entry.rows) throw new Error(`it has ${String(rows.length)} rows`);
     return rows;
   } catch (cause) {
@@ -55,8 +84,12 @@ export async function readShardColumns(store: Store, entry: ShardEntry): Promise
   }
 }
 
-async function readRows(file: FileHandle): Promise<ShardRowIdentity[]> {
-  const rows: ShardRowIdentity[] = [];
+async function readRows<Row>(
+  file: FileHandle,
+  wanted: readonly Column[],
+  make: MakeRow<Row>,
+): Promise<Row[]> {
+  const rows: Row[] = [];
   const { size } = await file.stat();
   let position = MAGIC_BYTES;
   for (;;) {
@@ -69,14 +102,14 @@ async function readRows(file: FileHandle): Promise<ShardRowIdentity[]> {
     if (typeof found === 'string') throw new Error(found);
     const message = Message.decode(metadata);
     position = bodyStart + message.bodyLength;
-    if (message.isSchema()) checkColumns(message.header());
+    if (message.isSchema()) checkColumns(message.header(), wanted);
     if (message.headerType !== MessageHeader.RecordBatch || !message.isRecordBatch()) continue;
     const { length, buffers } = message.header();
-    const last = buffers[COLUMNS.reduce((sum, [, count]) => sum + count, 0) - 1];
+    const last = buffers[wanted.reduce((sum, [, count]) => sum + count, 0) - 1];
     const body = await readAt(file, bodyStart, (last?.offset ?? 0) + (last?.length ?? 0));
     const columns: Buffer[][] = [];
     let next = 0;
-    for (const [, count] of COLUMNS) {
+    for (const [, count] of wanted) {
       columns.push(
         buffers
           .slice(next, next + count)
@@ -84,13 +117,13 @@ async function readRows(file: FileHandle): Promise<ShardRowIdentity[]> {
       );
       next += count;
     }
-    for (let row = 0; row < length; row += 1) rows.push(rowOf(columns, row));
+    for (let row = 0; row < length; row += 1) rows.push(make(columns, row));
   }
 }
 
-function checkColumns(schema: Schema): void {
-  const names = schema.fields.slice(0, COLUMNS.length).map(({ name }) => name);
-  if (names.join() !== COLUMNS.map(([name]) => name).join())
+function checkColumns(schema: Schema, wanted: readonly Column[]): void {
+  const names = schema.fields.slice(0, wanted.length).map(({ name }) => name);
+  if (names.join() !== wanted.map(([name]) => name).join())
     throw new Error(`its columns are ${names.join()}`);
 }
 

@@ -1,0 +1,28 @@
+/** `GET /api/events?topic=…&topic=…`: what is watched, as server-sent events. */
+import type { Context } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import type { Change, Hub } from './hub.ts';
+
+const MOST_TOPICS = 12;
+const MOST_CHARACTERS = 2_000;
+/** Proxies and browsers give up a line on which nothing comes. */
+const KEEP_ALIVE_MS = 15_000;
+
+export function eventsRoute(hub: Hub) {
+  return (c: Context) => {
+    const topics = (c.req.queries('topic') ?? [])
+      .filter((name) => name.length <= MOST_CHARACTERS)
+      .slice(0, MOST_TOPICS);
+    return streamSSE(c, async (stream) => {
+      await stream.writeSSE({ event: 'open', data: '{}' });
+      const send = (change: Change) => {
+        void stream.writeSSE({ event: 'change', data: JSON.stringify(change) });
+      };
+      const end = hub.subscribe(topics, send);
+      const keepAlive = setInterval(() => void stream.write(': still there\n\n'), KEEP_ALIVE_MS);
+      await new Promise<void>((resolve) => stream.onAbort(resolve));
+      clearInterval(keepAlive);
+      end();
+    });
+  };
+}
