@@ -28,7 +28,7 @@ export function createApp({ context, access, hosts, port }: AppOptions): Hono {
   const app = new Hono();
   app.use('*', safeHeaders());
   app.use('*', guard(access, hosts, port));
-  app.use('*', bodyLimit({ maxSize: MOST_BODY_BYTES }));
+  app.use('*', bodyLimit({ maxSize: MOST_BODY_BYTES, onError: (c) => c.json({ error: { message: 'this is too long' } }, 413) }));
   app.onError(answerProblem);
   app.notFound((c) => answerProblem(notThere('this page'), c));
 

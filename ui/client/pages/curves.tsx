@@ -1,7 +1,7 @@
 /** Curves of trainings while they train, several compared. */
 import { useMemo, useState } from 'preact/hooks';
 import type { StoreFacts, TrainingCurves } from '../../wire.ts';
-import { hrefOf, replaceQuery, type Route } from '../live/route.ts';
+import { replaceQuery, type Route } from '../live/route.ts';
 import { useTopic } from '../live/topics.ts';
 import { useAnswer } from '../live/use-answer.ts';
 import { Empty, ProblemBox, useTitle } from '../parts/basics.tsx';
@@ -140,7 +140,7 @@ function Comparison({ trainings }: { readonly trainings: readonly TrainingCurves
               <td class="number">{count(training.step)}</td>
               <td class="number">{plain(last(training, 'loss'))}</td>
               <td class="number">{percent(last(training, 'accuracy/test/fused') ?? last(training, 'accuracy/validation/fused') ?? last(training, 'accuracy/train/fused'))}</td>
-              <td class="number">{plain(training.curves.find(({ name }) => name === 'stepsPerS')?.y.at(-1))}</td>
+              <td class="number">{rate(training.curves.find(({ name }) => name === 'stepsPerS')?.y.at(-1))}</td>
               <td class="number">{percent(last(training, 'dataWaitShare'))}</td>
               <td class="number">{training.peakMemoryMiB === undefined ? 'at its end' : `${count(Math.round(training.peakMemoryMiB))} MiB`}</td>
             </tr>
@@ -162,6 +162,7 @@ function CurvePanel({ panel, trainings }: { readonly panel: Panel; readonly trai
   );
 }
 
+const rate = (value: number | undefined) => (value === undefined ? '–' : String(Number(value.toPrecision(3))));
 const format = (panel: Panel, value: number | undefined) => (panel.percent === true ? percent(value) : plain(value));
 
 function lineOption(panel: Panel, trainings: readonly TrainingCurves[], theme: Colours) {
@@ -184,7 +185,7 @@ function lineOption(panel: Panel, trainings: readonly TrainingCurves[], theme: C
   return {
     grid: { left: 8, right: 14, top: 12, bottom: 4, containLabel: true },
     xAxis: { type: 'value', min: 'dataMin', max: 'dataMax', splitNumber: 4, ...axis, splitLine: { show: false } },
-    yAxis: { type: 'value', scale: panel.percent !== true, splitNumber: 4, ...axis, ...(panel.percent === true ? { min: 0, max: 1, axisLabel: { ...axis.axisLabel, formatter: (value: number) => `${String(Math.round(100 * value))} %` } } : {}) },
+    yAxis: { type: 'value', scale: panel.percent !== true, splitNumber: 4, ...axis, ...(panel.percent === true ? { min: 0, max: 1, interval: 0.25, axisLabel: { ...axis.axisLabel, formatter: (value: number) => `${String(Math.round(100 * value))} %` } } : {}) },
     series,
     tooltip: {
       trigger: 'axis',
@@ -195,5 +196,3 @@ function lineOption(panel: Panel, trainings: readonly TrainingCurves[], theme: C
     },
   };
 }
-
-export { hrefOf };

@@ -86,13 +86,13 @@ function StageRow({ stage, ended }: { readonly stage: StageProgress; readonly en
         </span>
       </td>
       <td class="number">
-        {total > 0 ? `${count(done)}/${count(total)} ${unit}` : '–'}
+        {total > 0 ? `${count(done)}/${count(total)} ${unit}` : ''}
         {reused === undefined || reused === 0 ? null : <span class="note">{count(reused)} reused</span>}
       </td>
-      <td class="number">{isRunning && ratePerS !== undefined ? `${String(Number(ratePerS.toPrecision(3)))}/s` : '–'}</td>
-      <td class="number">{isRunning && loss !== undefined ? loss.toFixed(3) : '–'}</td>
-      <td class="number">{isRunning && epoch !== undefined ? `${String(epoch)}${epochs === undefined ? '' : `/${String(epochs)}`}` : '–'}</td>
-      <td class="number">{isRunning && etaS !== undefined ? duration(etaS) : '–'}</td>
+      <td class="number" data-label="Rate">{isRunning && ratePerS !== undefined ? `${String(Number(ratePerS.toPrecision(3)))}/s` : ''}</td>
+      <td class="number" data-label="Loss">{isRunning && loss !== undefined ? loss.toFixed(3) : ''}</td>
+      <td class="number" data-label="Epoch">{isRunning && epoch !== undefined ? `${String(epoch)}${epochs === undefined ? '' : `/${String(epochs)}`}` : ''}</td>
+      <td class="number" data-label="Left">{isRunning && etaS !== undefined ? duration(etaS) : ''}</td>
     </tr>
   );
 }

@@ -43,7 +43,7 @@ export function aboutRun(text: string, runId: string): LogLine | undefined {
   const of = record['workflowId'] ?? record['runId'];
   if (typeof of === 'string' && of !== runId && !of.startsWith(`${runId}/`)) return undefined;
   const { level, time, msg } = record;
-  const isNoise = of === undefined && level === WARNING && /not polling for/u.test(String(msg));
+  const isNoise = of === undefined && /not polling for/u.test(String(msg));
   if (isNoise) return undefined;
   const facts = Object.entries(record)
     .filter(([key]) => !SILENT.has(key))
