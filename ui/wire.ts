@@ -202,7 +202,7 @@ export interface StreamLine {
   readonly runId: string;
   readonly dataset: string;
   readonly topics: readonly { readonly topic: string; readonly partition: number; readonly next: number; readonly end: number; readonly lag: number; readonly ratePerS?: number }[];
-  readonly counts?: Readonly<Record<string, number>>;
+  readonly counts?: Readonly<Record<string, number | undefined>>;
   readonly generation?: number;
   readonly publishedAt?: string;
   readonly problem?: string;

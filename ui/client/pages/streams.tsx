@@ -60,7 +60,7 @@ function Stream({ stream: { runId, dataset, topics, counts = {}, generation, pub
           {Object.entries(counts).map(([name, value]) => (
             <div key={name}>
               <dt>{name === 'deadLetters' ? 'dead letters' : name}</dt>
-              <dd>{count(value)}</dd>
+              <dd>{count(value ?? 0)}</dd>
             </div>
           ))}
         </dl>
