@@ -63,11 +63,24 @@ export async function getStoredLines<T>(
   schema: z.ZodType<T>,
   remedy?: Remedy,
 ): Promise<T[]> {
-  const lines = (await store.get(path)).toString('utf8').split('\n');
+  return parseStoredLines(await store.get(path), schema, `${store.uri}/${path}`, remedy);
+}
+
+/**
+ * A JSON text a line; empty lines are none.
+ * @throws ModalmixError as `parseStored`, naming the line
+ */
+export function parseStoredLines<T>(
+  bytes: Buffer,
+  schema: z.ZodType<T>,
+  where: string,
+  remedy?: Remedy,
+): T[] {
+  const lines = bytes.toString('utf8').split('\n');
   return lines.flatMap((line, index) =>
     line === ''
       ? []
-      : [parseStored(Buffer.from(line), schema, `${store.uri}/${path}, line ${String(index + 1)}`, remedy)],
+      : [parseStored(Buffer.from(line), schema, `${where}, line ${String(index + 1)}`, remedy)],
   );
 }
 

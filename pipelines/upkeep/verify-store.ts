@@ -15,6 +15,7 @@ import type { RunConfig } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { decodeCheckpoint } from '../training/checkpoints/read-checkpoint.ts';
 import type { Store } from '../store/store.ts';
+import { rowsAreDamaged } from '../streaming/rows/rows-file.ts';
 import type { Mend } from './file-kinds.ts';
 import {
   arrowProblem,
@@ -62,6 +63,7 @@ export async function verifyStore(store: Store, { onProgress }: VerifyOptions = 
     onProgress?.(place, large.length);
     await check.large(file, expected);
   }
+  for (const file of read.files.values()) await check.streamRows(file);
   check.references(expected);
   const findings = [...read.findings, ...check.findings];
   const first = new Map<string, Finding>();
@@ -156,6 +158,7 @@ class Check {
   readonly findings: Finding[] = [];
   readonly #store: Store;
   readonly #read: ReadStore;
+  readonly #rowsSeen = new Set<string>();
 
   constructor(store: Store, read: ReadStore) {
     this.#store = store;
@@ -189,6 +192,20 @@ class Check {
     if (wrong === undefined) return;
     const problem = `its sha256 should be ${wrong.sha256}, as ${wrong.by} says, and is ${found.sha256}`;
     damaged(problem, wrong.mend);
+  }
+
+  /** Of a stream's manifest: the rows of its shards, by the hash in their names. */
+  async streamRows({ path, kind, content }: StoredFile): Promise<void> {
+    if (kind.name !== 'stream-manifest' && kind.name !== 'window-manifest') return;
+    const { generation } = content as StreamManifest | StreamHead;
+    for (const { rowsPath } of streamShards(content, this.#read.files)) {
+      if (this.#rowsSeen.has(rowsPath)) continue;
+      this.#rowsSeen.add(rowsPath);
+      const bytes = await this.#store.find(rowsPath);
+      if (bytes === undefined || !rowsAreDamaged(rowsPath, bytes, generation)) continue;
+      const problem = `it has changed since it was written: its name, as ${path} has it, holds another hash`;
+      this.findings.push({ path: rowsPath, state: 'damaged', problem, mend: 'restore' });
+    }
   }
 
   /** Files that another one names and that are not there, and records that do not fit together. */

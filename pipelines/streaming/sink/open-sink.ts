@@ -2,13 +2,13 @@
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import { streamRowSchema, type StreamHead, type StreamManifest } from '../../../schemas/stream.ts';
+import type { StreamHead, StreamManifest } from '../../../schemas/stream.ts';
 import { loadManifest } from '../../shards/manifest/load-manifest.ts';
 import { readShardColumns } from '../../shards/read/shard-columns.ts';
 import type { Store } from '../../store/store.ts';
-import { getStoredLines } from '../../store/stored-json.ts';
 import { extractionKeyOf } from '../rows/feature-record.ts';
 import { setRow } from '../rows/judge-record.ts';
+import { readStreamRows } from '../rows/rows-file.ts';
 import type { SinkInput } from './sink-input.ts';
 import { SinkState } from './sink-state.ts';
 import { StreamIndex } from '../rows/stream-index.ts';
@@ -90,22 +90,14 @@ export async function rebuildIndex(
   }
   const gone = new Set(manifest.superseded.map(({ shard, row }) => `${shard}#${String(row)}`));
   for (const { entry, rowsPath } of manifest.shards) {
-    const rows = await getStoredLines(store, rowsPath, streamRowSchema);
-    if (rows.length !== entry.rows) throw otherRows(`${store.uri}/${rowsPath}`, rows.length, entry.rows);
+    const newest = manifest.generation;
+    const rows = await readStreamRows(store, { rowsPath, rows: entry.rows, newest });
     for (const [row, content] of rows.entries()) {
       if (!gone.has(`${entry.path}#${String(row)}`)) setRow(index, content, { shard: entry.path, row });
     }
   }
   for (const { clipId, sentAtMs } of manifest.confirmed ?? []) index.confirm(clipId, sentAtMs);
   return index;
-}
-
-/** Rows that are not known would be taken again. */
-function otherRows(where: string, found: number, expected: number): ModalmixError {
-  return new ModalmixError('input', `it names ${String(found)} rows, and its shard has ${String(expected)}`, {
-    where,
-    fix: 'Restore it from a copy of the store.',
-  });
 }
 
 /** Files that an earlier sink wrote and died before it could name them in a manifest. */

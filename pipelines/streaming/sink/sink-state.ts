@@ -3,7 +3,6 @@
  * apart while the next one fills; publishing turns a sealed part into shard files and one new manifest. A sink
  * that dies before that leaves the old manifest, whose offsets say where to read on.
  */
-import { createHash } from 'node:crypto';
 import type { Message } from 'node-rdkafka';
 import { SPLITS, type Split } from '../../../schemas/clip.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
@@ -15,6 +14,7 @@ import { ShardThread } from '../../shards/write/batches/shard-thread.ts';
 import type { SplitShares } from '../rows/choose-split.ts';
 import { deadLetterOf } from '../dead-letters/dead-letter.ts';
 import { judgeRecord, setRow, type Confirmation } from '../rows/judge-record.ts';
+import { rowsKey } from '../rows/rows-file.ts';
 import type { StreamIndex, RowPlace } from '../rows/stream-index.ts';
 import { publishStreamManifest } from './stream-manifest.ts';
 import { StreamShard } from '../rows/stream-shard.ts';
@@ -266,12 +266,11 @@ export class SinkState {
     const { name, extractionKey } = this.#manifest;
     const lines = open.rows.map((row) => `${JSON.stringify(row)}\n`).join('');
     // The events that went in decide the name: the same ones give the same file.
-    const hash = createHash('sha256').update(lines);
-    let key = hash.copy().digest('hex').slice(0, KEY_CHARACTERS);
+    let key = rowsKey(lines);
     const isThere = (path: string) => this.#manifest.shards.some(({ entry }) => entry.path === path);
     // A topic that is read again from its beginning may give rows that were there before and were replaced since.
     if (isThere(storePaths.streamShard(name, extractionKey, split, key))) {
-      key = hash.update(String(this.#manifest.generation)).digest('hex').slice(0, KEY_CHARACTERS);
+      key = rowsKey(lines, this.#manifest.generation);
     }
     const path = storePaths.streamShard(name, extractionKey, split, key);
     const rowsPath = storePaths.streamShardRows(name, extractionKey, split, key);
@@ -280,8 +279,6 @@ export class SinkState {
     return { entry, rowsPath };
   }
 }
-
-const KEY_CHARACTERS = 32;
 
 function shardOf(place: RowPlace): string {
   if (place.shard === undefined) throw new ModalmixError('internal', 'a superseded row is in no shard');

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openStore } from '../../../pipelines/store/open-store.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
+import { rowsKey } from '../../../pipelines/streaming/rows/rows-file.ts';
+import { rebuildIndex } from '../../../pipelines/streaming/sink/open-sink.ts';
 import {
   emptyStreamManifest,
   publishStreamManifest,
@@ -15,9 +17,11 @@ import { verifyStore } from '../../../pipelines/upkeep/verify-store.ts';
 import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 import { streamConfigSchema } from '../../../schemas/config/stream-config.ts';
 import { storePaths } from '../../../schemas/names.ts';
-import type { StreamHead, StreamManifest } from '../../../schemas/stream.ts';
+import type { StreamHead, StreamManifest, StreamRow } from '../../../schemas/stream.ts';
 
 const SHARDS = 70;
+/** This one's rows were in a shard before: its name says in which generation they came again. */
+const READ_AGAIN = 3;
 const hashBytes = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 const LATER = { before: new Date(Date.now() + 3_600_000) };
 let folder: string;
@@ -47,12 +51,17 @@ afterEach(async () => {
 });
 
 async function writeShard(index: number): Promise<StreamManifest['shards'][number]> {
-  const name = String(index).padStart(32, '0');
+  const row: StreamRow = {
+    ...{ clipId: `clip ${String(index)}`, label: 0, split: 'train', contentHash: 'c', sentAtMs: index },
+    ...{ partition: 0, offset: index },
+  };
+  const lines = `${JSON.stringify(row)}\n`;
+  const name = rowsKey(lines, index === READ_AGAIN ? 1 : undefined);
   const path = storePaths.streamShard('d', key, 'train', name);
   const rowsPath = storePaths.streamShardRows('d', key, 'train', name);
   const bytes = Buffer.from(`shard ${name}`);
   await store.put(path, bytes);
-  await store.put(rowsPath, '');
+  await store.put(rowsPath, lines);
   return {
     rowsPath,
     entry: {
@@ -65,6 +74,20 @@ async function writeShard(index: number): Promise<StreamManifest['shards'][numbe
 test('a whole stream has nothing wrong, and nothing of it is garbage', async () => {
   expect((await verifyStore(store)).findings).toEqual([]);
   expect(await findGarbage(store, LATER)).toEqual([]);
+});
+
+test('rows that have changed since they were written are told, and no sink goes on with them', async () => {
+  expect((await rebuildIndex(store, manifest, undefined)).size).toBe(SHARDS);
+  const { rowsPath } = manifest.shards[5]!;
+  const text = (await store.get(rowsPath)).toString();
+  await writeFile(join(folder, rowsPath), text.replace('"sentAtMs":5', '"sentAtMs":9'));
+  expect((await verifyStore(store)).findings).toMatchObject([
+    { path: rowsPath, state: 'damaged', mend: 'restore' },
+  ]);
+  await expect(rebuildIndex(store, manifest, undefined)).rejects.toMatchObject({
+    kind: 'input',
+    message: 'it has changed since it was written',
+  });
 });
 
 test('a shard that only a piece names, the piece itself, and a piece that is gone are missed', async () => {
