@@ -99,6 +99,9 @@ export const storePaths = {
   modelMoves: (model: string) => `models/${model}/moves`,
   modelMove: (model: string, number: number) => `models/${model}/moves/${String(number)}.json`,
   currentModel: (model: string) => `models/${model}/current.json`,
+  /** What was told of the answers on the stream. */
+  answerWindows: (model: string) => `models/${model}/answers`,
+  answerWindow: (model: string, window: number) => `models/${model}/answers/${String(window)}.json`,
   modelReport: (model: string) => `models/${model}/report/index.html`,
   retrainWindows: (model: string) => `models/${model}/windows`,
   retrainWindow: (model: string, window: number) => `models/${model}/windows/${String(window)}.json`,

@@ -47,6 +47,7 @@ export const VERSIONS = {
   /** The stream's manifest as it was when the window closed, whole. */
   'window-manifest': 1,
   window: 1,
+  'answer-window': 1,
   experiment: 1,
   failure: 1,
   'experiment-summary': 1,

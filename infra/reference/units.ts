@@ -35,6 +35,9 @@ const BY_NAME: Readonly<Record<string, string>> = {
   ...{
     maxInFlight: 'events',
     compareWith: 'answers',
+    answers: 'answers',
+    minLabelled: 'answers',
+    distanceFactor: PLAIN,
     metricsPort: 'port',
     partition: 'partition',
     index: 'fold',

@@ -12,6 +12,7 @@ import {
   shardEntrySchema,
   storedManifestSchema,
 } from '../../schemas/manifest.ts';
+import { answerWindowSchema } from '../../schemas/answer-window.ts';
 import {
   currentModelSchema,
   modelMoveSchema,
@@ -127,6 +128,10 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
       { name: 'model-version', mend: 'restore', schema: modelVersionSchema },
     ],
     [`models/${ID}/moves/\\d+.json`, { name: 'model-move', mend: 'restore', schema: modelMoveSchema }],
+    [
+      `models/${ID}/answers/\\d+.json`,
+      { name: 'answer-window', mend: 'restore', schema: answerWindowSchema },
+    ],
     [`models/${ID}/current.json`, { name: 'current-model', mend: 'remake', schema: currentModelSchema }],
     [
       `models/${ID}/windows/\\d+.opened.json`,

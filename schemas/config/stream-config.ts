@@ -10,6 +10,7 @@ import {
   type ReviewConfig,
 } from './answer-config.ts';
 import { retrainConfigSchema } from './retrain-config.ts';
+import { watchConfigSchema, type WatchConfig } from './watch-config.ts';
 
 const positive = z.number().positive();
 const count = z.int().positive();
@@ -81,6 +82,8 @@ export const streamConfigSchema = z.strictObject({
   predict: predictConfigSchema.optional(),
   /** Whom people are asked about. */
   review: reviewConfigSchema.optional(),
+  /** What of the answers is told, and what is an alarm. */
+  watch: watchConfigSchema.optional(),
   /**
    * What `train --from-stream` takes, at most one range a partition; set by that command in the config it
    * stores, so that the same run always takes the same records.
@@ -116,6 +119,11 @@ export function streamOf({
 /** How a stream's clips are answered. Not written into a config that lacks it: a run's id is a hash of its config. */
 export function predictOf({ predict }: StreamConfig): PredictConfig {
   return predict ?? predictConfigSchema.parse({});
+}
+
+/** As `predictOf`, of what is watched. */
+export function watchOf({ watch }: StreamConfig): WatchConfig {
+  return watch ?? watchConfigSchema.parse({});
 }
 
 /** As `predictOf`, of reviews. */

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { testPythonFolder } from '../../infra/setup/steps/test-python.ts';
-import { runAnswers } from './answers.ts';
+import { listAnswerWindows } from '../../pipelines/models/answer-windows.ts';
+import { MODEL, runAnswers } from './answers.ts';
 
 const READ_PREDICTIONS = fileURLToPath(new URL('../../examples/python/read_predictions.py', import.meta.url));
 
@@ -37,6 +38,13 @@ test(
             }),
           ),
         );
+
+        // What was answered is watched.
+        const windows = await listAnswerWindows(stream.store, MODEL);
+        expect(windows.length).toBeGreaterThan(0);
+        for (const window of windows) {
+          expect(window).toMatchObject({ answers: 5, trainingShares: { high: 0.5, low: 0.5 } });
+        }
 
         // A person is asked, answers, and the clip is one to learn from.
         const list = async () =>

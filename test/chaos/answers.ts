@@ -65,7 +65,7 @@ export interface AnswersFigures {
   readonly clipsPerSecond: number;
 }
 
-const MODEL = 'answering';
+export const MODEL = 'answering';
 const NAME = 'answered';
 const SHARE = 0.3;
 const BASE_CLIPS_PER_CLASS = 12;
@@ -125,6 +125,7 @@ async function play(
     {
       allowedRoots: [arriving],
       predict: { model: MODEL, batchClips: 4, maxInFlight: 16 },
+      watch: { answers: 5 },
       review: { share: SHARE, referenceClips: 12, neighbours: 3 },
     },
     undefined,

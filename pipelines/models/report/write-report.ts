@@ -8,7 +8,9 @@ import type { Store } from '../../store/store.ts';
 import { findStored } from '../../store/stored-json.ts';
 import { readHistory, type ModelHistory } from '../history.ts';
 import { historyData } from './chart-data.ts';
+import { listAnswerWindows } from '../answer-windows.ts';
 import { accuracySection } from './sections/accuracy.ts';
+import { answersSection } from './sections/answers.ts';
 import { driftSection } from './sections/drift.ts';
 import { headerSection } from './sections/header.ts';
 import { movesSection } from './sections/moves.ts';
@@ -42,6 +44,7 @@ export async function writeModelsReport(input: WriteModelsReportInput): Promise<
       { id: 'accuracy', name: 'Accuracy', body: accuracySection(history) },
       { id: 'windows', name: 'Windows', body: windowsSection(history) },
       { id: 'drift', name: 'Drift', body: driftSection(data) },
+      { id: 'answers', name: 'Answers', body: answersSection(await listAnswerWindows(store, model)) },
       { id: 'moves', name: 'Moves', body: movesSection(history.moves) },
       { id: 'provenance', name: 'Provenance', body: provenanceSection(history, provenance) },
     ],

@@ -1,5 +1,6 @@
 /** Entry of the process that computes a stream's answers (see `answerer.ts`). */
 import { entriesOf } from '../../../schemas/modality.ts';
+import type { DatasetManifest } from '../../../schemas/manifest.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { serveRequests } from '../../process/serving-child.ts';
 import { loadManifest } from '../../shards/manifest/load-manifest.ts';
@@ -29,12 +30,24 @@ serveRequests(async (asked) => {
     before?.dispose();
     const { manifest, ...next } = await load(request);
     loaded = next;
-    return { extractorVersion: manifest.extractorVersion };
+    const distance = next.reference?.ownDistance(request.neighbours);
+    return {
+      extractorVersion: manifest.extractorVersion,
+      classCounts: classCountsOf(manifest),
+      ...(distance === undefined ? {} : { distance }),
+    };
   }
   const by = loaded;
   if (by === undefined) throw new ModalmixError('internal', 'no version is loaded');
   return request.values.map((value) => judge(value, by, request.labelled));
 });
+
+function classCountsOf({ classNames, shards }: DatasetManifest): Record<string, number> {
+  const training = shards.filter(({ split }) => split === 'train');
+  const count = (label: number) =>
+    training.reduce((sum, { classCounts }) => sum + (classCounts[label] ?? 0), 0);
+  return Object.fromEntries(classNames.map((name, label) => [name, count(label)]));
+}
 
 async function load(request: LoadRequest) {
   const { chosen, target, referenceClips } = request;

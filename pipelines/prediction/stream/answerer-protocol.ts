@@ -35,6 +35,10 @@ export const requestSchema = z.discriminatedUnion('kind', [loadRequestSchema, ju
 export const loadedSchema = z.strictObject({
   /** Of the features that it was trained on. */
   extractorVersion: z.string(),
+  /** By class, of its training clips. */
+  classCounts: z.record(z.string(), z.int().nonnegative()),
+  /** Mean distance of the sample of them from one another; absent: distances are not measured. */
+  distance: z.number().optional(),
 });
 
 const probabilities = z.array(z.number());

@@ -14,6 +14,7 @@ import { ServingChild } from '../../process/serving-child.ts';
 import type { Store } from '../../store/store.ts';
 import type { Log } from '../../streaming/log.ts';
 import { extractionKeyOfTarget, type StreamTarget } from '../../streaming/stream-target.ts';
+import type { TrainedOn } from './answer-watch.ts';
 import { judgedSchema, loadedSchema, type Judged, type LoadRequest } from './answerer-protocol.ts';
 
 const CHILD = new URL('./answerer-child.ts', import.meta.url);
@@ -31,10 +32,12 @@ export interface AnswererInput {
 interface LoadedVersion {
   readonly move: ModelMove;
   readonly model: AnsweringModel;
+  readonly trained: TrainedOn;
 }
 
 export interface JudgedBatch {
   readonly model: AnsweringModel;
+  readonly trained: TrainedOn;
   readonly judged: readonly Judged[];
 }
 
@@ -87,13 +90,14 @@ export class Answerer {
     }
     const [child, loaded] = [this.#child, this.#loaded];
     if (child === undefined || loaded === undefined) return undefined;
-    if (values.length === 0) return { model: loaded.model, judged: [] };
+    const { model: by, trained } = loaded;
+    if (values.length === 0) return { model: by, trained, judged: [] };
     const { labelled } = predictOf(target.stream);
     const judged = z
       .array(judgedSchema)
       .length(values.length)
       .parse(await child.ask({ kind: 'judge', labelled, values }));
-    return { model: loaded.model, judged };
+    return { model: by, trained, judged };
   }
 
   /** @returns undefined when the version cannot be used */
@@ -104,7 +108,7 @@ export class Answerer {
       const version = await findVersion(store, name, move.to);
       const request = await this.#requestOf(move);
       const child = await this.#childFor(request);
-      const { extractorVersion } = loadedSchema.parse(await child.ask(request));
+      const { extractorVersion, ...trained } = loadedSchema.parse(await child.ask(request));
       const seconds = (performance.now() - startedAt) / 1_000;
       log.info(
         { model: name, version: move.to, move: move.number, seconds },
@@ -117,7 +121,7 @@ export class Answerer {
         );
       }
       this.#input.onVersion(move.to);
-      return { move, model: { name, version: move.to, sha256: version.weights.sha256 } };
+      return { move, model: { name, version: move.to, sha256: version.weights.sha256 }, trained };
     } catch (error) {
       if (!(error instanceof ModalmixError) || (error.kind !== 'config' && error.kind !== 'input'))
         throw error;

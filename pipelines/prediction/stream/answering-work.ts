@@ -17,13 +17,15 @@ import { topicsOf } from '../../streaming/stream-target.ts';
 import type { WindowSlot } from '../../streaming/transactions/partition-window.ts';
 import type { Letter, RecordWork } from '../../streaming/transactions/transactional-session.ts';
 import { answerScores } from './answer-scores.ts';
+import type { TrainedOn } from './answer-watch.ts';
 import type { Answerer } from './answerer.ts';
 import type { JudgedAnswer } from './answerer-protocol.ts';
 import { ReviewSelector } from './review-selector.ts';
 import type { AnsweringInput } from './run-answering.ts';
+import type { WindowTeller } from './tell-windows.ts';
 
 export type Outcome =
-  | { readonly kind: 'answer'; readonly answer: Omit<Answer, 'review'> }
+  | { readonly kind: 'answer'; readonly answer: Omit<Answer, 'review'>; readonly trained: TrainedOn }
   | { readonly kind: 'foreign' | 'labelled' }
   | { readonly kind: 'dead-letter'; readonly letter: DeadLetter };
 
@@ -49,6 +51,7 @@ export class AnsweringWork implements RecordWork<Outcome> {
   readonly maxInFlight: number;
   readonly #input: AnsweringInput;
   readonly #answerer: Answerer;
+  readonly #teller: WindowTeller;
   readonly #topics: TopicNames;
   readonly #selectors = new Map<number, ReviewSelector>();
   readonly #asked = new WeakSet<Slot>();
@@ -56,10 +59,11 @@ export class AnsweringWork implements RecordWork<Outcome> {
   #judging = false;
   #toldOfNoVersion = false;
 
-  constructor(input: AnsweringInput, answerer: Answerer) {
+  constructor(input: AnsweringInput, answerer: Answerer, teller: WindowTeller) {
     const { name, stream } = input.target;
     this.#input = input;
     this.#answerer = answerer;
+    this.#teller = teller;
     this.#topics = topicsOf(input.target);
     this.groupId = consumerGroups(stream.topicPrefix, name).predict;
     this.transactionalId = `${this.#topics.predictions}.${input.workerId}`;
@@ -129,6 +133,7 @@ export class AnsweringWork implements RecordWork<Outcome> {
       if (this.#asked.has(slot)) records.inc({ outcome: 'review' });
       if (outcome.kind !== 'answer') continue;
       bytes.inc(this.bytes(outcome));
+      this.#teller.add(outcome.answer, outcome.trained);
       latency.observe(Math.max(0, Date.now() - Date.parse(outcome.answer.sentAt)) / 1_000);
     }
   }
@@ -210,7 +215,8 @@ export class AnsweringWork implements RecordWork<Outcome> {
     const answeredAt = new Date().toISOString();
     return answered.judged.map((judged, at): Outcome => {
       if (judged.as === 'answer') {
-        return { kind: 'answer', answer: this.#answerOf(judged, answered.model, answeredAt) };
+        const answer = this.#answerOf(judged, answered.model, answeredAt);
+        return { kind: 'answer', answer, trained: answered.trained };
       }
       if (judged.as !== 'invalid') return { kind: judged.as };
       const letter = deadLetterOf(batch[at]!.message, 'invalid-record', judged.reason);

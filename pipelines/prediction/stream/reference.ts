@@ -24,11 +24,28 @@ export class Reference {
    * @returns 0 to 2; undefined where there is nothing to measure from
    */
   distance(feature: Float32Array, neighbours: number): number | undefined {
-    const own = unit(feature);
-    const distances = this.#features.map((other) => Math.hypot(...own.map((value, d) => value - other[d]!)));
-    distances.sort((a, b) => a - b);
-    return distances[Math.min(neighbours, distances.length) - 1];
+    return nearest(unit(feature), this.#features, neighbours);
   }
+
+  /** The same of the sample's clips, each from the others, on average; undefined where there are not two. */
+  ownDistance(neighbours: number): number | undefined {
+    if (this.#features.length < 2) return undefined;
+    const own = this.#features.map((feature, at) => {
+      const others = this.#features.filter((_, place) => place !== at);
+      return nearest(feature, others, neighbours)!;
+    });
+    return own.reduce((sum, distance) => sum + distance, 0) / own.length;
+  }
+}
+
+function nearest(own: Float32Array, others: readonly Float32Array[], neighbours: number): number | undefined {
+  const distances = others.map((other) => {
+    let squares = 0;
+    for (let d = 0; d < own.length; d += 1) squares += (own[d]! - other[d]!) ** 2;
+    return Math.sqrt(squares);
+  });
+  distances.sort((a, b) => a - b);
+  return distances[Math.min(neighbours, distances.length) - 1];
 }
 
 /** Zeros stay zeros. */

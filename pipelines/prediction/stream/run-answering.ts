@@ -15,6 +15,7 @@ import type { StreamTarget } from '../../streaming/stream-target.ts';
 import { TransactionalSession, type WorkerLife } from '../../streaming/transactions/transactional-session.ts';
 import { Answerer } from './answerer.ts';
 import { AnsweringWork } from './answering-work.ts';
+import { WindowTeller } from './tell-windows.ts';
 
 export interface AnsweringInput extends BrokerSource {
   readonly target: StreamTarget;
@@ -49,13 +50,14 @@ export async function runAnswering(input: AnsweringInput): Promise<void> {
     version.set({ model }, number);
   };
   const answerer = new Answerer({ store, target, model, log, onVersion });
+  const teller = new WindowTeller({ store, target, metrics, log });
   const looking = lookAhead(answerer, signal);
   const life: WorkerLife = {};
   try {
     await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
       const connection = await input.connect();
       await ensureTopics(connection, target.stream, warn, true);
-      const work = new AnsweringWork(input, answerer);
+      const work = new AnsweringWork(input, answerer, teller);
       const session = await TransactionalSession.open(input, work, connection, life);
       metrics.watchLag(() => session.lag());
       try {
@@ -67,6 +69,7 @@ export async function runAnswering(input: AnsweringInput): Promise<void> {
     });
   } finally {
     answerer.close();
+    await teller.settled();
     await looking;
   }
 }
