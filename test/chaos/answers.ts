@@ -70,6 +70,8 @@ const NAME = 'answered';
 const SHARE = 0.3;
 const BASE_CLIPS_PER_CLASS = 12;
 const PATIENCE_MS = 900_000;
+const POLL_MS = 20;
+const LONGEST_PAUSE_MS = 1_500;
 
 /** What may die, and how it is told from the others by its command line. */
 const VICTIMS: Readonly<Record<string, (home: string) => number[]>> = {
@@ -141,13 +143,14 @@ async function play(
 
   const reigns: Reign[] = [{ version: 1, from: [0, 0], until: [Infinity, Infinity] }];
   const startedAt = Date.now();
+  const sent = { count: 0 };
   const [{ events, fileOf }, struck] = await Promise.all([
-    sendAll(stream, files, options, async (to) => {
+    sendAll(stream, files, sent, options, async (to) => {
       await untilAnswered(stream, reigns.at(-1)!.version);
       await moveTo(stream, to, reigns);
       say(`${to === 'back' ? 'rolled back' : `promoted ${String(to)}`}: ${String(reigns.at(-1)?.version)}`);
     }),
-    strikeAll(home, options, say),
+    strikeAll(home, sent, options, say),
   ]);
   const answers = await eventually('every event to be answered', PATIENCE_MS, async () => {
     const found = await readAll(stream, 'predictions', (value) => answerSchema.parse(value));
@@ -211,6 +214,7 @@ interface Sent {
 async function sendAll(
   stream: StreamFixture,
   files: readonly { path: string; label: string }[],
+  sent: { count: number },
   { clips, rate, seed }: AnswersOptions,
   move: (to: number | 'back') => Promise<void>,
 ): Promise<Sent> {
@@ -240,6 +244,7 @@ async function sendAll(
       sentAt: new Date().toISOString(),
     };
     await sender.send(event);
+    sent.count = number + 1;
     events.push(event);
     fileOf.set(event.clipId, path);
     const dueMs = ((number + 1) * 1_000) / rate;
@@ -298,24 +303,27 @@ async function moveTo(stream: StreamFixture, to: number | 'back', reigns: Reign[
   reigns.push({ version: move.to, from: moment, until: [Infinity, Infinity] });
 }
 
+/** Spread over the events, so that a slow machine is struck at the same stages as a quick one. */
 async function strikeAll(
   home: string,
-  { kills, clips, rate, seed }: AnswersOptions,
+  sent: { readonly count: number },
+  { kills, clips, seed }: AnswersOptions,
   say: (line: string) => void,
 ): Promise<Record<string, number>> {
   const random = randomGenerator(seed, 'answers/strikes');
   const names = Object.keys(VICTIMS);
   const struck: Record<string, number> = {};
-  const meanMs = (clips * 1_000) / rate / Math.max(1, kills);
-  for (let strike = 0; strike < kills; strike += 1) {
-    await sleep(2 * meanMs * random.uniform());
+  const places = Array.from({ length: kills }, () => random.integer(clips)).sort((a, b) => a - b);
+  for (const [strike, place] of places.entries()) {
+    while (sent.count < place) await sleep(POLL_MS);
+    await sleep(LONGEST_PAUSE_MS * random.uniform());
     // Each in turn, so that few strikes meet different things; who dies of several follows from the seed.
     const victim = names[strike % names.length]!;
     const pids = VICTIMS[victim]!(home);
     const pid = pids[Math.floor(random.uniform() * pids.length)];
     const hit = pid === undefined ? 0 : killAll([pid]);
     struck[victim] = (struck[victim] ?? 0) + hit;
-    say(`  ${victim}: struck (${String(hit)})`);
+    say(`  ${victim}: struck (${String(hit)}) after ${String(sent.count)} events`);
   }
   return struck;
 }
