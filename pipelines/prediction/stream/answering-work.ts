@@ -19,9 +19,9 @@ import type { Letter, RecordWork } from '../../streaming/transactions/transactio
 import { answerScores } from './answer-scores.ts';
 import type { TrainedOn } from './answer-watch.ts';
 import type { Answerer } from './answerer.ts';
+import type { AnsweringInput } from './answering-input.ts';
 import type { JudgedAnswer } from './answerer-protocol.ts';
 import { ReviewSelector } from './review-selector.ts';
-import type { AnsweringInput } from './run-answering.ts';
 import type { WindowTeller } from './tell-windows.ts';
 
 export type Outcome =

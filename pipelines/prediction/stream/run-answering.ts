@@ -5,30 +5,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Gauge } from 'prom-client';
-import type { Store } from '../../store/store.ts';
-import type { BrokerSource } from '../../streaming/kafka/broker-health.ts';
 import { ensureTopics } from '../../streaming/kafka/topics.ts';
 import { keepRunning } from '../../streaming/keep-running.ts';
-import { warnOnce, type Log } from '../../streaming/log.ts';
-import type { StreamMetrics } from '../../streaming/metrics.ts';
-import type { StreamTarget } from '../../streaming/stream-target.ts';
+import { warnOnce } from '../../streaming/log.ts';
 import { TransactionalSession, type WorkerLife } from '../../streaming/transactions/transactional-session.ts';
 import { Answerer } from './answerer.ts';
+import type { AnsweringInput } from './answering-input.ts';
 import { AnsweringWork } from './answering-work.ts';
 import { WindowTeller } from './tell-windows.ts';
-
-export interface AnsweringInput extends BrokerSource {
-  readonly target: StreamTarget;
-  readonly store: Store;
-  /** The model's name in the registry. */
-  readonly model: string;
-  /** Unique among the running workers; one that starts with the id of a dead one ends what that left open. */
-  readonly workerId: string;
-  readonly metrics: StreamMetrics;
-  readonly log: Log;
-  /** Stops it after the clips that are under way. */
-  readonly signal: AbortSignal;
-}
 
 /** How soon a new version is loaded while no clip comes. */
 const LOOK_MS = 1_000;
