@@ -55,7 +55,7 @@ import { noteFailure, planExperiment, writeExperiment } from './experiment.ts';
 import { extractShard } from './extract-shard.ts';
 import { freezeStream } from './freeze-stream.ts';
 import { listShards } from './list-shards.ts';
-import { findWebhooks, postNotice } from './notify.ts';
+import { findWebhooks, postNotice } from './telling/notify.ts';
 import { planDataset } from './plan-dataset.ts';
 import { publishDataset } from './publish-dataset.ts';
 import {
@@ -69,7 +69,7 @@ import {
 } from './retrain.ts';
 import { listRung, noteTrialFailure, planRung, planSearch, writeSearch } from './search.ts';
 import type { Services } from './services.ts';
-import { followTraining, trackTraining } from './track.ts';
+import { followTraining, trackTraining } from './telling/track.ts';
 import { train } from './train.ts';
 import { writeRunReport } from './write-run-report.ts';
 

@@ -36,6 +36,7 @@ import {
 } from '../schemas/workflows.ts';
 import { readRunConfig, readRunDataset } from './run-config.ts';
 import { runStage } from './run-stage.ts';
+import { trainingGauges } from './training-gauges.ts';
 import type { Services } from './services.ts';
 
 const LOOK_AGAIN_MS = 1_000;
@@ -101,9 +102,15 @@ export async function freezeWindow(services: Services, input: WindowReference): 
 export async function fineTune(services: Services, input: FineTuneInput): Promise<TrainModelOutput> {
   return await runStage(progressKeys.fineTune, async ({ signal, onProgress }) => {
     const spec = await candidateSpec(await workOf(services, input), input.dataset, input.parent);
+    const gauges = trainingGauges(input.runId, spec.method);
     const { trainingId, steps, epochs, model } = await runTraining({
-      ...{ storeUri: input.storeUri, spec, signal, onProgress },
-    });
+      ...{ storeUri: input.storeUri, spec, signal },
+      onProgress: (progress) => {
+        gauges.step(progress);
+        onProgress(progress);
+      },
+      onEpoch: gauges.epoch,
+    }).finally(gauges.end);
     return { trainingId, steps, epochs, weightsSha256: model.sha256 };
   });
 }

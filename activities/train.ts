@@ -1,6 +1,7 @@
 import { runTraining } from '../pipelines/training/run-training.ts';
 import { progressKeys, type TrainModelInput, type TrainModelOutput } from '../schemas/workflows.ts';
 import { runStage } from './run-stage.ts';
+import { trainingGauges } from './training-gauges.ts';
 import type { Services } from './services.ts';
 import { trainingOf } from './training-of.ts';
 
@@ -8,7 +9,15 @@ import { trainingOf } from './training-of.ts';
 export async function train(services: Services, input: TrainModelInput): Promise<TrainModelOutput> {
   return await runStage(progressKeys.train, async ({ signal, onProgress }) => {
     const spec = await trainingOf(services, input);
-    const result = await runTraining({ storeUri: input.storeUri, spec, signal, onProgress });
+    const gauges = trainingGauges(input.runId, spec.method);
+    const result = await runTraining({
+      ...{ storeUri: input.storeUri, spec, signal },
+      onProgress: (progress) => {
+        gauges.step(progress);
+        onProgress(progress);
+      },
+      onEpoch: gauges.epoch,
+    }).finally(gauges.end);
     return {
       trainingId: result.trainingId,
       steps: result.steps,

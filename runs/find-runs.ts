@@ -16,7 +16,11 @@ export interface FoundRun {
   readonly closedAt: Date | undefined;
 }
 
+/** They tell others of a run, and are none: `list-notices.ts` finds them. */
+const TELLING: readonly string[] = [WORKFLOWS.notifyWebhooks, WORKFLOWS.trackTraining];
+
 const QUERY = `WorkflowType IN (${Object.values(WORKFLOWS)
+  .filter((type) => !TELLING.includes(type))
   .map((type) => `'${type}'`)
   .join(', ')})`;
 

@@ -13,11 +13,11 @@ import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { evaluateModel } from './evaluate-model.ts';
 import { FREEZE_STAGES, freezeStream } from './freeze-stream.ts';
-import { noticed } from './notices.ts';
+import { noticed } from './telling/notices.ts';
 import { REBUILD_STAGES, rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard, type StageSeed } from './stage-board.ts';
-import { completeTracking } from './tracking.ts';
+import { completeTracking } from './telling/tracking.ts';
 import { trainModel } from './train-model.ts';
 import { inWindow } from './window.ts';
 

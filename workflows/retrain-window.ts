@@ -8,9 +8,9 @@ import {
 } from '../schemas/workflows.ts';
 import { controlActivities, mediaActivities, trainingActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
-import { tell } from './notices.ts';
+import { tell } from './telling/notices.ts';
 import { StageBoard, type StageSeed } from './stage-board.ts';
-import { startTracking } from './tracking.ts';
+import { startTracking } from './telling/tracking.ts';
 
 export const WINDOW_STAGES: readonly StageSeed[] = [
   { stage: 'freeze', unit: 'items' },

@@ -19,7 +19,7 @@ import { controlActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { evaluateModel } from './evaluate-model.ts';
 import { orFailure } from './failures.ts';
-import { noticed } from './notices.ts';
+import { noticed } from './telling/notices.ts';
 import { rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard } from './stage-board.ts';

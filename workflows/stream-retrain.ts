@@ -23,7 +23,7 @@ import {
 import { controlActivities, waitingActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { mainJobStages, rebuildAndTrain } from './rebuild-and-train.ts';
-import { noticed } from './notices.ts';
+import { noticed } from './telling/notices.ts';
 import { WINDOW_STAGES, retrainWindow } from './retrain-window.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard } from './stage-board.ts';

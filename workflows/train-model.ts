@@ -4,7 +4,7 @@ import { progressKeys, type TrainModelInput, type TrainModelOutput } from '../sc
 import { trainingActivities } from './activity-proxies.ts';
 import { Control } from './control.ts';
 import { StageBoard } from './stage-board.ts';
-import { tracked } from './tracking.ts';
+import { tracked } from './telling/tracking.ts';
 
 export async function trainModel(input: TrainModelInput): Promise<TrainModelOutput> {
   return await tracked(input, async () => await training(input));

@@ -1,6 +1,7 @@
 /** The command line of `modalmix`. */
 import { CommanderError, type Command } from 'commander';
 import { withoutSecrets } from '../../pipelines/process/secrets.ts';
+import { flushSpans, inSpan, isTracing } from '../../pipelines/process/tracing/tracer.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { openScreen } from '../screens/open-screen.ts';
 import type { Screen } from '../../runs/screen.ts';
@@ -19,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const flags = called.optsWithGlobals<CommonFlags>();
     const screen = openScreen(flags);
     try {
-      exitCode = (await work(screen)) ?? EXIT_CODES.ok;
+      exitCode = (await traced(called, async () => await work(screen))) ?? EXIT_CODES.ok;
     } catch (error) {
       screen.close();
       exitCode = tellError(error, flags, screen);
@@ -32,6 +33,19 @@ export async function main(argv: readonly string[]): Promise<number> {
     return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.badInput;
   }
   return exitCode;
+}
+
+/** A worker is no piece of work, but where pieces are done. */
+const UNTRACED: readonly string[] = ['worker'];
+
+/** The span of a command, that what it starts is below. */
+async function traced<T>(called: Command, work: () => Promise<T>): Promise<T> {
+  if (!isTracing() || UNTRACED.includes(called.name())) return await work();
+  try {
+    return await inSpan(`modalmix ${called.name()}`, work);
+  } finally {
+    await flushSpans();
+  }
 }
 
 function tellError(error: unknown, flags: CommonFlags, screen: Screen): number {

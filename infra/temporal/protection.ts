@@ -14,6 +14,7 @@ import { hasBeenStarted } from './embedded-server.ts';
 import { homeKey } from './home-key.ts';
 import { keysFromEnvironment, type KeySource } from './keys.ts';
 import { PayloadGuard } from './payload-guard.ts';
+import { tracingClient } from './tracing.ts';
 
 export interface Protection {
   readonly namespace: string;
@@ -105,7 +106,7 @@ export function protectedClient(
     namespace: endpoint.namespace,
     dataConverter: dataConverterOf(protection),
     interceptors: {
-      workflow: [sealingInterceptor(protection)],
+      workflow: [sealingInterceptor(protection), tracingClient],
       schedule: [schedulingInterceptor(protection)],
     },
   });

@@ -5,17 +5,19 @@ import type { ActivityInterceptors, WorkerOptions } from '@temporalio/worker';
 import type { ErrorKind } from '../../schemas/errors.ts';
 import { REFUSAL_FIX, openArguments, purposes, refusalSentence } from '../../schemas/seals.ts';
 import { dataConverterOf, sealingInterceptor, type Protection } from '../temporal/protection.ts';
+import { tracingActivity, tracingSinks } from '../temporal/tracing.ts';
 
-/** What a worker is given so that it obeys what is signed alone. */
+/** What a worker is given so that it obeys what is signed alone, and traces what it does. */
 export function workerProtection(
   protection: Protection,
-): Required<Pick<WorkerOptions, 'dataConverter' | 'interceptors'>> {
+): Required<Pick<WorkerOptions, 'dataConverter' | 'interceptors' | 'sinks'>> {
   return {
     dataConverter: dataConverterOf(protection),
     interceptors: {
       client: { workflow: [sealingInterceptor(protection)] },
-      activity: [refuseUnsigned(protection.signing !== undefined)],
+      activity: [refuseUnsigned(protection.signing !== undefined), tracingActivity],
     },
+    sinks: tracingSinks,
   };
 }
 

@@ -12,6 +12,7 @@ import {
 } from '@temporalio/worker';
 import { createActivities, type Activities } from '../../activities/index.ts';
 import type { Services } from '../../activities/services.ts';
+import { flushSpans } from '../../pipelines/process/tracing/tracer.ts';
 import { TASK_QUEUES, WAITING_QUEUE } from '../../schemas/names.ts';
 import { identifyProcess } from '../processes.ts';
 import { standardLog } from '../standard-log.ts';
@@ -110,6 +111,7 @@ export async function runWorkers(settings: WorkerSettings): Promise<void> {
   } finally {
     // Where one of the workers cannot be made, the others keep it.
     await connection.close().catch(() => undefined);
+    await flushSpans();
   }
 }
 

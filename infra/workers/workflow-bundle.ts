@@ -25,7 +25,9 @@ export async function workflowBundle(cacheFolder: string, logger?: Logger): Prom
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(WORKFLOWS, 'index.ts'),
-    workflowInterceptorModules: [join(WORKFLOWS, 'interceptors.ts')],
+    workflowInterceptorModules: ['interceptors.ts', 'trace-interceptors.ts'].map((file) =>
+      join(WORKFLOWS, file),
+    ),
     failureConverterPath: join(WORKFLOWS, 'failure-converter.ts'),
     ...(logger === undefined ? {} : { logger }),
   });

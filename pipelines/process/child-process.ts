@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { ERROR_KINDS, ModalmixError } from '../../schemas/errors.ts';
 import { childProgram } from './child-program.ts';
 import { errorOfFailure, failureOf, type Failure } from './failure.ts';
+import { inSpan, traceEnvironment } from './tracing/tracer.ts';
 
 interface ErrorMessage extends Failure {
   readonly stack?: string | undefined;
@@ -36,10 +37,19 @@ const STDERR_KEPT_CHARACTERS = 4_000;
  * @throws ModalmixError the child's own error, or `transient` when it died without one (killed, out of memory)
  */
 export async function runInChild(entry: URL, input: unknown, options: ChildOptions = {}): Promise<unknown> {
+  const name =
+    entry.pathname
+      .split('/')
+      .at(-1)
+      ?.replace(/\.\w+$/u, '') ?? '';
+  return await inSpan(`RunProcess:${name}`, async () => await runChild(entry, input, options));
+}
+
+async function runChild(entry: URL, input: unknown, options: ChildOptions): Promise<unknown> {
   const [program, args, how] = await childProgram(entry);
   const child = fork(program, args, {
     ...how,
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...traceEnvironment(), ...options.env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'advanced',
   });

@@ -12,6 +12,7 @@ const SECRET = [
   ENVIRONMENT.mlflowToken,
   ENVIRONMENT.mlflowPassword,
   ...['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
+  ...['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'],
 ];
 /** Addresses, which may hold a password: any variable's value that is one. */
 const PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s:]*:([^/?#@\s]+)@/iu;
@@ -35,7 +36,7 @@ export function withoutSecrets(
 function secretsOf(environment: Readonly<Record<string, string | undefined>>): string[] {
   const given = SECRET.flatMap((name) => {
     const value = environment[name]?.trim() ?? '';
-    return [value, ...value.split(/[\s,]+/u)];
+    return [value, ...value.split(/[\s,]+/u), ...value.split(/[\s,=]+/u)];
   });
   for (const value of Object.values(environment)) {
     const password = PASSWORD.exec(value ?? '')?.[1];

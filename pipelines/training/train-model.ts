@@ -64,7 +64,8 @@ export async function trainModel(input: TrainModelInput): Promise<TrainingResult
       validation: await open('validation'),
       test: await open('test'),
     };
-    return await trainSplits({ store, spec, manifest, splits, pool, report, stopRequested });
+    const told = input.onEpoch === undefined ? {} : { onEpoch: input.onEpoch };
+    return await trainSplits({ store, spec, manifest, splits, pool, report, stopRequested, ...told });
   } finally {
     for (const shards of opened) shards.close();
   }

@@ -207,6 +207,7 @@ async function follow(input: TrainSplitsInput, parts: TrainingParts, state: Trai
         await save(...(isBest ? [storePaths.bestCheckpoint(trainingId)] : []));
         await putMetrics(store, trainingId, state.metrics);
         await tensorboard.write(metrics);
+        input.onEpoch?.(metrics);
         if (!isDone(state, training)) await stopIfAsked(true);
       },
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { findWebhooks, postNotice } from '../../activities/notify.ts';
+import { findWebhooks, postNotice } from '../../activities/telling/notify.ts';
 import type { Services } from '../../activities/services.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { signedHeaders, signingKeys } from '../../pipelines/tracking/webhooks/sign.ts';

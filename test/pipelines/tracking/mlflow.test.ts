@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { followTraining, trackTraining } from '../../../activities/track.ts';
+import { followTraining, trackTraining } from '../../../activities/telling/track.ts';
 import type { Services } from '../../../activities/services.ts';
 import { runStage } from '../../../activities/run-stage.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';

@@ -1,20 +1,20 @@
 /** The activities of notices: which webhooks there are, and one notice to one of them. */
 import { ApplicationFailure } from '@temporalio/common';
-import { AskAgainLater } from '../pipelines/tracking/web.ts';
-import { composeNotice, readNoticeSource } from '../pipelines/tracking/webhooks/compose-notice.ts';
-import { postNotice as send } from '../pipelines/tracking/webhooks/post-notice.ts';
-import { signingKeys } from '../pipelines/tracking/webhooks/sign.ts';
-import { webhooksOf } from '../schemas/config/notify-config.ts';
-import type { ErrorKind } from '../schemas/errors.ts';
-import { ENVIRONMENT } from '../schemas/names.ts';
+import { AskAgainLater } from '../../pipelines/tracking/web.ts';
+import { composeNotice, readNoticeSource } from '../../pipelines/tracking/webhooks/compose-notice.ts';
+import { postNotice as send } from '../../pipelines/tracking/webhooks/post-notice.ts';
+import { signingKeys } from '../../pipelines/tracking/webhooks/sign.ts';
+import { webhooksOf } from '../../schemas/config/notify-config.ts';
+import type { ErrorKind } from '../../schemas/errors.ts';
+import { ENVIRONMENT } from '../../schemas/names.ts';
 import {
   progressKeys,
   type CountWebhooksOutput,
   type NoticeReference,
   type PostNoticeInput,
-} from '../schemas/workflows.ts';
-import { runStage } from './run-stage.ts';
-import type { Services } from './services.ts';
+} from '../../schemas/workflows.ts';
+import { runStage } from '../run-stage.ts';
+import type { Services } from '../services.ts';
 
 /** The webhooks of the config as it is now that take such a notice. */
 export async function findWebhooks(services: Services, input: NoticeReference): Promise<CountWebhooksOutput> {

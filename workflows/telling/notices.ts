@@ -10,9 +10,9 @@ import {
   startChild,
   uuid4,
 } from '@temporalio/workflow';
-import type { NoticeType } from '../schemas/config/notify-config.ts';
-import { runReferenceOf, workflowIds, type NoticeFacts, type RunReference } from '../schemas/workflows.ts';
-import { reasonOf } from './failures.ts';
+import type { NoticeType } from '../../schemas/config/notify-config.ts';
+import { runReferenceOf, workflowIds, type NoticeFacts, type RunReference } from '../../schemas/workflows.ts';
+import { reasonOf } from '../failures.ts';
 import { notifyWebhooks } from './notify-webhooks.ts';
 
 type Kind<End extends string> = NoticeType extends infer Type

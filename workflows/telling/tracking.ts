@@ -16,9 +16,9 @@ import {
   type TrackTrainingInput,
   type TrackedTraining,
   type TrainingReference,
-} from '../schemas/workflows.ts';
-import { followingActivities } from './activity-proxies.ts';
-import { orFailure, reasonOf } from './failures.ts';
+} from '../../schemas/workflows.ts';
+import { followingActivities } from '../activity-proxies.ts';
+import { orFailure, reasonOf } from '../failures.ts';
 import { trackTraining } from './track-training.ts';
 
 /** What a run's result waits for at its end. */

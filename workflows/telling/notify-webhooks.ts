@@ -3,10 +3,10 @@
  * must not wait until somebody listens. It fails where one of them could not be told, and says which and why.
  */
 import { ApplicationFailure } from '@temporalio/workflow';
-import type { ErrorKind } from '../schemas/errors.ts';
-import type { NoticeReference, NotifyWebhooksOutput } from '../schemas/workflows.ts';
-import { tellingActivities } from './activity-proxies.ts';
-import { orFailure } from './failures.ts';
+import type { ErrorKind } from '../../schemas/errors.ts';
+import type { NoticeReference, NotifyWebhooksOutput } from '../../schemas/workflows.ts';
+import { tellingActivities } from '../activity-proxies.ts';
+import { orFailure } from '../failures.ts';
 
 export async function notifyWebhooks(input: NoticeReference): Promise<NotifyWebhooksOutput> {
   const activities = tellingActivities(input);

@@ -1,20 +1,20 @@
 /** The activities of tracking: a training that runs is followed, one that has ended is completed. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { syncTraining, type SyncTrainingInput } from '../pipelines/tracking/mlflow/sync-training.ts';
-import { getStored } from '../pipelines/store/stored-json.ts';
-import { storePaths } from '../schemas/names.ts';
-import { trainingSpecSchema } from '../schemas/training.ts';
+import { syncTraining, type SyncTrainingInput } from '../../pipelines/tracking/mlflow/sync-training.ts';
+import { getStored } from '../../pipelines/store/stored-json.ts';
+import { storePaths } from '../../schemas/names.ts';
+import { trainingSpecSchema } from '../../schemas/training.ts';
 import {
   progressKeys,
   type TrackTrainingInput,
   type TrackTrainingOutput,
   type TrackedTraining,
-} from '../schemas/workflows.ts';
+} from '../../schemas/workflows.ts';
 import { asAsked } from './notify.ts';
-import { readRunConfig } from './run-config.ts';
-import { runStage } from './run-stage.ts';
-import type { Services } from './services.ts';
-import { trainingOf } from './training-of.ts';
+import { readRunConfig } from '../run-config.ts';
+import { runStage } from '../run-stage.ts';
+import type { Services } from '../services.ts';
+import { trainingOf } from '../training-of.ts';
 
 const LOOK_AGAIN_MS = 5_000;
 const LOOK_AGAIN_WHEN_AWAY_MS = 60_000;
