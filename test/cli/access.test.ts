@@ -32,7 +32,6 @@ const SECRETS = {
   MODALMIX_WEBHOOK_SECRET: planted(),
   MLFLOW_TRACKING_TOKEN: planted(),
   MLFLOW_TRACKING_PASSWORD: planted(),
-  OTEL_EXPORTER_OTLP_HEADERS: `authorization=${planted()}`,
 } as const;
 /** Says who one is, not that one is it. */
 const { AWS_ACCESS_KEY_ID: _, ...SECRET } = SECRETS;
