@@ -35,8 +35,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   return exitCode;
 }
 
-/** A worker is no piece of work, but where pieces are done. */
-const UNTRACED: readonly string[] = ['worker'];
+/** They are no pieces of work, but where pieces are done or asked for. */
+const UNTRACED: readonly string[] = ['worker', 'ui', 'serve'];
 
 /** The span of a command, that what it starts is below. */
 async function traced<T>(called: Command, work: () => Promise<T>): Promise<T> {
