@@ -186,6 +186,10 @@ export const ENVIRONMENT = {
   /** Keys that Temporal payloads are encrypted with, the newest first; unset: they are not encrypted. */
   codecKeys: 'MODALMIX_CODEC_KEYS',
   codecKeysFile: 'MODALMIX_CODEC_KEYS_FILE',
+  /** What `modalmix serve` asks its clients for; unset: nothing, and it answers on the loopback alone. */
+  serveToken: 'MODALMIX_SERVE_TOKEN',
+  /** A file with it. */
+  serveTokenFile: 'MODALMIX_SERVE_TOKEN_FILE',
   /** Where set-up keeps native parts; default: `modalmix` in the user's cache folder. */
   cache: 'MODALMIX_CACHE',
   /** Address of a Maven repository, for the embedded broker's jars where there is no Maven. */

@@ -1,12 +1,13 @@
-/** The commands for a trained model: `predict`, `export`. */
+/** The commands for a trained model: `predict`, `serve`, `export`. */
 import { Option, type Command } from 'commander';
 import type { ExportFlags } from '../commands/export.ts';
 import type { PredictFlags } from '../commands/predict.ts';
+import type { ServeFlags } from '../commands/serve.ts';
 import { EXPORT_FORMATS } from '../../schemas/exported-model.ts';
 import { naming, withExamples, type AddCommand } from './command.ts';
 import { setting } from './setting.ts';
 
-/** Adds `predict|export`. */
+/** Adds `predict|serve|export`. */
 export function usingCommands(add: AddCommand): void {
   const predict = add(
     'predict <clip...>',
@@ -22,6 +23,32 @@ export function usingCommands(add: AddCommand): void {
     'modalmix predict new.mp4  # by the run that ended last',
     'modalmix predict new-clips/ --model emotions --json',
     'modalmix predict a.mp4 b.mp4 --config clips.modalmix.yaml --method b-mm',
+  );
+
+  const serve = add(
+    'serve',
+    'predictions over HTTP, one clip or many; a registered model is followed as it is promoted',
+    async (_args, flags: ServeFlags, screen) => {
+      const { serve } = await import('../commands/serve.ts');
+      await serve(flags, screen);
+      return undefined;
+    },
+  );
+  choosingModel(serve)
+    .option('--host <address>', 'where to listen; another than the loopback needs a token', '127.0.0.1')
+    .option('--port <number>', '0: any free one', '8080')
+    .option('--allow-root <folder...>', 'folders whose files may be named by URI (default: none)')
+    .option('--allow-host <name...>', 'names that the server is reached by, beside addresses')
+    .option('--max-batch <clips>', 'judged together', '32')
+    .option('--max-wait-ms <ms>', 'how long a request waits for others', '5')
+    .option('--max-queue <clips>', 'that may wait; more are answered 429', '256')
+    .option('--max-clips <count>', 'of a request', '64')
+    .option('--max-body-mib <MiB>', 'of a request', '256')
+    .option('--timeout-s <seconds>', 'of a request', '60');
+  withExamples(
+    serve,
+    'modalmix serve --model emotions',
+    'modalmix serve --config clips.modalmix.yaml --allow-root clips --port 9000',
   );
 
   const exported = add(

@@ -1,17 +1,16 @@
 /** What a trained model says of clips that no dataset holds: extracted, normalised and judged as its test clips are. */
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import type { Clip } from '../../schemas/clip.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { ChosenModel, ClipPrediction, PredictionFacts } from '../../schemas/prediction.ts';
-import { featuresBeside } from '../extraction/features/features-beside.ts';
 import { createExtractor } from '../extraction/create-extractor.ts';
-import { ClipUnusable, type ExtractedClip, type Extractor } from '../extraction/extractor.ts';
+import type { Extractor } from '../extraction/extractor.ts';
 import { breathe } from '../process/child-process.ts';
 import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import type { Store } from '../store/store.ts';
 import { loadModel } from '../training/weights/load-model.ts';
+import { extractFile, extractionFor, type ExtractedFile } from './extract-file.ts';
 import { ClipJudge } from './judge-clip.ts';
 
 export interface PredictClipsInput {
@@ -48,9 +47,7 @@ export async function predictClips(input: PredictClipsInput): Promise<void> {
       extractorVersion: { dataset: manifest.extractorVersion, here: extractor.version },
     });
     const { batchSize } = spec.evaluation;
-    // A disturbed dataset is a test of the methods; a person's clips are taken as they are.
-    const { disturb: _disturb, ...undisturbed } = manifest.extraction;
-    const extraction = { ...undisturbed, modalities: spec.modalities };
+    const extraction = extractionFor(spec, manifest);
     const extractBatch = (from: number) =>
       extractAll(extractor, files.slice(from, from + batchSize), extraction);
     let pending = extractBatch(0);
@@ -70,30 +67,16 @@ export async function predictClips(input: PredictClipsInput): Promise<void> {
   }
 }
 
-type Outcome = { readonly path: string } & (
-  { readonly clip: ExtractedClip } | { readonly problem: { readonly code: string; readonly reason: string } }
-);
-
 async function extractAll(
   extractor: Extractor,
   files: readonly string[],
   extraction: DatasetManifest['extraction'],
-): Promise<Outcome[]> {
+): Promise<ExtractedFile[]> {
   const limit = pLimit(availableParallelism());
-  const extractOne = async (path: string): Promise<Outcome> => {
-    const features = await featuresBeside(path, extraction.modalities);
-    const clip: Clip = { clipId: path, path, features, label: 0, split: 'test' };
-    try {
-      return { path, clip: await extractor.extract(clip, extraction) };
-    } catch (error) {
-      if (!(error instanceof ClipUnusable)) throw error;
-      return { path, problem: { code: error.code, reason: error.message } };
-    }
-  };
-  return await Promise.all(files.map((path) => limit(extractOne, path)));
+  return await Promise.all(files.map((path) => limit(extractFile, extractor, path, extraction)));
 }
 
-function judge(judgeOf: ClipJudge, outcome: Outcome): ClipPrediction {
+function judge(judgeOf: ClipJudge, outcome: ExtractedFile): ClipPrediction {
   if (!('clip' in outcome)) return outcome;
   const { fused, branches, missing } = judgeOf.judge(outcome.clip);
   return { path: outcome.path, fused, branches, missing };

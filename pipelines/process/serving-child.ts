@@ -52,6 +52,10 @@ export class ServingChild {
     return new ServingChild(entry, child);
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** False once it has died or was closed. */
   get alive(): boolean {
     return this.#ended === undefined;

@@ -72,7 +72,7 @@ test('the help of the program shows its commands in groups, each where a person 
     ['To begin with:', ['demo', 'recipe', 'help']],
     ['From clips to a report:', ['run', 'rebuild', 'train', 'evaluate', 'report']],
     ['Methods and settings compared:', ['experiment', 'search']],
-    ['A trained model:', ['predict', 'export', 'models']],
+    ['A trained model:', ['predict', 'serve', 'export', 'models']],
     ['Runs under way:', ['status', 'pause', 'resume', 'cancel', 'schedule']],
     ['Clips that arrive on Kafka:', ['stream', 'infra']],
     ['What is stored:', ['verify', 'repair', 'gc', 'migrate']],
