@@ -6,6 +6,7 @@ import {
   predictionJsonSchema,
   reviewJsonSchema,
 } from '../../schemas/stream-json-schema.ts';
+import { contractJsonSchema } from '../../schemas/contract.ts';
 import { configJsonSchema, type ConfigFile, type SchemaNode } from './config-schema.ts';
 import { configPage } from './config-page.ts';
 
@@ -26,6 +27,7 @@ export async function referenceFiles(): Promise<Map<string, string>> {
     ['docs/prediction.schema.json', await json(predictionJsonSchema())],
     ['docs/review.schema.json', await json(reviewJsonSchema())],
     ['docs/notice.schema.json', await json(noticeJsonSchema())],
+    ['docs/contract.schema.json', await json(contractJsonSchema())],
     ['docs/config.md', configPage(schemas)],
   ]);
 }

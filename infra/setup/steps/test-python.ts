@@ -30,7 +30,7 @@ async function check(): Promise<Finding> {
 }
 
 async function perform(context: SetupContext): Promise<void> {
-  context.say('fetching numpy, scipy, librosa, soundfile, pyarrow, duckdb, kafka-python');
+  context.say('fetching numpy, scipy, librosa, soundfile, pyarrow, duckdb, kafka-python, temporalio');
   await makeEnvironment(environment(), context, {
     fix: 'Python 3.11 or newer with venv is needed, and a reachable package index; then "npm test" again.',
     incomplete: 'Pin what is missing in test/reference/requirements.txt.',
