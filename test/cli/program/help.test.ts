@@ -73,7 +73,7 @@ test('the help of the program shows its commands in groups, each where a person 
     ['From clips to a report:', ['run', 'rebuild', 'train', 'evaluate', 'report']],
     ['Methods and settings compared:', ['experiment', 'search']],
     ['A trained model:', ['predict', 'serve', 'export', 'models']],
-    ['Runs under way:', ['status', 'pause', 'resume', 'cancel', 'schedule']],
+    ['Runs under way:', ['status', 'ui', 'pause', 'resume', 'cancel', 'schedule']],
     ['Clips that arrive on Kafka:', ['stream', 'infra']],
     ['What is stored:', ['verify', 'repair', 'gc', 'migrate']],
     ['This machine:', ['setup', 'doctor', 'worker', 'completion', 'uninstall']],
