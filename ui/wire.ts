@@ -112,7 +112,12 @@ export interface DatasetFacts {
   readonly version: string;
   readonly classNames: readonly string[];
   readonly modalities: readonly string[];
-  readonly splits: readonly { readonly split: string; readonly rows: number; readonly classCounts: readonly number[]; readonly missing: Readonly<Record<string, number>> }[];
+  readonly splits: readonly {
+    readonly split: string;
+    readonly rows: number;
+    readonly classCounts: readonly number[];
+    readonly missing: Readonly<Record<string, number>>;
+  }[];
   readonly quarantined: readonly { readonly code: string; readonly count: number }[];
   readonly duplicates: number;
   readonly clips: number;
@@ -184,7 +189,13 @@ export interface ModelVersionLine {
   readonly reasons: readonly string[];
   readonly drift?: {
     readonly classDistance: number;
-    readonly modalities: readonly { readonly modality: string; readonly input?: number; readonly feature?: number; readonly rhoOld?: number; readonly rhoNew?: number }[];
+    readonly modalities: readonly {
+      readonly modality: string;
+      readonly input?: number;
+      readonly feature?: number;
+      readonly rhoOld?: number;
+      readonly rhoNew?: number;
+    }[];
   };
 }
 
@@ -192,8 +203,21 @@ export interface ModelFacts {
   readonly model: string;
   readonly current?: number;
   readonly versions: readonly ModelVersionLine[];
-  readonly moves: readonly { readonly number: number; readonly at: string; readonly from?: number; readonly to: number; readonly by: string; readonly reason: string }[];
-  readonly windows: readonly { readonly number: number; readonly newClips: number; readonly closedAt: string; readonly reason: string; readonly note?: string }[];
+  readonly moves: readonly {
+    readonly number: number;
+    readonly at: string;
+    readonly from?: number;
+    readonly to: number;
+    readonly by: string;
+    readonly reason: string;
+  }[];
+  readonly windows: readonly {
+    readonly number: number;
+    readonly newClips: number;
+    readonly closedAt: string;
+    readonly reason: string;
+    readonly note?: string;
+  }[];
   /** Within this page. */
   readonly report?: string;
 }
@@ -201,8 +225,15 @@ export interface ModelFacts {
 export interface StreamLine {
   readonly runId: string;
   readonly dataset: string;
-  readonly topics: readonly { readonly topic: string; readonly partition: number; readonly next: number; readonly end: number; readonly lag: number; readonly ratePerS?: number }[];
-  readonly counts?: Readonly<Record<string, number | undefined>>;
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly next: number;
+    readonly end: number;
+    readonly lag: number;
+    readonly ratePerS?: number;
+  }[];
+  readonly counts?: Readonly<Record<string, number>>;
   readonly generation?: number;
   readonly publishedAt?: string;
   readonly problem?: string;

@@ -17,9 +17,15 @@ export interface UiFlags {
 /** @throws ModalmixError `config` when it cannot listen there */
 export async function ui(flags: UiFlags, screen: Screen): Promise<void> {
   const { port, host, open, store, config } = flags;
-  const storeUri = store ?? (config === undefined ? runConfigSchema.shape.store.parse(undefined) : (await loadConfig(config)).store);
+  const storeUri =
+    store ??
+    (config === undefined ? runConfigSchema.shape.store.parse(undefined) : (await loadConfig(config)).store);
   const page = await openUi(
-    { storeUri, ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port: portOf(port) }) },
+    {
+      storeUri,
+      ...(host === undefined ? {} : { host }),
+      ...(port === undefined ? {} : { port: portOf(port) }),
+    },
     screen,
   );
   if (open === true) openBrowser(page.url);

@@ -15,16 +15,25 @@ export function steeringCommands(add: AddCommand): void {
     },
   );
   withExamples(status, 'modalmix status', 'modalmix status clips-1a2b3c4d --json');
-  const ui = add('ui', 'everything that runs, live, on a page of this machine', async (_args, flags: UiFlags, screen) => {
-    const { ui } = await import('../commands/ui.ts');
-    await ui(flags, screen);
-    return undefined;
-  });
+  const ui = add(
+    'ui',
+    'everything that runs, live, on a page of this machine',
+    async (_args, flags: UiFlags, screen) => {
+      const { ui } = await import('../commands/ui.ts');
+      await ui(flags, screen);
+      return undefined;
+    },
+  );
   ui.option('-p, --port <number>', 'to listen on (default: any free one)')
-    .option('--host <address>', 'of this machine, for others to see it (default: 127.0.0.1, this machine alone)')
+    .option(
+      '--host <address>',
+      'of this machine, for others to see it (default: 127.0.0.1, this machine alone)',
+    )
     .option('--open', 'in the browser, too')
     .addOption(new Option('-s, --store <uri>', 'shown beside those of runs (default: file:.modalmix/store)'))
-    .addOption(new Option('-c, --config <file>', "or a run's config file, whose store it is").conflicts('store'));
+    .addOption(
+      new Option('-c, --config <file>', "or a run's config file, whose store it is").conflicts('store'),
+    );
   withExamples(ui, 'modalmix ui --open', 'modalmix ui --port 8080 --store s3://bucket/prefix');
   for (const [name, description] of [
     ['pause', 'let a run rest; nothing is lost'],

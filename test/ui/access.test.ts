@@ -31,7 +31,9 @@ describe('the token', () => {
 
   it('is not guessed, and another session is none', async () => {
     expect((await probe.raw('/?token=guess')).status).toBe(401);
-    expect((await probe.raw('/', { headers: { cookie: `modalmix-ui-${String(probe.ui.port)}=guess` } })).status).toBe(401);
+    expect(
+      (await probe.raw('/', { headers: { cookie: `modalmix-ui-${String(probe.ui.port)}=guess` } })).status,
+    ).toBe(401);
     // The token of the address is no session, nor is it taken anywhere but at the front door.
     const { search } = new URL(probe.ui.url);
     expect((await probe.raw(`/api/stores${search}`)).status).toBe(401);
@@ -116,7 +118,12 @@ it('lets its page load nothing from elsewhere, and nothing run but its script', 
   const policy = headers['content-security-policy'];
   expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
   expect(policy).not.toMatch(/unsafe|http|\*/u);
-  expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer', 'cross-origin-resource-policy': 'same-origin', 'cache-control': 'no-store' });
+  expect(headers).toMatchObject({
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-resource-policy': 'same-origin',
+    'cache-control': 'no-store',
+  });
   expect(text).not.toMatch(/https?:\/\//u);
   for (const name of ['main.js', 'style.css']) {
     const file = await probe.ask(`/client/${name}`);

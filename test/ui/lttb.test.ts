@@ -10,22 +10,34 @@ function reference(points: readonly Point[], threshold: number): Point[] {
   if (points.length <= threshold) return [...points];
   const inner = points.slice(1, -1);
   const width = inner.length / (threshold - 2);
-  const buckets = Array.from({ length: threshold - 2 }, (_, i) => inner.slice(Math.floor(i * width), Math.floor((i + 1) * width)));
+  const buckets = Array.from({ length: threshold - 2 }, (_, i) =>
+    inner.slice(Math.floor(i * width), Math.floor((i + 1) * width)),
+  );
   const all: Point[][] = [[points[0]!], ...buckets, [points.at(-1)!]];
   const kept: Point[] = [points[0]!];
   for (let i = 1; i < all.length - 1; i += 1) {
     const next = all[i + 1]!;
-    const c: Point = [next.reduce((sum, [x]) => sum + x, 0) / next.length, next.reduce((sum, [, y]) => sum + y, 0) / next.length];
+    const c: Point = [
+      next.reduce((sum, [x]) => sum + x, 0) / next.length,
+      next.reduce((sum, [, y]) => sum + y, 0) / next.length,
+    ];
     const a = kept.at(-1)!;
-    const areas = all[i]!.map((b) => 0.5 * Math.abs((a[0] - c[0]) * (b[1] - a[1]) - (a[0] - b[0]) * (c[1] - a[1])));
+    const areas = all[i]!.map(
+      (b) => 0.5 * Math.abs((a[0] - c[0]) * (b[1] - a[1]) - (a[0] - b[0]) * (c[1] - a[1])),
+    );
     kept.push(all[i]![areas.indexOf(Math.max(...areas))]!);
   }
   return [...kept, points.at(-1)!];
 }
 
-const curve = (length: number, value: (i: number) => number): Point[] => Array.from({ length }, (_, i) => [10 * i, value(i)]);
+const curve = (length: number, value: (i: number) => number): Point[] =>
+  Array.from({ length }, (_, i) => [10 * i, value(i)]);
 const thin = (points: readonly Point[], most: number): Point[] => {
-  const kept = lttb(points.map(([x]) => x), points.map(([, y]) => y), most);
+  const kept = lttb(
+    points.map(([x]) => x),
+    points.map(([, y]) => y),
+    most,
+  );
   return Array.from(kept, (i) => points[i]!);
 };
 
@@ -41,13 +53,23 @@ describe('largest triangle three buckets', () => {
 
   it('of any curve keeps so many points, the first, the last, and none twice', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 400 }), fc.integer({ min: 3, max: 120 }), (values, most) => {
-        const kept = [...lttb(values.map((_, i) => i), values, most)];
-        expect(kept).toHaveLength(Math.min(most, values.length));
-        expect(kept[0]).toBe(0);
-        expect(kept.at(-1)).toBe(values.length - 1);
-        expect(kept.every((place, i) => i === 0 || place > kept[i - 1]!)).toBe(true);
-      }),
+      fc.property(
+        fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 400 }),
+        fc.integer({ min: 3, max: 120 }),
+        (values, most) => {
+          const kept = [
+            ...lttb(
+              values.map((_, i) => i),
+              values,
+              most,
+            ),
+          ];
+          expect(kept).toHaveLength(Math.min(most, values.length));
+          expect(kept[0]).toBe(0);
+          expect(kept.at(-1)).toBe(values.length - 1);
+          expect(kept.every((place, i) => i === 0 || place > kept[i - 1]!)).toBe(true);
+        },
+      ),
     );
   });
 

@@ -28,7 +28,10 @@ let store = '';
 let dataset: DatasetLine;
 
 async function openPage(width: number, dark = false): Promise<Page> {
-  const opened = await browser.newPage({ viewport: { width, height: 844 }, colorScheme: dark ? 'dark' : 'light' });
+  const opened = await browser.newPage({
+    viewport: { width, height: 844 },
+    colorScheme: dark ? 'dark' : 'light',
+  });
   opened.on('console', (message) => {
     if (['warning', 'error'].includes(message.type())) complaints.push(message.text());
   });
@@ -38,7 +41,8 @@ async function openPage(width: number, dark = false): Promise<Page> {
     void dialog.dismiss();
   });
   opened.on('request', (request) => {
-    if (!request.url().startsWith(new URL(probe.ui.url).origin) && !request.url().startsWith('data:')) complaints.push(`asked for ${request.url()}`);
+    if (!request.url().startsWith(new URL(probe.ui.url).origin) && !request.url().startsWith('data:'))
+      complaints.push(`asked for ${request.url()}`);
   });
   await opened.goto(probe.ui.url);
   return opened;
@@ -49,7 +53,9 @@ const axe = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js
 /** Of WCAG 2.1, A and AA; what is wrong, and where. */
 async function wrongs(of: Page): Promise<string[]> {
   await of.evaluate(await axe);
-  return await of.evaluate<string[]>(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], iframes: false })
+  return await of.evaluate<
+    string[]
+  >(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], iframes: false })
     .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + ': ' + target.join(' '))))`);
 }
 
@@ -63,7 +69,8 @@ const go = async (of: Page, hash: string) => {
 beforeAll(async () => {
   project = await createProject();
   clips = await makeTinyClips();
-  for (const split of ['train', 'test']) await rename(join(clips, split, 'high'), join(clips, split, HOSTILE));
+  for (const split of ['train', 'test'])
+    await rename(join(clips, split, 'high'), join(clips, split, HOSTILE));
   await writeFile(join(clips, 'train', 'low', 'broken.mp4'), 'this is no film');
   await copyFile(join(clips, 'train', 'low', 'low-010.mp4'), join(clips, 'train', 'low', 'low-again.mp4'));
   config = await project.config('page', tinyConfig(clips, join(project.folder, 'store'), { epochs: 30 }));
@@ -86,47 +93,74 @@ describe('a run, followed', () => {
     expect(await wrongs(page)).toEqual([]);
   });
 
-  it('is started by its config, and its stages fill without loading again', async () => {
-    await page.getByLabel(/^Start a run/u).fill(config);
-    await page.getByRole('button', { name: 'Start', exact: true }).click();
-    await page.getByRole('heading', { name: /^tiny-/u }).waitFor({ timeout: LONG_MS });
-    workflowId = (await page.getByRole('heading', { name: /^tiny-/u }).textContent()) ?? '';
-    await page.evaluate('globalThis.neverLoadedAgain = true');
-    await page.getByRole('row', { name: /extract features done 38\/38 clips/u }).waitFor({ timeout: LONG_MS });
-    await page.getByRole('row', { name: /train b-mm seed 0 \d+ % \d+\/180 steps/u }).waitFor({ timeout: LONG_MS });
-    expect(await wrongs(page)).toEqual([]);
-  }, LONG_MS);
+  it(
+    'is started by its config, and its stages fill without loading again',
+    async () => {
+      await page.getByLabel(/^Start a run/u).fill(config);
+      await page.getByRole('button', { name: 'Start', exact: true }).click();
+      await page.getByRole('heading', { name: /^tiny-/u }).waitFor({ timeout: LONG_MS });
+      workflowId = (await page.getByRole('heading', { name: /^tiny-/u }).textContent()) ?? '';
+      await page.evaluate('globalThis.neverLoadedAgain = true');
+      await page
+        .getByRole('row', { name: /extract features done 38\/38 clips/u })
+        .waitFor({ timeout: LONG_MS });
+      await page
+        .getByRole('row', { name: /train b-mm seed 0 \d+ % \d+\/180 steps/u })
+        .waitFor({ timeout: LONG_MS });
+      expect(await wrongs(page)).toEqual([]);
+    },
+    LONG_MS,
+  );
 
-  it('rests and goes on by click', async () => {
-    await page.getByRole('button', { name: `Pause ${workflowId}` }).click();
-    await page.locator('.state.paused').waitFor({ timeout: SHORT_MS });
-    const resume = page.getByRole('button', { name: `Resume ${workflowId}` });
-    await resume.waitFor({ timeout: SHORT_MS });
-    await resume.click();
-    await page.locator('.state.running').waitFor({ timeout: SHORT_MS });
-  });
+  it(
+    'rests and goes on by click',
+    async () => {
+      await page.getByRole('button', { name: `Pause ${workflowId}` }).click();
+      await page.locator('.state.paused').waitFor({ timeout: SHORT_MS });
+      const resume = page.getByRole('button', { name: `Resume ${workflowId}` });
+      await resume.waitFor({ timeout: SHORT_MS });
+      await resume.click();
+      await page.locator('.state.running').waitFor({ timeout: SHORT_MS });
+      // It trains again: its rate is back.
+      await page
+        .getByRole('row', { name: /train b-mm seed 0 \d+ % \d+\/180 steps [\d.]+\/s/u })
+        .waitFor({ timeout: LONG_MS });
+    },
+    LONG_MS,
+  );
 
-  it('shows that its worker was killed, and that another one goes on', async () => {
-    killWorker();
-    await visible(page, /The worker ended \(SIGKILL\) and was started again/u, LONG_MS);
-    await visible(page, 'worker at work', LONG_MS);
-  }, LONG_MS);
+  it(
+    'shows that its worker was killed, and that another one goes on',
+    async () => {
+      killWorker();
+      await visible(page, /The worker ended \(SIGKILL\) and was started again/u, LONG_MS);
+      await visible(page, 'worker at work', LONG_MS);
+    },
+    LONG_MS,
+  );
 
-  it('ends with its report within the page', async () => {
-    await page.locator('.state.completed').waitFor({ timeout: LONG_MS - SHORT_MS }).catch(async (error: unknown) => {
-      console.error(await page.locator('main').innerText(), error);
-      throw error;
-    });
-    await page.getByRole('link', { name: 'Report', exact: true }).click();
-    const report = page.frameLocator('iframe.report');
-    await report.getByRole('heading', { name: 'Results' }).waitFor({ timeout: SHORT_MS });
-    // Its own script draws there, and reaches nothing of the page around it.
-    await report.locator('[data-chart] svg').first().waitFor({ state: 'attached', timeout: SHORT_MS });
-    expect(await page.locator('iframe.report').getAttribute('sandbox')).toBe('allow-scripts');
-    expect(await page.evaluate('globalThis.neverLoadedAgain')).toBe(true);
-    await page.getByRole('link', { name: 'Log', exact: true }).click();
-    await visible(page, /Worker state changed/u);
-  }, LONG_MS);
+  it(
+    'ends with its report within the page',
+    async () => {
+      await page
+        .locator('.state.completed')
+        .waitFor({ timeout: LONG_MS - SHORT_MS })
+        .catch(async (error: unknown) => {
+          console.error(await page.locator('main').innerText(), error);
+          throw error;
+        });
+      await page.getByRole('link', { name: 'Report', exact: true }).click();
+      const report = page.frameLocator('iframe.report');
+      await report.getByRole('heading', { name: 'Results' }).waitFor({ timeout: SHORT_MS });
+      // Its own script draws there, and reaches nothing of the page around it.
+      await report.locator('[data-chart] svg').first().waitFor({ state: 'attached', timeout: SHORT_MS });
+      expect(await page.locator('iframe.report').getAttribute('sandbox')).toBe('allow-scripts');
+      expect(await page.evaluate('globalThis.neverLoadedAgain')).toBe(true);
+      await page.getByRole('link', { name: 'Log', exact: true }).click();
+      await visible(page, /Worker state changed/u);
+    },
+    LONG_MS,
+  );
 });
 
 describe('what the run left', () => {
@@ -141,7 +175,16 @@ describe('what the run left', () => {
     await page.getByRole('checkbox').first().check();
     await page.locator('.panel .chart svg path').first().waitFor({ state: 'attached', timeout: SHORT_MS });
     expect(await page.locator('.panel').count()).toBeGreaterThanOrEqual(8);
-    for (const title of ['Loss', 'Accuracy, fused model', 'Accuracy, audio', 'ρ, audio', 'λ, rgb', 'Steps a second', 'Waiting for data']) await visible(page, title);
+    for (const title of [
+      'Loss',
+      'Accuracy, fused model',
+      'Accuracy, audio',
+      'ρ, audio',
+      'λ, rgb',
+      'Steps a second',
+      'Waiting for data',
+    ])
+      await visible(page, title);
     await page.getByRole('row', { name: /tiny-b-mm-s0-\w+ .* 30 180 /u }).waitFor({ timeout: SHORT_MS });
     expect(await wrongs(page)).toEqual([]);
   });
@@ -149,7 +192,11 @@ describe('what the run left', () => {
   it('clips are found by name, class and what is odd; a hostile class name is text', async () => {
     await go(page, `/data/${store}/${dataset.name}/${dataset.version}`);
     await page.locator('.clips img').first().waitFor({ timeout: SHORT_MS });
-    expect(await page.getByLabel('Class', { exact: true }).locator('option').allTextContents()).toEqual(['all classes', HOSTILE, 'low']);
+    expect(await page.getByLabel('Class', { exact: true }).locator('option').allTextContents()).toEqual([
+      'all classes',
+      HOSTILE,
+      'low',
+    ]);
     await page.getByLabel('Class', { exact: true }).selectOption({ label: HOSTILE });
     await visible(page, '18 clips');
     await page.getByLabel('Class', { exact: true }).selectOption('-1');
@@ -166,11 +213,25 @@ describe('what the run left', () => {
   });
 
   it('a clip is seen, its spectrogram too, and it plays', async () => {
-    await page.getByRole('link', { name: /low-010\.mp4/u }).first().click();
+    await page
+      .getByRole('link', { name: /low-010\.mp4/u })
+      .first()
+      .click();
     await page.locator('img.spectrogram').waitFor({ timeout: SHORT_MS });
-    await until('the pictures', async () => await page.evaluate<boolean>(`[...document.querySelectorAll('.clip img')].every((img) => img.complete && img.naturalWidth > 0)`));
-    await page.evaluate(`document.querySelector('video').muted = true, document.querySelector('video').play()`);
-    await until('the film to move', async () => (await page.evaluate<number>(`document.querySelector('video').currentTime`)) > 0.2);
+    await until(
+      'the pictures',
+      async () =>
+        await page.evaluate<boolean>(
+          `[...document.querySelectorAll('.clip img')].every((img) => img.complete && img.naturalWidth > 0)`,
+        ),
+    );
+    await page.evaluate(
+      `document.querySelector('video').muted = true, document.querySelector('video').play()`,
+    );
+    await until(
+      'the film to move',
+      async () => (await page.evaluate<number>(`document.querySelector('video').currentTime`)) > 0.2,
+    );
     await page.getByRole('link', { name: /low-again\.mp4/u }).waitFor();
     expect(await wrongs(page)).toEqual([]);
   });
@@ -179,25 +240,42 @@ describe('what the run left', () => {
     await go(page, `/runs/${workflowId}/mistakes`);
     await visible(page, /surest about and wrong/u);
     expect(await wrongs(page)).toEqual([]);
-    await go(page, `/data/${store}/${dataset.name}/${dataset.version}/clip?id=${encodeURIComponent('test/low/low-000.mp4')}&run=${workflowId}`);
+    await go(
+      page,
+      `/data/${store}/${dataset.name}/${dataset.version}/clip?id=${encodeURIComponent('test/low/low-000.mp4')}&run=${workflowId}`,
+    );
     await page.getByRole('link', { name: `Mistakes of ${workflowId}` }).click();
     await visible(page, /surest about and wrong/u);
   });
 
-  it.each([390, 1280])('fits %i px in the dark, is told by a screen reader, and complains of nothing', async (width) => {
-    const narrow = await openPage(width, true);
-    const clip = `/data/${store}/${dataset.name}/${dataset.version}/clip?id=${encodeURIComponent('test/low/low-000.mp4')}`;
-    const places = ['/runs', `/runs/${workflowId}`, `/runs/${workflowId}/log`, `/runs/${workflowId}/report`, '/curves', `/data/${store}/${dataset.name}/${dataset.version}`, clip, '/models', '/streams'];
-    for (const place of places) {
-      await go(narrow, place);
-      await narrow.getByRole('heading', { level: 1 }).waitFor();
-      await until(`${place} to be there`, async () => (await narrow.getByText('Looking …').count()) === 0);
-      expect(await overflowPx(narrow), place).toBeLessThanOrEqual(0);
-      expect(await wrongs(narrow), place).toEqual([]);
-    }
-    await narrow.close();
-    expect(complaints).toEqual([]);
-  }, LONG_MS);
+  it.each([390, 1280])(
+    'fits %i px in the dark, is told by a screen reader, and complains of nothing',
+    async (width) => {
+      const narrow = await openPage(width, true);
+      const clip = `/data/${store}/${dataset.name}/${dataset.version}/clip?id=${encodeURIComponent('test/low/low-000.mp4')}`;
+      const places = [
+        '/runs',
+        `/runs/${workflowId}`,
+        `/runs/${workflowId}/log`,
+        `/runs/${workflowId}/report`,
+        '/curves',
+        `/data/${store}/${dataset.name}/${dataset.version}`,
+        clip,
+        '/models',
+        '/streams',
+      ];
+      for (const place of places) {
+        await go(narrow, place);
+        await narrow.getByRole('heading', { level: 1 }).waitFor();
+        await until(`${place} to be there`, async () => (await narrow.getByText('Looking …').count()) === 0);
+        expect(await overflowPx(narrow), place).toBeLessThanOrEqual(0);
+        expect(await wrongs(narrow), place).toEqual([]);
+      }
+      await narrow.close();
+      expect(complaints).toEqual([]);
+    },
+    LONG_MS,
+  );
 
   it('is used by keyboard: the first stop skips to the content, and focus is seen', async () => {
     await go(page, '/runs');
@@ -211,14 +289,19 @@ describe('what the run left', () => {
 });
 
 describe('files', () => {
-  const clipPath = (what: string, id: string, more = '') => `/api/stores/${store}/datasets/${dataset.name}/${dataset.version}/${what}?id=${encodeURIComponent(id)}${more}`;
+  const clipPath = (what: string, id: string, more = '') =>
+    `/api/stores/${store}/datasets/${dataset.name}/${dataset.version}/${what}?id=${encodeURIComponent(id)}${more}`;
   const ID = 'test/low/low-001.mp4';
 
   it('are sent whole and in parts', async () => {
     const file = await readFile(join(clips, 'test', 'low', 'low-001.mp4'));
     const whole = await probe.ask(clipPath('media', ID));
     expect(whole.status).toBe(200);
-    expect(whole.headers).toMatchObject({ 'content-type': 'video/mp4', 'accept-ranges': 'bytes', 'content-length': String(file.length) });
+    expect(whole.headers).toMatchObject({
+      'content-type': 'video/mp4',
+      'accept-ranges': 'bytes',
+      'content-length': String(file.length),
+    });
     expect(whole.body.equals(file)).toBe(true);
     const parts: [string, number, number][] = [
       ['bytes=0-99', 0, 99],
@@ -229,10 +312,14 @@ describe('files', () => {
     for (const [range, start, end] of parts) {
       const part = await probe.ask(clipPath('media', ID), { headers: { range } });
       expect(part.status, range).toBe(206);
-      expect(part.headers['content-range']).toBe(`bytes ${String(start)}-${String(end)}/${String(file.length)}`);
+      expect(part.headers['content-range']).toBe(
+        `bytes ${String(start)}-${String(end)}/${String(file.length)}`,
+      );
       expect(part.body.equals(file.subarray(start, end + 1))).toBe(true);
     }
-    const beyond = await probe.ask(clipPath('media', ID), { headers: { range: `bytes=${String(file.length)}-` } });
+    const beyond = await probe.ask(clipPath('media', ID), {
+      headers: { range: `bytes=${String(file.length)}-` },
+    });
     expect(beyond.status).toBe(416);
     expect((await probe.ask(clipPath('media', ID), { headers: { range: 'lines=1-2' } })).status).toBe(200);
   });
@@ -255,7 +342,9 @@ describe('files', () => {
     const linked = await probe.ask(clipPath('media', 'test/low/low-002.mp4'));
     expect(linked.status).toBe(400);
     expect(linked.text).toContain('lies outside');
-    expect(((await probe.ask(clipPath('clip', 'test/low/low-002.mp4'))).json as ClipFacts).mediaProblem).toContain('lies outside');
+    expect(
+      ((await probe.ask(clipPath('clip', 'test/low/low-002.mp4'))).json as ClipFacts).mediaProblem,
+    ).toContain('lies outside');
     for (const path of [
       `/api/stores/${store}/reports/run/..%2f..%2fsecret.mp4`,
       `/api/stores/${store}/reports/run/%2e%2e`,
@@ -274,10 +363,23 @@ describe('files', () => {
   });
 
   it('have what the store says of them', async () => {
-    const facts = (await probe.ask(`/api/stores/${store}/datasets/${dataset.name}/${dataset.version}`)).json as DatasetFacts;
-    expect(facts).toMatchObject({ clips: 38, duplicates: 2, quarantined: [{ code: 'unreadable', count: 1 }], hasFiles: true });
-    const found = (await probe.ask(`/api/stores/${store}/datasets/${dataset.name}/${dataset.version}/clips?only=duplicates`)).json as ClipsPage;
-    expect(found.clips.map(({ clipId }) => clipId).sort()).toEqual(['train/low/low-010.mp4', 'train/low/low-again.mp4']);
+    const facts = (await probe.ask(`/api/stores/${store}/datasets/${dataset.name}/${dataset.version}`))
+      .json as DatasetFacts;
+    expect(facts).toMatchObject({
+      clips: 38,
+      duplicates: 2,
+      quarantined: [{ code: 'unreadable', count: 1 }],
+      hasFiles: true,
+    });
+    const found = (
+      await probe.ask(
+        `/api/stores/${store}/datasets/${dataset.name}/${dataset.version}/clips?only=duplicates`,
+      )
+    ).json as ClipsPage;
+    expect(found.clips.map(({ clipId }) => clipId).sort()).toEqual([
+      'train/low/low-010.mp4',
+      'train/low/low-again.mp4',
+    ]);
     expect((await probe.ask('/api/stores')).json as StoreFacts[]).toHaveLength(1);
   });
 });

@@ -32,21 +32,24 @@ export async function probeUi(options: UiOptions): Promise<UiProbe> {
   const host = `127.0.0.1:${String(ui.port)}`;
   const raw = async (path: string, { method = 'GET', headers = {}, body }: Asked = {}) =>
     await new Promise<RawAnswer>((resolve, reject) => {
-      const sent = request({ host: '127.0.0.1', port: ui.port, path, method, headers: { host, ...headers } }, (answer) => {
-        const parts: Buffer[] = [];
-        answer.on('data', (part: Buffer) => parts.push(part));
-        answer.on('end', () => {
-          const bytes = Buffer.concat(parts);
-          const text = bytes.toString('utf8');
-          let json: unknown;
-          try {
-            json = JSON.parse(text);
-          } catch {
-            json = undefined;
-          }
-          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes, text, json });
-        });
-      });
+      const sent = request(
+        { host: '127.0.0.1', port: ui.port, path, method, headers: { host, ...headers } },
+        (answer) => {
+          const parts: Buffer[] = [];
+          answer.on('data', (part: Buffer) => parts.push(part));
+          answer.on('end', () => {
+            const bytes = Buffer.concat(parts);
+            const text = bytes.toString('utf8');
+            let json: unknown;
+            try {
+              json = JSON.parse(text);
+            } catch {
+              json = undefined;
+            }
+            resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes, text, json });
+          });
+        },
+      );
       sent.on('error', reject);
       sent.end(body);
     });
@@ -63,7 +66,14 @@ export async function probeUi(options: UiOptions): Promise<UiProbe> {
       await raw(path, {
         method: 'POST',
         body: JSON.stringify(body),
-        headers: { cookie, origin: `http://${host}`, 'sec-fetch-site': 'same-origin', 'content-type': 'application/json', 'x-modalmix-page': csrf, ...headers },
+        headers: {
+          cookie,
+          origin: `http://${host}`,
+          'sec-fetch-site': 'same-origin',
+          'content-type': 'application/json',
+          'x-modalmix-page': csrf,
+          ...headers,
+        },
       }),
   };
 }

@@ -26,7 +26,11 @@ function View({ route }: { readonly route: Route }) {
       return <CurvesView {...route} />;
     case 'data':
       if (d === 'clip') return <ClipView {...route} />;
-      return a !== undefined && b !== undefined && c !== undefined ? <DatasetView {...route} /> : <DatasetsView {...route} />;
+      return a !== undefined && b !== undefined && c !== undefined ? (
+        <DatasetView {...route} />
+      ) : (
+        <DatasetsView {...route} />
+      );
     case 'models':
       return <ModelsView {...route} />;
     case 'streams':
@@ -52,7 +56,14 @@ function Page() {
   }, [key]);
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); main.current?.focus(); }}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
         Skip to the content
       </a>
       <header class="top">

@@ -28,7 +28,13 @@ export function createApp({ context, access, hosts, port }: AppOptions): Hono {
   const app = new Hono();
   app.use('*', safeHeaders());
   app.use('*', guard(access, hosts, port));
-  app.use('*', bodyLimit({ maxSize: MOST_BODY_BYTES, onError: (c) => c.json({ error: { message: 'this is too long' } }, 413) }));
+  app.use(
+    '*',
+    bodyLimit({
+      maxSize: MOST_BODY_BYTES,
+      onError: (c) => c.json({ error: { message: 'this is too long' } }, 413),
+    }),
+  );
   app.onError(answerProblem);
   app.notFound((c) => answerProblem(notThere('this page'), c));
 
@@ -37,7 +43,10 @@ export function createApp({ context, access, hosts, port }: AppOptions): Hono {
     const file = (await clientFiles()).get(c.req.param('name'));
     if (file === undefined) throw notThere('this file');
     const type = c.req.param('name').endsWith('.css') ? 'text/css' : 'text/javascript';
-    return c.body(file, 200, { 'content-type': `${type}; charset=utf-8`, 'cache-control': 'private, max-age=31536000, immutable' });
+    return c.body(file, 200, {
+      'content-type': `${type}; charset=utf-8`,
+      'cache-control': 'private, max-age=31536000, immutable',
+    });
   });
   app.get('/api/stores', (c) => c.json(context.stores.list()));
   app.get('/api/events', eventsRoute(context.hub));
@@ -52,7 +61,11 @@ export function createApp({ context, access, hosts, port }: AppOptions): Hono {
 /** The parts come by the script; who has none is told. The files' hash is in their names, so that a browser keeps them. */
 async function shell(csrf: string, mayStartFiles: boolean) {
   const files = await clientFiles();
-  const hash = (name: string) => createHash('sha256').update(files.get(name) ?? '').digest('hex').slice(0, 12);
+  const hash = (name: string) =>
+    createHash('sha256')
+      .update(files.get(name) ?? '')
+      .digest('hex')
+      .slice(0, 12);
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -68,7 +81,10 @@ async function shell(csrf: string, mayStartFiles: boolean) {
       </head>
       <body>
         <div id="page"></div>
-        <noscript>This page is drawn by its script: switch JavaScript on. "modalmix status" says the same in a terminal.</noscript>
+        <noscript
+          >This page is drawn by its script: switch JavaScript on. "modalmix status" says the same in a
+          terminal.</noscript
+        >
       </body>
     </html>`;
 }

@@ -74,7 +74,10 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   if (error === undefined) return;
   throw new ModalmixError('config', `the page cannot be served there (${error.code ?? error.message})`, {
     where: `${host}:${String(port)}`,
-    fix: error.code === 'EADDRINUSE' ? 'Another program has this port; name another by --port, or none.' : 'Name an address of this machine by --host.',
+    fix:
+      error.code === 'EADDRINUSE'
+        ? 'Another program has this port; name another by --port, or none.'
+        : 'Name an address of this machine by --host.',
     cause: error,
   });
 }

@@ -9,7 +9,13 @@ export interface Route {
 
 export function currentRoute(): Route {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/u, '').split('?');
-  return { path: path.split('/').filter((part) => part !== '').map(decoded), query: new URLSearchParams(query) };
+  return {
+    path: path
+      .split('/')
+      .filter((part) => part !== '')
+      .map(decoded),
+    query: new URLSearchParams(query),
+  };
 }
 
 function decoded(part: string): string {
@@ -36,7 +42,9 @@ type Values = Readonly<Record<string, string | number | readonly string[] | unde
 export function hrefOf(path: readonly string[], query: Values = {}): string {
   const words = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    for (const one of Array.isArray(value) ? (value as readonly string[]) : [value as string | number | undefined]) {
+    for (const one of Array.isArray(value)
+      ? (value as readonly string[])
+      : [value as string | number | undefined]) {
       if (one !== undefined && one !== '') words.append(name, String(one));
     }
   }

@@ -44,7 +44,9 @@ function connect(): void {
     // The browser tries again by itself, but not where it was refused.
     if (opened.readyState === EventSource.CLOSED) setTimeout(() => reconnect(opened), 3_000);
   });
-  opened.addEventListener('change', (event) => take(JSON.parse((event as MessageEvent<string>).data) as Change));
+  opened.addEventListener('change', (event) =>
+    take(JSON.parse((event as MessageEvent<string>).data) as Change),
+  );
 }
 
 function reconnect(ended: EventSource): void {

@@ -33,5 +33,10 @@ export function useAnswer<T>(path: string | undefined, revision: unknown = 0): A
     return () => stop.abort();
   }, [path, revision, count]);
   const again = useCallback(() => setCount((n) => n + 1), []);
-  return { value: path === undefined ? undefined : state.value, problem: state.path === path ? state.problem : undefined, asking, again };
+  return {
+    value: path === undefined ? undefined : state.value,
+    problem: state.path === path ? state.problem : undefined,
+    asking,
+    again,
+  };
 }

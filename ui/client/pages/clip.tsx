@@ -14,7 +14,8 @@ export function ClipView({ path: [, store = '', name = '', version = ''], query 
   const base = datasetApi(store, name, version);
   const dataset = useAnswer<DatasetFacts>(base);
   const { value: clip, problem } = useAnswer<ClipFacts>(`${base}/clip?id=${encodeURIComponent(id)}`);
-  const picture = (kind: string, frame = 0) => `${base}/picture?kind=${kind}&frame=${String(frame)}&id=${encodeURIComponent(id)}`;
+  const picture = (kind: string, frame = 0) =>
+    `${base}/picture?kind=${kind}&frame=${String(frame)}&id=${encodeURIComponent(id)}`;
   return (
     <>
       <p class="crumbs">
@@ -30,21 +31,37 @@ export function ClipView({ path: [, store = '', name = '', version = ''], query 
       <ProblemBox problem={problem} />
       {clip === undefined ? null : (
         <>
-          {clip.quarantine === undefined ? null : <ProblemBox problem={{ message: `Quarantined (${clip.quarantine.code}): ${clip.quarantine.reason}` }} />}
+          {clip.quarantine === undefined ? null : (
+            <ProblemBox
+              problem={{ message: `Quarantined (${clip.quarantine.code}): ${clip.quarantine.reason}` }}
+            />
+          )}
           <div class="clip">
             <div>
               <Player key={id} clip={clip} />
-              <ClipTable clip={clip} className={dataset.value?.classNames[clip.label]} place={[store, name, version]} />
+              <ClipTable
+                clip={clip}
+                className={dataset.value?.classNames[clip.label]}
+                place={[store, name, version]}
+              />
             </div>
             <div>
               {clip.hasAudio ? (
                 <figure class="panel">
                   <figcaption>Spectrogram, as it is stored</figcaption>
-                  <img class="spectrogram" src={picture('audio')} alt="Spectrogram: time to the right, high frequencies at the top" />
+                  <img
+                    class="spectrogram"
+                    src={picture('audio')}
+                    alt="Spectrogram: time to the right, high frequencies at the top"
+                  />
                 </figure>
               ) : null}
               <Frames title="Frames" count={clip.frames} picture={(frame) => picture('rgb', frame)} />
-              <Frames title="Optical flow (red: right, green: down)" count={clip.flowFrames} picture={(frame) => picture('flow', frame)} />
+              <Frames
+                title="Optical flow (red: right, green: down)"
+                count={clip.flowFrames}
+                picture={(frame) => picture('flow', frame)}
+              />
             </div>
           </div>
         </>
@@ -55,7 +72,12 @@ export function ClipView({ path: [, store = '', name = '', version = ''], query 
 
 function Player({ clip: { media, separateAudio, mediaProblem, clipId } }: { readonly clip: ClipFacts }) {
   const [attempt, setAttempt] = useState<'as it is' | 'translated' | 'failed'>('as it is');
-  if (media === undefined) return <p class="quiet no-player">{mediaProblem === undefined ? 'There is no file to play.' : `Not played: ${mediaProblem}`}</p>;
+  if (media === undefined)
+    return (
+      <p class="quiet no-player">
+        {mediaProblem === undefined ? 'There is no file to play.' : `Not played: ${mediaProblem}`}
+      </p>
+    );
   if (attempt === 'failed') return <p class="quiet no-player">This file cannot be played here.</p>;
   const [file = '', part] = media.url.split('#');
   const url = attempt === 'translated' ? `${file}&as=mp4` : part === undefined ? file : `${file}#${part}`;
@@ -64,7 +86,14 @@ function Player({ clip: { media, separateAudio, mediaProblem, clipId } }: { read
   return (
     <div class="player">
       {media.kind === 'video' ? (
-        <video controls playsInline preload="metadata" src={url} onError={onError} aria-label={`Clip ${clipId}`} />
+        <video
+          controls
+          playsInline
+          preload="metadata"
+          src={url}
+          onError={onError}
+          aria-label={`Clip ${clipId}`}
+        />
       ) : (
         <audio controls preload="metadata" src={url} onError={onError} aria-label={`Clip ${clipId}`} />
       )}
@@ -78,28 +107,54 @@ function Player({ clip: { media, separateAudio, mediaProblem, clipId } }: { read
   );
 }
 
-function Frames({ title, count, picture }: { readonly title: string; readonly count: number; readonly picture: (frame: number) => string }) {
+function Frames({
+  title,
+  count,
+  picture,
+}: {
+  readonly title: string;
+  readonly count: number;
+  readonly picture: (frame: number) => string;
+}) {
   if (count === 0) return null;
   return (
     <figure class="panel">
       <figcaption>{title}</figcaption>
       <div class="frames">
         {Array.from({ length: count }, (_, frame) => (
-          <img key={frame} src={picture(frame)} alt={`Frame ${String(frame + 1)} of ${String(count)}`} loading="lazy" />
+          <img
+            key={frame}
+            src={picture(frame)}
+            alt={`Frame ${String(frame + 1)} of ${String(count)}`}
+            loading="lazy"
+          />
         ))}
       </div>
     </figure>
   );
 }
 
-function ClipTable({ clip, className, place: [store, name, version] }: { readonly clip: ClipFacts; readonly className: string | undefined; readonly place: readonly [string, string, string] }) {
+function ClipTable({
+  clip,
+  className,
+  place: [store, name, version],
+}: {
+  readonly clip: ClipFacts;
+  readonly className: string | undefined;
+  readonly place: readonly [string, string, string];
+}) {
   const { split, group, path, audioPath, startS, endS, sha256, missing, twins } = clip;
   const facts: [string, preact.ComponentChildren][] = [
     ['Class', className ?? 'none'],
     ['Split', split],
     ['Missing', missing.length === 0 ? 'nothing' : missing.join(', ')],
     ['Group', group],
-    ['Part', startS === undefined && endS === undefined ? undefined : `${String(startS ?? 0)} to ${endS === undefined ? 'the end' : String(endS)} s`],
+    [
+      'Part',
+      startS === undefined && endS === undefined
+        ? undefined
+        : `${String(startS ?? 0)} to ${endS === undefined ? 'the end' : String(endS)} s`,
+    ],
     ['File', path === undefined ? undefined : <code>{path}</code>],
     ['Sound', audioPath === undefined ? undefined : <code>{audioPath}</code>],
     ['Content', sha256 === undefined ? undefined : <code title={sha256}>{sha256.slice(0, 16)}</code>],

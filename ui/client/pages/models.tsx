@@ -11,7 +11,11 @@ import { percent, plain, when } from '../parts/words.ts';
 export function ModelsView({ query }: Route) {
   useTitle('Models');
   const { stores, store, problem } = useStore(query.get('store'));
-  const { value, problem: refused, again } = useAnswer<readonly ModelFacts[]>(store === undefined ? undefined : `/api/stores/${store.id}/models`);
+  const {
+    value,
+    problem: refused,
+    again,
+  } = useAnswer<readonly ModelFacts[]>(store === undefined ? undefined : `/api/stores/${store.id}/models`);
   return (
     <>
       <div class="heading">
@@ -21,19 +25,33 @@ export function ModelsView({ query }: Route) {
       <ProblemBox problem={problem ?? refused} />
       {value?.length === 0 ? (
         <Empty>
-          No model is registered in this store. <code>modalmix stream retrain</code> registers one and keeps it trained.
+          No model is registered in this store. <code>modalmix stream retrain</code> registers one and keeps
+          it trained.
         </Empty>
       ) : null}
-      {store === undefined ? null : value?.map((model) => <Model key={model.model} facts={model} store={store} onMoved={again} />)}
+      {store === undefined
+        ? null
+        : value?.map((model) => <Model key={model.model} facts={model} store={store} onMoved={again} />)}
     </>
   );
 }
 
-function Model({ facts, store, onMoved }: { readonly facts: ModelFacts; readonly store: StoreFacts; readonly onMoved: () => void }) {
+function Model({
+  facts,
+  store,
+  onMoved,
+}: {
+  readonly facts: ModelFacts;
+  readonly store: StoreFacts;
+  readonly onMoved: () => void;
+}) {
   const { model, current, versions, moves, windows, report } = facts;
   const [reason, setReason] = useState('');
   const move = (kind: 'promote' | 'rollback', version?: number) => async () => {
-    await post(`/api/stores/${store.id}/models/${encodeURIComponent(model)}/${kind}`, { reason, ...(version === undefined ? {} : { version }) });
+    await post(`/api/stores/${store.id}/models/${encodeURIComponent(model)}/${kind}`, {
+      reason,
+      ...(version === undefined ? {} : { version }),
+    });
     setReason('');
     onMoved();
   };
@@ -41,7 +59,9 @@ function Model({ facts, store, onMoved }: { readonly facts: ModelFacts; readonly
     <section class="model" aria-label={`Model ${model}`}>
       <div class="heading">
         <h2>{model}</h2>
-        <p class="quiet">{current === undefined ? 'no version is current' : `version ${String(current)} is current`}</p>
+        <p class="quiet">
+          {current === undefined ? 'no version is current' : `version ${String(current)} is current`}
+        </p>
         {report === undefined ? null : (
           <a href={report} target="_blank" rel="noopener">
             Its report
@@ -51,9 +71,19 @@ function Model({ facts, store, onMoved }: { readonly facts: ModelFacts; readonly
       <div class="tools">
         <label class="field grow">
           <span>Reason for a move by hand, kept in the log</span>
-          <input type="text" value={reason} maxLength={500} onInput={(event) => setReason(event.currentTarget.value)} />
+          <input
+            type="text"
+            value={reason}
+            maxLength={500}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
         </label>
-        <Action label="Roll back" name={`Roll back ${model}`} confirm="Undo the newest move?" onDo={move('rollback')} />
+        <Action
+          label="Roll back"
+          name={`Roll back ${model}`}
+          confirm="Undo the newest move?"
+          onDo={move('rollback')}
+        />
       </div>
       <div class="scroll" tabIndex={0} role="region" aria-label={`Versions of ${model}`}>
         <table>
@@ -79,7 +109,12 @@ function Model({ facts, store, onMoved }: { readonly facts: ModelFacts; readonly
           </thead>
           <tbody>
             {versions.map((version) => (
-              <VersionRow key={version.version} version={version} store={store} promote={move('promote', version.version)} />
+              <VersionRow
+                key={version.version}
+                version={version}
+                store={store}
+                promote={move('promote', version.version)}
+              />
             ))}
           </tbody>
         </table>
@@ -100,7 +135,8 @@ function Model({ facts, store, onMoved }: { readonly facts: ModelFacts; readonly
         <ol class="moves" reversed>
           {windows.map(({ number, newClips, closedAt, reason: why, note }) => (
             <li key={number} value={number}>
-              {newClips} clips, closed {when(Date.parse(closedAt))} ({why}){note === undefined ? '' : `: ${note}`}
+              {newClips} clips, closed {when(Date.parse(closedAt))} ({why})
+              {note === undefined ? '' : `: ${note}`}
             </li>
           ))}
         </ol>
@@ -109,8 +145,29 @@ function Model({ facts, store, onMoved }: { readonly facts: ModelFacts; readonly
   );
 }
 
-function VersionRow({ version: line, store, promote }: { readonly version: ModelVersionLine; readonly store: StoreFacts; readonly promote: () => Promise<void> }) {
-  const { version, createdAt, window, newClips, isCurrent, heldOut, newData, verdict, reasons, drift, trainingId, method } = line;
+function VersionRow({
+  version: line,
+  store,
+  promote,
+}: {
+  readonly version: ModelVersionLine;
+  readonly store: StoreFacts;
+  readonly promote: () => Promise<void>;
+}) {
+  const {
+    version,
+    createdAt,
+    window,
+    newClips,
+    isCurrent,
+    heldOut,
+    newData,
+    verdict,
+    reasons,
+    drift,
+    trainingId,
+    method,
+  } = line;
   const against = (judged: ModelVersionLine['heldOut']) => (
     <>
       {percent(judged?.candidate)}
@@ -136,7 +193,11 @@ function VersionRow({ version: line, store, promote }: { readonly version: Model
       <td class="number">{against(heldOut)}</td>
       <td class="number">{against(newData)}</td>
       <td class="prose">
-        {verdict === '' ? '–' : <span class={verdict === 'promoted' ? 'good-word' : 'bad-word'}>{verdict}</span>}
+        {verdict === '' ? (
+          '–'
+        ) : (
+          <span class={verdict === 'promoted' ? 'good-word' : 'bad-word'}>{verdict}</span>
+        )}
         {reasons.map((reason) => (
           <span key={reason} class="note">
             {reason}
@@ -151,7 +212,17 @@ function VersionRow({ version: line, store, promote }: { readonly version: Model
           </span>
         ))}
       </td>
-      <td>{isCurrent ? null : <Action quiet label="Promote" name={`Promote version ${String(version)}`} confirm={`Make ${String(version)} current?`} onDo={promote} />}</td>
+      <td>
+        {isCurrent ? null : (
+          <Action
+            quiet
+            label="Promote"
+            name={`Promote version ${String(version)}`}
+            confirm={`Make ${String(version)} current?`}
+            onDo={promote}
+          />
+        )}
+      </td>
     </tr>
   );
 }

@@ -16,7 +16,10 @@ export function RunView({ path: [, workflowId = '', part = ''] }: Route) {
   const { parts, trouble } = useTopic(`run:${workflowId}`);
   const line = parts?.['line'] as RunLine | null | undefined;
   const progress = (parts?.['progress'] ?? undefined) as Progress | undefined;
-  const facts = useAnswer<RunFacts>(line ? `/api/runs/${encodeURIComponent(workflowId)}` : undefined, `${line?.state ?? ''} ${String(line?.startedAt)} ${String(progress?.stages.filter(({ state }) => state === 'done').length)}`);
+  const facts = useAnswer<RunFacts>(
+    line ? `/api/runs/${encodeURIComponent(workflowId)}` : undefined,
+    `${line?.state ?? ''} ${String(line?.startedAt)} ${String(progress?.stages.filter(({ state }) => state === 'done').length)}`,
+  );
   if (line === null) return <Unknown workflowId={workflowId} />;
   return (
     <>
@@ -26,7 +29,9 @@ export function RunView({ path: [, workflowId = '', part = ''] }: Route) {
       <div class="heading">
         <h1 class="id">{workflowId}</h1>
         {line === undefined ? null : <StateMark state={line.state} />}
-        <span class="actions">{line === undefined ? null : <RunActions line={line} canStart={facts.value?.canStart === true} />}</span>
+        <span class="actions">
+          {line === undefined ? null : <RunActions line={line} canStart={facts.value?.canStart === true} />}
+        </span>
       </div>
       <ProblemBox problem={trouble === undefined ? facts.problem : { message: trouble }} />
       <ProblemBox problem={facts.value?.failure} />
@@ -78,7 +83,9 @@ function Facts({ line, facts }: { readonly line: RunLine; readonly facts: RunFac
       )}
       {store === undefined || trainings.length === 0 ? null : (
         <Fact name="Curves">
-          <a href={hrefOf(['curves'], { store: store.id, id: trainings.slice(0, 12) })}>{trainings.length === 1 ? '1 training' : `${String(trainings.length)} trainings`}</a>
+          <a href={hrefOf(['curves'], { store: store.id, id: trainings.slice(0, 12) })}>
+            {trainings.length === 1 ? '1 training' : `${String(trainings.length)} trainings`}
+          </a>
         </Fact>
       )}
     </dl>
@@ -94,7 +101,15 @@ function Fact({ name, children }: { readonly name: string; readonly children: pr
   );
 }
 
-function RunTabs({ workflowId, part, facts }: { readonly workflowId: string; readonly part: string; readonly facts: RunFacts | undefined }) {
+function RunTabs({
+  workflowId,
+  part,
+  facts,
+}: {
+  readonly workflowId: string;
+  readonly part: string;
+  readonly facts: RunFacts | undefined;
+}) {
   const tabs = [
     ['', 'Stages', true],
     ['log', 'Log', true],
@@ -107,7 +122,11 @@ function RunTabs({ workflowId, part, facts }: { readonly workflowId: string; rea
       {tabs
         .filter(([, , isThere]) => isThere)
         .map(([id, name]) => (
-          <a key={id} href={hrefOf(['runs', workflowId, ...(id === '' ? [] : [id])])} aria-current={part === id ? 'page' : undefined}>
+          <a
+            key={id}
+            href={hrefOf(['runs', workflowId, ...(id === '' ? [] : [id])])}
+            aria-current={part === id ? 'page' : undefined}
+          >
             {name}
           </a>
         ))}
@@ -126,7 +145,11 @@ function Now({ line, progress }: { readonly line: RunLine; readonly progress: Pr
           {progress.note}
         </p>
       )}
-      {progress === undefined ? <p class="quiet">No worker has answered yet what it is at.</p> : progress.stages.length === 0 ? null : <StageTable stages={progress.stages} ended={!isOpen} />}
+      {progress === undefined ? (
+        <p class="quiet">No worker has answered yet what it is at.</p>
+      ) : progress.stages.length === 0 ? null : (
+        <StageTable stages={progress.stages} ended={!isOpen} />
+      )}
     </section>
   );
 }
@@ -164,7 +187,9 @@ function Log({ runId }: { readonly runId: string }) {
   });
   return (
     <section aria-label="Log">
-      <p class="quiet">The end of what worker and supervisor of this machine wrote: of this run, and of none.</p>
+      <p class="quiet">
+        The end of what worker and supervisor of this machine wrote: of this run, and of none.
+      </p>
       <ProblemBox problem={trouble === undefined ? undefined : { message: trouble }} />
       <div
         class="log"
@@ -172,7 +197,9 @@ function Log({ runId }: { readonly runId: string }) {
         tabIndex={0}
         role="log"
         aria-label="Log lines"
-        onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => setFollows(scrollHeight - scrollTop - clientHeight < 24)}
+        onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) =>
+          setFollows(scrollHeight - scrollTop - clientHeight < 24)
+        }
       >
         {lines.map(([key, { at, level, text }]) => (
           <div key={key} class={level}>
@@ -189,35 +216,53 @@ function Log({ runId }: { readonly runId: string }) {
 function Report({ facts }: { readonly facts: RunFacts | undefined }) {
   if (facts === undefined) return <p class="quiet">Looking …</p>;
   if (facts.report === undefined) return <p class="quiet">The report is written when the run is through.</p>;
-  return <iframe class="report" title={`Report of ${facts.runId}`} src={facts.report} sandbox="allow-scripts" />;
+  return (
+    <iframe class="report" title={`Report of ${facts.runId}`} src={facts.report} sandbox="allow-scripts" />
+  );
 }
 
 const MISTAKES_SHOWN = 96;
 
 function Mistakes({ facts }: { readonly facts: RunFacts | undefined }) {
   const { store, dataset, runId = '', workflowId = '' } = facts ?? {};
-  const { value, problem } = useAnswer<readonly Mistake[]>(store === undefined ? undefined : `/api/stores/${store.id}/mistakes/${encodeURIComponent(runId)}`);
+  const { value, problem } = useAnswer<readonly Mistake[]>(
+    store === undefined ? undefined : `/api/stores/${store.id}/mistakes/${encodeURIComponent(runId)}`,
+  );
   if (store === undefined || dataset === undefined) return <p class="quiet">Looking …</p>;
   return (
     <section aria-label="Mistakes">
-      <p class="quiet">The test clips that each model is surest about and wrong, as in the report. Each leads to the clip.</p>
+      <p class="quiet">
+        The test clips that each model is surest about and wrong, as in the report. Each leads to the clip.
+      </p>
       <ProblemBox problem={problem} />
       {value?.length === 0 ? <p class="quiet">None, or none is evaluated yet.</p> : null}
       <ul class="clips">
-        {value?.slice(0, MISTAKES_SHOWN).map(({ trainingId, method, seed, clipId, label, predicted, probability, frame }) => (
-          <li key={`${trainingId} ${clipId}`}>
-            <a href={hrefOf(['data', store.id, dataset.name, dataset.version, 'clip'], { id: clipId, run: workflowId })}>
-              {frame?.startsWith('data:image/jpeg;base64,') === true ? <img src={frame} alt="" /> : <span class="no-picture">no picture</span>}
-              <strong>{clipId}</strong>
-              <span>
-                <span class="good-word">{label}</span>, said <span class="bad-word">{predicted}</span> ({percent(probability)})
-              </span>
-              <span class="note">
-                {method}, seed {seed}
-              </span>
-            </a>
-          </li>
-        ))}
+        {value
+          ?.slice(0, MISTAKES_SHOWN)
+          .map(({ trainingId, method, seed, clipId, label, predicted, probability, frame }) => (
+            <li key={`${trainingId} ${clipId}`}>
+              <a
+                href={hrefOf(['data', store.id, dataset.name, dataset.version, 'clip'], {
+                  id: clipId,
+                  run: workflowId,
+                })}
+              >
+                {frame?.startsWith('data:image/jpeg;base64,') === true ? (
+                  <img src={frame} alt="" />
+                ) : (
+                  <span class="no-picture">no picture</span>
+                )}
+                <strong>{clipId}</strong>
+                <span>
+                  <span class="good-word">{label}</span>, said <span class="bad-word">{predicted}</span> (
+                  {percent(probability)})
+                </span>
+                <span class="note">
+                  {method}, seed {seed}
+                </span>
+              </a>
+            </li>
+          ))}
       </ul>
     </section>
   );

@@ -4,7 +4,16 @@ import type { Problem, RunLine, RunsPage } from '../../wire.ts';
 import { mayStartFiles, post, problemOf } from '../live/api.ts';
 import { hrefOf, replaceQuery, type Route } from '../live/route.ts';
 import { useTopic } from '../live/topics.ts';
-import { Action, Empty, Pages, ProblemBox, SearchField, Select, StateMark, useTitle } from '../parts/basics.tsx';
+import {
+  Action,
+  Empty,
+  Pages,
+  ProblemBox,
+  SearchField,
+  Select,
+  StateMark,
+  useTitle,
+} from '../parts/basics.tsx';
 import { useService } from '../parts/service.tsx';
 import { StageStrip } from '../parts/stages.tsx';
 import { count, duration, when } from '../parts/words.ts';
@@ -32,8 +41,11 @@ export function RunsView({ query }: Route) {
   const { parts, trouble } = useTopic(`runs:${JSON.stringify({ q, state, kind, page })}`);
   const service = useService();
   const shown = parts?.['page'] as RunsPage | undefined;
-  const lines = shown?.order.map((id) => parts?.[`run ${id}`] as RunLine | undefined).filter((line) => line !== undefined);
-  const choose = (changes: Record<string, string | number | undefined>) => replaceQuery({ page: undefined, ...changes });
+  const lines = shown?.order
+    .map((id) => parts?.[`run ${id}`] as RunLine | undefined)
+    .filter((line) => line !== undefined);
+  const choose = (changes: Record<string, string | number | undefined>) =>
+    replaceQuery({ page: undefined, ...changes });
   return (
     <>
       <div class="heading">
@@ -46,13 +58,35 @@ export function RunsView({ query }: Route) {
       </div>
       <div class="tools" role="search">
         <SearchField label="Search" value={q} onChange={(value) => choose({ q: value })} />
-        <Select label="State" value={state} choices={STATES} onChange={(value) => choose({ state: value === 'all' ? undefined : value })} />
-        <Select label="Kind" value={kind} choices={KINDS} onChange={(value) => choose({ kind: value === 'all' ? undefined : value })} />
+        <Select
+          label="State"
+          value={state}
+          choices={STATES}
+          onChange={(value) => choose({ state: value === 'all' ? undefined : value })}
+        />
+        <Select
+          label="Kind"
+          value={kind}
+          choices={KINDS}
+          onChange={(value) => choose({ kind: value === 'all' ? undefined : value })}
+        />
       </div>
       {trouble === undefined ? null : <ProblemBox problem={{ message: trouble }} />}
       {service?.failure === undefined ? null : <ProblemBox problem={{ message: service.failure }} />}
-      {lines === undefined ? <p class="quiet">Looking …</p> : lines.length === 0 ? <NoRuns nothing={service?.temporal === 'nothing'} all={shown?.all ?? 0} /> : <RunTable lines={lines} />}
-      {shown === undefined ? null : <Pages page={Math.min(page, shown.pages - 1)} pages={shown.pages} onPage={(n) => replaceQuery({ page: n === 0 ? undefined : n })} />}
+      {lines === undefined ? (
+        <p class="quiet">Looking …</p>
+      ) : lines.length === 0 ? (
+        <NoRuns nothing={service?.temporal === 'nothing'} all={shown?.all ?? 0} />
+      ) : (
+        <RunTable lines={lines} />
+      )}
+      {shown === undefined ? null : (
+        <Pages
+          page={Math.min(page, shown.pages - 1)}
+          pages={shown.pages}
+          onPage={(n) => replaceQuery({ page: n === 0 ? undefined : n })}
+        />
+      )}
       {mayStartFiles ? <StartForm /> : null}
     </>
   );
@@ -62,7 +96,11 @@ function NoRuns({ nothing, all }: { readonly nothing: boolean; readonly all: num
   if (all > 0) return <Empty>No run is like that.</Empty>;
   return (
     <Empty>
-      <p>{nothing ? 'Nothing has been started here, so nothing runs, and this page starts nothing by looking.' : 'No runs yet.'}</p>
+      <p>
+        {nothing
+          ? 'Nothing has been started here, so nothing runs, and this page starts nothing by looking.'
+          : 'No runs yet.'}
+      </p>
       <p>
         Start one below, or in a terminal: <code>modalmix run &lt;config.yaml or folder of clips&gt;</code>
       </p>
@@ -138,8 +176,15 @@ function RunRow({ line }: { readonly line: RunLine }) {
   );
 }
 
-export function RunActions({ line: { workflowId, state }, canStart = false }: { readonly line: RunLine; readonly canStart?: boolean }) {
-  const act = (action: string) => async () => await post(`/api/runs/${encodeURIComponent(workflowId)}/${action}`);
+export function RunActions({
+  line: { workflowId, state },
+  canStart = false,
+}: {
+  readonly line: RunLine;
+  readonly canStart?: boolean;
+}) {
+  const act = (action: string) => async () =>
+    await post(`/api/runs/${encodeURIComponent(workflowId)}/${action}`);
   const isOpen = state === 'running' || state === 'paused';
   if (!isOpen) return canStart ? <Action label="Start again" onDo={act('start')} /> : null;
   return (
@@ -162,7 +207,9 @@ function StartForm() {
     setBusy(true);
     setProblem(undefined);
     try {
-      const { workflowId } = await post<{ readonly workflowId: string }>('/api/runs', { target: target.trim() });
+      const { workflowId } = await post<{ readonly workflowId: string }>('/api/runs', {
+        target: target.trim(),
+      });
       location.hash = hrefOf(['runs', workflowId]);
     } catch (error) {
       setProblem(problemOf(error));
@@ -180,7 +227,13 @@ function StartForm() {
     >
       <label class="field grow">
         <span>Start a run: a config file, or a folder with one folder of clips a class, on this machine</span>
-        <input type="text" value={target} spellcheck={false} autocomplete="off" onInput={(event) => setTarget(event.currentTarget.value)} />
+        <input
+          type="text"
+          value={target}
+          spellcheck={false}
+          autocomplete="off"
+          onInput={(event) => setTarget(event.currentTarget.value)}
+        />
       </label>
       <button type="submit" class="chosen" disabled={busy || target.trim() === ''}>
         {busy ? 'Starting …' : 'Start'}

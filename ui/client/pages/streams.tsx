@@ -17,9 +17,12 @@ export function StreamsView() {
         <h1>Streams</h1>
       </div>
       <ProblemBox problem={trouble === undefined ? undefined : { message: trouble }} />
-      {facts === undefined ? <p class="quiet">Looking …</p> : facts.broker === 'none' ? (
+      {facts === undefined ? (
+        <p class="quiet">Looking …</p>
+      ) : facts.broker === 'none' ? (
         <Empty>
-          Nothing has been streamed here yet, and this page starts no broker. <code>modalmix demo --stream</code> shows it.
+          Nothing has been streamed here yet, and this page starts no broker.{' '}
+          <code>modalmix demo --stream</code> shows it.
         </Empty>
       ) : facts.broker === 'stopped' ? (
         <Empty>
@@ -34,7 +37,11 @@ export function StreamsView() {
   );
 }
 
-function Stream({ stream: { runId, dataset, topics, counts = {}, generation, publishedAt, problem } }: { readonly stream: StreamLine }) {
+function Stream({
+  stream: { runId, dataset, topics, counts = {}, generation, publishedAt, problem },
+}: {
+  readonly stream: StreamLine;
+}) {
   const [asked, setAsked] = useState(false);
   const lag = topics.reduce((sum, one) => sum + one.lag, 0);
   return (
@@ -101,14 +108,18 @@ function Stream({ stream: { runId, dataset, topics, counts = {}, generation, pub
 }
 
 function Letters({ runId }: { readonly runId: string }) {
-  const { value, problem } = useAnswer<readonly LetterLine[]>(`/api/streams/${encodeURIComponent(runId)}/letters`);
-  if (value === undefined) return problem === undefined ? <p class="quiet">Reading …</p> : <ProblemBox problem={problem} />;
+  const { value, problem } = useAnswer<readonly LetterLine[]>(
+    `/api/streams/${encodeURIComponent(runId)}/letters`,
+  );
+  if (value === undefined)
+    return problem === undefined ? <p class="quiet">Reading …</p> : <ProblemBox problem={problem} />;
   if (value.length === 0) return <p class="quiet">None.</p>;
   return (
     <ul class="letters">
       {value.map(({ place, code, message, key, rejectedAt }) => (
         <li key={place}>
-          <code>{place}</code> <strong>{code}</strong> {key} <span class="note inline">{when(Date.parse(rejectedAt))}</span>
+          <code>{place}</code> <strong>{code}</strong> {key}{' '}
+          <span class="note inline">{when(Date.parse(rejectedAt))}</span>
           <span class="note">{message}</span>
         </li>
       ))}

@@ -4,7 +4,13 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Problem, RunState } from '../../wire.ts';
 import { problemOf } from '../live/api.ts';
 
-const STATE_MARKS: Readonly<Record<RunState, string>> = { running: '●', paused: '❚❚', completed: '✓', failed: '✕', cancelled: '–' };
+const STATE_MARKS: Readonly<Record<RunState, string>> = {
+  running: '●',
+  paused: '❚❚',
+  completed: '✓',
+  failed: '✕',
+  cancelled: '–',
+};
 
 export function StateMark({ state }: { readonly state: RunState }) {
   return (
@@ -37,7 +43,17 @@ export interface Choice {
   readonly label: string;
 }
 
-export function Select({ label, value, choices, onChange }: { readonly label: string; readonly value: string; readonly choices: readonly Choice[]; readonly onChange: (value: string) => void }) {
+export function Select({
+  label,
+  value,
+  choices,
+  onChange,
+}: {
+  readonly label: string;
+  readonly value: string;
+  readonly choices: readonly Choice[];
+  readonly onChange: (value: string) => void;
+}) {
   return (
     <label class="field">
       <span>{label}</span>
@@ -55,7 +71,15 @@ export function Select({ label, value, choices, onChange }: { readonly label: st
 const TYPING_MS = 200;
 
 /** Tells what was typed when typing pauses. */
-export function SearchField({ label, value, onChange }: { readonly label: string; readonly value: string; readonly onChange: (value: string) => void }) {
+export function SearchField({
+  label,
+  value,
+  onChange,
+}: {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}) {
   const [typed, setTyped] = useState(value);
   useEffect(() => setTyped(value), [value]);
   useEffect(() => {
@@ -66,12 +90,26 @@ export function SearchField({ label, value, onChange }: { readonly label: string
   return (
     <label class="field grow">
       <span>{label}</span>
-      <input type="search" value={typed} spellcheck={false} autocomplete="off" onInput={(event) => setTyped(event.currentTarget.value)} />
+      <input
+        type="search"
+        value={typed}
+        spellcheck={false}
+        autocomplete="off"
+        onInput={(event) => setTyped(event.currentTarget.value)}
+      />
     </label>
   );
 }
 
-export function Pages({ page, pages, onPage }: { readonly page: number; readonly pages: number; readonly onPage: (page: number) => void }) {
+export function Pages({
+  page,
+  pages,
+  onPage,
+}: {
+  readonly page: number;
+  readonly pages: number;
+  readonly onPage: (page: number) => void;
+}) {
   if (pages <= 1) return null;
   return (
     <nav class="pages" aria-label="Pages of the list">
@@ -89,7 +127,19 @@ export function Pages({ page, pages, onPage }: { readonly page: number; readonly
 }
 
 /** Asks once more before it does it, where that is named. */
-export function Action({ label, name, confirm, quiet, onDo }: { readonly label: string; readonly name?: string; readonly confirm?: string; readonly quiet?: boolean; readonly onDo: () => Promise<unknown> }) {
+export function Action({
+  label,
+  name,
+  confirm,
+  quiet,
+  onDo,
+}: {
+  readonly label: string;
+  readonly name?: string;
+  readonly confirm?: string;
+  readonly quiet?: boolean;
+  readonly onDo: () => Promise<unknown>;
+}) {
   const [state, setState] = useState<'ready' | 'asking' | 'doing'>('ready');
   const [problem, setProblem] = useState<Problem | undefined>();
   const run = () => {
@@ -112,7 +162,13 @@ export function Action({ label, name, confirm, quiet, onDo }: { readonly label: 
           </button>
         </span>
       ) : (
-        <button type="button" class={quiet === true ? 'quiet' : ''} aria-label={name} disabled={state === 'doing'} onClick={() => (confirm === undefined ? run() : setState('asking'))}>
+        <button
+          type="button"
+          class={quiet === true ? 'quiet' : ''}
+          aria-label={name}
+          disabled={state === 'doing'}
+          onClick={() => (confirm === undefined ? run() : setState('asking'))}
+        >
           {label}
         </button>
       )}

@@ -19,21 +19,39 @@ function colours(): Colours {
   const style = getComputedStyle(document.documentElement);
   const of = (name: string) => style.getPropertyValue(`--${name}`).trim();
   return {
-    ...{ ink: of('ink'), quiet: of('quiet'), line: of('line'), faint: of('faint'), ground: of('ground'), accent: of('accent') },
+    ...{
+      ink: of('ink'),
+      quiet: of('quiet'),
+      line: of('line'),
+      faint: of('faint'),
+      ground: of('ground'),
+      accent: of('accent'),
+    },
     series: Array.from({ length: SERIES }, (_, i) => of(`m${String(i)}`)),
   };
 }
 
 type Drawn = { setOption(option: Option, whole: boolean): void; resize(): void; dispose(): void };
 
-export function Chart({ label, build, class: named = '' }: { readonly label: string; readonly build: (colours: Colours) => Option; readonly class?: string }) {
+export function Chart({
+  label,
+  build,
+  class: named = '',
+}: {
+  readonly label: string;
+  readonly build: (colours: Colours) => Option;
+  readonly class?: string;
+}) {
   const place = useRef<HTMLDivElement>(null);
   const drawn = useRef<Drawn | undefined>(undefined);
   const latest = useRef(build);
   latest.current = build;
   const draw = () => {
     const fontFamily = getComputedStyle(document.body).fontFamily;
-    drawn.current?.setOption({ animation: false, textStyle: { fontFamily }, ...latest.current(colours()) }, true);
+    drawn.current?.setOption(
+      { animation: false, textStyle: { fontFamily }, ...latest.current(colours()) },
+      true,
+    );
   };
   useEffect(() => {
     let isGone = false;
@@ -79,5 +97,12 @@ export function tip(title: string, lines: readonly (readonly [string, string, st
 }
 
 export function tooltip({ ground, line, ink }: Colours): Record<string, unknown> {
-  return { confine: true, backgroundColor: ground, borderColor: line, borderWidth: 1, padding: [6, 10], textStyle: { color: ink, fontSize: 13 } };
+  return {
+    confine: true,
+    backgroundColor: ground,
+    borderColor: line,
+    borderWidth: 1,
+    padding: [6, 10],
+    textStyle: { color: ink, fontSize: 13 },
+  };
 }

@@ -6,7 +6,10 @@ export function useService(): ServiceState | undefined {
   return useTopic('service').parts?.['service'] as ServiceState | undefined;
 }
 
-export function serviceWords(service: ServiceState | undefined): { readonly tone: 'good' | 'quiet' | 'bad'; readonly text: string } {
+export function serviceWords(service: ServiceState | undefined): {
+  readonly tone: 'good' | 'quiet' | 'bad';
+  readonly text: string;
+} {
   if (service === undefined) return { tone: 'quiet', text: 'looking' };
   switch (service.temporal) {
     case 'nothing':
@@ -35,7 +38,9 @@ export function serviceWords(service: ServiceState | undefined): { readonly tone
 export function ServiceMark() {
   const isUp = useLine();
   const service = useService();
-  const { tone, text } = isUp ? serviceWords(service) : { tone: 'bad' as const, text: 'this page’s server does not answer' };
+  const { tone, text } = isUp
+    ? serviceWords(service)
+    : { tone: 'bad' as const, text: 'this page’s server does not answer' };
   return (
     <p class={`service ${tone}`} role="status" aria-live="polite">
       <span aria-hidden="true" class="lamp" />

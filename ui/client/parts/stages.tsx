@@ -12,10 +12,22 @@ export function StageStrip({ stages }: { readonly stages: readonly StageProgress
   if (stages.length === 0) return null;
   const done = stages.filter(({ state }) => state === 'done').length;
   const running = stages.filter(({ state }) => state === 'running');
-  const words = running.length === 0 ? `${String(done)} of ${String(stages.length)} stages` : running.map(({ label }) => label).slice(0, 2).join(', ');
+  const words =
+    running.length === 0
+      ? `${String(done)} of ${String(stages.length)} stages`
+      : running
+          .map(({ label }) => label)
+          .slice(0, 2)
+          .join(', ');
   return (
     <div class="strip">
-      <svg class="bars" viewBox={`0 0 ${String(stages.length * 20)} 6`} preserveAspectRatio="none" role="img" aria-label={`${String(done)} of ${String(stages.length)} stages done`}>
+      <svg
+        class="bars"
+        viewBox={`0 0 ${String(stages.length * 20)} 6`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${String(done)} of ${String(stages.length)} stages done`}
+      >
         {stages.map((stage, i) => (
           <g key={stage.label}>
             <rect class="track" x={i * 20} y="0" width="18" height="6" />
@@ -28,7 +40,13 @@ export function StageStrip({ stages }: { readonly stages: readonly StageProgress
   );
 }
 
-export function StageTable({ stages, ended }: { readonly stages: readonly StageProgress[]; readonly ended: boolean }) {
+export function StageTable({
+  stages,
+  ended,
+}: {
+  readonly stages: readonly StageProgress[];
+  readonly ended: boolean;
+}) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Stages">
       <table class="stages">
@@ -69,7 +87,14 @@ function StageRow({ stage, ended }: { readonly stage: StageProgress; readonly en
   const { label, state, done, total, unit, ratePerS, loss, epoch, epochs, etaS, note, reused } = stage;
   const share = shareDone(stage);
   const isRunning = state === 'running' && !ended;
-  const word = state === 'done' ? 'done' : ended ? 'not done' : isRunning ? `${String(Math.round(100 * share))} %` : 'waiting';
+  const word =
+    state === 'done'
+      ? 'done'
+      : ended
+        ? 'not done'
+        : isRunning
+          ? `${String(Math.round(100 * share))} %`
+          : 'waiting';
   return (
     <tr class={isRunning ? 'running' : state}>
       <th scope="row">
@@ -89,10 +114,20 @@ function StageRow({ stage, ended }: { readonly stage: StageProgress; readonly en
         {total > 0 ? `${count(done)}/${count(total)} ${unit}` : ''}
         {reused === undefined || reused === 0 ? null : <span class="note">{count(reused)} reused</span>}
       </td>
-      <td class="number" data-label="Rate">{isRunning && ratePerS !== undefined ? `${String(Number(ratePerS.toPrecision(3)))}/s` : ''}</td>
-      <td class="number" data-label="Loss">{isRunning && loss !== undefined ? loss.toFixed(3) : ''}</td>
-      <td class="number" data-label="Epoch">{isRunning && epoch !== undefined ? `${String(epoch)}${epochs === undefined ? '' : `/${String(epochs)}`}` : ''}</td>
-      <td class="number" data-label="Left">{isRunning && etaS !== undefined ? duration(etaS) : ''}</td>
+      <td class="number" data-label="Rate">
+        {isRunning && ratePerS !== undefined ? `${String(Number(ratePerS.toPrecision(3)))}/s` : ''}
+      </td>
+      <td class="number" data-label="Loss">
+        {isRunning && loss !== undefined ? loss.toFixed(3) : ''}
+      </td>
+      <td class="number" data-label="Epoch">
+        {isRunning && epoch !== undefined
+          ? `${String(epoch)}${epochs === undefined ? '' : `/${String(epochs)}`}`
+          : ''}
+      </td>
+      <td class="number" data-label="Left">
+        {isRunning && etaS !== undefined ? duration(etaS) : ''}
+      </td>
     </tr>
   );
 }

@@ -14,9 +14,25 @@ export function useStore(id: string | null | undefined): ChosenStore {
   return { stores, store: stores.find((one) => one.id === id) ?? stores[0], problem };
 }
 
-export function StoreChoice({ stores, store, onChange }: { readonly stores: readonly StoreFacts[]; readonly store: StoreFacts | undefined; readonly onChange: (id: string) => void }) {
-  if (stores.length < 2 || store === undefined) return <p class="quiet store">{store === undefined ? '' : shortened(store.uri)}</p>;
-  return <Select label="Store" value={store.id} choices={stores.map(({ id, uri }) => ({ value: id, label: shortened(uri) }))} onChange={onChange} />;
+export function StoreChoice({
+  stores,
+  store,
+  onChange,
+}: {
+  readonly stores: readonly StoreFacts[];
+  readonly store: StoreFacts | undefined;
+  readonly onChange: (id: string) => void;
+}) {
+  if (stores.length < 2 || store === undefined)
+    return <p class="quiet store">{store === undefined ? '' : shortened(store.uri)}</p>;
+  return (
+    <Select
+      label="Store"
+      value={store.id}
+      choices={stores.map(({ id, uri }) => ({ value: id, label: shortened(uri) }))}
+      onChange={onChange}
+    />
+  );
 }
 
 const SHOWN = 60;

@@ -14,7 +14,11 @@ export function when(ms: number): string {
   const now = new Date();
   const time = at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hour12: false });
   if (at.toDateString() === now.toDateString()) return time;
-  const day = at.toLocaleDateString(undefined, { day: 'numeric', month: 'short', ...(at.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' }) });
+  const day = at.toLocaleDateString(undefined, {
+    day: 'numeric',
+    month: 'short',
+    ...(at.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' }),
+  });
   return `${day}, ${time}`;
 }
 
@@ -36,5 +40,9 @@ export function percent(share: number | undefined): string {
 
 export function plain(value: number | undefined): string {
   if (value === undefined) return '–';
-  return Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 0.01 || value === 0 ? value.toFixed(3) : value.toExponential(1);
+  return Math.abs(value) >= 100
+    ? value.toFixed(0)
+    : Math.abs(value) >= 0.01 || value === 0
+      ? value.toFixed(3)
+      : value.toExponential(1);
 }

@@ -19,16 +19,23 @@ const LEAST_POINTS = 50;
 export function curveRoutes(app: Hono, { stores }: UiContext): void {
   const tables = new Kept<MetricsTable>(24);
 
-  app.get('/api/stores/:store/trainings', async (c) => c.json(await findTrainings(stores.get(c.req.param('store')))));
+  app.get('/api/stores/:store/trainings', async (c) =>
+    c.json(await findTrainings(stores.get(c.req.param('store')))),
+  );
 
   app.get('/api/stores/:store/curves', async (c) => {
     const store = stores.get(c.req.param('store'));
     const ids = [...new Set(c.req.queries('id') ?? [])].filter(isName).slice(0, MOST_COMPARED);
     if (ids.length === 0) throw notThere('a training');
-    const points = Math.min(MOST_POINTS, Math.max(LEAST_POINTS, Math.round(Number(c.req.query('points') ?? MOST_POINTS)) || MOST_POINTS));
+    const points = Math.min(
+      MOST_POINTS,
+      Math.max(LEAST_POINTS, Math.round(Number(c.req.query('points') ?? MOST_POINTS)) || MOST_POINTS),
+    );
     const range = { from: numberOf(c.req.query('from')), to: numberOf(c.req.query('to')) };
     const read = ids.map(async (id) => {
-      const table = await tables.get(`${store.uri}\n${id}`, () => Promise.resolve(new MetricsTable(store, id)));
+      const table = await tables.get(`${store.uri}\n${id}`, () =>
+        Promise.resolve(new MetricsTable(store, id)),
+      );
       await table.refresh();
       return await curvesOf(store, id, table, points, range);
     });
@@ -36,14 +43,22 @@ export function curveRoutes(app: Hono, { stores }: UiContext): void {
   });
 }
 
-async function curvesOf(store: Store, trainingId: string, table: MetricsTable, points: number, range: StepRange): Promise<TrainingCurves> {
+async function curvesOf(
+  store: Store,
+  trainingId: string,
+  table: MetricsTable,
+  points: number,
+  range: StepRange,
+): Promise<TrainingCurves> {
   const end = table.rows - 1;
   const last = table.names.flatMap((name) => {
     const value = table.column(name)?.[end];
     return value === undefined || !Number.isFinite(value) ? [] : [[name, value] as const];
   });
   // One of another release is no reason to show no curves.
-  const result = await findStored(store, storePaths.trainingResult(trainingId), trainingResultSchema).catch(() => undefined);
+  const result = await findStored(store, storePaths.trainingResult(trainingId), trainingResultSchema).catch(
+    () => undefined,
+  );
   const { peakMemoryMiB, engine, device } = result?.environment ?? {};
   return {
     trainingId,

@@ -17,13 +17,17 @@ const NOT_CURVES = new Set(['epoch', 'step', 'seconds']);
 export function thinCurves(table: MetricsTable, most: number, range: StepRange = {}): Curve[] {
   const steps = table.column('step');
   if (steps === undefined) return [];
-  const columns = table.names.filter((name) => !NOT_CURVES.has(name)).map((name) => [name, table.column(name)!] as const);
-  return [...columns, ['stepsPerS', stepsPerS(steps, table.column('seconds'))] as const].flatMap(([name, values]) => {
-    const { x, y } = within(steps, values, range);
-    if (x.length === 0) return [];
-    const kept = lttb(x, y, most);
-    return [{ name, x: Array.from(kept, (i) => x[i]!), y: Array.from(kept, (i) => rounded(y[i]!)) }];
-  });
+  const columns = table.names
+    .filter((name) => !NOT_CURVES.has(name))
+    .map((name) => [name, table.column(name)!] as const);
+  return [...columns, ['stepsPerS', stepsPerS(steps, table.column('seconds'))] as const].flatMap(
+    ([name, values]) => {
+      const { x, y } = within(steps, values, range);
+      if (x.length === 0) return [];
+      const kept = lttb(x, y, most);
+      return [{ name, x: Array.from(kept, (i) => x[i]!), y: Array.from(kept, (i) => rounded(y[i]!)) }];
+    },
+  );
 }
 
 /** Of each epoch: its steps by its seconds. */

@@ -17,7 +17,10 @@ export const clipsQuerySchema = z.object({
 export type ClipsQuery = z.infer<typeof clipsQuerySchema>;
 
 export function chooseClips(table: ClipTable, query: ClipsQuery): ClipsPage {
-  const words = query.q.toLowerCase().split(/\s+/u).filter((word) => word !== '');
+  const words = query.q
+    .toLowerCase()
+    .split(/\s+/u)
+    .filter((word) => word !== '');
   const isOdd = oddity(table, query.only);
   const found = table.clips.filter(
     (clip) =>
@@ -27,7 +30,8 @@ export function chooseClips(table: ClipTable, query: ClipsQuery): ClipsPage {
       words.every((word) => clip.clipId.toLowerCase().includes(word)),
   );
   // Copies stand beside each other.
-  if (query.only === 'duplicates') found.sort((a, b) => (a.sha256 < b.sha256 ? -1 : a.sha256 > b.sha256 ? 1 : 0));
+  if (query.only === 'duplicates')
+    found.sort((a, b) => (a.sha256 < b.sha256 ? -1 : a.sha256 > b.sha256 ? 1 : 0));
   const pages = Math.max(1, Math.ceil(found.length / PAGE_CLIPS));
   const page = Math.min(query.page, pages - 1);
   const shown = found.slice(page * PAGE_CLIPS, (page + 1) * PAGE_CLIPS);
@@ -68,7 +72,9 @@ export function datasetFacts(table: ClipTable): DatasetFacts {
     ...{ name, version, classNames, modalities, hasFiles },
     splits: SPLITS.flatMap((split) => {
       const { rows, classCounts, missingCounts } = splits[split];
-      return rows === 0 ? [] : [{ split, rows, classCounts, missing: missingCounts as Record<string, number> }];
+      return rows === 0
+        ? []
+        : [{ split, rows, classCounts, missing: missingCounts as Record<string, number> }];
     }),
     quarantined: [...codes].map(([code, count]) => ({ code, count })),
     duplicates: [...copies.values()].reduce((sum, places) => sum + places.length, 0),

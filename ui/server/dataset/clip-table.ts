@@ -65,7 +65,11 @@ export function missingOf({ manifest: { modalities } }: Pick<ClipTable, 'manifes
 
 const placeOf = (split: string, clipId: string) => `${split}\n${clipId}`;
 
-async function ofPlan(store: Store, manifest: DatasetManifest, quarantine: ReadonlyMap<string, QuarantineEntry>): Promise<Clip[]> {
+async function ofPlan(
+  store: Store,
+  manifest: DatasetManifest,
+  quarantine: ReadonlyMap<string, QuarantineEntry>,
+): Promise<Clip[]> {
   const shards = new Map(manifest.shards.map(({ split, key }, i) => [`${split}-${key}`, i]));
   const plan = await openPlan(store, manifest.name, manifest.version);
   const clips: Clip[] = [];
@@ -108,7 +112,8 @@ async function noteMissing(store: Store, { shards }: DatasetManifest, clips: rea
   if (lacking.size === 0) return;
   const byRow = new Map<string, Clip>();
   for (const clip of clips) {
-    if (clip.shard !== undefined && lacking.has(clip.shard)) byRow.set(placeOf(clip.split, clip.clipId), clip);
+    if (clip.shard !== undefined && lacking.has(clip.shard))
+      byRow.set(placeOf(clip.split, clip.clipId), clip);
   }
   for (const i of lacking) {
     for (const { split, clipId, missing } of await readShardPresence(store, shards[i]!)) {

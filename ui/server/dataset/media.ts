@@ -72,11 +72,21 @@ function foldersOf(dataset: DatasetConfig): string[] {
  * @param folders outside of which nothing is opened
  * @throws ModalmixError `input` where it is gone, no media file, or really lies elsewhere
  */
-export async function openMedia(path: string, folders: readonly string[]): Promise<{ readonly file: FileHandle; readonly size: number; readonly real: string }> {
+export async function openMedia(
+  path: string,
+  folders: readonly string[],
+): Promise<{ readonly file: FileHandle; readonly size: number; readonly real: string }> {
   if (mediaKind(path) === undefined) throw new ModalmixError('input', 'it is no media file', { where: path });
-  if (folders.length === 0) throw new ModalmixError('input', 'no run of this store says where the files of this dataset are', { where: path });
+  if (folders.length === 0)
+    throw new ModalmixError('input', 'no run of this store says where the files of this dataset are', {
+      where: path,
+    });
   if (!(await liesIn(path, folders))) {
-    throw new ModalmixError('input', 'the file is gone, or really lies outside of its dataset’s folder, and is not shown', { where: path });
+    throw new ModalmixError(
+      'input',
+      'the file is gone, or really lies outside of its dataset’s folder, and is not shown',
+      { where: path },
+    );
   }
   const real = await realpath(path);
   // Between the look and the opening nobody puts a link there.
@@ -98,7 +108,10 @@ export interface ByteRange {
  *
  * @returns undefined for the whole; `unsatisfiable` where it begins behind the end
  */
-export function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
+export function parseRange(
+  header: string | undefined,
+  size: number,
+): ByteRange | 'unsatisfiable' | undefined {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/u.exec(header ?? '') ?? [];
   if (first === undefined || last === undefined || (first === '' && last === '')) return undefined;
   if (first === '') {
@@ -118,11 +131,24 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
  * @param real a path that may be read
  * @throws ModalmixError `input` where ffmpeg cannot
  */
-export async function translate(real: string, { startS = 0, endS }: Pick<Clip, 'startS' | 'endS'>): Promise<Buffer> {
+export async function translate(
+  real: string,
+  { startS = 0, endS }: Pick<Clip, 'startS' | 'endS'>,
+): Promise<Buffer> {
   const length = Math.min(TRANSLATED_S, endS === undefined ? TRANSLATED_S : endS - startS);
   const [program, args] = confinedFfmpeg(
     [
-      ...['-nostdin', '-loglevel', 'error', '-ss', String(startS), '-t', String(length), '-i', `file:${real}`],
+      ...[
+        '-nostdin',
+        '-loglevel',
+        'error',
+        '-ss',
+        String(startS),
+        '-t',
+        String(length),
+        '-i',
+        `file:${real}`,
+      ],
       ...['-map', '0:v:0?', '-map', '0:a:0?', '-sn', '-dn', '-map_metadata', '-1'],
       ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
       ...['-vf', 'scale=trunc(iw/2)*2:trunc(ih/2)*2', '-c:a', 'aac', '-ac', '2', '-b:a', '128k'],
@@ -131,9 +157,16 @@ export async function translate(real: string, { startS = 0, endS }: Pick<Clip, '
     TRANSLATE_TIMEOUT_MS,
   );
   try {
-    const { stdout } = await execa(program, args, { encoding: 'buffer', timeout: TRANSLATE_TIMEOUT_MS, maxBuffer: MOST_TRANSLATED_BYTES });
+    const { stdout } = await execa(program, args, {
+      encoding: 'buffer',
+      timeout: TRANSLATE_TIMEOUT_MS,
+      maxBuffer: MOST_TRANSLATED_BYTES,
+    });
     return Buffer.from(stdout);
   } catch (cause) {
-    throw new ModalmixError('input', 'the file cannot be made into something that a browser plays', { where: real, cause });
+    throw new ModalmixError('input', 'the file cannot be made into something that a browser plays', {
+      where: real,
+      cause,
+    });
   }
 }

@@ -36,7 +36,9 @@ export class OpenShards {
   async row(store: Store, { manifest }: ClipTable, clip: Clip): Promise<ShardRow> {
     const entry = clip.shard === undefined ? undefined : manifest.shards[clip.shard];
     if (entry === undefined) throw notThere('this clip’s row');
-    const modalities = manifest.modalities.filter((one) => (MEDIA_MODALITIES as readonly string[]).includes(one));
+    const modalities = manifest.modalities.filter((one) =>
+      (MEDIA_MODALITIES as readonly string[]).includes(one),
+    );
     const key = `${store.uri}\n${entry.path}\n${entry.sha256}`;
     const opening = this.#files.get(key) ?? ShardFile.open(store, entry, modalities);
     this.#files.delete(key);
@@ -66,7 +68,10 @@ export class OpenShards {
 /** A small JPEG of the middle frame. */
 export async function thumbnail(picture: PictureFeature): Promise<Buffer> {
   const frame = raw(picture, Math.floor(picture.shape[0] / 2));
-  return await frame.resize({ width: THUMBNAIL_PX, height: THUMBNAIL_PX, fit: 'inside', withoutEnlargement: true }).jpeg({ quality: THUMBNAIL_QUALITY }).toBuffer();
+  return await frame
+    .resize({ width: THUMBNAIL_PX, height: THUMBNAIL_PX, fit: 'inside', withoutEnlargement: true })
+    .jpeg({ quality: THUMBNAIL_QUALITY })
+    .toBuffer();
 }
 
 /** One frame as PNG. */
@@ -100,12 +105,16 @@ export async function spectrogramPng({ data, shape }: AudioFeature): Promise<Buf
       pixels.set(colour(share), 3 * ((frequencies - 1 - f) * times + t));
     }
   }
-  return await sharp(pixels, { raw: { width: times, height: frequencies, channels: 3 } }).png().toBuffer();
+  return await sharp(pixels, { raw: { width: times, height: frequencies, channels: 3 } })
+    .png()
+    .toBuffer();
 }
 
 function limits(data: Float32Array): [number, number] {
   const step = Math.max(1, Math.floor(data.length / SAMPLED));
-  const sample = new Float32Array(Math.floor((data.length - 1) / step) + 1).map((_, i) => data[i * step]!).sort();
+  const sample = new Float32Array(Math.floor((data.length - 1) / step) + 1)
+    .map((_, i) => data[i * step]!)
+    .sort();
   const at = (share: number) => sample[Math.min(sample.length - 1, Math.floor(share * sample.length))]!;
   const [low, high] = [at(DARKEST), at(LIGHTEST)];
   return high > low ? [low, high] : [low, low + 1];

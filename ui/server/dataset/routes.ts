@@ -33,7 +33,10 @@ export function datasetRoutes(app: Hono, { stores }: UiContext): void {
   const opened = async (c: Context) => {
     const store = stores.get(c.req.param('store') ?? '');
     const [name, version] = [nameOf(c.req.param('name')), nameOf(c.req.param('version'))];
-    const table = await tables.get(`${store.uri}\n${name}\n${version}`, async () => await readClips(store, name, version));
+    const table = await tables.get(
+      `${store.uri}\n${name}\n${version}`,
+      async () => await readClips(store, name, version),
+    );
     return { store, name, version, table };
   };
   const openedClip = async (c: Context) => {
@@ -43,9 +46,14 @@ export function datasetRoutes(app: Hono, { stores }: UiContext): void {
     return { ...place, clip };
   };
   const foldersOf = async (store: Store, name: string, version: string) =>
-    await folders.get(`${store.uri}\n${name}\n${version}`, async () => await datasetFolders(store, name, version));
+    await folders.get(
+      `${store.uri}\n${name}\n${version}`,
+      async () => await datasetFolders(store, name, version),
+    );
 
-  app.get('/api/stores/:store/datasets', async (c) => c.json(await listDatasets(stores.get(c.req.param('store')))));
+  app.get('/api/stores/:store/datasets', async (c) =>
+    c.json(await listDatasets(stores.get(c.req.param('store')))),
+  );
   app.get(BASE, async (c) => c.json(datasetFacts((await opened(c)).table)));
 
   app.get(`${BASE}/clips`, async (c) => {
@@ -65,7 +73,10 @@ export function datasetRoutes(app: Hono, { stores }: UiContext): void {
       frames: row.rgb?.shape[0] ?? 0,
       flowFrames: row.flow?.shape[0] ?? 0,
       hasAudio: row.audio !== undefined,
-      twins: (table.copies.get(clip.sha256) ?? []).map((i) => table.clips[i]!.clipId).filter((id) => id !== clip.clipId).slice(0, 50),
+      twins: (table.copies.get(clip.sha256) ?? [])
+        .map((i) => table.clips[i]!.clipId)
+        .filter((id) => id !== clip.clipId)
+        .slice(0, 50),
       ...(await mediaFacts(clip, await foldersOf(store, name, version), base)),
     };
     return c.json(facts);
@@ -93,7 +104,12 @@ export function datasetRoutes(app: Hono, { stores }: UiContext): void {
       await file.close();
       const key = `${real}\n${String(clip.startS)}\n${String(clip.endS)}`;
       const bytes = await translated.get(key, async () => await translate(real, clip));
-      return inPart(c, bytes.length, 'video/mp4', (start, end) => new Uint8Array(bytes.subarray(start, end + 1)));
+      return inPart(
+        c,
+        bytes.length,
+        'video/mp4',
+        (start, end) => new Uint8Array(bytes.subarray(start, end + 1)),
+      );
     }
     let isSent = false;
     try {
@@ -107,7 +123,9 @@ export function datasetRoutes(app: Hono, { stores }: UiContext): void {
     }
   });
 
-  app.get('/api/stores/:store/mistakes/:run', async (c) => c.json(await mistakesOf(stores.get(c.req.param('store')), nameOf(c.req.param('run')))));
+  app.get('/api/stores/:store/mistakes/:run', async (c) =>
+    c.json(await mistakesOf(stores.get(c.req.param('store')), nameOf(c.req.param('run')))),
+  );
 }
 
 function picture(c: Context, bytes: Buffer, type: string) {
@@ -115,10 +133,16 @@ function picture(c: Context, bytes: Buffer, type: string) {
 }
 
 /** Whole, or the part that the request names. */
-function inPart(c: Context, size: number, type: string, part: (start: number, end: number) => Uint8Array<ArrayBuffer> | ReadableStream) {
+function inPart(
+  c: Context,
+  size: number,
+  type: string,
+  part: (start: number, end: number) => Uint8Array<ArrayBuffer> | ReadableStream,
+) {
   const range = parseRange(c.req.header('range'), size);
   const headers = { 'content-type': type, 'accept-ranges': 'bytes' };
-  if (range === 'unsatisfiable') return c.body(null, 416, { ...headers, 'content-range': `bytes */${String(size)}` });
+  if (range === 'unsatisfiable')
+    return c.body(null, 416, { ...headers, 'content-range': `bytes */${String(size)}` });
   const { start, end } = range ?? { start: 0, end: size - 1 };
   const length = { 'content-length': String(end - start + 1) };
   const body = size === 0 || c.req.method === 'HEAD' ? null : part(start, end);
@@ -130,11 +154,17 @@ function inPart(c: Context, size: number, type: string, part: (start: number, en
 async function mediaFacts(clip: Clip, folders: readonly string[], base: string): Promise<Partial<ClipFacts>> {
   const kind = clip.path === undefined ? undefined : mediaKind(clip.path);
   if (clip.path === undefined || kind === undefined) return {};
-  const segment = clip.startS === undefined || playableType(clip.path) === undefined ? '' : `#t=${String(clip.startS)}${clip.endS === undefined ? '' : `,${String(clip.endS)}`}`;
+  const segment =
+    clip.startS === undefined || playableType(clip.path) === undefined
+      ? ''
+      : `#t=${String(clip.startS)}${clip.endS === undefined ? '' : `,${String(clip.endS)}`}`;
   try {
     await (await openMedia(clip.path, folders)).file.close();
     const isApart = clip.audioPath !== undefined && mediaKind(clip.audioPath) !== undefined;
-    return { media: { url: `${base}${segment}`, kind }, ...(isApart ? { separateAudio: `${base}&which=audio` } : {}) };
+    return {
+      media: { url: `${base}${segment}`, kind },
+      ...(isApart ? { separateAudio: `${base}&which=audio` } : {}),
+    };
   } catch (error) {
     return { mediaProblem: problemText(error) };
   }
@@ -142,7 +172,9 @@ async function mediaFacts(clip: Clip, folders: readonly string[], base: string):
 
 /** Newest first. */
 async function listDatasets(store: Store): Promise<DatasetLine[]> {
-  const paths = (await store.list('datasets')).filter((path) => /^datasets\/[^/]+\/[^/]+\/manifest\.json$/u.test(path));
+  const paths = (await store.list('datasets')).filter((path) =>
+    /^datasets\/[^/]+\/[^/]+\/manifest\.json$/u.test(path),
+  );
   const found = paths.map(async (path): Promise<DatasetLine> => {
     const [, name = '', version = ''] = path.split('/');
     const at = (await store.writtenAt(path))?.getTime();
@@ -169,6 +201,11 @@ async function mistakesOf(store: Store, runId: string): Promise<Mistake[]> {
   return (await Promise.all(found)).flat();
 }
 
-function pick<K extends 'group' | 'path' | 'audioPath' | 'startS' | 'endS'>(clip: Clip, names: readonly K[]): Partial<Pick<Clip, K>> {
-  return Object.fromEntries(names.flatMap((name) => (clip[name] === undefined ? [] : [[name, clip[name]]]))) as Partial<Pick<Clip, K>>;
+function pick<K extends 'group' | 'path' | 'audioPath' | 'startS' | 'endS'>(
+  clip: Clip,
+  names: readonly K[],
+): Partial<Pick<Clip, K>> {
+  return Object.fromEntries(
+    names.flatMap((name) => (clip[name] === undefined ? [] : [[name, clip[name]]])),
+  ) as Partial<Pick<Clip, K>>;
 }

@@ -118,7 +118,10 @@ function tell(watched: Watched, parts: Parts | undefined, trouble: string | unde
   const before = watched.parts;
   const troubled = trouble !== watched.trouble;
   watched.trouble = trouble;
-  const now = parts === undefined ? before : new Map(Object.entries(parts).map(([key, value]) => [key, JSON.stringify(value) ?? 'null']));
+  const now =
+    parts === undefined
+      ? before
+      : new Map(Object.entries(parts).map(([key, value]) => [key, JSON.stringify(value) ?? 'null']));
   watched.parts = now;
   if (before === undefined && now !== undefined) {
     for (const send of watched.sends) send(wholeOf(watched));

@@ -26,7 +26,9 @@ export function findTopic(name: string, sources: TopicSources): Topic | undefine
       return { everyMs: 1_000, read: async () => ({ service: serviceState(link) }) };
     case 'runs': {
       const query = parseQuery(rest);
-      return query === undefined ? undefined : { everyMs: 1_000, read: async () => await runsPage(runs, query) };
+      return query === undefined
+        ? undefined
+        : { everyMs: 1_000, read: async () => await runsPage(runs, query) };
     }
     case 'run':
       return { everyMs: 500, read: async () => await oneRun(runs, rest) };

@@ -24,7 +24,9 @@ export function modelRoutes(app: Hono, { stores }: UiContext): void {
     const id = c.req.param('store');
     const store = stores.get(id);
     const models = await listModels(store);
-    const facts = models.map(async (model) => modelFacts(await readHistory(store, model), await reportOf(store, id, model)));
+    const facts = models.map(async (model) =>
+      modelFacts(await readHistory(store, model), await reportOf(store, id, model)),
+    );
     return c.json(await Promise.all(facts));
   });
 
@@ -33,7 +35,8 @@ export function modelRoutes(app: Hono, { stores }: UiContext): void {
     const model = nameOf(c.req.param('model'));
     const body = moveSchema.safeParse(await c.req.json<unknown>().catch(() => undefined));
     const move = z.enum(['promote', 'rollback']).safeParse(c.req.param('move'));
-    if (!body.success || !move.success) throw new ModalmixError('config', 'it does not say what to make current');
+    if (!body.success || !move.success)
+      throw new ModalmixError('config', 'it does not say what to make current');
     const { version } = body.data;
     const reason = body.data.reason === '' ? REASON : body.data.reason;
     const now = new Date();
@@ -43,7 +46,9 @@ export function modelRoutes(app: Hono, { stores }: UiContext): void {
     else if (version === undefined) throw new ModalmixError('config', 'no version is named');
     else await moveCurrent(store, { model, to: version, by: 'promote', reason, now });
     await renewReport(store, model);
-    return c.json(modelFacts(await readHistory(store, model), await reportOf(store, c.req.param('store'), model)));
+    return c.json(
+      modelFacts(await readHistory(store, model), await reportOf(store, c.req.param('store'), model)),
+    );
   });
 }
 
@@ -65,7 +70,16 @@ function modelFacts(history: ModelHistory, report: string | undefined): ModelFac
     model,
     ...(current === undefined ? {} : { current }),
     versions: versions.map((version) => versionLine(history, version)).reverse(),
-    moves: moves.map(({ number, at, from, to, by, reason }) => ({ number, at, ...(from === undefined ? {} : { from }), to, by, reason })).reverse(),
+    moves: moves
+      .map(({ number, at, from, to, by, reason }) => ({
+        number,
+        at,
+        ...(from === undefined ? {} : { from }),
+        to,
+        by,
+        reason,
+      }))
+      .reverse(),
     windows: windows
       .map(({ number, newClips, closedAt, reason }) => {
         const note = outcomes.get(number)?.note;
@@ -80,7 +94,12 @@ function versionLine({ current, windows }: ModelHistory, version: ModelVersion):
   const { comparison, drift, decision, window } = version;
   const newClips = windows.find(({ number }) => number === window)?.newClips;
   return {
-    ...{ version: version.version, trainingId: version.trainingId, method: version.method, createdAt: version.createdAt },
+    ...{
+      version: version.version,
+      trainingId: version.trainingId,
+      method: version.method,
+      createdAt: version.createdAt,
+    },
     ...(window === undefined ? {} : { window }),
     ...(newClips === undefined ? {} : { newClips }),
     isCurrent: version.version === current,
@@ -96,9 +115,19 @@ function accuracies({ candidate, current }: ModelComparison['heldOut']) {
   return { candidate: candidate.accuracy, ...(current === undefined ? {} : { current: current.accuracy }) };
 }
 
-function driftFacts({ classDistance, inputs, featureShift, rho }: Drift): NonNullable<ModelVersionLine['drift']> {
+function driftFacts({
+  classDistance,
+  inputs,
+  featureShift,
+  rho,
+}: Drift): NonNullable<ModelVersionLine['drift']> {
   const modalities = modalitiesOf([inputs, featureShift, rho.old]).map((modality) => {
-    const values = { input: inputs[modality]?.shift, feature: featureShift[modality], rhoOld: rho.old[modality], rhoNew: rho.new[modality] };
+    const values = {
+      input: inputs[modality]?.shift,
+      feature: featureShift[modality],
+      rhoOld: rho.old[modality],
+      rhoNew: rho.new[modality],
+    };
     const known = Object.entries(values).filter(([, value]) => value !== undefined) as [string, number][];
     return { modality, ...Object.fromEntries(known) };
   });

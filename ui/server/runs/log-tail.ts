@@ -12,7 +12,22 @@ const LINE_CHARACTERS = 2_000;
 const WARNING = 40;
 const ERROR = 50;
 /** Of pino and Temporal, which say nothing to a person. */
-const SILENT = new Set(['level', 'time', 'pid', 'hostname', 'msg', 'sdkComponent', 'workflowId', 'runId', 'namespace', 'taskToken', 'timestamp', 'isLocal', 'attempt', 'activityId']);
+const SILENT = new Set([
+  'level',
+  'time',
+  'pid',
+  'hostname',
+  'msg',
+  'sdkComponent',
+  'workflowId',
+  'runId',
+  'namespace',
+  'taskToken',
+  'timestamp',
+  'isLocal',
+  'attempt',
+  'activityId',
+]);
 
 /**
  * By time: what worker and supervisor say of the run, and what they say of none.
@@ -25,10 +40,12 @@ export async function logOf(runId: string): Promise<Record<string, LogLine>> {
     ['supervisor', supervisorFiles.log()],
   ] as const;
   const found = await Promise.all(
-    files.map(async ([name, path]) => (await tail(path)).flatMap(({ at, text }) => {
-      const line = aboutRun(text, runId);
-      return line === undefined ? [] : [{ key: `${name} ${String(at)}`, line }];
-    })),
+    files.map(async ([name, path]) =>
+      (await tail(path)).flatMap(({ at, text }) => {
+        const line = aboutRun(text, runId);
+        return line === undefined ? [] : [{ key: `${name} ${String(at)}`, line }];
+      }),
+    ),
   );
   const lines = found.flat().sort((a, b) => (a.line.at ?? 0) - (b.line.at ?? 0));
   return Object.fromEntries(lines.slice(-MOST_LINES).map(({ key, line }) => [key, line]));

@@ -11,7 +11,10 @@ import { startAgain, startNew } from './start-again.ts';
 const ACTIONS = ['pause', 'resume', 'cancel', 'start'] as const;
 /** A training that is cancelled first writes its checkpoint: the page sees the end by itself. */
 const CANCEL_WAIT_MS = 1_500;
-const newRunSchema = z.strictObject({ target: z.string().min(1).max(4_096), set: z.array(z.string().max(1_000)).max(50).default([]) });
+const newRunSchema = z.strictObject({
+  target: z.string().min(1).max(4_096),
+  set: z.array(z.string().max(1_000)).max(50).default([]),
+});
 
 /** A report runs its own script alone, in an origin of its own, and may ask for nothing. */
 const REPORT_POLICY = [
@@ -41,7 +44,10 @@ export function runRoutes(app: Hono, context: UiContext): void {
     if (!action.success) throw notThere('this action');
     const { client } = await link.use();
     if (action.data === 'start') {
-      if (run.storeUri === undefined) throw new ModalmixError('config', 'it is not known where this run keeps its files', { where: run.workflowId });
+      if (run.storeUri === undefined)
+        throw new ModalmixError('config', 'it is not known where this run keeps its files', {
+          where: run.workflowId,
+        });
       await startAgain(client, run, stores.get(stores.add(run.storeUri)));
     } else {
       const { controlRuns } = await import('../../../runs/control-runs.ts');
@@ -72,7 +78,13 @@ export function runRoutes(app: Hono, context: UiContext): void {
   app.get('/api/stores/:store/reports/:kind/:name', async (c) => {
     const kind = z.enum(REPORT_KINDS).safeParse(c.req.param('kind'));
     if (!kind.success) throw notThere('this page');
-    const page = await storedBytes(stores.get(c.req.param('store')), reportPath(kind.data, nameOf(c.req.param('name'))));
-    return c.body(new Uint8Array(page), 200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': REPORT_POLICY });
+    const page = await storedBytes(
+      stores.get(c.req.param('store')),
+      reportPath(kind.data, nameOf(c.req.param('name'))),
+    );
+    return c.body(new Uint8Array(page), 200, {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': REPORT_POLICY,
+    });
   });
 }

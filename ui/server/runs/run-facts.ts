@@ -79,7 +79,8 @@ function temporalPage({ session }: TemporalLink, workflowId: string): { temporal
 
 async function failureOf(run: FoundRun, { session }: TemporalLink): Promise<{ failure?: Problem }> {
   if (session === undefined || !['failed', 'terminated', 'timed_out'].includes(run.state)) return {};
-  if (run.state === 'terminated') return { failure: { message: 'it was ended from outside, by a command of Temporal' } };
+  if (run.state === 'terminated')
+    return { failure: { message: 'it was ended from outside, by a command of Temporal' } };
   try {
     await session.client.workflow.getHandle(run.workflowId).result();
     return {};
@@ -89,6 +90,13 @@ async function failureOf(run: FoundRun, { session }: TemporalLink): Promise<{ fa
     const { unwrapFailure } = await import('../../../runs/follow.ts');
     const { kind, message, where, fix } = unwrapFailure(error);
     // A stage's mistake is told here as its command tells it.
-    return { failure: problemOf(new ModalmixError(kind === 'internal' ? 'input' : kind, message, { ...(where === undefined ? {} : { where }), ...(fix === undefined ? {} : { fix }) })) };
+    return {
+      failure: problemOf(
+        new ModalmixError(kind === 'internal' ? 'input' : kind, message, {
+          ...(where === undefined ? {} : { where }),
+          ...(fix === undefined ? {} : { fix }),
+        }),
+      ),
+    };
   }
 }

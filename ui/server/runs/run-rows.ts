@@ -29,9 +29,13 @@ export function kindOf({ type }: Pick<FoundRun, 'type'>): RunKind {
 /** A query's words are looked for in the id, whatever their case. */
 export function matches(run: FoundRun, { q, state, kind }: RunsQuery): boolean {
   if (kind !== 'all' && kindOf(run) !== kind) return false;
-  if (state === 'active' ? run.state !== 'running' : state !== 'all' && endState(run.state) !== state) return false;
+  if (state === 'active' ? run.state !== 'running' : state !== 'all' && endState(run.state) !== state)
+    return false;
   const text = `${run.workflowId} ${run.type}`.toLowerCase();
-  return q.toLowerCase().split(/\s+/u).every((word) => text.includes(word));
+  return q
+    .toLowerCase()
+    .split(/\s+/u)
+    .every((word) => text.includes(word));
 }
 
 /** @param progress what was last heard of it; a run that has ended is what Temporal says it is */

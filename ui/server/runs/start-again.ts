@@ -10,7 +10,9 @@ import { QUIET } from './temporal-link.ts';
 
 /** Those whose whole input is in the store. */
 export function canStart(type: string): boolean {
-  return type === WORKFLOWS.rebuildAndTrain || type === WORKFLOWS.runExperiment || type === WORKFLOWS.runSearch;
+  return (
+    type === WORKFLOWS.rebuildAndTrain || type === WORKFLOWS.runExperiment || type === WORKFLOWS.runSearch
+  );
 }
 
 /**
@@ -32,8 +34,10 @@ export async function startAgain(client: Client, run: FoundRun, store: Store): P
     await startRun(client, await prepareKnown(await readRunConfig(store, runId), prepareConfig, runId));
     return;
   }
-  const path = type === WORKFLOWS.runExperiment ? storePaths.experimentConfig(runId) : storePaths.searchConfig(runId);
-  if (!(await store.exists(path))) throw new ModalmixError('input', 'its config is gone from the store', { where: `${store.uri}/${path}` });
+  const path =
+    type === WORKFLOWS.runExperiment ? storePaths.experimentConfig(runId) : storePaths.searchConfig(runId);
+  if (!(await store.exists(path)))
+    throw new ModalmixError('input', 'its config is gone from the store', { where: `${store.uri}/${path}` });
   const { runReference, startOrJoin } = await import('../../../runs/run-workflows.ts');
   const input = runReference({ runId, config: { store: store.uri } });
   await startOrJoin(client, {

@@ -56,7 +56,11 @@ export function safeHeaders(): MiddlewareHandler {
  * @param hosts values of `Host` that are ours
  * @param port of the cookie's name: cookies are shared by all ports of a host
  */
-export function guard(access: Access, hosts: () => ReadonlySet<string>, port: () => number): MiddlewareHandler {
+export function guard(
+  access: Access,
+  hosts: () => ReadonlySet<string>,
+  port: () => number,
+): MiddlewareHandler {
   return async (c, next) => {
     const host = c.req.header('host')?.toLowerCase() ?? '';
     if (!hosts().has(host)) {
@@ -65,7 +69,8 @@ export function guard(access: Access, hosts: () => ReadonlySet<string>, port: ()
     const cookie = `modalmix-ui-${String(port())}`;
     const given = c.req.query('token');
     if (given !== undefined && c.req.method === 'GET' && c.req.path === '/') {
-      if (!same(given, access.token)) return refuse(c, 401, 'the token in the address is not the one of this page');
+      if (!same(given, access.token))
+        return refuse(c, 401, 'the token in the address is not the one of this page');
       setCookie(c, cookie, access.session, { httpOnly: true, sameSite: 'Strict', path: '/' });
       return c.redirect('/', 303);
     }
@@ -73,7 +78,8 @@ export function guard(access: Access, hosts: () => ReadonlySet<string>, port: ()
       return refuse(c, 401, 'open the whole address that "modalmix ui" printed; it ends with a token');
     }
     const site = c.req.header('sec-fetch-site');
-    const isVisit = c.req.method === 'GET' && c.req.header('sec-fetch-mode') === 'navigate' && c.req.path === '/';
+    const isVisit =
+      c.req.method === 'GET' && c.req.header('sec-fetch-mode') === 'navigate' && c.req.path === '/';
     if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isVisit) {
       return refuse(c, 403, 'another page asked for it');
     }
@@ -88,8 +94,10 @@ export function guard(access: Access, hosts: () => ReadonlySet<string>, port: ()
 
 function refusePost(c: Context, access: Access, host: string): string | undefined {
   if (c.req.header('origin') !== `http://${host}`) return 'a change was asked for by another page';
-  if (!same(c.req.header(CSRF_HEADER) ?? '', access.csrf)) return 'the page is older than the server: load it again';
-  if (c.req.header('content-type')?.split(';')[0]?.trim() !== 'application/json') return 'a change is asked for in JSON';
+  if (!same(c.req.header(CSRF_HEADER) ?? '', access.csrf))
+    return 'the page is older than the server: load it again';
+  if (c.req.header('content-type')?.split(';')[0]?.trim() !== 'application/json')
+    return 'a change is asked for in JSON';
   return undefined;
 }
 
@@ -97,7 +105,19 @@ function refusePost(c: Context, access: Access, host: string): string | undefine
 function refuse(c: Context, status: 401 | 403, message: string) {
   if (c.req.header('accept')?.includes('text/html') === true) {
     return c.html(
-      html`<!doctype html><html lang="en"><head><meta charset="utf-8" /><title>Modalmix</title></head><body><main><h1>Not shown</h1><p>${message}.</p></main></body></html>`,
+      html`<!doctype html>
+        <html lang="en">
+          <head>
+            <meta charset="utf-8" />
+            <title>Modalmix</title>
+          </head>
+          <body>
+            <main>
+              <h1>Not shown</h1>
+              <p>${message}.</p>
+            </main>
+          </body>
+        </html>`,
       status,
     );
   }

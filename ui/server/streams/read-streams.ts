@@ -50,15 +50,19 @@ export async function readStreams(sources: Sources): Promise<StreamsFacts> {
 export async function readLetters(sources: Sources, runId: string): Promise<LetterLine[]> {
   const connection = await runningBroker();
   const found = (await streamConfigs(sources)).find((one) => one.runId === runId);
-  if (connection === undefined || found === undefined) throw new ModalmixError('config', 'no such stream is there');
+  if (connection === undefined || found === undefined)
+    throw new ModalmixError('config', 'no such stream is there');
   const { listDeadLetters } = await import('../../../pipelines/streaming/dead-letters/dead-letter.ts');
   const topics: TopicNames = topicNames(streamOf(found.config).topicPrefix);
   const letters = await listDeadLetters(connection, topics);
-  return letters.slice(-MOST_LETTERS).reverse().map(({ source, code, message, key, rejectedAt }) => ({
-    place: `${source.topic}/${String(source.partition)}/${String(source.offset)}`,
-    ...{ code, message, rejectedAt },
-    ...(key === undefined ? {} : { key }),
-  }));
+  return letters
+    .slice(-MOST_LETTERS)
+    .reverse()
+    .map(({ source, code, message, key, rejectedAt }) => ({
+      place: `${source.topic}/${String(source.partition)}/${String(source.offset)}`,
+      ...{ code, message, rejectedAt },
+      ...(key === undefined ? {} : { key }),
+    }));
 }
 
 /** Undefined where the embedded one does not run, or its client is not set up. */
@@ -86,7 +90,8 @@ async function streamConfigs({ runs, stores }: Sources): Promise<StreamConfig[]>
     found.set(runId, async () => await loadConfig(configFile, set));
   }
   for (const run of await runs.runs().catch(() => [])) {
-    const isRetraining = run.type === WORKFLOWS.streamRetrain && run.storeUri !== undefined && isName(run.runId);
+    const isRetraining =
+      run.type === WORKFLOWS.streamRetrain && run.storeUri !== undefined && isName(run.runId);
     if (!isRetraining || found.has(run.runId)) continue;
     const store = stores.get(stores.add(run.storeUri!));
     found.set(run.runId, async () => await readRunConfig(store, run.runId));
@@ -101,7 +106,11 @@ async function streamConfigs({ runs, stores }: Sources): Promise<StreamConfig[]>
   return (await Promise.all(read)).flat();
 }
 
-async function readStream(connection: KafkaConnection, runId: string, config: RunConfig): Promise<StreamLine> {
+async function readStream(
+  connection: KafkaConnection,
+  runId: string,
+  config: RunConfig,
+): Promise<StreamLine> {
   const { streamSettings } = await import('../../../pipelines/streaming/stream-settings.ts');
   const { createExtractor } = await import('../../../pipelines/extraction/create-extractor.ts');
   const { readStreamStatus } = await import('../../../pipelines/streaming/lag.ts');
@@ -111,7 +120,9 @@ async function readStream(connection: KafkaConnection, runId: string, config: Ru
     runId,
     dataset: target.name,
     topics: [...ingest, ...sink].map((one) => ({ ...one, ...rateOf(runId, one) })),
-    ...(manifest === undefined ? {} : { counts: manifest.counts, generation: manifest.generation, publishedAt: manifest.publishedAt }),
+    ...(manifest === undefined
+      ? {}
+      : { counts: manifest.counts, generation: manifest.generation, publishedAt: manifest.publishedAt }),
   };
 }
 

@@ -5,5 +5,7 @@ import { nameOf } from '../stores.ts';
 import { readLetters } from './read-streams.ts';
 
 export function streamRoutes(app: Hono, { runs, stores }: UiContext): void {
-  app.get('/api/streams/:run/letters', async (c) => c.json(await readLetters({ runs, stores }, nameOf(c.req.param('run')))));
+  app.get('/api/streams/:run/letters', async (c) =>
+    c.json(await readLetters({ runs, stores }, nameOf(c.req.param('run')))),
+  );
 }
