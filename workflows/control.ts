@@ -1,18 +1,25 @@
 /** What every workflow answers: the `progress` query and the signals `pause`, `resume` and `report`. */
 import {
+  ActivityFailure,
+  ApplicationFailure,
   CancellationScope,
   ContinueAsNew,
+  TimeoutFailure,
   condition,
   defineQuery,
   defineSignal,
   isCancellation,
+  patched,
   setHandler,
   type ChildWorkflowHandle,
   type Workflow,
 } from '@temporalio/workflow';
+import type { ErrorKind } from '../schemas/errors.ts';
 import type { Progress, RunState } from '../schemas/progress.ts';
 import { MESSAGES, type ProgressReport } from '../schemas/workflows.ts';
 import type { StageBoard } from './stage-board.ts';
+
+const GOES_ON_AFTER_LOSS = 'goes on when a worker dies while it stops for a pause';
 
 export interface ControlOptions {
   readonly runId: string;
@@ -74,7 +81,10 @@ export class Control {
         return await scope.run(work);
       } catch (error) {
         const fromOutside = CancellationScope.current().consideredCancelled;
-        if (!asked.interrupted || fromOutside || !isCancellation(error)) throw error;
+        if (!asked.interrupted || fromOutside) throw error;
+        // Temporal tries nothing again that it has asked to stop.
+        const isOver = isCancellation(error) || (isWorkerLost(error) && patched(GOES_ON_AFTER_LOSS));
+        if (!isOver) throw error;
       } finally {
         this.#interrupts.delete(interrupt);
       }
@@ -131,4 +141,12 @@ export class Control {
     // One that has just ended cannot be told, and need not be.
     await Promise.allSettled([...this.#children.values()].map(async (child) => child.signal(signal)));
   }
+}
+
+/** Of an activity whose worker died, or was silent for too long. */
+function isWorkerLost(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure)) return false;
+  const { cause } = error;
+  if (cause instanceof TimeoutFailure) return true;
+  return cause instanceof ApplicationFailure && cause.type === ('transient' satisfies ErrorKind);
 }

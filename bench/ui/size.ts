@@ -69,7 +69,7 @@ async function makeDataset(): Promise<string> {
   const entries: ShardEntry[] = [];
   for (let i = 0; i < CLIPS; i += SHARD_CLIPS) {
     const split = SPLITS[i % (10 * SHARD_CLIPS) === 0 ? 2 : 0];
-    const key = createHash('sha256').update(String(i)).digest('hex').slice(0, 16);
+    const key = createHash('sha256').update(String(i)).digest('hex').slice(0, 32);
     const clips = Array.from({ length: SHARD_CLIPS }, (_, j) => {
       const n = i + j;
       // One in fifty has the content of the one before it.

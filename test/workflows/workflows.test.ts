@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runStage } from '../../activities/run-stage.ts';
@@ -289,6 +290,31 @@ describe('a training', () => {
       expect(((await handle.result()) as TrainModelOutput).steps).toBe(150);
     });
     expect(checkpoint.starts).toBe(2);
+  });
+
+  it('whose worker dies while it stops for a pause goes on when it is resumed', async () => {
+    let attempts = 0;
+    const script = {
+      train: async () => {
+        attempts += 1;
+        const { cancelled } = Context.current();
+        const beat = setInterval(() => Context.current().heartbeat(), 100);
+        if (attempts === 1) await cancelled.catch(() => undefined).finally(() => clearInterval(beat));
+        clearInterval(beat);
+        // As the supervisor says it of a worker that was killed.
+        if (attempts === 1) throw ApplicationFailure.create({ message: 'its worker ended', type: 'transient' });
+        return { trainingId: 't', steps: 1, epochs: 1, weightsSha256: 'ab' };
+      },
+    } satisfies Partial<ScriptedActivities>;
+    await withScriptedWorkers(server.address, script, async () => {
+      const handle = await start<TrainModelInput>(WORKFLOWS.trainModel, TRAINING);
+      await vi.waitFor(() => expect(attempts).toBe(1), { timeout: 60_000 });
+      await handle.signal(MESSAGES.pause);
+      await untilState(handle, 'paused');
+      await handle.signal(MESSAGES.resume);
+      await handle.result();
+    });
+    expect(attempts).toBe(2);
   });
 
   it('that is cancelled is waited for, and ends as cancelled', async () => {

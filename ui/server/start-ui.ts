@@ -45,7 +45,8 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
   let port = wanted;
   let hosts: ReadonlySet<string> = new Set();
   const app = createApp({ context, access, hosts: () => hosts, port: () => port });
-  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer((incoming, outgoing) => void answer(incoming, outgoing));
   await listen(server, host, wanted);
   ({ port } = server.address() as AddressInfo);
   hosts = allowedHosts(host, port);

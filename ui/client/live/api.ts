@@ -4,10 +4,12 @@ import type { Problem } from '../../wire.ts';
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly problem: Problem;
+  readonly status: number;
 
-  constructor(problem: Problem) {
+  constructor(problem: Problem, status: number) {
     super(problem.message);
     this.problem = problem;
+    this.status = status;
   }
 }
 
@@ -30,7 +32,15 @@ async function answer<T>(response: Response): Promise<T> {
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return body as T;
   const problem = (body as { error?: Problem } | undefined)?.error;
-  throw new Refused(problem ?? { message: `the server answered ${String(response.status)}` });
+  throw new Refused(
+    problem ?? { message: `the server answered ${String(response.status)}` },
+    response.status,
+  );
+}
+
+/** Whether the same question may be answered a little later. */
+export function mayPass(error: unknown): boolean {
+  return !(error instanceof Refused) || error.status >= 500;
 }
 
 export function problemOf(error: unknown): Problem {

@@ -1,4 +1,5 @@
 /** What the page asks about datasets: versions, clips, pictures of them, their files, and what models get wrong. */
+import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Context, Hono } from 'hono';
 import { readRunConfig } from '../../../activities/run-config.ts';
@@ -104,23 +105,9 @@ export function datasetRoutes(app: Hono, { stores }: UiContext): void {
       await file.close();
       const key = `${real}\n${String(clip.startS)}\n${String(clip.endS)}`;
       const bytes = await translated.get(key, async () => await translate(real, clip));
-      return inPart(
-        c,
-        bytes.length,
-        'video/mp4',
-        (start, end) => new Uint8Array(bytes.subarray(start, end + 1)),
-      );
+      return await inPart(c, bytes.length, 'video/mp4', { bytes });
     }
-    let isSent = false;
-    try {
-      const answer = inPart(c, size, type, (start, end) => {
-        isSent = true;
-        return Readable.toWeb(file.createReadStream({ start, end })) as ReadableStream;
-      });
-      return answer;
-    } finally {
-      if (!isSent) await file.close();
-    }
+    return await inPart(c, size, type, { file });
   });
 
   app.get('/api/stores/:store/mistakes/:run', async (c) =>
@@ -132,23 +119,24 @@ function picture(c: Context, bytes: Buffer, type: string) {
   return c.body(new Uint8Array(bytes), 200, { 'content-type': type, ...LASTING });
 }
 
-/** Whole, or the part that the request names. */
-function inPart(
-  c: Context,
-  size: number,
-  type: string,
-  part: (start: number, end: number) => Uint8Array<ArrayBuffer> | ReadableStream,
-) {
+/** Whole, or the part that the request names; the file is closed when it is sent. */
+async function inPart(c: Context, size: number, type: string, source: { readonly file: FileHandle } | { readonly bytes: Buffer }) {
   const range = parseRange(c.req.header('range'), size);
   const headers = { 'content-type': type, 'accept-ranges': 'bytes' };
-  if (range === 'unsatisfiable')
-    return c.body(null, 416, { ...headers, 'content-range': `bytes */${String(size)}` });
-  const { start, end } = range ?? { start: 0, end: size - 1 };
+  const { start, end } = range === undefined || range === 'unsatisfiable' ? { start: 0, end: size - 1 } : range;
+  const isEmpty = range === 'unsatisfiable' || size === 0 || c.req.method === 'HEAD';
+  if (isEmpty && 'file' in source) await source.file.close();
+  if (range === 'unsatisfiable') return c.body(null, 416, { ...headers, 'content-range': `bytes */${String(size)}` });
   const length = { 'content-length': String(end - start + 1) };
-  const body = size === 0 || c.req.method === 'HEAD' ? null : part(start, end);
+  const body = isEmpty ? null : partOf(source, start, end);
   if (range === undefined) return new Response(body, { headers: { ...headers, ...length } });
   const place = `bytes ${String(start)}-${String(end)}/${String(size)}`;
   return new Response(body, { status: 206, headers: { ...headers, ...length, 'content-range': place } });
+}
+
+function partOf(source: { readonly file: FileHandle } | { readonly bytes: Buffer }, start: number, end: number) {
+  if ('bytes' in source) return new Uint8Array(source.bytes.subarray(start, end + 1));
+  return Readable.toWeb(source.file.createReadStream({ start, end })) as ReadableStream;
 }
 
 async function mediaFacts(clip: Clip, folders: readonly string[], base: string): Promise<Partial<ClipFacts>> {

@@ -121,7 +121,7 @@ function tell(watched: Watched, parts: Parts | undefined, trouble: string | unde
   const now =
     parts === undefined
       ? before
-      : new Map(Object.entries(parts).map(([key, value]) => [key, JSON.stringify(value) ?? 'null']));
+      : new Map(Object.entries(parts).map(([key, value]) => [key, JSON.stringify(value)]));
   watched.parts = now;
   if (before === undefined && now !== undefined) {
     for (const send of watched.sends) send(wholeOf(watched));

@@ -20,7 +20,7 @@ export interface TopicSources {
 /** @returns undefined for a name that is none */
 export function findTopic(name: string, sources: TopicSources): Topic | undefined {
   const { link, runs, stores } = sources;
-  const [kind = '', rest = ''] = splitOnce(name);
+  const [kind, rest] = splitOnce(name);
   switch (kind) {
     case 'service':
       return { everyMs: 1_000, read: async () => ({ service: serviceState(link) }) };

@@ -11,6 +11,7 @@ import type { TemporalLink } from './temporal-link.ts';
 const LIST_EVERY_MS = 900;
 const ASK_EVERY_MS = 450;
 const ASKED_AT_ONCE = 4;
+const LIST_TIMEOUT_MS = 30_000;
 /** Clocks of server and page may differ, and what has ended is listed a little later. */
 const OVERLAP_MS = 120_000;
 /** Progress of runs that have ended, which no longer changes. */
@@ -104,7 +105,8 @@ export class RunsBook {
   async #list(): Promise<void> {
     const session = await this.#link.look();
     if (session === undefined) return;
-    await this.#link.keepAlive();
+    // Takes seconds where something has to be started.
+    void this.#link.keepAlive().catch(() => undefined);
     if (session.client !== this.#client) {
       // Another connection may be one to another server.
       this.#client = session.client;
@@ -118,7 +120,11 @@ export class RunsBook {
     const from = Date.now();
     try {
       const { listRuns } = await import('../../../runs/find-runs.ts');
-      const found = await listRuns(session.client, among);
+      const { client } = session;
+      const found = await client.connection.withDeadline(
+        Date.now() + LIST_TIMEOUT_MS,
+        async () => await listRuns(client, among),
+      );
       if (since === undefined) this.#runs.clear();
       for (const run of found) {
         const known = this.#runs.get(run.workflowId);

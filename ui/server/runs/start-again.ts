@@ -31,7 +31,9 @@ export async function startAgain(client: Client, run: FoundRun, store: Store): P
   if (type === WORKFLOWS.rebuildAndTrain) {
     const { startRun } = await import('../../../runs/start-work.ts');
     const { prepareConfig } = await import('../../../runs/prepare-run.ts');
-    await startRun(client, await prepareKnown(await readRunConfig(store, runId), prepareConfig, runId));
+    const prepared = await prepareConfig(await readRunConfig(store, runId));
+    // The id hashes the config, and one of another release may give another: it stays this run.
+    await startRun(client, { ...prepared, runId });
     return;
   }
   const path =
@@ -45,14 +47,6 @@ export async function startAgain(client: Client, run: FoundRun, store: Store): P
     workflowId: workflowIds.run(runId),
     input,
   });
-}
-
-type Prepare = typeof import('../../../runs/prepare-run.ts').prepareConfig;
-
-/** The id hashes the config: one that gives another is of another release, and would be another run. */
-async function prepareKnown(config: Parameters<Prepare>[0], prepare: Prepare, runId: string) {
-  const prepared = await prepare(config);
-  return { ...prepared, runId };
 }
 
 /**

@@ -93,7 +93,7 @@ async function streamConfigs({ runs, stores }: Sources): Promise<StreamConfig[]>
     const isRetraining =
       run.type === WORKFLOWS.streamRetrain && run.storeUri !== undefined && isName(run.runId);
     if (!isRetraining || found.has(run.runId)) continue;
-    const store = stores.get(stores.add(run.storeUri!));
+    const store = stores.get(stores.add(run.storeUri));
     found.set(run.runId, async () => await readRunConfig(store, run.runId));
   }
   const read = [...found].slice(0, MOST_STREAMS).map(async ([runId, make]) => {
