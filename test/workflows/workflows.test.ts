@@ -302,7 +302,8 @@ describe('a training', () => {
         if (attempts === 1) await cancelled.catch(() => undefined).finally(() => clearInterval(beat));
         clearInterval(beat);
         // As the supervisor says it of a worker that was killed.
-        if (attempts === 1) throw ApplicationFailure.create({ message: 'its worker ended', type: 'transient' });
+        if (attempts === 1)
+          throw ApplicationFailure.create({ message: 'its worker ended', type: 'transient' });
         return { trainingId: 't', steps: 1, epochs: 1, weightsSha256: 'ab' };
       },
     } satisfies Partial<ScriptedActivities>;

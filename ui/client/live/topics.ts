@@ -28,6 +28,7 @@ let asked = '';
 let isUp = true;
 
 function connect(): void {
+  for (const [name, { listeners }] of topics) if (listeners.size === 0) topics.delete(name);
   const names = [...topics.keys()].sort();
   const query = names.map((name) => `topic=${encodeURIComponent(name)}`).join('&');
   if (query === asked && source !== undefined) return;
@@ -91,12 +92,13 @@ export function useTopic(name: string | undefined): TopicState {
     const watched = topics.get(name) ?? { state: NOTHING, listeners: new Set() };
     topics.set(name, watched);
     watched.listeners.add(listener);
+    // What came after this was drawn, and before it listened.
+    if (watched.state !== NOTHING) listener();
     planConnect();
     return () => {
       watched.listeners.delete(listener);
-      if (watched.listeners.size > 0) return;
-      topics.delete(name);
-      planConnect();
+      // Who watches it next may come before the line is made anew.
+      if (watched.listeners.size === 0) planConnect();
     };
   }, [name]);
   return name === undefined ? NOTHING : (topics.get(name)?.state ?? NOTHING);

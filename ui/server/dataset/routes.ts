@@ -120,13 +120,20 @@ function picture(c: Context, bytes: Buffer, type: string) {
 }
 
 /** Whole, or the part that the request names; the file is closed when it is sent. */
-async function inPart(c: Context, size: number, type: string, source: { readonly file: FileHandle } | { readonly bytes: Buffer }) {
+async function inPart(
+  c: Context,
+  size: number,
+  type: string,
+  source: { readonly file: FileHandle } | { readonly bytes: Buffer },
+) {
   const range = parseRange(c.req.header('range'), size);
   const headers = { 'content-type': type, 'accept-ranges': 'bytes' };
-  const { start, end } = range === undefined || range === 'unsatisfiable' ? { start: 0, end: size - 1 } : range;
+  const { start, end } =
+    range === undefined || range === 'unsatisfiable' ? { start: 0, end: size - 1 } : range;
   const isEmpty = range === 'unsatisfiable' || size === 0 || c.req.method === 'HEAD';
   if (isEmpty && 'file' in source) await source.file.close();
-  if (range === 'unsatisfiable') return c.body(null, 416, { ...headers, 'content-range': `bytes */${String(size)}` });
+  if (range === 'unsatisfiable')
+    return c.body(null, 416, { ...headers, 'content-range': `bytes */${String(size)}` });
   const length = { 'content-length': String(end - start + 1) };
   const body = isEmpty ? null : partOf(source, start, end);
   if (range === undefined) return new Response(body, { headers: { ...headers, ...length } });
@@ -134,7 +141,11 @@ async function inPart(c: Context, size: number, type: string, source: { readonly
   return new Response(body, { status: 206, headers: { ...headers, ...length, 'content-range': place } });
 }
 
-function partOf(source: { readonly file: FileHandle } | { readonly bytes: Buffer }, start: number, end: number) {
+function partOf(
+  source: { readonly file: FileHandle } | { readonly bytes: Buffer },
+  start: number,
+  end: number,
+) {
   if ('bytes' in source) return new Uint8Array(source.bytes.subarray(start, end + 1));
   return Readable.toWeb(source.file.createReadStream({ start, end })) as ReadableStream;
 }

@@ -20,7 +20,8 @@ export function eventsRoute(hub: Hub) {
       };
       const end = hub.subscribe(topics, send);
       const keepAlive = setInterval(() => void stream.write(': still there\n\n'), KEEP_ALIVE_MS);
-      await new Promise<void>((resolve) => stream.onAbort(resolve));
+      // Who has gone before this is not told of any more.
+      if (!stream.aborted) await new Promise<void>((resolve) => stream.onAbort(resolve));
       clearInterval(keepAlive);
       end();
     });
