@@ -171,6 +171,11 @@ async function measurePage(url: string, hash: string, name: string, there: strin
   }
 }
 
+const say = (): void => {
+  for (const [name, value, unit] of figures.splice(0))
+    process.stdout.write(`${name.padEnd(52)} ${value.toFixed(unit === 'ms' ? 0 : 1)} ${unit}\n`);
+};
+
 try {
   await makeMetrics('size-epochs', 10_000);
   await makeMetrics('size-lines', STEPS);
@@ -221,8 +226,7 @@ try {
   await measurePage(url, `#/data/${id}/size/${version}`, '100,000 clips', '.clips li');
   command.kill('SIGINT');
   await command;
-  for (const [name, value, unit] of figures)
-    process.stdout.write(`${name.padEnd(52)} ${value.toFixed(unit === 'ms' ? 0 : 1)} ${unit}\n`);
+  say();
 } finally {
   await stopSupervisor();
   await rm(folder, { recursive: true, force: true });
