@@ -233,7 +233,7 @@ export interface StreamLine {
     readonly lag: number;
     readonly ratePerS?: number;
   }[];
-  readonly counts?: Readonly<Record<string, number>>;
+  readonly counts?: Readonly<Record<string, number | undefined>>;
   readonly generation?: number;
   readonly publishedAt?: string;
   readonly problem?: string;
