@@ -52,8 +52,7 @@ export async function runStreamWorker(options: StreamWorkerOptions): Promise<voi
   const { target, allowedRoots, shares } = await streamSettings(config, extractor.version);
   const workerId = options.workerId ?? `${hostname()}-${String(process.pid)}-${String(Date.now())}`;
   const metrics = new StreamMetrics(role, { dataset: target.name });
-  const { metricsPort, metricsHost } =
-    role === 'predict' ? predictOf(target.stream) : target.stream[role];
+  const { metricsPort, metricsHost } = role === 'predict' ? predictOf(target.stream) : target.stream[role];
   const endpoint =
     metricsPort === undefined ? undefined : await serveMetrics(metrics, { metricsHost, metricsPort });
   if (endpoint !== undefined) log.info({ url: endpoint.url }, 'metrics');
