@@ -213,7 +213,7 @@ describe('what the deployment files start', () => {
         });
       expect(queues.toSorted()).toEqual(Object.keys(TASK_QUEUES).toSorted());
       const roles = started.filter(([word]) => word === 'stream').map((words) => words[2]);
-      expect(roles.toSorted()).toEqual(['ingest', 'sink']);
+      expect(roles.toSorted()).toEqual(['ingest', 'predict', 'sink']);
     }
   });
 
@@ -274,8 +274,12 @@ describe('what the deployment files start', () => {
           readOnlyRootFilesystem: true,
           capabilities: { drop: ['ALL'] },
         },
-        ports: [{ name: 'metrics', containerPort: 9464 }],
-        livenessProbe: { httpGet: { path: '/metrics', port: 'metrics' } },
+        ...(container.name === 'serve'
+          ? { livenessProbe: { httpGet: { path: '/health', port: 'http' } } }
+          : {
+              ports: [{ name: 'metrics', containerPort: 9464 }],
+              livenessProbe: { httpGet: { path: '/metrics', port: 'metrics' } },
+            }),
       });
       expect(container.volumeMounts!.map(({ mountPath }) => mountPath)).toEqual(
         expect.arrayContaining(['/tmp', '/var/lib/modalmix']),
