@@ -92,8 +92,19 @@ function judge(value: Uint8Array | null, by: Loaded, labelled: boolean): Judged 
     if (problem !== undefined) {
       return { as: 'invalid', reason: `the feature record is not valid: ${problem}` };
     }
+    const known = by.request.chosen.spec.modalities;
+    if (!known.some((modality) => record.features[modality] !== undefined)) {
+      const reason = `it has no ${known.join(' and no ')}, and the current version knows nothing else`;
+      return { as: 'invalid', reason };
+    }
     const { fused, branches, missing, feature } = by.judge.judge(record.features);
     const distance = by.reference?.distance(feature, neighbours);
+    const numbers = [fused, ...entriesOf(branches).map(([, branch]) => branch)].flatMap(
+      (head) => head.probabilities,
+    );
+    if (![...numbers, distance ?? 0].every(Number.isFinite)) {
+      return { as: 'invalid', reason: 'its features are so large that the model gives no numbers for them' };
+    }
     return {
       as: 'answer',
       clipId: record.clipId,

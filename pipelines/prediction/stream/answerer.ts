@@ -17,6 +17,8 @@ import { extractionKeyOfTarget, type StreamTarget } from '../../streaming/stream
 import type { TrainedOn } from './answer-watch.ts';
 import { judgedSchema, loadedSchema, type Judged, type LoadRequest } from './answerer-protocol.ts';
 
+/** A version that could not be used is tried again so often. */
+const TRY_AGAIN_MS = 15_000;
 const CHILD = new URL('./answerer-child.ts', import.meta.url);
 
 export interface AnswererInput {
@@ -48,8 +50,9 @@ export class Answerer {
   /** What the child was started with; another version may want something else. */
   #startedWith: string | undefined;
   #loaded: LoadedVersion | undefined;
-  /** The move whose version cannot be used. */
-  #refused: number | undefined;
+  /** The move whose version cannot be used, and when that was tried. */
+  #refused: { readonly move: number; readonly atMs: number } | undefined;
+  #closed = false;
   #before: Promise<unknown> = Promise.resolve();
 
   constructor(input: AnswererInput) {
@@ -74,17 +77,20 @@ export class Answerer {
     await this.judge([]);
   }
 
+  /** For good: who asks later is refused. */
   close(): void {
+    this.#closed = true;
     this.#child?.close();
   }
 
   async #judge(values: readonly (Uint8Array | null)[]): Promise<JudgedBatch | undefined> {
     const { store, model, target } = this.#input;
+    if (this.#closed) throw new ModalmixError('cancelled', 'the worker has ended');
     // The log of moves, not `current.json`, which may lag behind it for a moment: an answer never comes from a
     // version that was replaced before the clip arrived.
     this.#move = await newestMove(store, model, this.#move);
     const move = this.#move;
-    if (move === undefined || move.number === this.#refused) return undefined;
+    if (move === undefined || this.#isRefused(move)) return undefined;
     if (this.#loaded?.move.number !== move.number || this.#child?.alive !== true) {
       this.#loaded = await this.#load(move);
     }
@@ -98,6 +104,12 @@ export class Answerer {
       .length(values.length)
       .parse(await child.ask({ kind: 'judge', labelled, values }));
     return { model: by, trained, judged };
+  }
+
+  /** What is wrong with a version may be mended: its file restored, say. */
+  #isRefused({ number }: ModelMove): boolean {
+    const refused = this.#refused;
+    return refused?.move === number && performance.now() - refused.atMs < TRY_AGAIN_MS;
   }
 
   /** @returns undefined when the version cannot be used */
@@ -125,11 +137,13 @@ export class Answerer {
     } catch (error) {
       if (!(error instanceof ModalmixError) || (error.kind !== 'config' && error.kind !== 'input'))
         throw error;
-      log.error(
-        { model: name, version: move.to, move: move.number, reason: error.message, where: error.where },
-        'the current version cannot answer; clips wait until another one is current',
-      );
-      this.#refused = move.number;
+      if (this.#refused?.move !== move.number) {
+        log.error(
+          { model: name, version: move.to, move: move.number, reason: error.message, where: error.where },
+          'the current version cannot answer; clips wait until that is mended, or another one is current',
+        );
+      }
+      this.#refused = { move: move.number, atMs: performance.now() };
       return undefined;
     }
   }
@@ -155,7 +169,9 @@ export class Answerer {
     if (this.#child?.alive === true && this.#startedWith === wanted) return this.#child;
     this.#child?.close();
     this.#loaded = undefined;
-    this.#child = await ServingChild.start(CHILD, env);
+    const child = await ServingChild.start(CHILD, env);
+    this.#child = child;
+    if (this.#closed) child.close();
     this.#startedWith = wanted;
     return this.#child;
   }

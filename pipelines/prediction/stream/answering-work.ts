@@ -55,6 +55,7 @@ export class AnsweringWork implements RecordWork<Outcome> {
   readonly #topics: TopicNames;
   readonly #selectors = new Map<number, ReviewSelector>();
   readonly #asked = new WeakSet<Slot>();
+  readonly #bytes = new WeakMap<object, number>();
   #waiting: Waiting[] = [];
   #judging = false;
   #toldOfNoVersion = false;
@@ -120,8 +121,14 @@ export class AnsweringWork implements RecordWork<Outcome> {
     return slots.flatMap((slot) => this.#recordsOf(slot));
   }
 
+  /** Asked for again with every record that comes. */
   bytes(outcome: Outcome | Letter): number {
-    return outcome.kind === 'answer' ? JSON.stringify(outcome.answer).length : 0;
+    if (outcome.kind !== 'answer') return 0;
+    const known = this.#bytes.get(outcome.answer);
+    if (known !== undefined) return known;
+    const bytes = JSON.stringify(outcome.answer).length;
+    this.#bytes.set(outcome.answer, bytes);
+    return bytes;
   }
 
   published(slots: readonly Slot[]): void {

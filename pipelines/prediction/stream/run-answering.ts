@@ -35,7 +35,8 @@ export async function runAnswering(input: AnsweringInput): Promise<void> {
   };
   const answerer = new Answerer({ store, target, model, log, onVersion });
   const teller = new WindowTeller({ store, target, metrics, log });
-  const looking = lookAhead(answerer, signal);
+  const ended = new AbortController();
+  const looking = lookAhead(answerer, AbortSignal.any([signal, ended.signal]));
   const life: WorkerLife = {};
   try {
     await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
@@ -52,9 +53,10 @@ export async function runAnswering(input: AnsweringInput): Promise<void> {
       }
     });
   } finally {
+    ended.abort();
     answerer.close();
-    await teller.settled();
     await looking;
+    await teller.settled();
   }
 }
 

@@ -1,5 +1,6 @@
 /** Reads what is on a topic now, without a place in a group. */
 import type { KafkaConsumer, Message } from 'node-rdkafka';
+import { ModalmixError } from '../../../schemas/errors.ts';
 import { connectConsumer, consume, disconnect, partitionsOf, watermarks } from './clients.ts';
 import type { KafkaConnection } from './connection.ts';
 
@@ -10,6 +11,8 @@ interface Place {
 }
 
 const READ_BATCH = 500;
+/** Longer than brokers keep a dead writer's transaction open, which readers of committed records wait for. */
+const NO_PROGRESS_MS = 60_000;
 
 /** Every record that is there now, partition by partition. */
 export async function* readWhole(consumer: KafkaConsumer, topic: string): AsyncGenerator<Message> {
@@ -21,7 +24,10 @@ export async function* readWhole(consumer: KafkaConsumer, topic: string): AsyncG
   }
 }
 
-/** Records of a partition from a place on, before `end`. */
+/**
+ * Records of a partition from a place on, before `end`.
+ * @throws ModalmixError `transient` when nothing has come for a minute: brokers that are gone tell a reader nothing
+ */
 export async function* readRange(consumer: KafkaConsumer, from: Place, end: number): AsyncGenerator<Message> {
   // The last offsets may be markers of transactions, which are never handed out.
   let reached = from.offset;
@@ -30,9 +36,15 @@ export async function* readRange(consumer: KafkaConsumer, from: Place, end: numb
   };
   consumer.on('partition.eof', noticeEnd);
   consumer.assign([{ topic: from.topic, partition: from.partition, offset: from.offset }]);
+  let progressAt = performance.now();
+  let before = reached;
   try {
     while (reached < end) {
-      for (const message of await consume(consumer, READ_BATCH)) {
+      const messages = await consume(consumer, READ_BATCH);
+      if (messages.length > 0 || reached !== before) progressAt = performance.now();
+      before = reached;
+      if (performance.now() - progressAt > NO_PROGRESS_MS) throw nothingComes(from, end);
+      for (const message of messages) {
         if (message.offset >= end) return;
         yield message;
         if (message.offset === end - 1) return;
@@ -42,6 +54,17 @@ export async function* readRange(consumer: KafkaConsumer, from: Place, end: numb
     consumer.off('partition.eof', noticeEnd);
     consumer.unassign();
   }
+}
+
+function nothingComes({ topic, partition, offset }: Place, end: number): ModalmixError {
+  return new ModalmixError(
+    'transient',
+    `of ${String(end - offset)} records nothing has come for ${String(NO_PROGRESS_MS / 1_000)} s`,
+    {
+      where: `${topic}/${String(partition)}/${String(offset)}`,
+      fix: 'Check that the brokers run; it is tried again.',
+    },
+  );
 }
 
 /** The value of one record; undefined when it is no longer there. */

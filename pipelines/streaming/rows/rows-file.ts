@@ -1,5 +1,5 @@
 /** `<split>-<key>.rows.jsonl`, a line a row of the shard beside it. Its name holds the hash of what is in it. */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { streamRowSchema, type StreamRow } from '../../../schemas/stream.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { Store } from '../../store/store.ts';
@@ -13,7 +13,11 @@ const NAMED = new RegExp(`-([0-9a-f]{${String(KEY_CHARACTERS)}})\\.rows\\.jsonl$
  * @returns 32 hexadecimal digits
  */
 export function rowsKey(lines: Buffer | string, generation?: number): string {
-  const hash = createHash('sha256').update(lines);
+  return keyOf(createHash('sha256').update(lines), generation);
+}
+
+function keyOf(lines: Hash, generation?: number): string {
+  const hash = lines.copy();
   if (generation !== undefined) hash.update(String(generation));
   return hash.digest('hex').slice(0, KEY_CHARACTERS);
 }
@@ -25,9 +29,10 @@ export function rowsKey(lines: Buffer | string, generation?: number): string {
  */
 export function rowsAreDamaged(path: string, bytes: Buffer, newest: number): boolean {
   const key = NAMED.exec(path)?.[1];
-  if (key === undefined || rowsKey(bytes) === key) return false;
+  const lines = createHash('sha256').update(bytes);
+  if (key === undefined || keyOf(lines) === key) return false;
   for (let generation = newest; generation >= 0; generation -= 1) {
-    if (rowsKey(bytes, generation) === key) return false;
+    if (keyOf(lines, generation) === key) return false;
   }
   return true;
 }
