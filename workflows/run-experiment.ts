@@ -23,6 +23,7 @@ import { noticed } from './telling/notices.ts';
 import { rebuildDataset } from './rebuild-dataset.ts';
 import { runChild } from './run-child.ts';
 import { StageBoard } from './stage-board.ts';
+import { startTracking } from './telling/tracking.ts';
 import { trainModel } from './train-model.ts';
 import { inWindow } from './window.ts';
 
@@ -151,6 +152,8 @@ async function trainAndEvaluate(
   await runChild(control, trainModel, workflowIds.train(runId, method, seed), reference);
   await control.untilResumed();
   await runChild(control, evaluateModel, workflowIds.evaluate(runId, method, seed), reference);
+  // Once more, with the evaluation's scores.
+  if (run.tracks === true) await startTracking(reference, 'FINISHED');
 }
 
 function cellsOf({ groups, seeds }: ExperimentPlan): ExperimentCell[] {

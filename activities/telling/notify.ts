@@ -13,6 +13,7 @@ import {
   type NoticeReference,
   type PostNoticeInput,
 } from '../../schemas/workflows.ts';
+import { withoutSecrets } from '../../pipelines/process/secrets.ts';
 import { runStage } from '../run-stage.ts';
 import type { Services } from '../services.ts';
 
@@ -46,7 +47,7 @@ export function asAsked(error: unknown): never {
   if (!(error instanceof AskAgainLater)) throw error;
   throw ApplicationFailure.create({
     type: 'transient' satisfies ErrorKind,
-    message: error.message,
+    message: withoutSecrets(error.message),
     details: [{ where: error.where }],
     nextRetryDelay: error.afterMs,
   });

@@ -12,6 +12,8 @@ export class AskAgainLater extends ModalmixError {
 }
 
 const LONGEST_WAIT_MS = 3_600_000;
+/** No wait at all would be taken for no further try; and a server that says "at once" is not to be rushed at. */
+const SHORTEST_WAIT_MS = 1_000;
 /** Besides 5xx: timeout, too early, too many. */
 const TRANSIENT_STATUS: ReadonlySet<number> = new Set([408, 425, 429]);
 
@@ -94,5 +96,5 @@ function waitAsked(header: string | null): number | undefined {
   if (header === null || header === '') return undefined;
   const seconds = Number(header);
   const ms = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), LONGEST_WAIT_MS) : undefined;
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, SHORTEST_WAIT_MS), LONGEST_WAIT_MS) : undefined;
 }

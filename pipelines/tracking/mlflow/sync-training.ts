@@ -57,20 +57,28 @@ async function sync(input: SyncTrainingInput): Promise<{ readonly notes: readonl
   const client = new MlflowClient(input.uri, signal);
   const run = await findRun(client, input);
   const runId = run.info.run_id;
-  if (input.begins === true && run.info.status !== state) await client.updateRun(runId, state);
+  // One that has ended stays as it is, however often it is asked for again.
+  const hasEnded = await store.exists(storePaths.trainingResult(spec.trainingId));
+  if (input.begins === true && !hasEnded && run.info.status !== state) await client.updateRun(runId, state);
 
   const known = new Set(run.data.params.map(({ key }) => key));
   const params = [...parametersOf(spec)].filter(([key]) => !known.has(key));
   for (const some of pieces(params, PARAMETERS_AT_ONCE)) await client.logBatch(runId, { params: some });
 
   const lastSteps = new Map(run.data.metrics.map(({ key, step }) => [key, step]));
-  const metrics = (await metricsOf(store, spec, run.info.start_time)).filter(
-    ({ key, step }) => step > (lastSteps.get(key) ?? -Infinity),
-  );
-  for (const some of pieces(metrics, METRICS_AT_ONCE)) await client.logBatch(runId, { metrics: some });
+  const sendMetrics = async () => {
+    const metrics = (await metricsOf(store, spec, run.info.start_time)).filter(
+      ({ key, step }) => step > (lastSteps.get(key) ?? -Infinity),
+    );
+    for (const some of pieces(metrics, METRICS_AT_ONCE)) await client.logBatch(runId, { metrics: some });
+    for (const { key, step } of metrics) lastSteps.set(key, step);
+  };
+  await sendMetrics();
   if (state === 'RUNNING') return { notes: [] };
 
   const notes = await sendFiles(client, run, input);
+  // It may have been evaluated while its files were sent.
+  await sendMetrics();
   if (run.info.status !== state) await client.updateRun(runId, state, Date.now());
   return { notes };
 }

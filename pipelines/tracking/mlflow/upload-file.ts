@@ -32,14 +32,17 @@ export async function uploadFile(
   const answered = new Promise<{ status: number; retryAfter: string | undefined }>((resolve, reject) => {
     request.on('error', reject);
     request.on('response', (response) => {
+      response.on('error', () => undefined);
       response.resume();
-      response.on('error', reject);
       const { statusCode: status = 0, headers: said } = response;
-      response.on('end', () => resolve({ status, retryAfter: said['retry-after'] }));
+      resolve({ status, retryAfter: said['retry-after'] });
     });
   });
+  // A server may refuse before it has read all, and close: what it said counts, not that the rest could not be sent.
+  const sent = pipeline(createReadStream(file), request);
+  sent.catch(() => undefined);
   try {
-    const [{ status, retryAfter }] = await Promise.all([answered, pipeline(createReadStream(file), request)]);
+    const { status, retryAfter } = await answered;
     if (status >= 200 && status < 300) return;
     const like = new Response(null, {
       status: status >= 200 && status <= 599 ? status : 502,

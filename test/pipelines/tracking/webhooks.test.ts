@@ -80,13 +80,18 @@ describe('a webhook', () => {
     expect(error.where).toBe(`${receiver!.url}/…`);
   });
 
-  it('is left alone for as long as it asks, an hour at most', async () => {
+  it('is left alone for as long as it asks, a second at least and an hour at most', async () => {
     const later = async (after: string): Promise<number> => {
       const error = await refused({ status: 503, headers: { 'retry-after': after } });
       if (!(error instanceof AskAgainLater)) throw error;
       return error.afterMs;
     };
     expect(await later('7')).toBe(7_000);
+    await receiver!.close();
+    // To Temporal no time at all is no further try.
+    expect(await later('0')).toBe(1_000);
+    await receiver!.close();
+    expect(await later('Wed, 21 Oct 2015 07:28:00 GMT')).toBe(1_000);
     await receiver!.close();
     expect(await later('1000000')).toBe(3_600_000);
   });
