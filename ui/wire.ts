@@ -199,8 +199,27 @@ export interface ModelVersionLine {
   };
 }
 
+/** What was told of a window of answers on the stream. */
+export interface AnswersLine {
+  readonly number: number;
+  readonly version: number;
+  readonly from: string;
+  readonly to: string;
+  readonly answers: number;
+  readonly confidence: number;
+  readonly entropy: number;
+  readonly classDistance: number;
+  readonly distanceFactor?: number;
+  readonly labelled: number;
+  readonly accuracy?: number;
+  readonly calibrationError?: number;
+  readonly alarms: readonly string[];
+}
+
 export interface ModelFacts {
   readonly model: string;
+  /** Why nothing is known of it. */
+  readonly problem?: Problem;
   readonly current?: number;
   readonly versions: readonly ModelVersionLine[];
   readonly moves: readonly {
@@ -218,14 +237,34 @@ export interface ModelFacts {
     readonly reason: string;
     readonly note?: string;
   }[];
+  /** Newest first; a few. */
+  readonly answers: readonly AnswersLine[];
+  /** How many windows of answers there are. */
+  readonly answerWindows: number;
   /** Within this page. */
   readonly report?: string;
+}
+
+export type StreamStep = 'ingest' | 'sink' | 'predict';
+
+/** Of the model that a stream trains or asks. */
+export interface StreamModel {
+  readonly store: string;
+  readonly model: string;
+  readonly current?: number;
+  readonly windows: number;
+  readonly newest?: ModelFacts['windows'][number];
+  /** By version, over the newest windows of answers that were told. */
+  readonly answers: readonly { readonly version: number; readonly answers: number }[];
+  readonly told?: AnswersLine;
 }
 
 export interface StreamLine {
   readonly runId: string;
   readonly dataset: string;
+  readonly model?: StreamModel;
   readonly topics: readonly {
+    readonly step: StreamStep;
     readonly topic: string;
     readonly partition: number;
     readonly next: number;

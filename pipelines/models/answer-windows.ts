@@ -2,11 +2,20 @@
 import { answerWindowSchema, type AnswerWindow } from '../../schemas/answer-window.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
-import { createRecord, listRecords, newestNumber } from './records.ts';
+import { createRecord, listRecords, newestNumber, newestRecords } from './records.ts';
 
 /** By rising number. */
 export async function listAnswerWindows(store: Store, model: string): Promise<AnswerWindow[]> {
   return await listRecords(store, storePaths.answerWindows(model), answerWindowSchema);
+}
+
+/** The last ones, by rising number, and how many there are: a long stream has many. */
+export async function newestAnswerWindows(
+  store: Store,
+  model: string,
+  most: number,
+): Promise<{ readonly all: number; readonly records: readonly AnswerWindow[] }> {
+  return await newestRecords(store, storePaths.answerWindows(model), answerWindowSchema, most);
 }
 
 /** Gives it the next free number: workers tell of their windows at the same time. */

@@ -15,6 +15,20 @@ export async function listRecords<T>(store: Store, folder: string, schema: z.Zod
   );
 }
 
+/** The last records of a folder, by rising number, and how many there are. */
+export async function newestRecords<T>(
+  store: Store,
+  folder: string,
+  schema: z.ZodType<T>,
+  most: number,
+): Promise<{ readonly all: number; readonly records: readonly T[] }> {
+  const numbers = await numbersOf(store, folder);
+  const records = numbers
+    .slice(-most)
+    .map(async (number) => await getStored(store, `${folder}/${String(number)}.json`, schema));
+  return { all: numbers.length, records: await Promise.all(records) };
+}
+
 /** The highest number of a folder's records; undefined where there is none. */
 export async function newestNumber(store: Store, folder: string): Promise<number | undefined> {
   return (await numbersOf(store, folder)).at(-1);

@@ -23,6 +23,8 @@ export interface StreamStatus {
   readonly ingest: readonly PartitionStatus[];
   /** Feature rows that are not yet in a shard. */
   readonly sink: readonly PartitionStatus[];
+  /** Feature rows that no predict worker has answered; absent: none ever worked on this stream. */
+  readonly predict?: readonly PartitionStatus[];
   /** Absent: nothing is published yet. */
   readonly manifest?: StreamManifest;
 }
@@ -41,13 +43,34 @@ export async function readStreamStatus(
   });
   try {
     const committed = await committedOf(consumer, topics.clips);
+    const predict = await predictStatus(connection, consumer, target);
     return {
       ingest: await statusOf(consumer, topics.clips, (partition) => committed.get(partition)),
       sink: await statusOf(consumer, topics.features, (partition) => manifest?.offsets[String(partition)]),
+      ...(predict === undefined ? {} : { predict }),
       ...(manifest === undefined ? {} : { manifest }),
     };
   } finally {
     await disconnect(consumer);
+  }
+}
+
+/** The topic of answers is made by the first predict worker. */
+async function predictStatus(
+  connection: KafkaConnection,
+  consumer: KafkaConsumer,
+  target: StreamTarget,
+): Promise<PartitionStatus[] | undefined> {
+  const topics = topicsOf(target);
+  if ((await partitionsOf(consumer, topics.predictions)) === undefined) return undefined;
+  const group = await connectConsumer(connection, 'status', {
+    'group.id': consumerGroups(target.stream.topicPrefix, target.name).predict,
+  });
+  try {
+    const committed = await committedOf(group, topics.features);
+    return await statusOf(group, topics.features, (partition) => committed.get(partition));
+  } finally {
+    await disconnect(group);
   }
 }
 

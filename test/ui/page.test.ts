@@ -1,6 +1,5 @@
 /** The page in a real browser, on a real run: from nothing to the report, with a pause and a killed worker in between. */
 import { copyFile, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +9,7 @@ import type { ClipFacts, ClipsPage, DatasetFacts, DatasetLine, RunFacts, StoreFa
 import { killWorker, until } from '../support/observe.ts';
 import { createProject, tinyConfig, type Project } from '../support/project.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
-import { probeUi, type UiProbe } from './support.ts';
+import { probeUi, watchedPage, wrongs, type UiProbe } from './support.ts';
 
 const HOSTILE = '<img src=x onerror=alert(1)>';
 const SHORT_MS = 30_000;
@@ -27,37 +26,8 @@ let workflowId = '';
 let store = '';
 let dataset: DatasetLine;
 
-async function openPage(width: number, dark = false): Promise<Page> {
-  const opened = await browser.newPage({
-    viewport: { width, height: 844 },
-    colorScheme: dark ? 'dark' : 'light',
-  });
-  opened.on('console', (message) => {
-    if (['warning', 'error'].includes(message.type())) complaints.push(message.text());
-  });
-  opened.on('pageerror', (error) => complaints.push(error.message));
-  opened.on('dialog', (dialog) => {
-    complaints.push(`dialog: ${dialog.message()}`);
-    void dialog.dismiss();
-  });
-  opened.on('request', (request) => {
-    if (!request.url().startsWith(new URL(probe.ui.url).origin) && !request.url().startsWith('data:'))
-      complaints.push(`asked for ${request.url()}`);
-  });
-  await opened.goto(probe.ui.url);
-  return opened;
-}
-
-const axe = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** Of WCAG 2.1, A and AA; what is wrong, and where. */
-async function wrongs(of: Page): Promise<string[]> {
-  await of.evaluate(await axe);
-  return await of.evaluate<
-    string[]
-  >(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], iframes: false })
-    .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + ': ' + target.join(' '))))`);
-}
+const openPage = async (width: number, dark = false) =>
+  await watchedPage(browser, probe, complaints, { width, dark });
 
 const visible = async (of: Page, text: string | RegExp, timeout = SHORT_MS) => {
   await of.getByText(text).first().waitFor({ timeout });

@@ -1,5 +1,8 @@
 /** A page's server, and raw requests to it: headers are sent as they are, whatever a browser would do. */
+import { readFile } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
 import { startUi, type RunningUi, type UiOptions } from '../../ui/server/start-ui.ts';
 
 export interface RawAnswer {
@@ -76,4 +79,42 @@ export async function probeUi(options: UiOptions): Promise<UiProbe> {
         },
       }),
   };
+}
+
+/** The page in a browser. What it complains of, and whom else it asks for anything, is added to `complaints`. */
+export async function watchedPage(
+  browser: Browser,
+  probe: UiProbe,
+  complaints: string[],
+  { width, dark = false }: { readonly width: number; readonly dark?: boolean },
+): Promise<Page> {
+  const opened = await browser.newPage({
+    viewport: { width, height: 844 },
+    colorScheme: dark ? 'dark' : 'light',
+  });
+  opened.on('console', (message) => {
+    if (['warning', 'error'].includes(message.type())) complaints.push(message.text());
+  });
+  opened.on('pageerror', (error) => complaints.push(error.message));
+  opened.on('dialog', (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  opened.on('request', (request) => {
+    if (!request.url().startsWith(new URL(probe.ui.url).origin) && !request.url().startsWith('data:'))
+      complaints.push(`asked for ${request.url()}`);
+  });
+  await opened.goto(probe.ui.url);
+  return opened;
+}
+
+const axe = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Of WCAG 2.1, A and AA; what is wrong, and where. */
+export async function wrongs(of: Page): Promise<string[]> {
+  await of.evaluate(await axe);
+  return await of.evaluate<
+    string[]
+  >(`axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], iframes: false })
+    .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => id + ': ' + target.join(' '))))`);
 }

@@ -4,6 +4,8 @@ import type { ModelFacts, ModelVersionLine, StoreFacts } from '../../wire.ts';
 import { post } from '../live/api.ts';
 import { hrefOf, replaceQuery, type Route } from '../live/route.ts';
 import { useAnswer } from '../live/use-answer.ts';
+import { useTopic } from '../live/topics.ts';
+import { AnswersTable } from '../parts/answers.tsx';
 import { Action, Empty, ProblemBox, useTitle } from '../parts/basics.tsx';
 import { StoreChoice, useStore } from '../parts/store-choice.tsx';
 import { percent, plain, when } from '../parts/words.ts';
@@ -15,7 +17,10 @@ export function ModelsView({ query }: Route) {
     value,
     problem: refused,
     again,
-  } = useAnswer<readonly ModelFacts[]>(store === undefined ? undefined : `/api/stores/${store.id}/models`);
+  } = useAnswer<readonly ModelFacts[]>(
+    store === undefined ? undefined : `/api/stores/${store.id}/models`,
+    useTopic(store === undefined ? undefined : `models:${store.id}`).parts?.['registry'],
+  );
   return (
     <>
       <div class="heading">
@@ -45,7 +50,7 @@ function Model({
   readonly store: StoreFacts;
   readonly onMoved: () => void;
 }) {
-  const { model, current, versions, moves, windows, report } = facts;
+  const { model, current, versions, moves, windows, answers, answerWindows, report, problem } = facts;
   const [reason, setReason] = useState('');
   const move = (kind: 'promote' | 'rollback', version?: number) => async () => {
     await post(`/api/stores/${store.id}/models/${encodeURIComponent(model)}/${kind}`, {
@@ -55,6 +60,14 @@ function Model({
     setReason('');
     onMoved();
   };
+  if (problem !== undefined) {
+    return (
+      <section class="model" aria-label={`Model ${model}`}>
+        <h2>{model}</h2>
+        <ProblemBox problem={problem} />
+      </section>
+    );
+  }
   return (
     <section class="model" aria-label={`Model ${model}`}>
       <div class="heading">
@@ -141,6 +154,12 @@ function Model({
           ))}
         </ol>
       </details>
+      {answers.length === 0 ? null : (
+        <details open>
+          <summary>Answers on the stream ({answerWindows})</summary>
+          <AnswersTable model={model} answers={answers} />
+        </details>
+      )}
     </section>
   );
 }

@@ -1,11 +1,13 @@
 /** Streams: how far behind each partition is, how fast it goes, and what could not be used. */
 import { useState } from 'preact/hooks';
-import type { LetterLine, StreamLine, StreamsFacts } from '../../wire.ts';
+import type { LetterLine, StreamLine, StreamModel, StreamsFacts, StreamStep } from '../../wire.ts';
 import { hrefOf } from '../live/route.ts';
 import { useTopic } from '../live/topics.ts';
 import { useAnswer } from '../live/use-answer.ts';
 import { Empty, ProblemBox, useTitle } from '../parts/basics.tsx';
-import { count, when } from '../parts/words.ts';
+import { count, percent, when } from '../parts/words.ts';
+
+const STEPS: readonly StreamStep[] = ['ingest', 'sink', 'predict'];
 
 export function StreamsView() {
   useTitle('Streams');
@@ -38,21 +40,21 @@ export function StreamsView() {
 }
 
 function Stream({
-  stream: { runId, dataset, topics, counts = {}, generation, publishedAt, problem },
+  stream: { runId, dataset, model, topics, counts = {}, generation, publishedAt, problem },
 }: {
   readonly stream: StreamLine;
 }) {
   const [asked, setAsked] = useState(false);
-  const lag = topics.reduce((sum, one) => sum + one.lag, 0);
+  const behind = STEPS.filter((step) => topics.some((one) => one.step === step)).map(
+    (step) =>
+      `${step} ${count(topics.reduce((sum, one) => sum + (one.step === step ? one.lag : 0), 0))} behind`,
+  );
   return (
     <section class="model" aria-label={`Stream of ${runId}`}>
       <div class="heading">
         <h2>{runId}</h2>
-        <p class="quiet">
-          {dataset === '' ? '' : `into ${dataset}, `}
-          {count(lag)} behind
-        </p>
-        <a href={hrefOf(['models'])}>Models and windows</a>
+        <p class="quiet">{[...(dataset === '' ? [] : [`into ${dataset}`]), ...behind].join(', ')}</p>
+        <a href={hrefOf(['models'], model === undefined ? {} : { store: model.store })}>Models and windows</a>
       </div>
       <ProblemBox problem={problem === undefined ? undefined : { message: problem }} />
       {generation === undefined ? null : (
@@ -72,10 +74,12 @@ function Stream({
           ))}
         </dl>
       )}
+      {model === undefined ? null : <ModelOfStream model={model} />}
       <div class="scroll" tabIndex={0} role="region" aria-label={`Partitions of ${runId}`}>
         <table>
           <thead>
             <tr>
+              <th scope="col">Step</th>
               <th scope="col">Topic</th>
               {['Partition', 'Done', 'End', 'Behind', 'Rate'].map((name) => (
                 <th key={name} scope="col" class="number">
@@ -85,10 +89,11 @@ function Stream({
             </tr>
           </thead>
           <tbody>
-            {topics.map(({ topic, partition, next, end, lag: behind, ratePerS }) => (
-              <tr key={`${topic} ${String(partition)}`}>
-                <th scope="row">{topic}</th>
-                {[partition, next, end, behind].map((value, i) => (
+            {topics.map(({ step, topic, partition, next, end, lag, ratePerS }) => (
+              <tr key={`${step} ${topic} ${String(partition)}`}>
+                <th scope="row">{step}</th>
+                <td>{topic}</td>
+                {[partition, next, end, lag].map((value, i) => (
                   <td key={i} class="number">
                     {count(value)}
                   </td>
@@ -104,6 +109,49 @@ function Stream({
         {asked ? <Letters runId={runId} /> : null}
       </details>
     </section>
+  );
+}
+
+function ModelOfStream({
+  model: { model, current, windows, newest, answers, told },
+}: {
+  readonly model: StreamModel;
+}) {
+  return (
+    <dl class="facts">
+      <div>
+        <dt>Model</dt>
+        <dd>
+          {model}
+          {current === undefined ? ', no version is current' : `, version ${String(current)} is current`}
+        </dd>
+      </div>
+      {newest === undefined ? null : (
+        <div>
+          <dt>Newest of {count(windows)} windows</dt>
+          <dd>
+            {count(newest.newClips)} clips, closed {when(Date.parse(newest.closedAt))} ({newest.reason})
+            {newest.note === undefined ? '' : `: ${newest.note}`}
+          </dd>
+        </div>
+      )}
+      {told === undefined ? null : (
+        <div>
+          <dt>Answers told of last</dt>
+          <dd>
+            {answers
+              .map(({ version, answers: given }) => `${count(given)} by version ${String(version)}`)
+              .join(', ')}
+            ; window {told.number} {when(Date.parse(told.to))}, confidence {percent(told.confidence)}
+            {told.alarms.map((alarm) => (
+              <span key={alarm} class="note bad-word">
+                {alarm}
+              </span>
+            ))}
+          </dd>
+        </div>
+      )}
+    </dl>
   );
 }
 

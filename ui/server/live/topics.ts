@@ -1,4 +1,5 @@
 /** What can be watched: each topic reads what the routes read, at its own pace. */
+import { createHash } from 'node:crypto';
 import { storePaths } from '../../../schemas/names.ts';
 import { findTrainings } from '../curves/find-trainings.ts';
 import { logOf } from '../runs/log-tail.ts';
@@ -36,6 +37,8 @@ export function findTopic(name: string, sources: TopicSources): Topic | undefine
       return { everyMs: 1_000, read: async () => await logOf(rest) };
     case 'trainings':
       return { everyMs: 2_000, read: async () => await trainingSizes(stores, rest) };
+    case 'models':
+      return { everyMs: 2_000, read: async () => ({ registry: await registryMark(stores, rest) }) };
     case 'streams':
       return { everyMs: 2_000, read: async () => ({ streams: await readStreams(sources) }) };
     default:
@@ -82,6 +85,13 @@ async function oneRun(book: RunsBook, workflowId: string): Promise<Parts> {
   if (run === undefined) return { line: null, progress: null };
   const progress = book.progress(run);
   return { line: runLine(run, progress), progress: progress ?? null };
+}
+
+/** Another one when anything of the registry is new: its records are created once and never written over. */
+async function registryMark(stores: Stores, storeId: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const path of await stores.get(storeId).list(storePaths.models)) hash.update(`${path}\n`);
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** Of `<store>/<training id>,…`: the bytes of each one's metrics, which grow with every epoch. */

@@ -1,6 +1,7 @@
 /** What the page asks about models; promote and roll back, by the registry's own functions. */
 import type { Hono } from 'hono';
 import { z } from 'zod';
+import { newestAnswerWindows } from '../../../pipelines/models/answer-windows.ts';
 import { readHistory, type ModelHistory } from '../../../pipelines/models/history.ts';
 import { listModels, moveCurrent, rollback } from '../../../pipelines/models/registry.ts';
 import { verdictOf } from '../../../pipelines/models/verdict.ts';
@@ -11,22 +12,31 @@ import { storePaths } from '../../../schemas/names.ts';
 import type { Drift, ModelComparison, ModelVersion } from '../../../schemas/retrain.ts';
 import type { ModelFacts, ModelVersionLine } from '../../wire.ts';
 import type { UiContext } from '../context.ts';
+import { problemOf } from '../problems.ts';
 import { nameOf } from '../stores.ts';
+import { answersLine, windowLine } from './lines.ts';
 
 const moveSchema = z.strictObject({
   version: z.int().positive().optional(),
   reason: z.string().trim().max(500).default(''),
 });
 const REASON = 'by hand, on the page';
+const MOST_ANSWER_WINDOWS = 50;
+const NOTHING = { versions: [], moves: [], windows: [], answers: [], answerWindows: 0 } as const;
 
 export function modelRoutes(app: Hono, { stores }: UiContext): void {
   app.get('/api/stores/:store/models', async (c) => {
     const id = c.req.param('store');
     const store = stores.get(id);
     const models = await listModels(store);
-    const facts = models.map(async (model) =>
-      modelFacts(await readHistory(store, model), await reportOf(store, id, model)),
-    );
+    const facts = models.map(async (model) => {
+      try {
+        return await readModel(store, id, model);
+      } catch (error) {
+        // The others are shown all the same.
+        return { model, problem: problemOf(error), ...NOTHING };
+      }
+    });
     return c.json(await Promise.all(facts));
   });
 
@@ -46,10 +56,20 @@ export function modelRoutes(app: Hono, { stores }: UiContext): void {
     else if (version === undefined) throw new ModalmixError('config', 'no version is named');
     else await moveCurrent(store, { model, to: version, by: 'promote', reason, now });
     await renewReport(store, model);
-    return c.json(
-      modelFacts(await readHistory(store, model), await reportOf(store, c.req.param('store'), model)),
-    );
+    return c.json(await readModel(store, c.req.param('store'), model));
   });
+}
+
+async function readModel(store: Store, id: string, model: string): Promise<ModelFacts> {
+  const history = await readHistory(store, model);
+  const answers = await newestAnswerWindows(store, model, MOST_ANSWER_WINDOWS);
+  const report = await reportOf(store, id, model);
+  return {
+    ...historyFacts(history),
+    answers: answers.records.map(answersLine).reverse(),
+    answerWindows: answers.all,
+    ...(report === undefined ? {} : { report }),
+  };
 }
 
 /** As the command does: where there is a page of the model's history, it shows the move. */
@@ -64,7 +84,7 @@ async function reportOf(store: Store, id: string, model: string): Promise<string
   return `/api/stores/${id}/reports/model/${encodeURIComponent(model)}`;
 }
 
-function modelFacts(history: ModelHistory, report: string | undefined): ModelFacts {
+function historyFacts(history: ModelHistory): Omit<ModelFacts, 'answers' | 'answerWindows' | 'report'> {
   const { model, current, versions, moves, windows, outcomes } = history;
   return {
     model,
@@ -80,13 +100,7 @@ function modelFacts(history: ModelHistory, report: string | undefined): ModelFac
         reason,
       }))
       .reverse(),
-    windows: windows
-      .map(({ number, newClips, closedAt, reason }) => {
-        const note = outcomes.get(number)?.note;
-        return { number, newClips, closedAt, reason, ...(note === undefined ? {} : { note }) };
-      })
-      .reverse(),
-    ...(report === undefined ? {} : { report }),
+    windows: windows.map((window) => windowLine(window, outcomes.get(window.number)?.note)).reverse(),
   };
 }
 

@@ -7,7 +7,6 @@ import { connectionIsNamed } from '../../../infra/kafka/is-named.ts';
 import { keptStreams } from '../../../infra/supervisor/kept-streams.ts';
 import { readRunConfig } from '../../../activities/run-config.ts';
 import { loadConfig } from '../../../pipelines/config/load-config.ts';
-import { openStore } from '../../../pipelines/store/open-store.ts';
 import type { KafkaConnection } from '../../../pipelines/streaming/kafka/connection.ts';
 import type { PartitionStatus } from '../../../pipelines/streaming/lag.ts';
 import type { RunConfig } from '../../../schemas/config/config.ts';
@@ -19,14 +18,15 @@ import { Kept } from '../kept.ts';
 import { problemText } from '../problems.ts';
 import type { RunsBook } from '../runs/runs-book.ts';
 import { isName, type Stores } from '../stores.ts';
-import type { LetterLine, StreamLine, StreamsFacts } from '../../wire.ts';
+import type { LetterLine, StreamLine, StreamsFacts, StreamStep } from '../../wire.ts';
+import { streamModel } from './stream-model.ts';
 
 interface Sources {
   readonly runs: RunsBook;
   readonly stores: Stores;
 }
 
-/** The last offsets, from which rates follow: by stream, topic and partition. */
+/** The last offsets, from which rates follow: by stream, step, topic and partition. */
 const before = new Map<string, { readonly next: number; readonly at: number }>();
 const MOST_STREAMS = 10;
 const MOST_LETTERS = 200;
@@ -38,7 +38,7 @@ export async function readStreams(sources: Sources): Promise<StreamsFacts> {
   const configs = await streamConfigs(sources);
   const lines = configs.map(async ({ runId, config }): Promise<StreamLine> => {
     try {
-      return await readStream(connection, runId, config);
+      return await readStream(connection, runId, config, sources.stores);
     } catch (error) {
       return { runId, dataset: '', topics: [], problem: problemText(error) };
     }
@@ -110,24 +110,31 @@ async function readStream(
   connection: KafkaConnection,
   runId: string,
   config: RunConfig,
+  stores: Stores,
 ): Promise<StreamLine> {
   const { streamSettings } = await import('../../../pipelines/streaming/stream-settings.ts');
   const { createExtractor } = await import('../../../pipelines/extraction/create-extractor.ts');
   const { readStreamStatus } = await import('../../../pipelines/streaming/lag.ts');
   const { target } = await streamSettings(config, (await createExtractor(() => undefined)).version);
-  const { ingest, sink, manifest } = await readStreamStatus(connection, target, openStore(config.store));
+  const storeId = stores.add(config.store);
+  const store = stores.get(storeId);
+  const { ingest, sink, predict = [], manifest } = await readStreamStatus(connection, target, store);
+  const model = await streamModel(store, storeId, config);
+  const lines = (step: StreamStep, partitions: readonly PartitionStatus[]) =>
+    partitions.map((one) => ({ step, ...one, ...rateOf(`${runId} ${step}`, one) }));
   return {
     runId,
     dataset: target.name,
-    topics: [...ingest, ...sink].map((one) => ({ ...one, ...rateOf(runId, one) })),
+    topics: [...lines('ingest', ingest), ...lines('sink', sink), ...lines('predict', predict)],
+    ...(model === undefined ? {} : { model }),
     ...(manifest === undefined
       ? {}
       : { counts: manifest.counts, generation: manifest.generation, publishedAt: manifest.publishedAt }),
   };
 }
 
-function rateOf(runId: string, { topic, partition, next }: PartitionStatus): { ratePerS?: number } {
-  const key = `${runId}\n${topic}\n${String(partition)}`;
+function rateOf(of: string, { topic, partition, next }: PartitionStatus): { ratePerS?: number } {
+  const key = `${of}\n${topic}\n${String(partition)}`;
   const at = performance.now();
   const earlier = before.get(key);
   before.set(key, { next, at });
