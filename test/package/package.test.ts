@@ -8,6 +8,7 @@ import { packPackage } from '../../infra/package/pack.ts';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
 import { stopSupervisor } from '../../infra/supervisor/supervise.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
+import { until } from '../support/observe.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
 
 const EXAMPLE = join(PROJECT_FOLDER, 'examples', 'api', 'compare-methods.ts');
@@ -83,6 +84,32 @@ describe('an installed package', () => {
     expect((await modalmix('demo', '--set', 'training.epochs=0')).stderr).toContain('training.epochs');
     expect(await readFile(config, 'utf8')).toMatch(/^name: mine$/mu);
     await expect(access(join(installed, '.modalmix'))).rejects.toThrow('ENOENT');
+  });
+
+  test('serves the page with the script and style that it was packed with', async () => {
+    const command = execa(process.execPath, [join(installed, 'cli', 'modalmix.mjs'), 'ui', '--json'], {
+      ...{ cwd: folder, reject: false, buffer: false },
+    });
+    let text = '';
+    command.stdout.on('data', (bytes: Buffer) => (text += bytes.toString('utf8')));
+    await until('its address', () => text.includes('\n'), command);
+    const { url } = JSON.parse(text.split('\n')[0]!) as { readonly url: string };
+    const cookie = (await fetch(url, { redirect: 'manual' })).headers.getSetCookie()[0]!.split(';')[0]!;
+    const get = async (path: string) => await fetch(new URL(path, url), { headers: { cookie } });
+    const [, style = '', script = ''] =
+      /href="(\/client\/style\.css[^"]*)".*src="(\/client\/main\.js[^"]*)"/su.exec(
+        await (await get('/')).text(),
+      ) ?? [];
+    const answers = await Promise.all([get(style), get(script)]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    const files = await Promise.all(answers.map(async (answer) => await answer.text()));
+    const pages = join(installed, 'dist', 'pages', 'ui');
+    expect(files).toEqual([
+      await readFile(join(pages, 'style.css'), 'utf8'),
+      await readFile(join(pages, 'main.js'), 'utf8'),
+    ]);
+    command.kill('SIGINT');
+    expect((await command).exitCode).toBe(0);
   });
 
   test('types a program that uses it, and refuses what is no field of a config', async () => {
