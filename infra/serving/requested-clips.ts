@@ -1,5 +1,5 @@
 /** The files that a request means: uploads, which lie in a folder of its own until it is answered, or files of this machine. */
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ZodError } from 'zod';
 import { featureFile } from '../../pipelines/datasets/media-files.ts';
@@ -51,6 +51,7 @@ async function uploaded(
     await rm(folder, { recursive: true, force: true });
   };
   const clips: RequestedClip[] = [];
+  let written: FileHandle | undefined;
   try {
     const bounds = { parts: limits.clipsPerRequest, bytes: limits.bodyBytes };
     await readMultipart(body, boundary, bounds, async (fileName) => {
@@ -58,12 +59,15 @@ async function uploaded(
       const path = join(folder, `clip-${String(clips.length)}${endingOf(fileName)}`);
       let bytes = 0;
       const file = await open(path, 'wx', 0o600);
+      written = file;
       return {
         write: async (piece) => {
           bytes += piece.length;
-          await file.write(piece);
+          // All of it, as `write` need not.
+          await file.appendFile(piece);
         },
         end: async () => {
+          written = undefined;
           await file.close();
           const problem = { code: 'empty', reason: 'the file is empty' };
           clips.push({ name, ...(bytes === 0 ? { problem } : { path }) });
@@ -71,6 +75,8 @@ async function uploaded(
       };
     });
   } catch (error) {
+    // A file that is open keeps its place on the disk when it is deleted.
+    await written?.close().catch(() => undefined);
     await release();
     throw error;
   }
