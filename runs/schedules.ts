@@ -71,7 +71,8 @@ const POLICIES: Readonly<Record<Overlap, ScheduleOverlapPolicy>> = {
  * Adds it, or puts it in the place of the one that the run has for that work.
  *
  * @returns whether one was replaced
- * @throws ModalmixError `config` for a cron expression or a time zone that is none
+ * @throws ModalmixError `config` for a cron expression or a time zone that is none; what the store throws, before the
+ *   schedule that is there is touched; saying so when that one is gone and the new one could not be added
  */
 export async function addSchedule(
   client: Client,
@@ -83,26 +84,43 @@ export async function addSchedule(
   const id = scheduleId(runId, work);
   const spec = { cronExpressions: [`${cron} # ${cron}`], timezone: timezone ?? 'UTC' };
   requireCron(cron);
+  await storeRunConfig(prepared);
   const before = await describe(client, id);
+  const handle = client.schedule.getHandle(id);
   if (before !== undefined) {
-    const handle = client.schedule.getHandle(id);
     // What the server refuses shall not cost the schedule that is there.
     await refusing(async () => await handle.update((old) => ({ ...old, spec })), cron, timezone);
     await handle.delete();
   }
-  await storeRunConfig(prepared);
-  const record: ScheduleRecord = { formatVersion: 1, ...scheduled, addedAt: new Date().toISOString() };
-  await store.put(storePaths.runSchedule(runId, work), JSON.stringify(record));
-  const create = async () =>
-    await client.schedule.create({
-      scheduleId: id,
-      spec,
-      action: actionOf(prepared, scheduled, id),
-      policies: { overlap: POLICIES[overlap], catchupWindow: CATCH_UP },
-      state: { paused: before?.state.paused ?? false },
-    });
-  await refusing(create, cron, timezone);
+  try {
+    const record: ScheduleRecord = { formatVersion: 1, ...scheduled, addedAt: new Date().toISOString() };
+    await store.put(storePaths.runSchedule(runId, work), JSON.stringify(record));
+    const create = async () =>
+      await client.schedule.create({
+        scheduleId: id,
+        spec,
+        action: actionOf(prepared, scheduled, id),
+        policies: { overlap: POLICIES[overlap], catchupWindow: CATCH_UP },
+        state: { paused: before?.state.paused ?? false },
+      });
+    await refusing(create, cron, timezone);
+  } catch (cause) {
+    throw before === undefined ? cause : notReplaced(id, before, cause);
+  }
   return before !== undefined;
+}
+
+/** The one that was there is deleted, and nothing is in its place. */
+function notReplaced(id: string, { spec, state }: ScheduleDescription, cause: unknown): ModalmixError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const cron = spec.calendars?.[0]?.comment;
+  const was = cron === undefined ? '' : `; it was "${cron}" in ${spec.timezone ?? 'UTC'}`;
+  const pause = state.paused ? ', then pause it again, as it was' : '';
+  return new ModalmixError(
+    cause instanceof ModalmixError ? cause.kind : 'transient',
+    `the schedule was removed, but the new one could not be added, so nothing is scheduled${was}: ${reason}`,
+    { where: id, fix: `Give the same "modalmix schedule add" again when that is mended${pause}.`, cause },
+  );
 }
 
 function actionOf(

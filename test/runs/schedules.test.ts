@@ -23,6 +23,7 @@ import { unwrapFailure } from '../../runs/follow.ts';
 import type { PreparedRun } from '../../runs/prepare-run.ts';
 import { addSchedule, changeSchedules, listSchedules, removeSchedules } from '../../runs/schedules.ts';
 import { runConfigSchema } from '../../schemas/config/config.ts';
+import { ModalmixError } from '../../schemas/errors.ts';
 import type { Overlap, ScheduledWork } from '../../schemas/schedules.ts';
 import { scheduleId } from '../../schemas/schedules.ts';
 import { MESSAGES, WORKFLOWS, workflowIds } from '../../schemas/workflows.ts';
@@ -134,6 +135,39 @@ describe('a schedule', () => {
     expect(await run.store.list(`runs/${run.runId}/schedules`)).toEqual([]);
     await until('the list to forget it', async () => (await mine()) === undefined);
     await expect(changeSchedules(client, 'pause', run.runId)).rejects.toThrow('no schedule of a run');
+  });
+
+  it('is kept when the store cannot be reached; what is gone all the same is told, and how to add it', async () => {
+    const client = clientOf(signed);
+    const run = aRun();
+    await addSchedule(client, run, options(NIGHTLY));
+    const mine = async () => (await listSchedules(client)).find(({ runId }) => runId === run.runId);
+    await until('the list to know it', async () => (await mine()) !== undefined);
+    const failingAt = (part: string): PreparedRun => {
+      const store = Object.create(run.store, {
+        put: {
+          value: async (path: string, content: string) => {
+            if (path.includes(part)) throw new ModalmixError('transient', 'the store is away');
+            await run.store.put(path, content);
+          },
+        },
+      }) as typeof run.store;
+      return { ...run, store };
+    };
+    await expect(addSchedule(client, failingAt('config'), options('30 4 * * 1'))).rejects.toThrow(
+      'the store is away',
+    );
+    expect(await mine()).toMatchObject({ state: 'active', cron: NIGHTLY });
+    await expect(addSchedule(client, failingAt('schedules/'), options('30 4 * * 1'))).rejects.toMatchObject({
+      kind: 'transient',
+      message: expect.stringMatching(
+        /nothing is scheduled; it was "0 3 \* \* \*" in UTC: the store is away/u,
+      ) as string,
+      where: scheduleId(run.runId, 'rebuild'),
+      fix: expect.stringContaining('schedule add') as string,
+    });
+    expect(await addSchedule(client, run, options('30 4 * * 1'))).toBe(false);
+    await removeSchedules(client, run.runId);
   });
 
   it.each([
