@@ -1,8 +1,9 @@
 /** The model that a server answers by: loaded into the process that judges, and another one when the registry moves. */
 import type { ChosenModel } from '../../../schemas/prediction.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
+import type { ModelMove } from '../../../schemas/retrain.ts';
 import { chooseModel } from '../../models/choose-model.ts';
-import { readCurrent } from '../../models/registry.ts';
+import { newestMove } from '../../models/registry.ts';
 import { ServingChild } from '../../process/serving-child.ts';
 import { loadManifest } from '../../shards/manifest/load-manifest.ts';
 import type { Store } from '../../store/store.ts';
@@ -44,6 +45,7 @@ export class FollowedModel {
   #child: ServingChild | undefined;
   #loaded: LoadedVersion | undefined;
   #lookedAt = -Infinity;
+  #move: ModelMove | undefined;
   #failed: { readonly version: number; readonly at: number } | undefined;
 
   constructor(options: FollowedModelOptions) {
@@ -98,7 +100,9 @@ export class FollowedModel {
     if (follow === undefined || performance.now() - this.#lookedAt < LOOK_MS) return undefined;
     this.#lookedAt = performance.now();
     try {
-      const version = (await readCurrent(store, follow))?.version.version;
+      // The log of moves, of which only what is new is read.
+      this.#move = await newestMove(store, follow, this.#move);
+      const version = this.#move?.to;
       if (version === undefined || version === this.#chosen.version?.version) return undefined;
       const failed = this.#failed;
       if (failed?.version === version && performance.now() - failed.at < TRY_AGAIN_MS) return undefined;
