@@ -6,6 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { localCacheFromEnvironment, type LocalCache, type Version } from './local-cache.ts';
 import { S3Bucket } from './s3-bucket.ts';
@@ -16,7 +17,9 @@ import type { PutFileOptions, Store } from './store.ts';
 /** Files are read in pieces of this size when they go up. */
 const READ_BYTES = 2 ** 20;
 /** Of a local copy whose object is replaced meanwhile. */
-const MOST_TRIES = 6;
+const MOST_TRIES = 10;
+/** Before the second try; longer before each further one. */
+const PAUSE_MS = 50;
 
 export class S3Store implements Store {
   readonly uri: string;
@@ -121,6 +124,7 @@ export class S3Store implements Store {
         // Replaced, or deleted, between the two requests: look again.
         const again = error instanceof ModalmixError && isMixed(error.cause);
         if (!again || attempt >= MOST_TRIES) throw error;
+        await sleep(PAUSE_MS * attempt);
       }
     }
   }

@@ -97,11 +97,11 @@ function entriesOf(ids: ReadonlySet<string>): Entry[] {
 }
 
 async function readLists(config: CremaDConfig, root: string): Promise<Entry[]> {
-  const [train, test] = await Promise.all([
-    readEntries(await listFile(config.trainList, root, 'train'), 'train'),
-    readEntries(await listFile(config.testList, root, 'test'), 'test'),
-  ]);
-  return [...train, ...test];
+  const files = [
+    ['train', await listFile(config.trainList, root, 'train')],
+    ['test', await listFile(config.testList, root, 'test')],
+  ] as const;
+  return (await Promise.all(files.map(async ([split, file]) => await readEntries(file, split)))).flat();
 }
 
 /** The one that was named, or `<root>/<split>.csv` when that is there. */
