@@ -43,6 +43,8 @@ export class FollowedModel {
   readonly #options: FollowedModelOptions;
   #chosen: ChosenModel;
   #child: ServingChild | undefined;
+  /** What the child was started with; another version may want something else. */
+  #startedWith: string | undefined;
   #loaded: LoadedVersion | undefined;
   #lookedAt = -Infinity;
   #move: ModelMove | undefined;
@@ -113,20 +115,41 @@ export class FollowedModel {
     }
   }
 
+  /** Beside the version that is loaded, which stays where this one cannot be. */
   async #load(chosen: ChosenModel): Promise<LoadedVersion> {
-    const { store, onEvent } = this.#options;
+    const { store } = this.#options;
     const { spec } = chosen;
-    if (this.#child?.alive !== true) {
-      if (this.#child !== undefined) onEvent('restarted', 'the process that judges has ended');
-      this.#child = await ServingChild.start(CHILD, tensorflowEnvironment(spec.training.threads));
-    }
     const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
+    const { child, startedWith } = await this.#childFor(chosen);
     const request: JudgingRequest = { kind: 'load', storeUri: store.uri, chosen };
-    const { epoch } = loadedSchema.parse(await this.#child.ask(request));
+    const before = this.#child;
+    let epoch: number;
+    try {
+      ({ epoch } = loadedSchema.parse(await child.ask(request)));
+    } catch (error) {
+      if (child !== before) child.close();
+      throw error;
+    }
+    if (child !== before) before?.close();
+    this.#child = child;
+    this.#startedWith = startedWith;
     const extraction = extractionFor(spec, manifest);
     const extractionKey = JSON.stringify([manifest.extractorVersion, extraction]);
     this.#chosen = chosen;
     this.#loaded = { chosen, manifest, extraction, extractionKey, epoch };
     return this.#loaded;
+  }
+
+  /** The child there is, or another one: for an environment of its own, or plug-ins, which stay in a process. */
+  async #childFor({ spec }: ChosenModel): Promise<{ child: ServingChild; startedWith: string }> {
+    const env = tensorflowEnvironment(spec.training.threads);
+    const startedWith = JSON.stringify([env, spec.plugins]);
+    const child = this.#child;
+    if (child?.alive === true && this.#startedWith === startedWith) return { child, startedWith };
+    if (child?.alive === false) {
+      this.#options.onEvent('restarted', 'the process that judges has ended');
+      this.#child = undefined;
+    }
+    return { child: await ServingChild.start(CHILD, env), startedWith };
   }
 }
