@@ -6,6 +6,7 @@ import {
   Busy,
   GivenUp,
   type Answered,
+  type Patience,
   type Predictor,
 } from '../../pipelines/prediction/serving/predictor.ts';
 import type { LoadedVersion } from '../../pipelines/prediction/serving/followed-model.ts';
@@ -95,11 +96,11 @@ export function createApp(options: AppOptions): Hono<{ Variables: { requestId: s
     try {
       requireRoom(options, Number(context.req.header('content-length') ?? 0));
       flight.count += 1;
-      const answer = await within(source.limits.requestMs, async (signal) => {
+      const answer = await within(source.limits.requestMs, async (patience) => {
         const type = context.req.header('content-type') ?? '';
-        const clips = await requestedClips(type, piecesOf(context.req.raw, signal), source);
+        const clips = await requestedClips(type, piecesOf(context.req.raw, patience.signal), source);
         try {
-          return await answerOf(options, context.get('requestId'), clips.clips, signal);
+          return await answerOf(options, context.get('requestId'), clips.clips, patience);
         } finally {
           await clips.release();
         }
@@ -134,8 +135,9 @@ function requireRoom({ flight, source: { limits }, predictor }: AppOptions, byte
 
 type Body = ReadableStream<Uint8Array> | null;
 
-/** Ends the wait, not always the work: what a batch has begun is computed to its end. */
-async function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Ends the wait, not always the work: a batch that is being judged is judged to its end. */
+async function within<T>(ms: number, work: (patience: Patience) => Promise<T>): Promise<T> {
+  const deadlineMs = performance.now() + ms;
   const limit = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -144,7 +146,7 @@ async function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>):
       reject(new Refused(504, 'timeout', `it took longer than ${String(ms / 1000)} s`));
     }, ms);
   });
-  const working = work(limit.signal);
+  const working = work({ signal: limit.signal, deadlineMs });
   working.catch(() => undefined);
   try {
     return await Promise.race([working, late]);
@@ -197,10 +199,10 @@ async function answerOf(
   { predictor, metrics }: AppOptions,
   requestId: string,
   clips: readonly RequestedClip[],
-  signal: AbortSignal,
+  patience: Patience,
 ): Promise<PredictAnswer> {
   const files = clips.flatMap((clip) => ('path' in clip ? [clip.path] : []));
-  const { by, predictions }: Answered = await predictor.predict(files, signal);
+  const { by, predictions }: Answered = await predictor.predict(files, patience);
   const { classNames } = by.manifest;
   let next = 0;
   const answers = clips.map((clip): ClipAnswer => {

@@ -107,7 +107,8 @@ async function decodeClip(
   audioFileProblem: MissingModality | undefined,
   signal: AbortSignal | undefined,
 ): Promise<DecodedClip> {
-  const deadline = Date.now() + config.limits.clipTimeoutS * 1000;
+  // Whole milliseconds, as timers of processes want them.
+  const deadline = Date.now() + Math.ceil(config.limits.clipTimeoutS * 1000);
   const wantsVideo = config.modalities.some((name) => name === 'rgb' || name === 'flow');
   const wantsAudio = config.modalities.includes('audio') && audioFileProblem === undefined;
   const sources = [clip.path, ...(clip.audioPath === undefined ? [] : [clip.audioPath])];

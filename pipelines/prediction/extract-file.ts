@@ -24,11 +24,12 @@ export async function extractFile(
   extractor: Extractor,
   path: string,
   extraction: DatasetManifest['extraction'],
+  signal?: AbortSignal,
 ): Promise<ExtractedFile> {
   const features = await featuresBeside(path, extraction.modalities);
   const clip: Clip = { clipId: path, path, features, label: 0, split: 'test' };
   try {
-    return { path, clip: await extractor.extract(clip, extraction) };
+    return { path, clip: await extractor.extract(clip, extraction, signal) };
   } catch (error) {
     if (!(error instanceof ClipUnusable)) throw error;
     return { path, problem: { code: error.code, reason: error.message } };

@@ -1,7 +1,8 @@
-/** What a server answers by while versions come: the real parts, less HTTP. */
-import { mkdtemp, rm } from 'node:fs/promises';
+/** What a server answers by while versions and slow clips come: the real parts, less HTTP. */
+import { constants, mkdir, mkdtemp, open, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { PROJECT_FOLDER } from '../../../infra/folders.ts';
 import { resolvePlugins } from '../../../pipelines/config/resolve-plugins.ts';
@@ -9,7 +10,7 @@ import { chooseModel } from '../../../pipelines/models/choose-model.ts';
 import { versionOf } from '../../../pipelines/models/open-model.ts';
 import { findVersion, moveCurrent, registerVersion } from '../../../pipelines/models/registry.ts';
 import { runPrediction } from '../../../pipelines/prediction/run-prediction.ts';
-import { Predictor } from '../../../pipelines/prediction/serving/predictor.ts';
+import { GivenUp, Predictor } from '../../../pipelines/prediction/serving/predictor.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
 import { runTraining } from '../../../pipelines/training/run-training.ts';
@@ -61,6 +62,12 @@ afterAll(async () => {
 const moveTo = async (to: number) =>
   await moveCurrent(store, { model: MODEL, to, by: 'promote', reason: 'test', now: new Date() });
 
+/** In milliseconds from now. */
+const patience = (ms: number, signal = new AbortController().signal) => ({
+  signal,
+  deadlineMs: performance.now() + ms,
+});
+
 async function withPredictor(
   work: (predictor: Predictor, events: string[]) => Promise<void>,
   from = store,
@@ -83,7 +90,7 @@ it('takes over a version whose plug-in has other settings, and keeps the old one
   await moveTo(1);
   await withPredictor(async (predictor, events) => {
     const ask = async () => {
-      const { by, predictions } = await predictor.predict(files, new AbortController().signal);
+      const { by, predictions } = await predictor.predict(files, patience(60_000));
       const version = by.chosen.version!.version;
       expect(predictions).toEqual(expected.get(version));
       return version;
@@ -130,3 +137,34 @@ it('reads of the registry nothing but a listing while nothing is new', async () 
     expect(read).toEqual([expect.stringMatching(/\/moves\//u)]);
   }, noting);
 }, 60_000);
+
+it('a slow clip holds up nobody else, and ends with who asked', async () => {
+  await moveTo(1);
+  // A picture that never comes.
+  const slow = join(folder, 'slow');
+  await mkdir(slow);
+  await execa('mkfifo', [join(folder, 'pipe')]);
+  await execa('ffmpeg', [
+    ...['-loglevel', 'error', '-f', 'lavfi', '-i', 'color=red:size=64x48', '-frames:v', '1'],
+    join(slow, '1.png'),
+  ]);
+  await symlink(join(folder, 'pipe'), join(slow, '2.png'));
+  await withPredictor(async (predictor) => {
+    const givesUp = new AbortController();
+    let ended = false;
+    const abandoned = predictor.predict([slow], patience(600_000, givesUp.signal)).finally(() => {
+      ended = true;
+    });
+    abandoned.catch(() => undefined);
+    for (let n = 0; n < 3; n += 1) {
+      const { predictions } = await predictor.predict(files, patience(60_000));
+      expect(predictions).toEqual(expected.get(1));
+    }
+    expect([ended, predictor.waitingClips]).toEqual([false, 1]);
+    givesUp.abort();
+    await expect(abandoned).rejects.toBeInstanceOf(GivenUp);
+    expect(predictor.waitingClips).toBe(0);
+    // What reads the picture ends.
+    await (await open(join(folder, 'pipe'), constants.O_RDWR | constants.O_NONBLOCK)).close();
+  });
+}, 120_000);

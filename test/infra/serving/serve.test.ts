@@ -153,7 +153,7 @@ describe('a server on the loopback', () => {
       '--max-body-mib',
       '1',
       '--max-wait-ms',
-      '50',
+      '2000',
     ]);
     const document = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
       openapi: string;
