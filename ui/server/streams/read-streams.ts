@@ -19,6 +19,7 @@ import { problemText } from '../problems.ts';
 import type { RunsBook } from '../runs/runs-book.ts';
 import { isName, type Stores } from '../stores.ts';
 import type { LetterLine, StreamLine, StreamsFacts, StreamStep } from '../../wire.ts';
+import { keptTarget } from './kept-target.ts';
 import { streamModel } from './stream-model.ts';
 
 interface Sources {
@@ -112,10 +113,8 @@ async function readStream(
   config: RunConfig,
   stores: Stores,
 ): Promise<StreamLine> {
-  const { streamSettings } = await import('../../../pipelines/streaming/stream-settings.ts');
-  const { createExtractor } = await import('../../../pipelines/extraction/create-extractor.ts');
   const { readStreamStatus } = await import('../../../pipelines/streaming/lag.ts');
-  const { target } = await streamSettings(config, (await createExtractor(() => undefined)).version);
+  const target = await keptTarget(runId, config);
   const storeId = stores.add(config.store);
   const store = stores.get(storeId);
   const { ingest, sink, predict = [], manifest } = await readStreamStatus(connection, target, store);
