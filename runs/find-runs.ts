@@ -9,6 +9,8 @@ export interface FoundRun {
   readonly runId: string;
   readonly workflowId: string;
   readonly storeUri: string | undefined;
+  /** Where a main job's clips come from; absent: of another workflow, or of a release that did not note it. */
+  readonly source?: 'dataset' | 'stream';
   readonly type: string;
   /** Temporal's own word, in lower case: `running`, `completed`, `failed`, `cancelled`, … */
   readonly state: string;
@@ -63,10 +65,12 @@ export function unknownRun(runId: string, runs: readonly FoundRun[] = []): Modal
 }
 
 function describeRun(info: WorkflowExecutionInfo): FoundRun {
+  const source = noted(info, 'source');
   return {
     runId: info.workflowId.split('/')[0] ?? info.workflowId,
     workflowId: info.workflowId,
-    storeUri: storeUriOf(info),
+    storeUri: noted(info, 'storeUri'),
+    ...(source === 'dataset' || source === 'stream' ? { source } : {}),
     type: info.type,
     state: info.status.name === 'CANCELLED' ? 'cancelled' : info.status.name.toLowerCase(),
     startedAt: info.startTime,
@@ -75,7 +79,7 @@ function describeRun(info: WorkflowExecutionInfo): FoundRun {
 }
 
 /** Of a run that none of ours has started it is not believed: what lies there would be read. */
-function storeUriOf({ memo, startTime }: WorkflowExecutionInfo): string | undefined {
-  const uri = believed(memo?.['storeUri'], startTime.getTime());
-  return typeof uri === 'string' ? uri : undefined;
+function noted({ memo, startTime }: WorkflowExecutionInfo, name: 'storeUri' | 'source'): string | undefined {
+  const value = believed(memo?.[name], startTime.getTime());
+  return typeof value === 'string' ? value : undefined;
 }

@@ -3,7 +3,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { RunConfig } from '../schemas/config/config.ts';
 import { ENVIRONMENT, TASK_QUEUES } from '../schemas/names.ts';
 import { ModalmixError } from '../schemas/errors.ts';
-import type { RunReference, WORKFLOWS } from '../schemas/workflows.ts';
+import { WORKFLOWS, type RebuildAndTrainInput, type RunReference } from '../schemas/workflows.ts';
 import { Detached, follow } from './follow.ts';
 import type { PreparedRun } from './prepare-run.ts';
 import type { Screen } from './screen.ts';
@@ -12,7 +12,7 @@ import type { Session } from './session.ts';
 export interface WorkflowStart {
   readonly type: (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
   readonly workflowId: string;
-  readonly input: RunReference;
+  readonly input: RunReference | RebuildAndTrainInput;
 }
 
 /** What it is called and where its files are. */
@@ -65,9 +65,16 @@ export async function startOrJoin(client: Client, start: WorkflowStart): Promise
     args: [start.input],
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    memo: { runId: start.input.runId, storeUri: start.input.storeUri },
+    memo: memoOf(start),
   });
   return joined;
+}
+
+/** What a list of runs has of each; `source` as the input has it, for who starts the run again. */
+function memoOf({ type, input }: WorkflowStart): Record<string, string> {
+  const { runId, storeUri } = input;
+  if (type !== WORKFLOWS.rebuildAndTrain) return { runId, storeUri };
+  return { runId, storeUri, source: ('source' in input ? input.source : undefined) ?? 'dataset' };
 }
 
 async function isRunning(client: Client, workflowId: string): Promise<boolean> {

@@ -142,7 +142,10 @@ function actionOf(
     seeds: [...new Set(training.seeds)],
     scheduled,
   };
-  return { ...common, workflowType: WORKFLOWS.rebuildAndTrain, args: [input], memo };
+  return {
+    ...{ ...common, workflowType: WORKFLOWS.rebuildAndTrain, args: [input] },
+    memo: { ...memo, source: 'dataset' },
+  };
 }
 
 /** Temporal takes other things for cron expressions, too (`@every 5m`, a year, `CRON_TZ=…`): those are said otherwise. */

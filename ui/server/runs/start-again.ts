@@ -3,9 +3,10 @@ import type { Client } from '@temporalio/client';
 import { readRunConfig } from '../../../activities/run-config.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import type { FoundRun } from '../../../runs/find-runs.ts';
+import type { WorkflowStart } from '../../../runs/run-workflows.ts';
+import type { RunConfig } from '../../../schemas/config/config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { storePaths } from '../../../schemas/names.ts';
-import { WORKFLOWS, workflowIds } from '../../../schemas/workflows.ts';
+import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../../schemas/workflows.ts';
 import { QUIET } from './temporal-link.ts';
 
 /** Those whose whole input is in the store. */
@@ -16,7 +17,8 @@ export function canStart(type: string): boolean {
 }
 
 /**
- * It goes on from what is done; one that runs is joined.
+ * It goes on from what is done; one that runs is joined. Its config, and the code of its plug-ins, are in the store
+ * already, and stay as they are.
  *
  * @throws ModalmixError `config` for a workflow that is a part of another's work; `input` where its config is gone
  */
@@ -28,25 +30,42 @@ export async function startAgain(client: Client, run: FoundRun, store: Store): P
       fix: 'Start it with the command that it was started with.',
     });
   }
-  if (type === WORKFLOWS.rebuildAndTrain) {
-    const { startRun } = await import('../../../runs/start-work.ts');
-    const { prepareConfig } = await import('../../../runs/prepare-run.ts');
-    const prepared = await prepareConfig(await readRunConfig(store, runId));
-    // The id hashes the config, and one of another release may give another: it stays this run.
-    await startRun(client, { ...prepared, runId });
-    return;
+  const { startOrJoin } = await import('../../../runs/run-workflows.ts');
+  await startOrJoin(client, { ...(await againOf(run, store)), workflowId: workflowIds.run(runId) });
+}
+
+/** By its own id: it hashes the config, and that which is read of another release may give another. */
+async function againOf(
+  { runId, type, storeUri, source }: FoundRun,
+  store: Store,
+): Promise<Omit<WorkflowStart, 'workflowId'>> {
+  const { runReference } = await import('../../../runs/run-workflows.ts');
+  const reference = (config: RunConfig) =>
+    runReference({ runId, config: { ...config, store: storeUri ?? store.uri } });
+  if (type === WORKFLOWS.runExperiment) {
+    const { readExperiment } = await import('../../../pipelines/experiments/read-experiment.ts');
+    return { type, input: reference((await readExperiment(store, runId)).base) };
   }
-  const path =
-    type === WORKFLOWS.runExperiment ? storePaths.experimentConfig(runId) : storePaths.searchConfig(runId);
-  if (!(await store.exists(path)))
-    throw new ModalmixError('input', 'its config is gone from the store', { where: `${store.uri}/${path}` });
-  const { runReference, startOrJoin } = await import('../../../runs/run-workflows.ts');
-  const input = runReference({ runId, config: { store: store.uri } });
-  await startOrJoin(client, {
-    type: type === WORKFLOWS.runExperiment ? WORKFLOWS.runExperiment : WORKFLOWS.runSearch,
-    workflowId: workflowIds.run(runId),
-    input,
-  });
+  if (type === WORKFLOWS.runSearch) {
+    const { readSearch } = await import('../../../pipelines/searches/read-search.ts');
+    return { type, input: reference((await readSearch(store, runId)).base) };
+  }
+  const config = await readRunConfig(store, runId);
+  const { methods, seeds } = config.training;
+  // Those of a release that did not note it: ranges are set by `train --from-stream` alone, if not by hand.
+  const from = source ?? (config.stream?.ranges === undefined ? 'dataset' : 'stream');
+  if (from === 'dataset') {
+    // What the index would stumble over is said at once.
+    const { prepareConfig } = await import('../../../runs/prepare-run.ts');
+    await prepareConfig(config);
+  }
+  const input: RebuildAndTrainInput = {
+    ...reference(config),
+    ...(from === 'stream' ? { source: from } : {}),
+    methods: [...new Set(methods)],
+    seeds: [...new Set(seeds)],
+  };
+  return { type: WORKFLOWS.rebuildAndTrain, input };
 }
 
 /**
