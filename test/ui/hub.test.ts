@@ -56,3 +56,19 @@ it('sends the whole once, then what changed; two pages cost one poller; none cos
   await sleep(1_200);
   expect(state.reads).toBe(after);
 });
+
+it('tells of the trouble of a topic that was never read, to who comes later too', async () => {
+  const { state, hub } = watchable();
+  state.fails = true;
+  const [first, second]: [Change[], Change[]] = [[], []];
+  const endFirst = hub.subscribe(['known'], (change) => first.push(change));
+  await until('the trouble', () => first.length === 1);
+  const endSecond = hub.subscribe(['known'], (change) => second.push(change));
+  expect(second).toEqual([{ topic: 'known', set: {}, gone: [], trouble: 'away' }]);
+  expect(first).toEqual(second);
+  state.fails = false;
+  await until('the whole', () => second.length === 2);
+  expect(second[1]).toEqual({ topic: 'known', whole: true, set: { a: 1, b: { c: 2 } }, gone: [] });
+  endFirst();
+  endSecond();
+});

@@ -66,6 +66,7 @@ export class Hub {
       mine.push(watched);
       watched.sends.add(send);
       if (watched.parts !== undefined) send(wholeOf(watched));
+      else if (watched.trouble !== undefined) send(troubleOf(watched, watched.trouble));
     }
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
     this.#tick();
@@ -140,6 +141,11 @@ function wholeOf({ name, parts, trouble }: Watched): Change {
     ...{ topic: name, whole: true, set: parsed(parts ?? []), gone: [] },
     ...(trouble === undefined ? {} : { trouble }),
   };
+}
+
+/** Of a topic that has never been read. */
+function troubleOf({ name }: Watched, trouble: string): Change {
+  return { topic: name, set: {}, gone: [], trouble };
 }
 
 function parsed(entries: Iterable<readonly [string, string]>): Parts {

@@ -6,6 +6,7 @@ import type { Client } from '@temporalio/client';
 import pLimit from 'p-limit';
 import type { FoundRun } from '../../../runs/find-runs.ts';
 import type { Progress } from '../../../schemas/progress.ts';
+import { scheduleOfWorkflow } from '../../../schemas/schedules.ts';
 import type { TemporalLink } from './temporal-link.ts';
 
 const LIST_EVERY_MS = 900;
@@ -126,15 +127,34 @@ export class RunsBook {
         async () => await listRuns(client, among),
       );
       if (since === undefined) this.#runs.clear();
-      for (const run of found) {
-        const known = this.#runs.get(run.workflowId);
-        if (known === undefined || known.startedAt <= run.startedAt) this.#runs.set(run.workflowId, run);
-      }
+      noteRuns(this.#runs, found);
       this.#listedUntil = from;
     } catch (error) {
       this.#link.drop(error);
       throw error;
     }
+  }
+}
+
+/**
+ * As `listRuns` has them: of executions with the same id, and of those of a schedule that have ended, the last.
+ *
+ * @param known by workflow; changed
+ */
+export function noteRuns(known: Map<string, FoundRun>, found: readonly FoundRun[]): void {
+  for (const run of found) {
+    const same = known.get(run.workflowId);
+    if (same === undefined || same.startedAt <= run.startedAt) known.set(run.workflowId, run);
+  }
+  const last = new Map<string, FoundRun>();
+  for (const run of known.values()) {
+    const schedule = run.state === 'running' ? undefined : scheduleOfWorkflow(run.workflowId);
+    if (schedule === undefined) continue;
+    const other = last.get(schedule);
+    const isLast = other === undefined || other.startedAt < run.startedAt;
+    if (isLast) last.set(schedule, run);
+    const older = isLast ? other : run;
+    if (older !== undefined) known.delete(older.workflowId);
   }
 }
 
