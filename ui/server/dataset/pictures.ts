@@ -1,4 +1,5 @@
 /** A clip's features as pictures: frames, flow and spectrogram, from its shard's row. */
+import pLimit from 'p-limit';
 import sharp, { type Sharp } from 'sharp';
 import { ShardFile } from '../../../pipelines/shards/read/shard-file.ts';
 import type { ShardRow } from '../../../pipelines/shards/read/row-reader.ts';
@@ -27,6 +28,8 @@ const COLOURS = [
 export class OpenShards {
   readonly #most: number;
   readonly #files = new Map<string, Promise<ShardFile>>();
+  /** One after the other: each is whole in memory while it is hashed, and others are answered in between. */
+  readonly #limit = pLimit(1);
 
   constructor(most = 24) {
     this.#most = most;
@@ -40,7 +43,8 @@ export class OpenShards {
       (MEDIA_MODALITIES as readonly string[]).includes(one),
     );
     const key = `${store.uri}\n${entry.path}\n${entry.sha256}`;
-    const opening = this.#files.get(key) ?? ShardFile.open(store, entry, modalities);
+    const opening =
+      this.#files.get(key) ?? this.#limit(async () => await ShardFile.open(store, entry, modalities));
     this.#files.delete(key);
     this.#files.set(key, opening);
     this.#closeOldest();
