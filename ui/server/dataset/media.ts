@@ -31,6 +31,8 @@ const PLAYABLE: Readonly<Record<string, string>> = {
 };
 const TRANSLATED_S = 120;
 const TRANSLATE_TIMEOUT_MS = 60_000;
+/** Each, to decode and to encode: trainings have the machine. */
+const THREADS = ['-threads', '2'];
 const MOST_TRANSLATED_BYTES = 64 * 2 ** 20;
 
 export function mediaKind(path: string): 'video' | 'audio' | undefined {
@@ -129,11 +131,13 @@ export function parseRange(
  * The clip's part of a file as an MP4 of H.264 and AAC, at most two minutes.
  *
  * @param real a path that may be read
- * @throws ModalmixError `input` where ffmpeg cannot
+ * @param signal ends it
+ * @throws ModalmixError `input` where ffmpeg cannot, or was ended
  */
 export async function translate(
   real: string,
   { startS = 0, endS }: Pick<Clip, 'startS' | 'endS'>,
+  signal: AbortSignal,
 ): Promise<Buffer> {
   const length = Math.min(TRANSLATED_S, endS === undefined ? TRANSLATED_S : endS - startS);
   const [program, args] = confinedFfmpeg(
@@ -142,6 +146,7 @@ export async function translate(
         '-nostdin',
         '-loglevel',
         'error',
+        ...THREADS,
         '-ss',
         String(startS),
         '-t',
@@ -150,7 +155,7 @@ export async function translate(
         `file:${real}`,
       ],
       ...['-map', '0:v:0?', '-map', '0:a:0?', '-sn', '-dn', '-map_metadata', '-1'],
-      ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
+      ...[...THREADS, '-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p'],
       ...['-vf', 'scale=trunc(iw/2)*2:trunc(ih/2)*2', '-c:a', 'aac', '-ac', '2', '-b:a', '128k'],
       ...['-movflags', 'frag_keyframe+empty_moov+default_base_moof', '-f', 'mp4', 'pipe:1'],
     ],
@@ -161,6 +166,7 @@ export async function translate(
       encoding: 'buffer',
       timeout: TRANSLATE_TIMEOUT_MS,
       maxBuffer: MOST_TRANSLATED_BYTES,
+      cancelSignal: signal,
     });
     return Buffer.from(stdout);
   } catch (cause) {

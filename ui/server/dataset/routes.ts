@@ -17,8 +17,9 @@ import { notThere, problemText } from '../problems.ts';
 import { nameOf } from '../stores.ts';
 import { chooseClips, clipLine, clipsQuerySchema, datasetFacts } from './choose-clips.ts';
 import { readClips, type Clip, type ClipTable } from './clip-table.ts';
-import { datasetFolders, mediaKind, openMedia, parseRange, playableType, translate } from './media.ts';
+import { datasetFolders, mediaKind, openMedia, parseRange, playableType } from './media.ts';
 import { framePng, OpenShards, spectrogramPng, thumbnail } from './pictures.ts';
+import { Translations } from './translations.ts';
 
 const BASE = '/api/stores/:store/datasets/:name/:version';
 /** A version's clips never change. */
@@ -28,7 +29,7 @@ const FOLDERS_KEPT_MS = 20_000;
 export function datasetRoutes(app: Hono, { stores }: UiContext): void {
   const tables = new Kept<ClipTable>(3);
   const folders = new Kept<readonly string[]>(20, FOLDERS_KEPT_MS);
-  const translated = new Kept<Buffer>(4);
+  const translations = new Translations();
   const shards = new OpenShards();
 
   const opened = async (c: Context) => {
@@ -103,8 +104,7 @@ export function datasetRoutes(app: Hono, { stores }: UiContext): void {
     const type = c.req.query('as') === 'mp4' ? undefined : playableType(real);
     if (type === undefined) {
       await file.close();
-      const key = `${real}\n${String(clip.startS)}\n${String(clip.endS)}`;
-      const bytes = await translated.get(key, async () => await translate(real, clip));
+      const bytes = await translations.get(real, clip, c.req.raw.signal);
       return await inPart(c, bytes.length, 'video/mp4', { bytes });
     }
     return await inPart(c, size, type, { file });
