@@ -30,6 +30,8 @@ let isUp = true;
 function connect(): void {
   for (const [name, { listeners }] of topics) if (listeners.size === 0) topics.delete(name);
   const names = [...topics.keys()].sort();
+  // Nobody sees it: what it would show comes whole when it is seen again.
+  if (document.hidden) names.length = 0;
   const query = names.map((name) => `topic=${encodeURIComponent(name)}`).join('&');
   if (query === asked && source !== undefined) return;
   asked = query;
@@ -49,6 +51,8 @@ function connect(): void {
     take(JSON.parse((event as MessageEvent<string>).data) as Change),
   );
 }
+
+document.addEventListener('visibilitychange', () => planConnect());
 
 function reconnect(ended: EventSource): void {
   if (source !== ended) return;
