@@ -23,7 +23,8 @@ const hub = {
 let server: Server;
 beforeAll(async () => {
   const app = new Hono().get('/events', eventsRoute(hub));
-  server = createServer(getRequestListener(app.fetch));
+  const listener = getRequestListener(app.fetch);
+  server = createServer((asked, answer) => void listener(asked, answer));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
