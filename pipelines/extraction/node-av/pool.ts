@@ -22,6 +22,10 @@ const REVISION = 3;
 const CHILD = new URL('node-av-child.ts', import.meta.url);
 const TRIES = 2;
 const START_TIMEOUT_MS = 60_000;
+/** Of a start that somebody ended: an operator, the system for want of memory, or we, as it took too long. */
+const START_TRIES = 3;
+/** By these others end a process; by all other signals it ends itself, as the library cannot work here. */
+const ENDED_BY_OTHERS: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 
 export interface ToExtractor {
   readonly clip: Clip;
@@ -42,7 +46,8 @@ type Answer = Exclude<FromExtractor, { readonly type: 'stored' }>;
 /**
  * Starts one child, so that an engine which cannot work here is noticed now; more follow as clips come at once.
  *
- * @throws ModalmixError `dependency` when FFmpeg's library cannot be loaded on this machine
+ * @throws ModalmixError `dependency` when FFmpeg's library cannot be loaded on this machine; `transient` when it was ended
+ *   each time before that was known: what another engine extracts would not be this one's
  */
 export async function createNodeAvExtractor(): Promise<Extractor> {
   // Used by the children alone, whose warnings nobody sees.
@@ -112,6 +117,13 @@ function outOfTurn(): ModalmixError {
   return new ModalmixError('internal', 'the extractor answered out of turn');
 }
 
+function endedByOthers(signal: string): ModalmixError {
+  return new ModalmixError('transient', `the process that decodes was ended by ${signal} as it started`, {
+    where: 'node-av',
+    fix: 'It is tried again; if it goes on, look for what ends processes here, or for the memory that is left.',
+  });
+}
+
 class ExtractorChild {
   readonly #process: ChildProcess;
   readonly #rowFile: number | undefined;
@@ -136,7 +148,19 @@ class ExtractorChild {
     closeRowFile(this.#rowFile);
   };
 
+  /** @throws ModalmixError as `createNodeAvExtractor` */
   static async start(): Promise<ExtractorChild> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await ExtractorChild.#startOnce();
+      } catch (error) {
+        const mayPass = error instanceof ModalmixError && error.kind === 'transient';
+        if (!mayPass || attempt === START_TRIES) throw error;
+      }
+    }
+  }
+
+  static async #startOnce(): Promise<ExtractorChild> {
     const [program, args, how] = await childProgram(CHILD);
     const rowFile = openRowFile();
     const [execPath = process.execPath, ...execArgv] = [...confined(), process.execPath, ...how.execArgv];
@@ -154,10 +178,12 @@ class ExtractorChild {
         });
         child.once('error', reject);
         child.once('exit', (code, signal) => {
-          reject(new Error(`it ended with ${signal ?? `code ${String(code)}`}`));
+          if (signal !== null && ENDED_BY_OTHERS.has(signal)) reject(endedByOthers(signal));
+          else reject(new Error(`it ended with ${signal ?? `code ${String(code)}`}`));
         });
       });
     } catch (cause) {
+      if (cause instanceof ModalmixError) throw cause;
       throw new ModalmixError('dependency', "FFmpeg's library cannot be loaded", {
         where: 'node-av',
         fix: `Set ${ENVIRONMENT.extractor}=ffmpeg: the ffmpeg program does the same, more slowly.`,
