@@ -13,6 +13,7 @@ export const BENCHES = {
   loader: () => import('./benches/loader.ts'),
   extraction: () => import('./benches/extraction.ts'),
   umap: () => import('./benches/umap.ts'),
+  serve: () => import('./benches/serve.ts'),
   report: () => import('./benches/report.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly bench: Bench }>>>;
 

@@ -15,7 +15,7 @@ import { topicsOf } from '../../pipelines/streaming/stream-target.ts';
 import { ensureTopics } from '../../pipelines/streaming/kafka/topics.ts';
 import type { ClipEvent } from '../../schemas/stream.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
-import type { Figure } from '../harness/figure.ts';
+import { quantile, type Figure } from '../harness/figure.ts';
 import { renderClip } from '../harness/render-clip.ts';
 import { CLASS_NAMES, startSink, targetOf, withBroker } from './stream-parts.ts';
 
@@ -117,11 +117,6 @@ function sharesOf({ all, toTopic, extraction, publication }: Samples): number[] 
 
 function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.ceil(share * sorted.length) - 1]!;
 }
 
 /** Everything that the histogram is given from now on. */

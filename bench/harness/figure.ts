@@ -30,6 +30,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** The smallest of the values that at least `share` of them are not above. @throws RangeError of no values */
+export function quantile(values: readonly number[], share: number): number {
+  if (values.length === 0) throw new RangeError('there is no quantile of no values');
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
+}
+
 /** [lowest, highest] */
 export function spread(values: readonly number[]): readonly [number, number] {
   return [Math.min(...values), Math.max(...values)];
