@@ -81,7 +81,7 @@ def extract(file):
     rate, samples = sound_of["sampleRateHz"], int(sound_of["sampleRateHz"] * sound_of["durationS"])
     pictures, sound, seen = [], [], 0
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    with av.open(file) as container:
+    with av.open(file, mode="r") as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         video.thread_type = "AUTO"
         shorter = min(video.width, video.height)
