@@ -32,7 +32,7 @@ interface Case {
 
 const CASES: readonly Case[] = [
   { name: 'ResNet-18 of width 16', width: 16, requests: 100, together: 160 },
-  { name: 'ResNet-18', width: 64, requests: 60, together: 64 },
+  { name: 'ResNet-18', width: 64, requests: 60, together: 48 },
 ];
 const QUICK_CASES: readonly Case[] = [{ ...CASES[0]!, requests: 8, together: 16 }];
 
