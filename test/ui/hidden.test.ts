@@ -40,12 +40,12 @@ it(
         Object.defineProperty(document, 'hidden', { configurable: true, get: () => !visible });
         document.dispatchEvent(new Event('visibilitychange'));
       };`);
-    const open = async (count: number) =>
-      await page.waitForFunction(
-        `window.lines.filter(({ readyState }) => readyState === 1).length === ${String(count)}`,
-        undefined,
-        { timeout: PATIENCE_MS },
-      );
+    // Asked from outside each time: within the page its policy lets no text be run as a script.
+    const lines = async () =>
+      await page.evaluate<number>('window.lines.filter(({ readyState }) => readyState === 1).length');
+    const open = async (count: number) => {
+      await expect.poll(lines, { timeout: PATIENCE_MS }).toBe(count);
+    };
     await page.goto(probe.ui.url);
     await open(1);
     await page.evaluate('seen(false)');

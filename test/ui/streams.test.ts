@@ -83,11 +83,12 @@ it(
   async () => {
     workers.push(stream.start('ingest'), stream.start('sink'));
     await told(/ingest 0 behind, sink 0 behind/u);
-    await page.waitForFunction(
-      `[...document.querySelectorAll('dl.facts div')].some((one) => one.innerText.replaceAll(/\\s+/g, ' ') === 'rows 7')`,
-      undefined,
-      { timeout: PATIENCE_MS },
-    );
+    // From outside each time: within the page its policy lets no text be run as a script.
+    const hasRows = async () =>
+      await page.evaluate<boolean>(
+        `[...document.querySelectorAll('dl.facts div')].some((one) => one.innerText.replaceAll(/\\s+/g, ' ') === 'rows 7')`,
+      );
+    await expect.poll(hasRows, { timeout: PATIENCE_MS }).toBe(true);
     // Nobody has answered any of the rows.
     const unanswered = await partitions('predict');
     expect(unanswered).toHaveLength(PARTITIONS);
