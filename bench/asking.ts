@@ -13,15 +13,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../pipelines/config/load-config.ts';
-import { indexDataset, listClips } from '../pipelines/datasets/index-dataset.ts';
+import { listClips } from '../pipelines/datasets/index-dataset.ts';
 import { createExtractor } from '../pipelines/extraction/create-extractor.ts';
 import { answerScores } from '../pipelines/prediction/stream/answer-scores.ts';
 import { ReviewSelector } from '../pipelines/prediction/stream/review-selector.ts';
 import { runPrediction } from '../pipelines/prediction/run-prediction.ts';
 import { randomGenerator } from '../pipelines/random/generator.ts';
-import { buildShard } from '../pipelines/shards/write/build-shard.ts';
-import { planRebuild } from '../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../pipelines/shards/publish-manifest.ts';
 import { meanInterval } from '../pipelines/statistics/intervals.ts';
 import { openStore } from '../pipelines/store/open-store.ts';
 import { runTraining } from '../pipelines/training/run-training.ts';
@@ -31,6 +28,7 @@ import type { RunConfig } from '../schemas/config/config.ts';
 import { datasetConfigSchema } from '../schemas/config/dataset-config.ts';
 import type { ClipPrediction } from '../schemas/prediction.ts';
 import type { TrainingSpec } from '../schemas/training.ts';
+import { publishDataset } from './harness/publish-dataset.ts';
 
 const DEMO = fileURLToPath(new URL('../configs/stream-demo.yaml', import.meta.url));
 const TRAIN_CLIPS = 600;
@@ -152,16 +150,10 @@ class Asking {
     await mkdir(this.#folder, { recursive: true });
     const rows = clips.map(({ path, label, split, group }) => [path, label, split, group].join(','));
     await writeFile(file, ['path,label,split,group', ...rows, ''].join('\n'));
-    const index = await indexDataset(datasetConfigSchema.parse({ format: 'csv', file }));
-    const extractor = await createExtractor((text) => process.stderr.write(`${text}\n`));
-    const target = { store: openStore(this.#storeUri), name };
+    const dataset = datasetConfigSchema.parse({ format: 'csv', file });
     const { extraction } = this.#config;
-    const plan = await planRebuild({ ...target, index, extraction, extractorVersion: extractor.version });
-    const { version } = plan;
-    for (const shardIndex of plan.shardsToBuild) {
-      await buildShard({ ...target, version, shardIndex, extractor });
-    }
-    return await publishManifest({ ...target, version });
+    const extractor = await createExtractor((text) => process.stderr.write(`${text}\n`));
+    return await publishDataset(openStore(this.#storeUri), { name, dataset, extraction }, extractor);
   }
 
   get #storeUri(): string {

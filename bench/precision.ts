@@ -11,17 +11,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../pipelines/config/load-config.ts';
 import { generateDigits } from '../pipelines/datasets/digits/generate-digits.ts';
-import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
 import { createExtractor } from '../pipelines/extraction/create-extractor.ts';
-import { buildShard } from '../pipelines/shards/write/build-shard.ts';
-import { planRebuild } from '../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../pipelines/shards/publish-manifest.ts';
 import { openStore } from '../pipelines/store/open-store.ts';
 import { runTraining } from '../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../pipelines/training/training-spec.ts';
 import type { RunConfig } from '../schemas/config/config.ts';
 import { methodSchema } from '../schemas/config/methods.ts';
 import { precisionSchema } from '../schemas/config/training-config.ts';
+import { publishDataset } from './harness/publish-dataset.ts';
 
 const DEMO = fileURLToPath(new URL('../configs/demo.yaml', import.meta.url));
 
@@ -65,15 +62,12 @@ async function publishDigits(demo: RunConfig, folder: string, storeUri: string) 
   if (dataset.format !== 'digits') throw new Error('the demo is of digits');
   const digits = { ...dataset, root: join(folder, 'clips') };
   await generateDigits(digits);
-  const index = await indexDataset(digits);
   const extractor = await createExtractor((text) => process.stderr.write(`${text}\n`));
-  const target = { store: openStore(storeUri), name: 'digits' };
-  const plan = await planRebuild({ ...target, index, extraction, extractorVersion: extractor.version });
-  const { version } = plan;
-  for (const shardIndex of plan.shardsToBuild) {
-    await buildShard({ ...target, version, shardIndex, extractor });
-  }
-  return await publishManifest({ ...target, version });
+  return await publishDataset(
+    openStore(storeUri),
+    { name: 'digits', dataset: digits, extraction },
+    extractor,
+  );
 }
 
 function describe(values: readonly number[]): string {

@@ -4,7 +4,6 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { z } from 'zod';
-import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { runExport } from '../../pipelines/export/run-export.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import type { ExtractedClip } from '../../pipelines/extraction/extractor.ts';
@@ -12,15 +11,13 @@ import { chooseModel } from '../../pipelines/models/choose-model.ts';
 import { versionOf } from '../../pipelines/models/open-model.ts';
 import { moveCurrent, registerVersion } from '../../pipelines/models/registry.ts';
 import { extractFile, extractionFor } from '../../pipelines/prediction/extract-file.ts';
-import { buildShard } from '../../pipelines/shards/write/build-shard.ts';
-import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../../pipelines/shards/publish-manifest.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { runTraining } from '../../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { runConfigSchema } from '../../schemas/config/config.ts';
 import type { ChosenModel } from '../../schemas/prediction.ts';
+import { publishDataset } from '../harness/publish-dataset.ts';
 import { renderClip } from '../harness/render-clip.ts';
 
 const CLASSES = ['a', 'b'] as const;
@@ -68,13 +65,8 @@ export async function makeServedModel(folder: string, width: number): Promise<Se
       ...{ encoder: { width }, threads: availableParallelism() },
     },
   });
-  const { extraction } = config;
   const extractor = await createExtractor((text) => process.stderr.write(`${text}\n`));
-  const index = await indexDataset(config.dataset);
-  const extractorVersion = extractor.version;
-  const { version, shardsToBuild } = await planRebuild({ store, name, index, extraction, extractorVersion });
-  for (const shardIndex of shardsToBuild) await buildShard({ store, name, version, shardIndex, extractor });
-  const manifest = await publishManifest({ store, name, version });
+  const manifest = await publishDataset(store, config, extractor);
   const spec = trainingSpecs(config, manifest)[0]!;
   await runTraining({ storeUri: store.uri, spec });
   const now = new Date();

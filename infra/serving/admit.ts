@@ -1,6 +1,6 @@
 /** Who may ask: whoever has the token where there is one, and no page of another site. */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
+import { isSameSecret } from '../http/same-secret.ts';
 import { Refused } from './refused.ts';
 
 export interface Admission {
@@ -35,14 +35,9 @@ export function requireOwnHost(
 export function requireToken(authorization: string | undefined, { token }: Admission): void {
   if (token === undefined) return;
   const [, given = ''] = /^Bearer +(\S+)$/iu.exec(authorization ?? '') ?? [];
-  // Hashes are of one length, and say nothing of how much was right.
-  if (!timingSafeEqual(hashOf(given), hashOf(token))) {
+  if (!isSameSecret(given, token)) {
     throw new Refused(401, 'unauthorized', 'send the token: Authorization: Bearer …');
   }
-}
-
-function hashOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
 
 function hostNameOf(host: string | undefined): string | undefined {

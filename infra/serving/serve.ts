@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { isIP, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { ChosenModel } from '../../schemas/prediction.ts';
 import type { ServingLimits } from '../../schemas/serving.ts';
+import { bracketed, isLoopback } from '../http/listening.ts';
 import { modalmixVersion } from '../package-version.ts';
 import { Flight, createApp } from './app.ts';
 import { ServingMetrics } from './serving-metrics.ts';
@@ -140,10 +141,5 @@ async function listen(server: Server, host: string, port: number): Promise<strin
   server.listen(port, host);
   await Promise.race([once(server, 'listening'), failed]);
   const address = server.address() as AddressInfo;
-  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  return `http://${shown}:${String(address.port)}`;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  return `http://${bracketed(address.address)}:${String(address.port)}`;
 }

@@ -1,6 +1,20 @@
-# Sourced. A Node of a version, from npm's package of that name, with this machine's npm beside it.
+# Sourced. A plain Debian, and a Node of a version, from npm's package of that name, with this machine's npm beside it.
 
 bare_cache=${MODALMIX_BARE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/modalmix-bare}
+
+# Sets `base` to its folder: minbase, and what a person needs to clone.
+make_debian() {
+  base=$bare_cache/bookworm
+  mkdir -p "$bare_cache"
+  [[ ! -e $base.done ]] || return 0
+  local begin=$SECONDS
+  rm -rf "$base"
+  debootstrap --variant=minbase --include=ca-certificates,git,xz-utils bookworm "$base" >"$base.log" 2>&1 ||
+    { tail -n 5 "$base.log" >&2; exit 1; }
+  rm -rf "$base"/var/cache/apt/archives/*.deb "$base"/var/lib/apt/lists/*
+  touch "$base.done"
+  echo "Debian 12 made in $((SECONDS - begin)) s"
+}
 
 # Prints its folder, whose bin/ has node, npm and npx.
 fetch_node() {

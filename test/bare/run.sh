@@ -51,17 +51,7 @@ if [[ ${MODALMIX_BARE_INSIDE:-} != yes ]]; then
   MODALMIX_BARE_INSIDE=yes exec unshare --mount -- "$0" "$@"
 fi
 
-base=$bare_cache/bookworm
-mkdir -p "$bare_cache"
-if [[ ! -e $base.done ]]; then
-  begin=$SECONDS
-  rm -rf "$base"
-  debootstrap --variant=minbase --include=ca-certificates,git,xz-utils bookworm "$base" >"$base.log" 2>&1 ||
-    { tail -n 5 "$base.log" >&2; exit 1; }
-  rm -rf "$base"/var/cache/apt/archives/*.deb "$base"/var/lib/apt/lists/*
-  touch "$base.done"
-  echo "Debian 12 made in $((SECONDS - begin)) s"
-fi
+make_debian
 node_folder=$(fetch_node "$node")
 
 machine=$(mktemp -d "${TMPDIR:-/tmp}/modalmix-bare-XXXXXX")

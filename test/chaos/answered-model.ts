@@ -1,12 +1,9 @@
 /** A small model with several versions, trained on a dataset of a stream's own config. */
+import { publishDataset } from '../../bench/harness/publish-dataset.ts';
 import { loadConfig } from '../../pipelines/config/load-config.ts';
-import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
 import { versionOf } from '../../pipelines/models/open-model.ts';
 import { moveCurrent, registerVersion } from '../../pipelines/models/registry.ts';
-import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../../pipelines/shards/publish-manifest.ts';
-import { buildShard } from '../../pipelines/shards/write/build-shard.ts';
 import { runTraining } from '../../pipelines/training/run-training.ts';
 import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import type { StreamFixture } from '../support/stream-fixture.ts';
@@ -29,13 +26,7 @@ export function trainingOfVersions(versions: number): object {
 export async function makeModel(stream: StreamFixture, model: string, extractor: Extractor): Promise<void> {
   const { store } = stream;
   const config = await loadConfig(stream.configFile);
-  const { name, extraction } = config;
-  const index = await indexDataset(config.dataset);
-  const plan = await planRebuild({ store, name, index, extraction, extractorVersion: extractor.version });
-  for (const shardIndex of plan.shardsToBuild) {
-    await buildShard({ store, name, version: plan.version, shardIndex, extractor });
-  }
-  const manifest = await publishManifest({ store, name, version: plan.version });
+  const manifest = await publishDataset(store, config, extractor);
   for (const spec of trainingSpecs(config, manifest)) {
     await runTraining({ storeUri: store.uri, spec });
     await registerVersion(store, await versionOf(store, model, spec), new Date());

@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { bracketed, isLoopback } from '../../infra/http/listening.ts';
+import { LOOPBACK } from '../../infra/ports.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { createApp } from './app.ts';
 import { clientFiles } from './client-files.ts';
 import { createContext } from './context.ts';
-import { allowedHosts, bracketed, isLoopback } from './security/hosts.ts';
+import { allowedHosts } from './security/hosts.ts';
 import { createAccess } from './security/guard.ts';
 
 export interface UiOptions {
@@ -30,15 +32,13 @@ export interface RunningUi {
   close(): Promise<void>;
 }
 
-export const LOOPBACK_HOST = '127.0.0.1';
-
 /**
  * Returns when it listens; Temporal is looked for when somebody looks.
  *
  * @throws ModalmixError `config` when it cannot listen there
  */
 export async function startUi(options: UiOptions): Promise<RunningUi> {
-  const { storeUri, host = LOOPBACK_HOST, port: wanted = 0 } = options;
+  const { storeUri, host = LOOPBACK, port: wanted = 0 } = options;
   const isOpen = !isLoopback(host);
   const context = createContext({ storeUri, mayStartFiles: !isOpen });
   const access = createAccess();
@@ -52,7 +52,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
   hosts = allowedHosts(host, port);
   // Made while the browser starts.
   void clientFiles().catch(() => undefined);
-  const shown = ['0.0.0.0', '::'].includes(host) ? LOOPBACK_HOST : bracketed(host);
+  const shown = ['0.0.0.0', '::'].includes(host) ? LOOPBACK : bracketed(host);
   return {
     url: `http://${shown}:${String(port)}/?token=${access.token}`,
     port,

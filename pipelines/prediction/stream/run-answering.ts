@@ -5,10 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Gauge } from 'prom-client';
-import { ensureTopics } from '../../streaming/kafka/topics.ts';
-import { keepRunning } from '../../streaming/keep-running.ts';
-import { warnOnce } from '../../streaming/log.ts';
-import { TransactionalSession, type WorkerLife } from '../../streaming/transactions/transactional-session.ts';
+import { runSessions } from '../../streaming/transactions/run-sessions.ts';
 import { Answerer } from './answerer.ts';
 import type { AnsweringInput } from './answering-input.ts';
 import { AnsweringWork } from './answering-work.ts';
@@ -23,7 +20,6 @@ const LOOK_MS = 1_000;
  */
 export async function runAnswering(input: AnsweringInput): Promise<void> {
   const { target, log, metrics, signal, store, model } = input;
-  const warn = warnOnce(log);
   const version = new Gauge({
     name: 'modalmix_stream_model_version',
     help: 'Version of the model that answers.',
@@ -37,21 +33,8 @@ export async function runAnswering(input: AnsweringInput): Promise<void> {
   const teller = new WindowTeller({ store, target, metrics, log });
   const ended = new AbortController();
   const looking = lookAhead(answerer, AbortSignal.any([signal, ended.signal]));
-  const life: WorkerLife = {};
   try {
-    await keepRunning({ log, signal, onRestart: () => metrics.restarts.inc() }, async () => {
-      const connection = await input.connect();
-      await ensureTopics(connection, target.stream, warn, true);
-      const work = new AnsweringWork(input, answerer, teller);
-      const session = await TransactionalSession.open(input, work, connection, life);
-      metrics.watchLag(() => session.lag());
-      try {
-        await session.run(signal);
-      } finally {
-        metrics.watchLag(() => []);
-        await session.close();
-      }
-    });
+    await runSessions(input, () => new AnsweringWork(input, answerer, teller), true);
   } finally {
     ended.abort();
     answerer.close();

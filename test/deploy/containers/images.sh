@@ -7,13 +7,7 @@ node=${1:-22.23.5}
 work=$(mktemp -d "${TMPDIR:-/tmp}/modalmix-images-XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 
-base=$bare_cache/bookworm
-mkdir -p "$bare_cache"
-if [[ ! -e $base.done ]]; then
-  rm -rf "$base"
-  debootstrap --variant=minbase --include=ca-certificates,git,xz-utils bookworm "$base" >"$base.log" 2>&1
-  touch "$base.done"
-fi
+make_debian
 node_folder=$(fetch_node "$node")
 
 if ! docker image inspect "modalmix-node:$node" >/dev/null 2>&1; then

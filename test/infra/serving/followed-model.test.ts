@@ -9,7 +9,6 @@ import { resolvePlugins } from '../../../pipelines/config/resolve-plugins.ts';
 import { chooseModel } from '../../../pipelines/models/choose-model.ts';
 import { versionOf } from '../../../pipelines/models/open-model.ts';
 import { findVersion, moveCurrent, registerVersion } from '../../../pipelines/models/registry.ts';
-import { runPrediction } from '../../../pipelines/prediction/run-prediction.ts';
 import { GivenUp, Predictor } from '../../../pipelines/prediction/serving/predictor.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
@@ -20,6 +19,7 @@ import { storePaths } from '../../../schemas/names.ts';
 import type { ClipPrediction } from '../../../schemas/prediction.ts';
 import { publishTinyDataset } from '../../pipelines/evaluation/tiny-dataset.ts';
 import { until } from '../../support/observe.ts';
+import { predictedBy } from './predicted.ts';
 
 const MODEL = 'tiny';
 let folder: string;
@@ -43,15 +43,7 @@ beforeAll(async () => {
     const [spec] = trainingSpecs(resolved, manifest);
     await runTraining({ storeUri: store.uri, spec: spec! });
     const { version } = await registerVersion(store, await versionOf(store, MODEL, spec!), new Date());
-    const predictions: ClipPrediction[] = [];
-    await runPrediction({
-      storeUri: store.uri,
-      chosen: await chooseModel(store, { model: `${MODEL}@${String(version)}` }),
-      files,
-      onFacts: () => undefined,
-      onPrediction: (one) => predictions.push(one),
-    });
-    expected.set(version, predictions);
+    expected.set(version, await predictedBy(store, MODEL, version, files));
   }
   await moveTo(1);
 }, 300_000);

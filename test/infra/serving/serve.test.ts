@@ -10,10 +10,8 @@ import { pathToFileURL } from 'node:url';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROJECT_FOLDER } from '../../../infra/folders.ts';
-import { chooseModel } from '../../../pipelines/models/choose-model.ts';
 import { versionOf } from '../../../pipelines/models/open-model.ts';
 import { moveCurrent, registerVersion, rollback } from '../../../pipelines/models/registry.ts';
-import { runPrediction } from '../../../pipelines/prediction/run-prediction.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 import { openStore } from '../../../pipelines/store/open-store.ts';
 import { runTraining } from '../../../pipelines/training/run-training.ts';
@@ -22,6 +20,7 @@ import type { ClipPrediction } from '../../../schemas/prediction.ts';
 import type { PredictAnswer } from '../../../schemas/serving.ts';
 import { publishTinyDataset } from '../../pipelines/evaluation/tiny-dataset.ts';
 import { until } from '../../support/observe.ts';
+import { predictedBy } from './predicted.ts';
 
 const MODEL = 'tiny';
 let folder: string;
@@ -88,15 +87,7 @@ beforeAll(async () => {
   await moveCurrent(store, { model: MODEL, to: 1, by: 'first', reason: 'test', now: new Date() });
   files = ['low/0', 'low/1', 'high/0', 'high/1'].map((name) => join(clips, 'test', `${name}.mp4`));
   for (const version of [1, 2]) {
-    const predictions: ClipPrediction[] = [];
-    await runPrediction({
-      storeUri: store.uri,
-      chosen: await chooseModel(store, { model: `${MODEL}@${String(version)}` }),
-      files,
-      onFacts: () => undefined,
-      onPrediction: (one) => predictions.push(one),
-    });
-    expected.set(version, predictions);
+    expected.set(version, await predictedBy(store, MODEL, version, files));
   }
 }, 240_000);
 

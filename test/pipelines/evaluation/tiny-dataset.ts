@@ -2,13 +2,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
+import { publishDataset } from '../../../bench/harness/publish-dataset.ts';
 import { runConfigSchema, type RunConfig } from '../../../schemas/config/config.ts';
 import type { DatasetManifest } from '../../../schemas/manifest.ts';
-import { indexDataset } from '../../../pipelines/datasets/index-dataset.ts';
 import { createFfmpegExtractor } from '../../../pipelines/extraction/ffmpeg/extractor.ts';
-import { buildShard } from '../../../pipelines/shards/write/build-shard.ts';
-import { planRebuild } from '../../../pipelines/shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../../../pipelines/shards/publish-manifest.ts';
 import type { Store } from '../../../pipelines/store/store.ts';
 
 const CLASSES = [
@@ -48,14 +45,7 @@ export async function publishTinyDataset(store: Store, root: string): Promise<Ti
     evaluation: { batchSize: 3, noiseLevels: [1, 4] },
   });
   const extractor = await createFfmpegExtractor();
-  const name = config.name;
-  const index = await indexDataset(config.dataset);
-  const { extraction } = config;
-  const plan = await planRebuild({ store, name, index, extraction, extractorVersion: extractor.version });
-  for (const shardIndex of plan.shardsToBuild) {
-    await buildShard({ store, name, version: plan.version, shardIndex, extractor });
-  }
-  return { config, manifest: await publishManifest({ store, name, version: plan.version }) };
+  return { config, manifest: await publishDataset(store, config, extractor) };
 }
 
 async function makeClip(path: string, colour: string, toneHz: number | undefined): Promise<void> {

@@ -1,4 +1,5 @@
 /** Curves of trainings while they train, several compared. */
+import { METHOD_COLOURS } from '../../../pipelines/evaluation/report/method-colours.ts';
 import { useMemo, useState } from 'preact/hooks';
 import type { StoreFacts, TrainingCurves } from '../../wire.ts';
 import { replaceQuery, type Route } from '../live/route.ts';
@@ -103,7 +104,7 @@ function Chooser({
               onChange={(event) => toggle(id, event.currentTarget.checked)}
             />
             {chosen.includes(id) ? (
-              <span class={`swatch m${String(chosen.indexOf(id) % 10)}`} aria-hidden="true" />
+              <span class={`swatch m${String(chosen.indexOf(id) % METHOD_COLOURS)}`} aria-hidden="true" />
             ) : null}
             <span>{id}</span>
           </label>
@@ -180,7 +181,8 @@ function Comparison({ trainings }: { readonly trainings: readonly TrainingCurves
           {trainings.map((training, i) => (
             <tr key={training.trainingId}>
               <th scope="row">
-                <span class={`swatch m${String(i % 10)}`} aria-hidden="true" /> {training.trainingId}
+                <span class={`swatch m${String(i % METHOD_COLOURS)}`} aria-hidden="true" />{' '}
+                {training.trainingId}
                 {training.engine === undefined ? null : <span class="note">{training.engine}</span>}
               </th>
               <td class="number">{count(training.epoch)}</td>

@@ -1,4 +1,5 @@
 /** A chart, drawn again when its numbers, its width or the theme change. */
+import { METHOD_COLOURS } from '../../../pipelines/evaluation/report/method-colours.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Option } from './echarts.ts';
 
@@ -13,7 +14,6 @@ export interface Colours {
 }
 
 const darkScreen = matchMedia('(prefers-color-scheme: dark)');
-const SERIES = 10;
 
 function colours(): Colours {
   const style = getComputedStyle(document.documentElement);
@@ -27,7 +27,7 @@ function colours(): Colours {
       ground: of('ground'),
       accent: of('accent'),
     },
-    series: Array.from({ length: SERIES }, (_, i) => of(`m${String(i)}`)),
+    series: Array.from({ length: METHOD_COLOURS }, (_, i) => of(`m${String(i)}`)),
   };
 }
 

@@ -2,10 +2,11 @@
  * Who may ask: whoever has the token of the printed address, from a page of ours, under a name of ours. Everything else is
  * refused before anything is read.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { html } from 'hono/html';
+import { isSameSecret } from '../../../infra/http/same-secret.ts';
 
 export interface Access {
   /** In the printed address. */
@@ -69,12 +70,12 @@ export function guard(
     const cookie = `modalmix-ui-${String(port())}`;
     const given = c.req.query('token');
     if (given !== undefined && c.req.method === 'GET' && c.req.path === '/') {
-      if (!same(given, access.token))
+      if (!isSameSecret(given, access.token))
         return refuse(c, 401, 'the token in the address is not the one of this page');
       setCookie(c, cookie, access.session, { httpOnly: true, sameSite: 'Strict', path: '/' });
       return c.redirect('/', 303);
     }
-    if (!same(getCookie(c, cookie) ?? '', access.session)) {
+    if (!isSameSecret(getCookie(c, cookie) ?? '', access.session)) {
       return refuse(c, 401, 'open the whole address that "modalmix ui" printed; it ends with a token');
     }
     const site = c.req.header('sec-fetch-site');
@@ -94,7 +95,7 @@ export function guard(
 
 function refusePost(c: Context, access: Access, host: string): string | undefined {
   if (c.req.header('origin') !== `http://${host}`) return 'a change was asked for by another page';
-  if (!same(c.req.header(CSRF_HEADER) ?? '', access.csrf))
+  if (!isSameSecret(c.req.header(CSRF_HEADER) ?? '', access.csrf))
     return 'the page is older than the server: load it again';
   if (c.req.header('content-type')?.split(';')[0]?.trim() !== 'application/json')
     return 'a change is asked for in JSON';
@@ -122,10 +123,4 @@ function refuse(c: Context, status: 401 | 403, message: string) {
     );
   }
   return c.json({ error: { message } }, status);
-}
-
-/** In a time that tells nothing of where they differ. */
-function same(given: string, wanted: string): boolean {
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(given), hash(wanted));
 }

@@ -1,12 +1,9 @@
 /** Under which names the page may be asked for: a name that a stranger's DNS points here is none of them. Pure but for the machine's own addresses. */
 import { hostname, networkInterfaces } from 'node:os';
+import { bracketed, isLoopback } from '../../../infra/http/listening.ts';
 
 const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
 const EVERYWHERE = new Set(['0.0.0.0', '::', '[::]']);
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/u.test(host);
-}
 
 /**
  * Values of the header `Host` that are answered.
@@ -24,9 +21,4 @@ export function allowedHosts(host: string, port: number): ReadonlySet<string> {
   const withPort = [...names].map((name) => `${name}:${String(port)}`);
   // A browser leaves the port of http out.
   return new Set(port === 80 ? [...withPort, ...names] : withPort);
-}
-
-/** An IPv6 address as a URL has it. */
-export function bracketed(host: string): string {
-  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
