@@ -23,6 +23,8 @@ import { trackTraining } from './track-training.ts';
 
 /** What a run's result waits for at its end. */
 const WAIT_MS = 30_000;
+/** Between two tries to begin what goes on already; doubled each time, as each is written into the run's history. */
+const FIRST_RETRY_MS = 500;
 
 /** Runs a training's body, followed meanwhile. */
 export async function tracked<T>(input: TrainingReference, body: () => Promise<T>): Promise<T> {
@@ -83,15 +85,26 @@ export async function startTracking(
  */
 export async function completeTracking(trainings: readonly TrainingReference[]): Promise<string[]> {
   const waiting = new CancellationScope();
+  let isLate = false;
   const late = waiting.run(async () => {
     await sleep(WAIT_MS);
+    isLate = true;
     return undefined;
   });
+  // One that goes on from the training's end may have looked before there was a report: another one follows it.
+  const startAfterOthers = async (training: TrainingReference) => {
+    for (let pause = FIRST_RETRY_MS; ; pause *= 2) {
+      const child = await startTracking(training, 'FINISHED');
+      if (child !== undefined) return child;
+      await Promise.race([sleep(pause), late]);
+      if (isLate) return undefined;
+    }
+  };
   const ends = await Promise.all(
     trainings.map(async (training) => {
       const of = `${training.method} seed ${String(training.seed)}`;
       const notYet = `MLflow does not have all of ${of} yet; it is tried again for a day: modalmix status ${training.runId}`;
-      const child = await startTracking(training, 'FINISHED');
+      const child = await startAfterOthers(training);
       if (child === undefined) return [notYet];
       const end = await Promise.race([orFailure(async () => await child.result()), late]);
       if (end === undefined) return [notYet];

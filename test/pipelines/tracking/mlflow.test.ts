@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { followTraining, trackTraining } from '../../../activities/telling/track.ts';
@@ -268,6 +269,7 @@ describe('a run whose config names an MLflow server', () => {
   async function run(
     config: RunConfig,
     body: (runId: string, output: RebuildAndTrainOutput) => Promise<void>,
+    over: Partial<ScriptedActivities> = {},
   ) {
     const spec = specOf(config);
     const runId = config.name;
@@ -296,6 +298,7 @@ describe('a run whose config names an MLflow server', () => {
         await followTraining(services, input);
       },
       trackTraining: async (input) => await trackTraining(services, input),
+      ...over,
     };
     await withScriptedWorkers(temporal.address, real, async () => {
       const handle = await temporal.client.workflow.start(WORKFLOWS.rebuildAndTrain, {
@@ -322,6 +325,28 @@ describe('a run whose config names an MLflow server', () => {
       expect(await stepsOf(found!.id, 'loss')).toEqual(losses(5));
       expect((await artefact(found!, 'report/index.html')).toString()).toBe(REPORT);
     });
+  });
+
+  it('waits with its end for what is still sent from the end of its training', async () => {
+    const config = configOf(mlflow.uri);
+    let sent = 0;
+    await run(
+      config,
+      async (_, output) => {
+        expect(output.warnings).toBeUndefined();
+        expect(sent).toBe(2);
+        const [found] = await runsOf(specOf(config), config.name);
+        expect((await artefact(found!, 'report/index.html')).toString()).toBe(REPORT);
+      },
+      {
+        trackTraining: async (input) => {
+          sent += 1;
+          // The report is written by then, and was not when this one was asked for.
+          if (sent === 1) await runStage(progressKeys.track, async () => await sleep(4_000));
+          return await trackTraining({ openStore } as Services, input);
+        },
+      },
+    );
   });
 
   it('ends all the same when that server is away, says so, and sends it later', async () => {
