@@ -155,7 +155,7 @@ async function measurePage(url: string, hash: string, name: string, there: strin
     const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
     const from = performance.now();
     await page.goto(`${url}${hash}`);
-    await page.locator(there).first().waitFor({ timeout: 120_000 });
+    await page.locator(there).first().waitFor({ state: 'attached', timeout: 120_000 });
     figures.push([`${name}: what it shows is there`, performance.now() - from, 'ms']);
     const paint = await page.evaluate<number>(
       `performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1`,
@@ -176,6 +176,9 @@ const say = (): void => {
     process.stdout.write(`${name.padEnd(52)} ${value.toFixed(unit === 'ms' ? 0 : 1)} ${unit}\n`);
 };
 
+const startUi = () =>
+  execa(process.execPath, [MODALMIX, 'ui', '--store', store.uri, '--json'], { reject: false, buffer: false });
+let command: ReturnType<typeof startUi> | undefined;
 try {
   await makeMetrics('size-epochs', 10_000);
   await makeMetrics('size-lines', STEPS);
@@ -183,13 +186,11 @@ try {
   await makeRuns();
   figures.push(['load of the machine', loadavg()[0] ?? 0, '']);
   const from = performance.now();
-  const command = execa(process.execPath, [MODALMIX, 'ui', '--store', store.uri, '--json'], {
-    reject: false,
-    buffer: false,
-  });
+  command = startUi();
+  const { stdout } = command;
   const url = await new Promise<string>((resolve) => {
     let text = '';
-    command.stdout.on('data', (bytes: Buffer) => {
+    stdout.on('data', (bytes: Buffer) => {
       text += bytes.toString('utf8');
       const found = /"url":"([^"]+)"/u.exec(text)?.[1];
       if (found !== undefined) resolve(found);
@@ -224,10 +225,10 @@ try {
   await timed('100,000 clips, a search', async () => await ask(`${data}/clips?q=0999`));
   await timed('100,000 clips, those of same content', async () => await ask(`${data}/clips?only=duplicates`));
   await measurePage(url, `#/data/${id}/size/${version}`, '100,000 clips', '.clips li');
-  command.kill('SIGINT');
-  await command;
-  say();
 } finally {
+  say();
+  command?.kill('SIGINT');
+  await command;
   await stopSupervisor();
   await rm(folder, { recursive: true, force: true });
 }

@@ -4,6 +4,8 @@
  *
  *     node --import tsx test/package/walk.ts [<tarball>]
  *
+ * Meanwhile it measures how long `modalmix status` takes, and a killed worker until another one takes work.
+ *
  * The caches are the user's: with MODALMIX_CACHE set to an empty folder everything is fetched, too.
  */
 import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -14,12 +16,16 @@ import { execa } from 'execa';
 import { packPackage } from '../../infra/package/pack.ts';
 import { PROJECT_FOLDER } from '../../infra/folders.ts';
 import { stopSupervisor } from '../../infra/supervisor/supervise.ts';
+import { stopTemporal } from '../../infra/temporal/ensure-temporal.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
+import { measureStarts } from './measure-starts.ts';
 
 const EXAMPLES = join(PROJECT_FOLDER, 'examples');
 
 const folder = await mkdtemp(join(tmpdir(), 'modalmix-walk-'));
+// Of what runs there, and of what this program asks and stops.
+process.env[ENVIRONMENT.home] = join(folder, '.modalmix');
 const given = process.argv[2];
 const tarball = given === undefined ? await packPackage(folder) : resolve(given);
 
@@ -40,6 +46,7 @@ try {
   await step('npm install', 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', tarball);
   await step('modalmix setup', 'npx', 'modalmix', 'setup');
   await step('modalmix status', 'npx', 'modalmix', 'status');
+  await measureStarts(folder);
   expectWord(await step('modalmix demo', 'npx', 'modalmix', 'demo'), /^b-mm .*[^]*^Report: /mu);
   await rename(await makeTinyClips(), join(folder, 'clips'));
   expectWord(await step('modalmix run clips', 'npx', 'modalmix', 'run', 'clips'), /^Report: /mu);
@@ -55,7 +62,7 @@ try {
     /^x-partner-mix [^]*^Report: /mu,
   );
 } finally {
-  process.env[ENVIRONMENT.home] = join(folder, '.modalmix');
   await stopSupervisor();
+  await stopTemporal();
   await rm(folder, { recursive: true, force: true });
 }
