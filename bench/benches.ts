@@ -5,6 +5,7 @@ import type { Bench } from './harness/bench.ts';
 export const BENCHES = {
   streaming: () => import('./benches/streaming.ts'),
   'stream-latency': () => import('./benches/stream-latency.ts'),
+  'stream-answers': () => import('./benches/stream-answers.ts'),
   orchestration: () => import('./benches/orchestration.ts'),
   training: () => import('./benches/training.ts'),
   'training-32': () => import('./benches/training-32.ts'),

@@ -71,6 +71,8 @@ export const epochMetricsSchema = z.strictObject({
   clipsPerS: z.number(),
   /** Of those seconds, the share in which steps waited for their batches; absent in metrics of older versions. */
   dataWaitShare: z.number().optional(),
+  /** Most memory that the training's process has held until then; absent in metrics of older versions. */
+  peakMemoryMiB: z.number().optional(),
 });
 stored('metrics', epochMetricsSchema);
 export type EpochMetrics = z.infer<typeof epochMetricsSchema>;

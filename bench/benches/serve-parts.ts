@@ -44,6 +44,9 @@ export interface ServedModel {
   /** Its weights, as `modalmix export --format safetensors` writes them. */
   readonly exported: string;
   readonly clips: readonly BenchClip[];
+  /** Where they lie, in the folder of all. */
+  readonly paths: readonly string[];
+  readonly clipFolder: string;
 }
 
 /**
@@ -81,7 +84,7 @@ export async function makeServedModel(folder: string, width: number): Promise<Se
     if ('problem' in file) throw new Error(`${path}: ${file.problem.reason}`);
     clips.push(await benchClip(path, file.clip, join(folder, String(place))));
   }
-  return { store, name, chosen, exported, clips };
+  return { store, name, chosen, exported, clips, paths, clipFolder };
 }
 
 async function benchClip(path: string, extracted: ExtractedClip, to: string): Promise<BenchClip> {

@@ -2,7 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Histogram } from 'prom-client';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import { connectProducer, disconnect } from '../../pipelines/streaming/kafka/clients.ts';
 import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
@@ -17,7 +16,7 @@ import type { ClipEvent } from '../../schemas/stream.ts';
 import type { Bench, BenchContext } from '../harness/bench.ts';
 import { quantile, type Figure } from '../harness/figure.ts';
 import { renderClip } from '../harness/render-clip.ts';
-import { CLASS_NAMES, startSink, targetOf, withBroker } from './stream-parts.ts';
+import { CLASS_NAMES, samplesOf, startSink, targetOf, withBroker } from './stream-parts.ts';
 
 const FLUSH_S = 1;
 const EVENTS = 150;
@@ -117,17 +116,6 @@ function sharesOf({ all, toTopic, extraction, publication }: Samples): number[] 
 
 function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-}
-
-/** Everything that the histogram is given from now on. */
-function samplesOf(histogram: Histogram): number[] {
-  const samples: number[] = [];
-  const observe = histogram.observe.bind(histogram);
-  histogram.observe = (value: unknown) => {
-    samples.push(Number(value));
-    observe(Number(value));
-  };
-  return samples;
 }
 
 /** The same few files under many names: each is a clip of its own to the stream. */

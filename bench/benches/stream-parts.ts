@@ -1,5 +1,6 @@
-/** What both benches of the stream need: a broker of their own, records of the usual size, and the sink. */
+/** What the benches of the stream need: a broker of their own, records of the usual size, and the sink. */
 import { join } from 'node:path';
+import type { Histogram } from 'prom-client';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
 import { fetchJars } from '../../infra/kafka/fetch-jars.ts';
 import type { Store } from '../../pipelines/store/store.ts';
@@ -120,4 +121,15 @@ export function startSink(connection: KafkaConnection, target: StreamTarget, scr
 export async function taken(metrics: StreamMetrics): Promise<number> {
   const { values } = await metrics.records.get();
   return values.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** Everything that the histogram is given from now on. */
+export function samplesOf(histogram: Histogram): number[] {
+  const samples: number[] = [];
+  const observe = histogram.observe.bind(histogram);
+  histogram.observe = (value: unknown) => {
+    samples.push(Number(value));
+    observe(Number(value));
+  };
+  return samples;
 }

@@ -1,5 +1,4 @@
 /** The whole job as the command runs it, and what of its wall time is Temporal's. */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, type Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
@@ -13,6 +12,7 @@ import { DEFAULT_NAMESPACE } from '../../infra/temporal/connection-settings.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../schemas/workflows.ts';
+import { timesOf } from '../harness/processor-time.ts';
 import { readHistories, temporalShare, type ExecutionFacts, type HistoryFacts } from './history.ts';
 
 const ACTIVITY = proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY;
@@ -109,14 +109,7 @@ function shareOf(facts: HistoryFacts): ShareOfWall {
   };
 }
 
-/** Linux's clock ticks a second, whatever the machine. */
-const TICKS_PER_S = 100;
-
 async function serverCpuS(): Promise<number | undefined> {
   const pid = embeddedTemporal.running()?.process.pid;
-  if (pid === undefined) return undefined;
-  const text = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => undefined);
-  // After the name, which may hold spaces: user and system time are the 12th and 13th fields.
-  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
+  return pid === undefined ? undefined : (await timesOf(pid))?.seconds;
 }

@@ -2,6 +2,7 @@
 import type { TrainingConfig } from '../../schemas/config/training-config.ts';
 import type { TrainingSpec, EpochMetrics } from '../../schemas/training.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { peakMemoryMiB } from '../process/peak-memory.ts';
 import { randomGenerator } from '../random/generator.ts';
 import type { BatchSource } from './data/batch-source.ts';
 import { testingBatches, trainingBatches } from './data/batches.ts';
@@ -203,6 +204,7 @@ function summarise(sums: EpochSums) {
     seconds: sums.seconds,
     clipsPerS: clips / sums.seconds,
     dataWaitShare: sums.dataWaitSeconds / sums.seconds,
+    peakMemoryMiB: peakMemoryMiB(),
   };
 }
 

@@ -9,6 +9,7 @@ export function scalarsOf(metrics: EpochMetrics): [string, number][] {
     ['learningRate', metrics.learningRate],
   ];
   if (metrics.dataWaitShare !== undefined) scalars.push(['dataWaitShare', metrics.dataWaitShare]);
+  if (metrics.peakMemoryMiB !== undefined) scalars.push(['peakMemoryMiB', metrics.peakMemoryMiB]);
   for (const split of ['train', 'validation', 'test'] as const) {
     const accuracy = metrics[split];
     if (accuracy === undefined) continue;

@@ -6,6 +6,7 @@ import type { DatasetManifest } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { EpochMetrics, TrainingResult } from '../../schemas/training.ts';
 import { breathe } from '../process/child-process.ts';
+import { peakMemoryMiB } from '../process/peak-memory.ts';
 import type { ShardSet } from '../shards/read/shard-reader.ts';
 import { hashFile } from '../store/hash-file.ts';
 import type { Store } from '../store/store.ts';
@@ -272,8 +273,7 @@ async function finish(
       node: process.versions.node,
       ...(await tensorflowFacts()),
       threads: threads(),
-      // libuv gives KiB.
-      peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+      peakMemoryMiB: peakMemoryMiB(),
     },
   };
   if (state.notes !== undefined) result.notes = state.notes;

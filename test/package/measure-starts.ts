@@ -54,7 +54,8 @@ export async function measureStarts(folder: string): Promise<void> {
 
 /** Until somebody takes trainings who did not before; who that is counts as seen then. */
 async function untilSomebodyElse({ workflowService }: Connection, seen: Set<string>): Promise<void> {
-  for (const begun = Date.now(); Date.now() - begun < PATIENCE_MS; await sleep(POLL_MS)) {
+  for (const begun = Date.now(); Date.now() - begun < PATIENCE_MS;) {
+    await sleep(POLL_MS);
     const { pollers } = await workflowService.describeTaskQueue({
       namespace: DEFAULT_NAMESPACE,
       taskQueue: { name: TASK_QUEUES.training },

@@ -25,10 +25,12 @@ beforeAll(async () => {
 async function metricsOf(store: Store, spec: TrainingSpec) {
   const lines = (await store.get(storePaths.metrics(spec.trainingId))).toString().trim().split('\n');
   return lines.map((line) => {
-    const { seconds, clipsPerS, dataWaitShare, ...repeatable } = epochMetricsSchema.parse(JSON.parse(line));
+    const measured = epochMetricsSchema.parse(JSON.parse(line));
+    const { seconds, clipsPerS, dataWaitShare, peakMemoryMiB, ...repeatable } = measured;
     expect(seconds).toBeGreaterThan(0);
     expect(clipsPerS).toBeGreaterThan(0);
     expect(dataWaitShare).toBeLessThan(1);
+    expect(peakMemoryMiB).toBeGreaterThan(50);
     return repeatable;
   });
 }

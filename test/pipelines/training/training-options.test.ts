@@ -43,7 +43,7 @@ async function metricsOf(store: Store, spec: TrainingSpec) {
   const lines = (await store.get(storePaths.metrics(spec.trainingId))).toString().trim().split('\n');
   return lines.map((line) => {
     const metrics = epochMetricsSchema.parse(JSON.parse(line));
-    return { ...metrics, seconds: 0, clipsPerS: 0, dataWaitShare: 0 };
+    return { ...metrics, seconds: 0, clipsPerS: 0, dataWaitShare: 0, peakMemoryMiB: 0 };
   });
 }
 

@@ -7,7 +7,7 @@ import { useTopic } from '../live/topics.ts';
 import { useAnswer } from '../live/use-answer.ts';
 import { Empty, ProblemBox, useTitle } from '../parts/basics.tsx';
 import { Chart, tip, tooltip, type Colours } from '../parts/chart.tsx';
-import { count, percent, plain } from '../parts/words.ts';
+import { count, mebibytes, percent, plain } from '../parts/words.ts';
 import { StoreChoice, useStore } from '../parts/store-choice.tsx';
 
 const MOST_COMPARED = 12;
@@ -140,6 +140,7 @@ function panelsOf(trainings: readonly TrainingCurves[]): Panel[] {
     ...of('coefficient').map((name) => ({ title: `k, ${name.slice(12)}`, curves: [name] })),
     { title: 'Steps a second', curves: has('stepsPerS') },
     { title: 'Waiting for data', curves: has('dataWaitShare'), percent: true },
+    { title: 'Peak memory, MiB', curves: has('peakMemoryMiB') },
     { title: 'Learning rate', curves: has('learningRate') },
   ];
   return panels.filter(({ curves }) => curves.length > 0);
@@ -199,11 +200,7 @@ function Comparison({ trainings }: { readonly trainings: readonly TrainingCurves
                 {rate(training.curves.find(({ name }) => name === 'stepsPerS')?.y.at(-1))}
               </td>
               <td class="number">{percent(last(training, 'dataWaitShare'))}</td>
-              <td class="number">
-                {training.peakMemoryMiB === undefined
-                  ? 'at its end'
-                  : `${count(Math.round(training.peakMemoryMiB))} MiB`}
-              </td>
+              <td class="number">{mebibytes(last(training, 'peakMemoryMiB') ?? training.peakMemoryMiB)}</td>
             </tr>
           ))}
         </tbody>

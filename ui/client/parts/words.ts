@@ -46,3 +46,8 @@ export function plain(value: number | undefined): string {
       ? value.toFixed(3)
       : value.toExponential(1);
 }
+
+/** Of a training that has told none yet: a dash. */
+export function mebibytes(mib: number | undefined): string {
+  return mib === undefined ? '–' : `${count(Math.round(mib))} MiB`;
+}

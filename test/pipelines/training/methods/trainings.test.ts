@@ -22,7 +22,7 @@ async function metricsOf(store: Store, spec: TrainingSpec): Promise<EpochMetrics
 }
 
 const withoutTimes = (metrics: EpochMetrics[]) =>
-  metrics.map((line) => ({ ...line, seconds: 0, clipsPerS: 0, dataWaitShare: 0 }));
+  metrics.map((line) => ({ ...line, seconds: 0, clipsPerS: 0, dataWaitShare: 0, peakMemoryMiB: 0 }));
 
 /**
  * `heads`: each modality is always trained through the classifier that judges it alone. (G-Blending's heads may have
