@@ -39,6 +39,14 @@ test(
           ),
         );
 
+        // Nothing is behind, and that is told of each step apart; the end of a transaction has an offset of its own.
+        const { stdout: table } = await project.modalmix('stream', 'status', '--config', stream.configFile);
+        for (const step of ['ingest', 'sink', 'predict']) {
+          const behind = [...table.matchAll(new RegExp(`^${step} .* (\\d+)$`, 'gmu'))].map(([, lag]) => lag);
+          expect(behind.length).toBeGreaterThan(0);
+          for (const lag of behind) expect(Number(lag)).toBeLessThanOrEqual(1);
+        }
+
         // What was answered is watched.
         const windows = await listAnswerWindows(stream.store, MODEL);
         expect(windows.length).toBeGreaterThan(0);

@@ -71,8 +71,9 @@ export async function status(flags: ConfigFlags, screen: Screen): Promise<void> 
   const { createExtractor } = await import('../../../pipelines/extraction/create-extractor.ts');
   const { readStreamStatus } = await import('../../../pipelines/streaming/lag.ts');
   const { target } = await streamSettings(config, (await createExtractor(screen.say.bind(screen))).version);
-  const { ingest, sink, manifest } = await readStreamStatus(connection, target, openStore(config.store));
-  screen.say(lagTable([...ingest, ...sink]));
+  const found = await readStreamStatus(connection, target, openStore(config.store));
+  const { ingest, sink, predict, manifest } = found;
+  screen.say(lagTable({ ingest, sink, ...(predict === undefined ? {} : { predict }) }));
   if (manifest === undefined) screen.say('\nNo sink has begun yet.');
   else {
     const { rows, superseded, duplicates, outdated, foreign, deadLetters, unlabelled = 0 } = manifest.counts;
@@ -85,13 +86,22 @@ export async function status(flags: ConfigFlags, screen: Screen): Promise<void> 
   }
   const { workText } = await import('./stream-work.ts');
   screen.say(`\n${workText(config, flags)}`);
-  screen.event('stream', { ingest, sink, generation: manifest?.generation, counts: manifest?.counts });
+  screen.event('stream', {
+    ingest,
+    sink,
+    predict,
+    generation: manifest?.generation,
+    counts: manifest?.counts,
+  });
 }
 
-function lagTable(partitions: readonly PartitionStatus[]): string {
-  const header = ['topic', 'partition', 'done', 'end', 'lag'];
-  const rows = partitions.map(({ topic, partition, next, end, lag }) =>
-    [topic, partition, next, end, lag].map(String),
+/** Sink and predict workers read the same topic, each at a place of its own. */
+function lagTable(partitionsOf: Readonly<Record<string, readonly PartitionStatus[]>>): string {
+  const header = ['step', 'topic', 'partition', 'done', 'end', 'lag'];
+  const rows = Object.entries(partitionsOf).flatMap(([step, partitions]) =>
+    partitions.map(({ topic, partition, next, end, lag }) =>
+      [step, topic, partition, next, end, lag].map(String),
+    ),
   );
   const widths = header.map((name, column) =>
     Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)),
@@ -100,7 +110,7 @@ function lagTable(partitions: readonly PartitionStatus[]): string {
     .map((row) =>
       row
         .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+          column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
         )
         .join('  '),
     )
