@@ -13,12 +13,13 @@ for option in "$@"; do
   case $option in
     --users=*) users=${option#*=} ;;
     --node=*) node=${option#*=} ;;
+    --arch=*) arch=${option#*=} ;;
     --command=*) command=${option#*=} ;;
     --stream) stream=yes ;;
     --keep) keep=yes ;;
     --why-not | --help) ;;
     *)
-      echo "$option is none of --users=guest,root --node=VERSION --command=TEXT --stream --keep --why-not" >&2
+      echo "$option is none of --users=guest,root --node=VERSION --arch=amd64|arm64 --command=TEXT --stream --keep --why-not" >&2
       exit 2
       ;;
   esac
@@ -34,6 +35,8 @@ why_not() {
     echo "debootstrap is not installed"
   elif ! unshare --mount true 2>/dev/null; then
     echo "this machine may not mount"
+  elif [[ ${arch:-} == arm64 && $(uname -m) != aarch64 && ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ]]; then
+    echo "no emulator for arm64 is registered (Debian: qemu-user-static, with binfmt_misc mounted)"
   fi
 }
 
