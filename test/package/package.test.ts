@@ -149,4 +149,25 @@ describe('an installed package', () => {
     const status = await modalmix('status');
     expect(status.stdout).toMatch(/^compare-\w+ +rebuildAndTrain +completed/mu);
   });
+
+  test('answers over HTTP as it predicts', async () => {
+    const run = /^(compare-\w+) /mu.exec((await modalmix('status')).stdout)![1]!;
+    const clip = join(folder, 'clips', 'test', 'low', 'low-000.mp4');
+    const chosen = ['--run', run, '--method', 'b-mm'];
+    const predicted = await modalmix('predict', clip, ...chosen, '--json');
+    const served = [join(installed, 'cli', 'modalmix.mjs'), 'serve', ...chosen, '--port', '0', '--json'];
+    const service = execa(process.execPath, served, { cwd: folder, reject: false, buffer: false });
+    let text = '';
+    service.stdout.on('data', (bytes: Buffer) => (text += bytes.toString('utf8')));
+    await until('its address', () => text.includes('"url"'), service);
+    const url = /"url":"([^"]+)"/u.exec(text)![1]!;
+    const body = new FormData();
+    body.set('clip', new Blob([await readFile(clip)]), 'clip.mp4');
+    const answer = await fetch(`${url}/v1/predict`, { method: 'POST', body });
+    expect(answer.status).toBe(200);
+    const logits = /"logits":\[[^\]]+\]/u.exec(await answer.text())![0];
+    expect(predicted.stdout).toContain(logits);
+    service.kill('SIGTERM');
+    expect((await service).exitCode).toBe(0);
+  });
 });
