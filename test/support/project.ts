@@ -64,6 +64,9 @@ export async function createProject(): Promise<Project> {
   };
 }
 
+/** Of `tinyConfig`'s trainings. */
+export const CHECKPOINT_EVERY_STEPS = 3;
+
 /** The smallest models and features that still learn the tiny clips; shards of a few clips each. */
 export function tinyConfig(clips: string, store: string, training: object = {}): object {
   return {
@@ -84,7 +87,7 @@ export function tinyConfig(clips: string, store: string, training: object = {}):
       augment: { cropMinScale: 0.8 },
       optimizer: { name: 'adam', learningRate: 0.003 },
       schedule: { name: 'constant' },
-      checkpoint: { everySteps: 3 },
+      checkpoint: { everySteps: CHECKPOINT_EVERY_STEPS },
       threads: 1,
       ...training,
     },
