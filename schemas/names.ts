@@ -20,7 +20,12 @@ export const storePaths = {
   /** Names the newest plan with the same features, whose shards the next plan takes rows from. */
   latestPlan: (name: string, featureKey: string) => `datasets/${name}/plans/latest-${featureKey}.json`,
   /** Content hashes by path, size and time, so that an unchanged file is not read again. */
-  sourceHashes: (name: string) => `datasets/${name}/source-hashes.json`,
+  sourceHashesFolder: (name: string) => `datasets/${name}/source-hashes`,
+  /** @param part the first digits of the hashes of the paths in it; empty where one file has all */
+  sourceHashes: (name: string, part: string) =>
+    `datasets/${name}/source-hashes/${part === '' ? 'all' : part}.jsonl`,
+  /** Of earlier releases, all in one. */
+  sourceHashesFormat1: (name: string) => `datasets/${name}/source-hashes.json`,
   quarantine: (name: string, version: string) => `quarantine/${name}/${version}.jsonl`,
   /** The bundled code of a plug-in, by its hash. */
   plugin: (sha256: string) => `plugins/${sha256}.mjs`,

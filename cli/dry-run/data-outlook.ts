@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises';
 import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { countedNames } from '../../pipelines/datasets/assemble-index.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
-import { planRebuild, usualRowBytes } from '../../pipelines/shards/plan/plan-rebuild.ts';
+import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
+import { usualRowBytes } from '../../pipelines/shards/plan/row-bytes.ts';
 import { SourceHashes } from '../../pipelines/shards/plan/source-hashes.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../schemas/clip.ts';
@@ -90,7 +91,7 @@ export class DataViewer {
     const key = `${store.uri} ${name}`;
     const known = this.#hashes.get(key);
     if (known !== undefined) return await known;
-    const opening = SourceHashes.open(store, name);
+    const opening = SourceHashes.open(store, name, { keep: true });
     this.#hashes.set(key, opening);
     return await opening;
   }

@@ -83,6 +83,7 @@ const ID = '[^/]+';
 const KINDS: readonly (readonly [RegExp, FileKind])[] = (
   [
     [`datasets/${ID}/source-hashes.json`, { name: 'cache', mend: 'remake', schema: anyJson }],
+    [`datasets/${ID}/source-hashes/${ID}.jsonl`, { name: 'cache', mend: 'remake' }],
     [`datasets/${ID}/plans/latest-${ID}.json`, { name: 'hint', mend: 'remake', schema: anyJson }],
     [`datasets/${ID}/plans/${ID}.json`, { name: 'plan', mend: 'remake', schema: planJson }],
     [`datasets/${ID}/plans/${ID}.(jsonl|todo)`, { name: 'plan-part', mend: 'remake' }],

@@ -145,7 +145,7 @@ describe('repair', () => {
       for (const path of paths) await flip(store, path);
       await store.put(entry, '{');
       await store.put(storePaths.currentModel('tiny'), '');
-      await store.put(storePaths.sourceHashes(manifest.name), '');
+      await store.put(storePaths.sourceHashesFormat1(manifest.name), '');
       const damaged = await store.get(storePaths.model(trainingId));
 
       const { found, left, notes } = await repairStore(store, SILENT);
