@@ -1,4 +1,4 @@
-import { publishManifest } from '../pipelines/shards/publish-manifest.ts';
+import { publishVersion } from '../pipelines/shards/publish-manifest.ts';
 import { storePaths } from '../schemas/names.ts';
 import {
   progressKeys,
@@ -17,12 +17,9 @@ export async function publishDataset(
   return await runStage(progressKeys.publish, async () => {
     const store = services.openStore(input.storeUri);
     const { name, version } = input.dataset;
-    const manifest = await publishManifest({ store, name, version });
+    const published = await publishVersion({ store, name, version });
     const reference: DatasetReference = { name, version };
     await store.put(storePaths.runDataset(input.runId), JSON.stringify(reference));
-    return {
-      clips: manifest.shards.reduce((rows, shard) => rows + shard.rows, 0),
-      quarantined: manifest.quarantine.length,
-    };
+    return published;
   });
 }

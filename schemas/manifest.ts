@@ -85,8 +85,37 @@ export const datasetManifestSchema = z.strictObject({
 });
 export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
 
-/** As it is stored: the manifest, and the sha256 of its other fields as JSON; absent in manifests of older versions. */
-export const storedManifestSchema = datasetManifestSchema.extend({ sha256: z.string().optional() });
+/** A file of some of a manifest's shards, an entry a line: `datasets/<name>/<version>/shards-<sha256>.jsonl`. */
+export const manifestPartSchema = z.strictObject({
+  path: z.string(),
+  sha256: z.string(),
+  shards: z.int(),
+  bytes: z.int(),
+});
+export type ManifestPart = z.infer<typeof manifestPartSchema>;
+stored('manifest-part', shardEntrySchema);
+
+/** Of a version of very many shards: they lie in parts, in order, and the quarantine's list in its own file. */
+export const manifestHeadSchema = datasetManifestSchema
+  .omit({ formatVersion: true, shards: true, quarantine: true })
+  .extend({
+    formatVersion: z.literal(2),
+    parts: z.array(manifestPartSchema),
+    /** Of `quarantine/<name>/<version>.jsonl`. */
+    quarantineSha256: z.string(),
+    /** Of the other fields as JSON. */
+    sha256: z.string(),
+  });
+export type ManifestHead = z.infer<typeof manifestHeadSchema>;
+
+/** A manifest in one piece, and the sha256 of its other fields as JSON; absent in manifests of older versions. */
+export const wholeManifestSchema = datasetManifestSchema.extend({ sha256: z.string().optional() });
+
+/** As any release stored it. */
+export const storedManifestSchema = z.discriminatedUnion('formatVersion', [
+  wholeManifestSchema,
+  manifestHeadSchema,
+]);
 stored('manifest', storedManifestSchema);
 
 /** A published version of a dataset; `runs/<runId>/dataset.json`. */

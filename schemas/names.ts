@@ -7,6 +7,9 @@ import type { Split } from './clip.ts';
 export const storePaths = {
   dataset: (name: string) => `datasets/${name}`,
   manifest: (name: string, version: string) => `datasets/${name}/${version}/manifest.json`,
+  /** Some of the shards of a version that has very many. */
+  manifestPart: (name: string, version: string, sha256: string) =>
+    `datasets/${name}/${version}/shards-${sha256}.jsonl`,
   /** Shards are shared by a dataset's versions: a version names the ones it is made of. */
   shard: (name: string, split: Split, key: string) => `datasets/${name}/shards/${split}-${key}.arrow`,
   shardEntry: (name: string, split: Split, key: string) => `datasets/${name}/shards/${split}-${key}.json`,

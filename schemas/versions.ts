@@ -21,7 +21,9 @@ export const VERSIONS = {
   'stream-segment': 1,
   'stream-shard': 2,
   'stream-rows': 1,
-  manifest: 1,
+  /** 2: the shards lie in parts, where there are very many; 1: all stand in it. */
+  manifest: 2,
+  'manifest-part': 1,
   quarantine: 1,
   plugin: 1,
   config: 1,

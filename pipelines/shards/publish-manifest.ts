@@ -3,53 +3,75 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest, ShardEntry } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
-import { mergeShards, writeManifest } from './manifest/merge-shards.ts';
-import { openPlan } from './plan/plan-file.ts';
-import { damagedPlan, datasetVersion } from './plan/shard-key.ts';
+import { loadManifest } from './manifest/load-manifest.ts';
+import { writeVersion, type PublishedCounts, type PublishOptions } from './manifest/merge-shards.ts';
 import { findShards } from './manifest/shard-entries.ts';
+import { openPlan, type OpenPlan } from './plan/plan-file.ts';
+import { damagedPlan, VersionHash } from './plan/shard-key.ts';
 
-export interface PublishManifestInput {
+export interface PublishManifestInput extends Omit<PublishOptions, 'quarantine'> {
   readonly store: Store;
   readonly name: string;
   /** `ShardPlan.version`. */
   readonly version: string;
 }
 
+/** Shards that are looked for together. */
+const SHARDS_PER_PAGE = 1_000;
+
+/** `publishVersion`, and the manifest, whole: what it holds in memory grows with the shards. */
+export async function publishManifest(input: PublishManifestInput): Promise<DatasetManifest> {
+  await publishVersion(input);
+  return await loadManifest(input.store, input.name, input.version);
+}
+
 /**
- * Writes the quarantine list and, last, the manifest; the same plan and shards give the same bytes.
+ * Writes the quarantine list and, last, the manifest; the same plan and shards give the same bytes. Holds some thousand entries,
+ * however many shards there are.
  *
  * @throws ModalmixError `input` when a shard is not built or the plan is damaged; `config` when the training or test split is empty,
  *   or no training clip has one of the modalities
  */
-export async function publishManifest(input: PublishManifestInput): Promise<DatasetManifest> {
-  const { store, name, version } = input;
+export async function publishVersion(input: PublishManifestInput): Promise<PublishedCounts> {
+  const { store, name, version, shardsInOne, partBytes } = input;
   const plan = await openPlan(store, name, version);
-  const { header } = plan;
-  const places = [];
-  for await (const place of plan.places()) places.push(place);
-  const keys = places.map(({ key }) => key);
-  if (header.name !== name || datasetVersion(header, keys) !== version) throw damagedPlan(input);
-  const found = await findShards(store, name, places);
-  const shards = places.map(({ split, key }, i): ShardEntry => {
-    const entry = found[i];
-    if (entry !== undefined) return entry;
-    throw new ModalmixError('input', `shard ${String(i)} of ${String(header.shards)} is not built`, {
-      where: storePaths.shard(name, split, key),
-      fix: 'Run the rebuild again: it builds what is missing.',
-    });
+  const { classNames, extraction, extractorVersion, index } = plan.header;
+  const hash = new VersionHash(plan.header);
+  for await (const { key } of plan.places()) hash.add(key);
+  if (plan.header.name !== name || hash.version() !== version) throw damagedPlan(input);
+  const facts = { name, version, classNames, extraction, extractorVersion, index };
+  return await writeVersion(store, facts, builtShards(store, name, plan), {
+    ...(shardsInOne === undefined ? {} : { shardsInOne }),
+    ...(partBytes === undefined ? {} : { partBytes }),
   });
-  const { classNames, extraction, extractorVersion, index } = header;
-  const manifest: DatasetManifest = {
-    formatVersion: 1,
-    name,
-    version,
-    classNames,
-    extraction,
-    extractorVersion,
-    ...mergeShards(shards, classNames.length, extraction.modalities),
-    quarantine: shards.flatMap(({ quarantined }) => quarantined),
-    index,
-  };
-  await writeManifest(store, manifest);
-  return manifest;
+}
+
+async function* builtShards(store: Store, name: string, plan: OpenPlan): AsyncGenerator<ShardEntry> {
+  let done = 0;
+  for await (const places of pages(plan.places(), SHARDS_PER_PAGE)) {
+    const found = await findShards(store, name, places);
+    for (const [i, entry] of found.entries()) {
+      if (entry === undefined) {
+        const { split, key } = places[i]!;
+        const message = `shard ${String(done + i)} of ${String(plan.header.shards)} is not built`;
+        throw new ModalmixError('input', message, {
+          where: storePaths.shard(name, split, key),
+          fix: 'Run the rebuild again: it builds what is missing.',
+        });
+      }
+      yield entry;
+    }
+    done += places.length;
+  }
+}
+
+async function* pages<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
+  let page: T[] = [];
+  for await (const item of items) {
+    page.push(item);
+    if (page.length < size) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
 }

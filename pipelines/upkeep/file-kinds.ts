@@ -106,6 +106,7 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
       `datasets/${ID}/${ID}/manifest.json`,
       { name: 'manifest', mend: 'rebuild', schema: storedManifestSchema },
     ],
+    [`datasets/${ID}/${ID}/shards-[0-9a-f]{64}.jsonl`, { name: 'manifest-part', mend: 'rebuild' }],
     [
       `quarantine/${ID}/${ID}.jsonl`,
       { name: 'quarantine', mend: 'rebuild', schema: quarantineEntrySchema, lines: true },

@@ -14,7 +14,7 @@ import type { TrainingResult, TrainingSpec } from '../../schemas/training.ts';
 import type { Kind } from '../../schemas/versions.ts';
 import { openPlan } from '../shards/plan/plan-file.ts';
 import type { Store } from '../store/store.ts';
-import { readStore, type ReadStore } from './read-store.ts';
+import { readStore, type ReadManifest, type ReadStore } from './read-store.ts';
 
 export interface Garbage {
   readonly path: string;
@@ -85,6 +85,7 @@ export async function collectGarbage(
 function reasonOf(kind: string, path: string, { files }: ReadStore): string | undefined {
   switch (kind) {
     case 'manifest':
+    case 'manifest-part':
     case 'quarantine':
       return 'a version of a dataset that no run, training, model or snapshot needs';
     case 'shard':
@@ -118,9 +119,10 @@ async function neededFiles(store: Store, { files, paths }: ReadStore): Promise<R
   };
   for (const { path, kind, content } of files.values()) {
     if (kind.name === 'manifest') {
-      const { name, version, shards } = content as DatasetManifest;
+      const { name, version, shards, parts } = content as ReadManifest;
       if (!versions.has(key(name, version))) continue;
       needed.add(path).add(storePaths.quarantine(name, version));
+      for (const part of parts) needed.add(part.path);
       for (const shard of shards) keepShard(shard.path);
     } else if (STREAM_LISTS.has(kind.name)) {
       for (const { entry, rowsPath } of (content as StreamManifest | StreamSegment).shards) {

@@ -92,7 +92,9 @@ async function rewrite(store: Store, path: string, kind: FileKind): Promise<Rewr
   const bytes = await store.find(path);
   if (bytes === undefined) return undefined;
   if (kind.name === 'manifest') {
-    const text = manifestText(parseManifest(bytes, path));
+    const manifest = parseManifest(bytes, path);
+    if (manifest.formatVersion === 2) return undefined;
+    const text = manifestText(manifest);
     const isSigned = 'sha256' in (JSON.parse(bytes.toString('utf8')) as object);
     const what = isSigned ? 'settings in earlier words' : 'not signed';
     return text === bytes.toString('utf8') ? undefined : { what, text };

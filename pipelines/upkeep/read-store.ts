@@ -2,7 +2,9 @@
 import { RecordBatchReader } from 'apache-arrow';
 import { createHash } from 'node:crypto';
 import { ModalmixError } from '../../schemas/errors.ts';
+import type { DatasetManifest, ManifestPart } from '../../schemas/manifest.ts';
 import { NewerVersionError } from '../../schemas/versions.ts';
+import { wholeManifest } from '../shards/manifest/manifest-parts.ts';
 import { parseManifest } from '../shards/manifest/manifest-text.ts';
 import { arrowFileProblem } from '../shards/read/arrow-bounds.ts';
 import type { Store } from '../store/store.ts';
@@ -64,7 +66,7 @@ export async function readStore(store: Store, { onProgress }: ReadStoreOptions =
     // Deleted since it was listed, by whoever works here.
     if (bytes === undefined) continue;
     try {
-      files.set(path, { path, kind, content: contentOf(kind, bytes, path) });
+      files.set(path, { path, kind, content: await contentOf(store, kind, bytes, path) });
     } catch (error) {
       if (!(error instanceof ModalmixError)) throw error;
       findings.push(findingOf(error, path, kind.mend));
@@ -81,8 +83,24 @@ export function findingOf(error: ModalmixError, path: string, mend: Mend): Findi
     : { path, state: 'damaged', problem, mend };
 }
 
-function contentOf({ name, schema, lines }: FileKind, bytes: Buffer, path: string): unknown {
-  if (name === 'manifest') return parseManifest(bytes, path);
+/** A dataset's manifest, with the parts that its shards were read from. */
+export interface ReadManifest extends DatasetManifest {
+  readonly parts: readonly ManifestPart[];
+}
+
+async function readManifest(store: Store, bytes: Buffer, path: string): Promise<ReadManifest> {
+  const manifest = parseManifest(bytes, path);
+  if (manifest.formatVersion === 1) return { ...manifest, parts: [] };
+  return { ...(await wholeManifest(store, manifest)), parts: manifest.parts };
+}
+
+async function contentOf(
+  store: Store,
+  { name, schema, lines }: FileKind,
+  bytes: Buffer,
+  path: string,
+): Promise<unknown> {
+  if (name === 'manifest') return await readManifest(store, bytes, path);
   if (lines !== true) return parseStored(bytes, schema!, path);
   const texts = bytes.toString('utf8').split('\n');
   return texts.flatMap((text, i) =>

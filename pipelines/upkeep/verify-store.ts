@@ -23,6 +23,7 @@ import {
   hashStored,
   readStore,
   type Finding,
+  type ReadManifest,
   type ReadStore,
   type StoredFile,
 } from './read-store.ts';
@@ -50,6 +51,7 @@ const LARGE_KINDS = new Set([
   'best-checkpoint',
   'features',
   'plan-part',
+  'manifest-part',
   'plugin',
 ]);
 
@@ -98,8 +100,10 @@ function expectedHashes({ files }: ReadStore): ReadonlyMap<string, readonly Expe
         addShard(path, 'rebuild', shardEntrySchema.parse(content));
         break;
       case 'manifest': {
-        const { shards, snapshot } = content as DatasetManifest;
-        for (const shard of shards) addShard(path, snapshot === undefined ? 'rebuild' : 'restore', shard);
+        const { shards, snapshot, parts } = content as ReadManifest;
+        const mend = snapshot === undefined ? 'rebuild' : 'restore';
+        for (const shard of shards) addShard(path, mend, shard);
+        for (const part of parts) add(part.path, { sha256: part.sha256, by: path, mend });
         break;
       }
       case 'window-manifest':

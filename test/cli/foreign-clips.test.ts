@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ffmpegPath } from '../../pipelines/process/ffmpeg-path.ts';
-import { storedManifestSchema } from '../../schemas/manifest.ts';
+import { wholeManifestSchema } from '../../schemas/manifest.ts';
 import { createProject, tinyConfig, type Project } from '../support/project.ts';
 
 let project: Project;
@@ -68,7 +68,7 @@ it('a folder of clips of all sorts becomes a model, and each clip that could not
 
   const store = project.store('foreign');
   const published = (await store.list('datasets')).find((name) => name.endsWith('/manifest.json'));
-  const manifest = storedManifestSchema.parse(JSON.parse((await store.get(published!)).toString()));
+  const manifest = wholeManifestSchema.parse(JSON.parse((await store.get(published!)).toString()));
   expect(manifest.classNames).toEqual(['bars', 'ünï']);
   expect(manifest.splits.train).toEqual({
     rows: 6,

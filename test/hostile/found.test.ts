@@ -9,7 +9,7 @@ import { parseSetting } from '../../pipelines/config/settings.ts';
 import { decodeUmap, encodeUmap } from '../../pipelines/evaluation/umap-table.ts';
 import { NpyProblem, parseNpy } from '../../pipelines/extraction/features/npy.ts';
 import { openPlan, writePlan, type PlanLine } from '../../pipelines/shards/plan/plan-file.ts';
-import { datasetVersion, shardKey } from '../../pipelines/shards/plan/shard-key.ts';
+import { shardKey, VersionHash } from '../../pipelines/shards/plan/shard-key.ts';
 import { PLACE_BYTES } from '../../pipelines/shards/plan/plan-places.ts';
 import { publishManifest } from '../../pipelines/shards/publish-manifest.ts';
 import { readShardColumns } from '../../pipelines/shards/read/shard-columns.ts';
@@ -80,7 +80,9 @@ describe('a plan', () => {
     stamps: [[1, 1]] as [number, number][],
   }));
   const line: PlanLine = { split: 'train', key: shardKey('train', clips, facts), clips };
-  const version = datasetVersion(facts, [line.key]);
+  const hash = new VersionHash(facts);
+  hash.add(line.key);
+  const version = hash.version();
   const content = { ...facts, name: 'a', version, featureKey: '0'.repeat(16), index: indexOf([]).report };
   const file = (end: string) => join(folder, 'datasets/a/plans', `${version}${end}`);
   const body = async () => {

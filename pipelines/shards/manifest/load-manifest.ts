@@ -7,6 +7,7 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
 import { findStored } from '../../store/stored-json.ts';
+import { wholeManifest } from './manifest-parts.ts';
 import { parseManifest } from './manifest-text.ts';
 
 /**
@@ -22,7 +23,8 @@ export async function loadManifest(store: Store, name: string, version: string):
       fix: 'Run the rebuild first.',
     });
   }
-  return parseManifest(bytes, `${store.uri}/${path}`);
+  const manifest = parseManifest(bytes, `${store.uri}/${path}`);
+  return manifest.formatVersion === 1 ? manifest : await wholeManifest(store, manifest);
 }
 
 /** The dataset version that the run's last rebuild published; undefined before the first one. */

@@ -3,15 +3,13 @@ import { createHash } from 'node:crypto';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import {
   datasetManifestSchema,
+  manifestHeadSchema,
   storedManifestSchema,
-  type ChannelSums,
   type DatasetManifest,
-  type Normalisation,
-  type ShardEntry,
+  type ManifestHead,
 } from '../../../schemas/manifest.ts';
-import type { Modality } from '../../../schemas/modality.ts';
 import { parseStored } from '../../store/stored-json.ts';
-import { addSums, normalisationOf } from '../native/channel-sums.ts';
+import { ShardTotals } from './shard-totals.ts';
 
 /** Of older manifests, which are not signed: other sums than these are no rounding. */
 const TOLERANCE = 1e-6;
@@ -22,14 +20,31 @@ export function manifestText(manifest: DatasetManifest): string {
   return `${JSON.stringify({ ...content, sha256: hashOf(content) }, undefined, 1)}\n`;
 }
 
-/** @throws ModalmixError `input` when the bytes are no manifest, or not what was published */
-export function parseManifest(bytes: Buffer, where: string): DatasetManifest {
-  const { sha256, ...manifest } = parseStored(bytes, storedManifestSchema, where, 'remake');
+export function manifestHeadText(head: Omit<ManifestHead, 'sha256'>): string {
+  const content = manifestHeadSchema.omit({ sha256: true }).parse(head);
+  return `${JSON.stringify({ ...content, sha256: hashOf(content) }, undefined, 1)}\n`;
+}
+
+/**
+ * @returns of a version of very many shards its head alone
+ * @throws ModalmixError `input` when the bytes are no manifest, or not what was published
+ */
+export function parseManifest(bytes: Buffer, where: string): DatasetManifest | ManifestHead {
+  const stored = parseStored(bytes, storedManifestSchema, where, 'remake');
   // Of the text, not of what the schema makes of it: a later release may add defaults.
   const { sha256: _, ...content } = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-  const isWhole = sha256 === undefined ? followsFromShards(manifest) : sha256 === hashOf(content);
-  if (isWhole) return manifest;
-  throw new ModalmixError('input', 'the manifest is damaged: it is not what was published', {
+  const isWhole =
+    stored.formatVersion === 1 && stored.sha256 === undefined
+      ? followsFromShards(stored)
+      : stored.sha256 === hashOf(content);
+  if (!isWhole) throw damagedManifest(where);
+  if (stored.formatVersion === 2) return stored;
+  const { sha256: _sha256, ...manifest } = stored;
+  return manifest;
+}
+
+export function damagedManifest(where: string): ModalmixError {
+  return new ModalmixError('input', 'the manifest is damaged: it is not what was published', {
     where,
     fix: 'Delete it and run the rebuild again: it is made anew from the shards.',
   });
@@ -39,25 +54,14 @@ function hashOf(content: object): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
-/** Mean and deviation over the training shards of each modality that they have. */
-export function normalise(
-  shards: readonly ShardEntry[],
-  modalities: readonly Modality[],
-): Partial<Record<Modality, Normalisation>> {
-  const normalisation: Partial<Record<Modality, Normalisation>> = {};
-  for (const modality of modalities) {
-    let sums: ChannelSums | undefined;
-    for (const shard of shards) {
-      const own = shard.sums[modality];
-      if (shard.split === 'train' && own !== undefined) sums = addSums(sums, own);
-    }
-    if (sums !== undefined) normalisation[modality] = normalisationOf(sums);
-  }
-  return normalisation;
-}
-
-function followsFromShards({ shards, modalities, normalisation }: DatasetManifest): boolean {
-  const made = normalise(shards, modalities);
+function followsFromShards({
+  shards,
+  modalities,
+  normalisation,
+}: Pick<DatasetManifest, 'shards' | 'modalities' | 'normalisation'>): boolean {
+  const totals = new ShardTotals(0, modalities);
+  for (const shard of shards) totals.add(shard);
+  const made = totals.normalisation();
   return modalities.every((modality) => {
     const [one, other] = [made[modality], normalisation[modality]];
     return (

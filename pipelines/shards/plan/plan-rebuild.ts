@@ -15,7 +15,7 @@ import { hashClips } from './hash-clips.ts';
 import { writePlan, type PlanClip, type PlanContent } from './plan-file.ts';
 import { findPlan, findReusableRows, previousOf, readLatest } from './reusable-plans.ts';
 import { maxRowsPerShard } from './row-bytes.ts';
-import { contentKey, datasetVersion, digest, shardKey } from './shard-key.ts';
+import { contentKey, digest, shardKey, VersionHash } from './shard-key.ts';
 import type { SourceHashes } from './source-hashes.ts';
 
 export interface PlanRebuildInput {
@@ -76,10 +76,9 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
       clips: members,
     })),
   );
-  const version = datasetVersion(
-    { classNames: index.classNames, extraction, extractorVersion },
-    lines.map(({ key }) => key),
-  );
+  const hash = new VersionHash({ classNames: index.classNames, extraction, extractorVersion });
+  for (const { key } of lines) hash.add(key);
+  const version = hash.version();
   const featureKey = digest([featureConfig(extraction), extractorVersion]).slice(0, 16);
 
   const entries = await findShards(store, name, lines);

@@ -30,11 +30,25 @@ export function shardKey(split: Split, clips: readonly PlanClip[], facts: ShardK
   ]).slice(0, KEY_CHARACTERS);
 }
 
-/** Of a dataset, from its shards in their order. */
-export function datasetVersion(facts: ShardKeyFacts, keys: readonly string[]): string {
-  const { classNames, extraction, extractorVersion } = facts;
-  const named = ['dataset', classNames, hashedExtraction(extraction), extractorVersion, keys];
-  return digest(named).slice(0, VERSION_CHARACTERS);
+/** A dataset's version, from its shards' keys in their order: of the JSON text of all of them, which is never held. */
+export class VersionHash {
+  readonly #hash = createHash('sha256');
+  #keys = 0;
+
+  constructor({ classNames, extraction, extractorVersion }: ShardKeyFacts) {
+    const facts = JSON.stringify(['dataset', classNames, hashedExtraction(extraction), extractorVersion]);
+    this.#hash.update(`${facts.slice(0, -1)},[`);
+  }
+
+  add(key: string): void {
+    this.#hash.update(`${this.#keys === 0 ? '' : ','}${JSON.stringify(key)}`);
+    this.#keys += 1;
+  }
+
+  /** Once, after the last key. */
+  version(): string {
+    return this.#hash.update(']]').digest('hex').slice(0, VERSION_CHARACTERS);
+  }
 }
 
 /** What a row's features depend on, beside the config. */

@@ -14,6 +14,7 @@ import {
   readPart,
   storedParts,
   writePart,
+  type KnownHash,
   type KnownHashes,
 } from './hash-parts.ts';
 
@@ -127,7 +128,7 @@ export class SourceHashes {
       const byPart = new Map<string, KnownHashes>();
       for (const [path, hash] of all) {
         const own = partOf(path, part.length);
-        const hashes: KnownHashes = byPart.get(own) ?? new Map();
+        const hashes = byPart.get(own) ?? new Map<string, KnownHash>();
         byPart.set(own, hashes.set(path, hash));
       }
       held = { name, byPart };
