@@ -8,7 +8,10 @@ import { trainingOf } from './training-of.ts';
 export async function evaluate(services: Services, input: EvaluateModelInput): Promise<EvaluateModelOutput> {
   return await runStage(progressKeys.evaluate, async ({ signal, onProgress }) => {
     const spec = await trainingOf(services, input);
-    const result = await runEvaluation({ storeUri: input.storeUri, spec, signal, onProgress });
+    const { storeUri } = input;
+    const result = await services.places.use(
+      async (place) => await runEvaluation({ storeUri, spec, signal, onProgress, place }),
+    );
     return { trainingId: result.trainingId, accuracy: result.fused.accuracy, samples: result.fused.samples };
   });
 }

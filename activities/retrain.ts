@@ -103,14 +103,19 @@ export async function fineTune(services: Services, input: FineTuneInput): Promis
   return await runStage(progressKeys.fineTune, async ({ signal, onProgress }) => {
     const spec = await candidateSpec(await workOf(services, input), input.dataset, input.parent);
     const gauges = trainingGauges(input.runId, spec.method);
-    const { trainingId, steps, epochs, model } = await runTraining({
-      ...{ storeUri: input.storeUri, spec, signal },
-      onProgress: (progress) => {
-        gauges.step(progress);
-        onProgress(progress);
-      },
-      onEpoch: gauges.epoch,
-    }).finally(gauges.end);
+    const { trainingId, steps, epochs, model } = await services.places
+      .use(
+        async (place) =>
+          await runTraining({
+            ...{ storeUri: input.storeUri, spec, signal, place },
+            onProgress: (progress) => {
+              gauges.step(progress);
+              onProgress(progress);
+            },
+            onEpoch: gauges.epoch,
+          }),
+      )
+      .finally(gauges.end);
     return { trainingId, steps, epochs, weightsSha256: model.sha256 };
   });
 }
@@ -123,14 +128,15 @@ export async function compareModels(services: Services, input: CompareModelsInpu
     const path = storePaths.retrainWindowComparison(model, window, input.against);
     if (await store.exists(path)) return;
     const against = await findVersion(store, model, input.against);
-    const judged: WindowComparison = await runComparison({
+    const compared = {
       storeUri: input.storeUri,
       dataset: input.dataset,
       candidate: await candidateSpec(work, input.dataset, input.parent),
       current: await readTrainingSpec(store, against.trainingId),
-      signal,
-      onProgress,
-    });
+    };
+    const judged: WindowComparison = await services.places.use(
+      async (place) => await runComparison({ ...compared, signal, onProgress, place }),
+    );
     await store.put(path, recordText(judged));
   });
 }

@@ -1,4 +1,5 @@
 /** What activities need from outside, given once by the worker. */
+import type { TrainingPlaces } from '../pipelines/engine/training-places.ts';
 import type { Extractor } from '../pipelines/extraction/extractor.ts';
 import type { ClipTurns } from '../pipelines/shards/write/clip-turns.ts';
 import type { Store } from '../pipelines/store/store.ts';
@@ -13,6 +14,8 @@ export interface Services {
   readonly extractor: (version?: string) => Promise<Extractor>;
   /** For the shards that this process builds at a time. */
   readonly turns: ClipTurns;
+  /** For what this process has TensorFlow compute at a time. */
+  readonly places: TrainingPlaces;
   /** The brokers to work with; the embedded one is started when it does not run. */
   readonly kafka: () => Promise<KafkaConnection>;
 }

@@ -10,14 +10,19 @@ export async function train(services: Services, input: TrainModelInput): Promise
   return await runStage(progressKeys.train, async ({ signal, onProgress }) => {
     const spec = await trainingOf(services, input);
     const gauges = trainingGauges(input.runId, spec.method);
-    const result = await runTraining({
-      ...{ storeUri: input.storeUri, spec, signal },
-      onProgress: (progress) => {
-        gauges.step(progress);
-        onProgress(progress);
-      },
-      onEpoch: gauges.epoch,
-    }).finally(gauges.end);
+    const result = await services.places
+      .use(
+        async (place) =>
+          await runTraining({
+            ...{ storeUri: input.storeUri, spec, signal, place },
+            onProgress: (progress) => {
+              gauges.step(progress);
+              onProgress(progress);
+            },
+            onEpoch: gauges.epoch,
+          }),
+      )
+      .finally(gauges.end);
     return {
       trainingId: result.trainingId,
       steps: result.steps,

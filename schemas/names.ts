@@ -210,6 +210,8 @@ export const ENVIRONMENT = {
   heartbeatTimeoutS: 'MODALMIX_HEARTBEAT_TIMEOUT',
   /** Shards that a rebuild has in flight at once; default: 32. */
   shardsInFlight: 'MODALMIX_SHARDS_IN_FLIGHT',
+  /** Activities at a time of workers that are given no `--slots`: `media=2,training=1`; unset: by the machine. */
+  slots: 'MODALMIX_SLOTS',
   /** What extracts: auto (the default: node-av where it works, else ffmpeg), node-av or ffmpeg. */
   extractor: 'MODALMIX_EXTRACTOR',
   /** What TensorFlow is set up for and computes on: auto (the default: an NVIDIA GPU where there is one), cpu, gpu, webgpu. */

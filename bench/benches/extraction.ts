@@ -7,12 +7,13 @@ import pLimit from 'p-limit';
 import { z } from 'zod';
 import { extractionConfigSchema } from '../../schemas/config/extraction-config.ts';
 import { datasetConfigSchema } from '../../schemas/config/dataset-config.ts';
-import { DEFAULT_SLOTS } from '../../infra/workers/worker.ts';
 import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { createFfmpegExtractor } from '../../pipelines/extraction/ffmpeg/extractor.ts';
 import { createNodeAvExtractor } from '../../pipelines/extraction/node-av/pool.ts';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
 import { ffmpegPath } from '../../pipelines/process/ffmpeg-path.ts';
+import { readMachine } from '../../pipelines/process/machine/machine.ts';
+import { planWork } from '../../pipelines/process/machine/plan-work.ts';
 import { buildShard } from '../../pipelines/shards/write/build-shard.ts';
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
 import { ClipTurns } from '../../pipelines/shards/write/clip-turns.ts';
@@ -129,7 +130,7 @@ async function rebuildRate(
     const plan = await planRebuild({ store, name, index, extraction, extractorVersion: extractor.version });
     const { version } = plan;
     const turns = new ClipTurns(workers);
-    await pLimit(DEFAULT_SLOTS.media).map(
+    await pLimit(planWork(readMachine()).slots.media).map(
       plan.shardsToBuild,
       async (shardIndex) => await buildShard({ store, name, version, shardIndex, extractor, turns }),
     );

@@ -3,7 +3,10 @@
  * product. Tells its memory over IPC. `tsx simulated-worker.ts <queues>`, with the server in the environment.
  */
 import { createHash } from 'node:crypto';
+import { TrainingPlaces } from '../../pipelines/engine/training-places.ts';
 import type { Extractor } from '../../pipelines/extraction/extractor.ts';
+import { readMachine } from '../../pipelines/process/machine/machine.ts';
+import { planWork } from '../../pipelines/process/machine/plan-work.ts';
 import { ClipTurns } from '../../pipelines/shards/write/clip-turns.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -12,7 +15,7 @@ import { cacheFolder } from '../../infra/folders.ts';
 import { ensureTemporal } from '../../infra/temporal/ensure-temporal.ts';
 import { protectionOf } from '../../infra/temporal/protection.ts';
 import { untilSignalled } from '../../infra/workers/until-signalled.ts';
-import { DEFAULT_SLOTS, runWorkers } from '../../infra/workers/worker.ts';
+import { runWorkers } from '../../infra/workers/worker.ts';
 import { workerProcessOptions } from '../../infra/workers/worker-process.ts';
 import { MEMORY_EVERY_MS, type MemoryMessage } from './memory.ts';
 
@@ -37,6 +40,7 @@ const simulated: Extractor = {
 
 // A bench that was killed leaves nobody to work for.
 process.on('disconnect', () => process.exit());
+const plan = planWork(readMachine());
 const { queues } = workerProcessOptions(process.argv[2], undefined, undefined);
 const timer = setInterval(() => {
   process.send?.({ rssBytes: process.memoryUsage.rss() } satisfies MemoryMessage);
@@ -46,11 +50,12 @@ await untilSignalled(async (stop) => {
   const { connection, namespace } = endpoint;
   await runWorkers({
     ...{ connection, namespace, queues, stop, protection: protectionOf(endpoint) },
-    slots: DEFAULT_SLOTS,
+    slots: plan.slots,
     services: {
       openStore,
       extractor: async () => await Promise.resolve(simulated),
       turns: new ClipTurns(CLIPS_AT_ONCE),
+      places: new TrainingPlaces(plan),
       kafka: () => {
         throw new ModalmixError('internal', 'nothing here streams');
       },

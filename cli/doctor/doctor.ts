@@ -1,7 +1,6 @@
 /** `modalmix doctor`: every part, its version, where it came from, and what mends a missing one. */
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { PROJECT_FOLDER, cacheFolder, modalmixHome } from '../../infra/folders.ts';
 import { packageVersion } from '../../infra/package-version.ts';
@@ -19,12 +18,13 @@ import { temporalCliStep } from '../../infra/setup/steps/temporal-cli.ts';
 import { builtEngine, tensorflowStep } from '../../infra/setup/steps/tensorflow.ts';
 import { testPythonStep } from '../../infra/setup/steps/test-python.ts';
 import { trainingKernelsStep } from '../../infra/setup/steps/training-kernels.ts';
-import { processorFeatures } from '../../pipelines/process/processor-features.ts';
+import { usableCores } from '../../pipelines/process/machine/machine.ts';
 import { describeGpu, nvidiaGpus } from '../../pipelines/process/nvidia-gpus.ts';
 import { engineOfEnvironment } from '../../schemas/config/asked-engine.ts';
 import { EXIT_CODES, describeError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { Part, PartState } from './part.ts';
+import { machinePart, slotsPart } from './doctor-machine.ts';
 import { kafkaBrokerPart, temporalServerPart } from './doctor-servers.ts';
 import { printable, printableJson } from '../../schemas/printable.ts';
 
@@ -39,9 +39,6 @@ export interface Diagnosis {
 
 const GIB = 1024 ** 3;
 const NEEDED_DISK_BYTES = 2 * GIB;
-const NEEDED_MEMORY_BYTES = 3 * GIB;
-/** Instructions that training is faster with, as `/proc/cpuinfo` calls them. */
-const FEATURES = ['avx2', 'fma', 'avx512f', 'avx512_bf16', 'amx_bf16'] as const;
 const MARKS: Readonly<Record<PartState, string>> = { ok: '✓', missing: '✗', optional: '–' };
 
 /**
@@ -87,7 +84,8 @@ export async function diagnose(): Promise<Diagnosis> {
     await gpuPart(tensorflow.engine),
     webgpu,
     ...others,
-    memoryPart(),
+    machinePart(),
+    await slotsPart(),
   ];
   return {
     ready: parts.every(({ state }) => state !== 'missing'),
@@ -131,7 +129,7 @@ async function tensorflowPart(
   if (!finding.inPlace) return { part, engine: 'none', device: 'none' };
   try {
     const { tensorflow, tfjs, engine } = await probeTensorflow();
-    const cores = `${availableParallelism()} cores`;
+    const cores = `${usableCores()} cores`;
     const device = engine === 'gpu' ? (await nvidiaGpus()).map(describeGpu).join('; ') : cores;
     const fallback = builtEngine()?.fallback;
     const why = fallback === undefined ? '' : `; ${fallback}`;
@@ -234,22 +232,6 @@ async function diskPart(): Promise<Part> {
   if (free >= NEEDED_DISK_BYTES) return { name: 'disk', state: 'ok', says, origin: folder };
   const fix = `Free some space: a run needs about ${NEEDED_DISK_BYTES / GIB} GiB there. Set-up's cache is ${cacheFolder()}.`;
   return { name: 'disk', state: 'missing', says, origin: folder, fix };
-}
-
-function memoryPart(): Part {
-  const memory = totalmem();
-  const cores = `${availableParallelism()} cores`;
-  const says = `${cpus()[0]?.model.trim() ?? process.arch}, ${cores}${features()}, ${(memory / GIB).toFixed(1)} GiB memory`;
-  if (memory >= NEEDED_MEMORY_BYTES) return { name: 'machine', state: 'ok', says };
-  return { name: 'machine', state: 'optional', says, fix: 'Lower training.batchSize: memory is scarce.' };
-}
-
-/** In words; nothing where the system does not tell. */
-function features(): string {
-  const known = processorFeatures();
-  if (known.size === 0 || process.arch !== 'x64') return '';
-  const there = FEATURES.filter((name) => known.has(name));
-  return ` (${there.length === 0 ? 'none of' : 'with'} ${(there.length === 0 ? FEATURES : there).join(', ')})`;
 }
 
 /** A home that is not made yet will be made in the nearest folder that is there. */

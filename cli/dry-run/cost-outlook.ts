@@ -1,5 +1,5 @@
 /** What a run's work is expected to take, and what that is reckoned from. */
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../pipelines/process/machine/machine.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import type { DataOutlook } from './data-outlook.ts';
@@ -26,7 +26,7 @@ export async function expectedCost(
   trainings: readonly TrainingOutlook[],
   trainClips: number,
 ): Promise<CostOutlook> {
-  const cores = availableParallelism();
+  const cores = usableCores();
   const toExtract = data === undefined ? 0 : (data.shards?.clipsToExtract ?? data.clips);
   const extractionS = data === undefined ? 0 : extractionSeconds(toExtract, data.extractorVersion, cores);
   const from = toExtract === 0 ? [] : [`extraction: ${DEFAULT_RATES.extraction.from}`];

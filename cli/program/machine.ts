@@ -61,7 +61,7 @@ export function machineCommands(add: AddCommand, program: Command): void {
     },
   )
     .option('--queues <names>', 'of media, training, control', 'media,training,control')
-    .option('--slots <counts>', 'work at a time, e.g. media=2,training=1')
+    .option('--slots <counts>', 'work at a time, e.g. media=2,training=1; else by the machine')
     .option('--metrics <host:port>', 'where Prometheus may read metrics')
     .option('--ready-file <path>', 'a file that is there while the worker takes work, for a readiness probe');
   withExamples(

@@ -1,21 +1,26 @@
 /** A worker as a process: options from the command line, the server from the environment, SIGTERM to stop. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { TrainingPlaces } from '../../pipelines/engine/training-places.ts';
 import { extractorSource } from '../../pipelines/extraction/create-extractor.ts';
 import { ClipTurns } from '../../pipelines/shards/write/clip-turns.ts';
+import { parseSlots, type Slots } from '../../pipelines/process/machine/plan-work.ts';
 import { withoutSecrets } from '../../pipelines/process/secrets.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
 import { EXIT_CODES, ModalmixError, describeError, exitCodeOf } from '../../schemas/errors.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import { cacheFolder } from '../folders.ts';
+import { standardLog } from '../standard-log.ts';
 import { ensureTemporal } from '../temporal/ensure-temporal.ts';
 import { protectionOf, unsignedWarning } from '../temporal/protection.ts';
 import { untilSignalled } from './until-signalled.ts';
-import { DEFAULT_SLOTS, clipsAtOnce, runWorkers, type QueueName } from './worker.ts';
+import { askedSlots, workPlan } from './work-plan.ts';
+import { runWorkers, type QueueName } from './worker.ts';
 
 export interface WorkerProcessOptions {
   readonly queues: readonly QueueName[];
-  readonly slots: Readonly<Record<QueueName, number>>;
+  /** That are asked for; the others follow from the machine. */
+  readonly slots: Partial<Slots>;
   readonly metricsAddress?: string;
   /** A file that is there while all queues are being polled, for a readiness probe. */
   readonly readyFile?: string;
@@ -34,16 +39,20 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
     const protection = protectionOf(endpoint);
     if (protection.signing === undefined)
       process.stderr.write(`warning: ${unsignedWarning(endpoint.address)}\n`);
+    const plan = await workPlan({ ...askedSlots(process.env), ...options.slots });
+    standardLog().info({ slots: plan.slots, threads: plan.threads }, plan.why.join('; '));
     signal.addEventListener('abort', removeReadyFile, { once: true });
     await runWorkers({
       ...options,
+      slots: plan.slots,
       connection: endpoint.connection,
       namespace: endpoint.namespace,
       protection,
       services: {
         openStore,
         extractor: extractorSource((text) => process.stderr.write(`warning: ${text}\n`)),
-        turns: new ClipTurns(clipsAtOnce(options.slots.media)),
+        turns: new ClipTurns(plan.clipsAtOnce),
+        places: new TrainingPlaces(plan),
         kafka: async () => (await (await import('../kafka/ensure-kafka.ts')).ensureKafka()).connection,
       },
       cacheFolder: cacheFolder(),
@@ -59,7 +68,7 @@ export async function workUntilStopped(options: WorkerProcessOptions): Promise<v
 
 /**
  * @param queues `media,training,control` or some of them
- * @param slots `media=2,training=1`; what is not named keeps its default
+ * @param slots `media=2,training=1`; what is not named is `MODALMIX_SLOTS`', else follows from the machine
  * @throws ModalmixError `config` for unknown queues and counts that are none
  */
 export function workerProcessOptions(
@@ -69,21 +78,9 @@ export function workerProcessOptions(
   readyFile?: string,
 ): WorkerProcessOptions {
   const named = (queues ?? Object.keys(TASK_QUEUES).join(',')).split(',').map((name) => queueName(name));
-  const counts = (slots ?? '')
-    .split(',')
-    .filter((pair) => pair !== '')
-    .map((pair) => {
-      const [name, count] = pair.split('=');
-      const number = Number(count);
-      if (Number.isInteger(number) && number > 0) return [queueName(name ?? ''), number] as const;
-      throw new ModalmixError('config', `"${pair}" is not a queue and a count`, {
-        where: '--slots',
-        fix: 'Write it as media=2,training=1.',
-      });
-    });
   return {
     queues: [...new Set(named)],
-    slots: { ...DEFAULT_SLOTS, ...Object.fromEntries(counts) },
+    slots: parseSlots(slots ?? '', '--slots'),
     ...(metricsAddress === undefined ? {} : { metricsAddress }),
     ...(readyFile === undefined ? {} : { readyFile }),
   };

@@ -1,5 +1,4 @@
 /** One process that works for the queues it is given, until it is told to stop. */
-import { availableParallelism } from 'node:os';
 import {
   DefaultLogger,
   NativeConnection,
@@ -12,6 +11,7 @@ import {
 } from '@temporalio/worker';
 import { createActivities, type Activities } from '../../activities/index.ts';
 import type { Services } from '../../activities/services.ts';
+import type { Slots } from '../../pipelines/process/machine/plan-work.ts';
 import { flushSpans } from '../../pipelines/process/tracing/tracer.ts';
 import { TASK_QUEUES, WAITING_QUEUE } from '../../schemas/names.ts';
 import { identifyProcess } from '../processes.ts';
@@ -29,8 +29,8 @@ export interface WorkerSettings {
   /** How what passes through the server is signed and encrypted: `protectionOf`. */
   readonly protection: Protection;
   readonly queues: readonly QueueName[];
-  /** Activities at a time, per queue. */
-  readonly slots: Readonly<Record<QueueName, number>>;
+  /** Activities at a time, per queue: `planWork`. */
+  readonly slots: Slots;
   readonly services: Services;
   /** Where the workflows' bundle is kept. */
   readonly cacheFolder: string;
@@ -42,12 +42,6 @@ export interface WorkerSettings {
   /** Called when all queues are being polled. */
   readonly onReady?: () => void;
 }
-
-/**
- * A shard, its clips side by side, and the next one, which gets what that leaves free (`ClipTurns`); one training; small
- * things freely.
- */
-export const DEFAULT_SLOTS: Readonly<Record<QueueName, number>> = { media: 2, training: 1, control: 8 };
 
 /** Waits for other workflows cost next to nothing. */
 const WAITING_SLOTS = 1_000;
@@ -149,9 +143,4 @@ function pinoLogger(level: string): Logger {
   return new DefaultLogger(lowest, (entry) => {
     log[PINO_LEVELS[entry.level]](entry.meta ?? {}, entry.message);
   });
-}
-
-/** Clips extracted at a time by all of `slots` shards together: all cores are used, and each shard goes on. */
-export function clipsAtOnce(slots: number): number {
-  return Math.max(availableParallelism(), slots);
 }

@@ -1,12 +1,13 @@
 /** A stage that computes with TensorFlow, in a child process. Loads no TensorFlow itself. */
-import { availableParallelism } from 'node:os';
 import { engineOfEnvironment } from '../../schemas/config/asked-engine.ts';
 import { judgingEngine, type Engine } from '../../schemas/config/engine.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import type { ActivityProgress } from '../../schemas/progress.ts';
 import type { TrainingSpec } from '../../schemas/training.ts';
 import { runInChild } from '../process/child-process.ts';
+import { usableCores } from '../process/machine/machine.ts';
 import { tensorMemoryEnvironment } from './memory/tensor-memory.ts';
+import type { TrainingPlace } from './training-places.ts';
 
 export interface TensorflowStageOptions {
   readonly storeUri: string;
@@ -14,6 +15,8 @@ export interface TensorflowStageOptions {
   readonly onProgress?: (progress: ActivityProgress) => void;
   /** Stops at the stage's next safe point; the call then fails with kind `cancelled`. */
   readonly signal?: AbortSignal;
+  /** Threads, where the training's config names none, and its GPU; absent: all cores, and what the environment says. */
+  readonly place?: TrainingPlace;
 }
 
 /**
@@ -27,7 +30,7 @@ export async function runTensorflowStage(
   options: TensorflowStageOptions,
   engine?: Engine,
 ): Promise<unknown> {
-  const { storeUri, spec, onProgress, signal } = options;
+  const { storeUri, spec, onProgress, signal, place } = options;
   return await runTensorflowChild(
     entry,
     { storeUri, spec },
@@ -36,12 +39,16 @@ export async function runTensorflowStage(
       engine: engine ?? judgingEngine(spec.training.engine ?? engineOfEnvironment(process.env)),
       ...(onProgress === undefined ? {} : { onProgress }),
       ...(signal === undefined ? {} : { signal }),
+      ...(place === undefined ? {} : { place }),
     },
   );
 }
 
-export interface TensorflowChildOptions extends Pick<TensorflowStageOptions, 'onProgress' | 'signal'> {
-  /** Undefined: one for each core this process may use. */
+export interface TensorflowChildOptions extends Pick<
+  TensorflowStageOptions,
+  'onProgress' | 'signal' | 'place'
+> {
+  /** Undefined: those of `place`, else one for each core this process may use. */
   readonly threads: number | undefined;
   /** Absent: the one that judges where `MODALMIX_ENGINE`'s trains. */
   readonly engine?: Engine;
@@ -51,10 +58,13 @@ export interface TensorflowChildOptions extends Pick<TensorflowStageOptions, 'on
 export async function runTensorflowChild(
   entry: URL,
   input: unknown,
-  { threads, engine, onProgress, signal }: TensorflowChildOptions,
+  { threads, engine, onProgress, signal, place }: TensorflowChildOptions,
 ): Promise<unknown> {
   return await runInChild(entry, input, {
-    env: tensorflowEnvironment(threads, engine),
+    env: {
+      ...tensorflowEnvironment(threads ?? place?.threads, engine),
+      ...(place?.gpu === undefined ? {} : { CUDA_VISIBLE_DEVICES: place.gpu }),
+    },
     onProgress: (progress) => onProgress?.(progress as ActivityProgress),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -68,7 +78,7 @@ export async function runTensorflowChild(
  * @param engine see `TensorflowChildOptions`
  */
 export function tensorflowEnvironment(
-  threads: number = availableParallelism(),
+  threads: number = usableCores(),
   engine: Engine = judgingEngine(engineOfEnvironment(process.env)),
 ): Record<string, string> {
   return {

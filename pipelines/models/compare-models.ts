@@ -15,7 +15,8 @@ export const comparisonInputSchema = z.strictObject({
 });
 export type ComparisonInput = z.infer<typeof comparisonInputSchema>;
 
-export type ComparisonOptions = ComparisonInput & Pick<TensorflowStageOptions, 'onProgress' | 'signal'>;
+export type ComparisonOptions = ComparisonInput &
+  Pick<TensorflowStageOptions, 'onProgress' | 'signal' | 'place'>;
 
 const outputSchema = z.strictObject({ comparison: modelComparisonSchema, drift: driftSchema });
 
@@ -25,7 +26,7 @@ const outputSchema = z.strictObject({ comparison: modelComparisonSchema, drift: 
  * @throws ModalmixError whatever `judgeModels` throws; `transient` when the child died
  */
 export async function runComparison(options: ComparisonOptions): Promise<ComparedModels> {
-  const { storeUri, dataset, candidate, current, onProgress, signal } = options;
+  const { storeUri, dataset, candidate, current, onProgress, signal, place } = options;
   const input: ComparisonInput = {
     storeUri,
     dataset: { name: dataset.name, version: dataset.version },
@@ -36,6 +37,7 @@ export async function runComparison(options: ComparisonOptions): Promise<Compare
     threads: candidate.training.threads,
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
+    ...(place === undefined ? {} : { place }),
   });
   return outputSchema.parse(output);
 }

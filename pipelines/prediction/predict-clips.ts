@@ -1,6 +1,6 @@
 /** What a trained model says of clips that no dataset holds: extracted, normalised and judged as its test clips are. */
-import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
+import { usableCores } from '../process/machine/machine.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { ChosenModel, ClipPrediction, PredictionFacts } from '../../schemas/prediction.ts';
@@ -72,7 +72,7 @@ async function extractAll(
   files: readonly string[],
   extraction: DatasetManifest['extraction'],
 ): Promise<ExtractedFile[]> {
-  const limit = pLimit(availableParallelism());
+  const limit = pLimit(usableCores());
   return await Promise.all(files.map((path) => limit(extractFile, extractor, path, extraction)));
 }
 

@@ -1,10 +1,10 @@
 /** Makes the embedded data: a few hundred labelled audio-visual clips, real mp4 files. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa, ExecaError } from 'execa';
 import pLimit from 'p-limit';
+import { usableCores } from '../../process/machine/machine.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { ffmpegPath } from '../../process/ffmpeg-path.ts';
 import { CLIP_FOLDER, CLIP_LIST, clipListText } from './clip-list.ts';
@@ -82,7 +82,7 @@ async function renderAll(
   { root, speech }: { readonly root: string; readonly speech: Speech },
   options: GenerateDigitsOptions,
 ): Promise<void> {
-  const concurrency = options.concurrency ?? availableParallelism();
+  const concurrency = options.concurrency ?? usableCores();
   const renderer = speech === 'packaged' ? packagedRenderer(root) : await ffmpegRenderer(missing, root);
   const reused = total - missing.length;
   let done = reused;

@@ -4,9 +4,9 @@
  * ready together are judged as a batch, so a slow clip holds up its own request alone. Between two batches another
  * version of the model may be taken over, so each request is answered by one.
  */
-import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
+import { usableCores } from '../../process/machine/machine.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ClipPrediction } from '../../../schemas/prediction.ts';
 import { extractorSource } from '../../extraction/create-extractor.ts';
@@ -74,7 +74,7 @@ export class Predictor {
   readonly #model: FollowedModel;
   readonly #extractor = extractorSource(() => undefined);
   /** Two at least, so that one slow clip leaves room. */
-  readonly #limit = pLimit(Math.max(2, availableParallelism()));
+  readonly #limit = pLimit(Math.max(2, usableCores()));
   /** Not taken into a batch yet; those that are not ready are being extracted. */
   readonly #waiting = new Set<Job>();
   #ready: ReadyJob[] = [];

@@ -1,5 +1,5 @@
 /** How many clips a process extracts at a time, and whose turn it is when several shards are being built. */
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../process/machine/machine.ts';
 
 /** Of one shard that is being built. */
 export interface ShardTurns {
@@ -20,7 +20,7 @@ export class ClipTurns {
   /** What waits, by shard. */
   readonly #queues: (() => void)[][] = [];
 
-  constructor(size = availableParallelism()) {
+  constructor(size = usableCores()) {
     this.size = size;
   }
 

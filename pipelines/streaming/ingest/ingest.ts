@@ -2,7 +2,7 @@
  * The ingest worker: `modalmix.clips` → extraction → `modalmix.features`. Any number of them share the
  * partitions; one that dies loses nothing, since what it had not published is read again by another.
  */
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../process/machine/machine.ts';
 import { realRoots } from './authorise-clip.ts';
 import type { IngestInput } from './ingest-input.ts';
 import { IngestWork } from './ingest-work.ts';
@@ -14,6 +14,6 @@ import { runSessions } from '../transactions/run-sessions.ts';
  */
 export async function runIngest(input: IngestInput): Promise<void> {
   const roots = await realRoots(input.allowedRoots);
-  const concurrency = input.target.stream.ingest.concurrency ?? availableParallelism();
+  const concurrency = input.target.stream.ingest.concurrency ?? usableCores();
   await runSessions(input, () => new IngestWork(input, roots, concurrency));
 }

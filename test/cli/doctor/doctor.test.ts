@@ -44,6 +44,7 @@ const PARTS = [
   'Chromium',
   'disk',
   'machine',
+  'work at a time',
 ];
 
 describe('modalmix doctor', () => {
