@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { runTensorflowChild } from '../../../pipelines/engine/tensorflow-child.ts';
 import { TrainingPlaces } from '../../../pipelines/engine/training-places.ts';
 
 it('trainings side by side have a GPU each as long as there are enough, and give it back', async () => {
@@ -22,6 +23,14 @@ it('trainings side by side have a GPU each as long as there are enough, and give
   await Promise.all(running);
   await expect(places.use(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(await places.use(({ gpu }) => Promise.resolve(gpu))).toBe('0');
+});
+
+it('its process is told, and a config that names threads goes before', async () => {
+  const child = new URL('../process/children/scripted-child.ts', import.meta.url);
+  const told = async (threads: number | undefined) =>
+    await runTensorflowChild(child, 'tell its place', { threads, place: { threads: 3, gpu: 'GPU-7a' } });
+  expect(await told(undefined)).toEqual(['GPU-7a', '3']);
+  expect(await told(5)).toEqual(['GPU-7a', '5']);
 });
 
 it('on the CPU the environment stays as it is', async () => {

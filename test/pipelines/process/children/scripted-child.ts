@@ -8,6 +8,8 @@ serveParent(async (input, { report, stopRequested }) => {
     case 'count':
       for (let i = 1; i <= 3; i += 1) report({ done: i });
       return { counted: 3 };
+    case 'tell its place':
+      return [process.env['CUDA_VISIBLE_DEVICES'], process.env['TF_NUM_INTRAOP_THREADS']];
     case 'fail':
       throw new ModalmixError('input', 'the shard is broken', { where: 'train-0.arrow', fix: 'Rebuild it.' });
     case 'die':
