@@ -1,6 +1,7 @@
 /**
- * Whether a worker fills its machine, also where others use it: threads that wait for a core count as busy. What it was idle
- * is then a smaller share than on a machine of its own, where at most the same seconds stand beside fewer: "at least".
+ * Whether a worker fills its machine, also where others use it: threads that wait for a core count as busy. That flatters: waits
+ * for the disk are then few beside those for a core, and hidden by them. So what the same idle seconds would be beside the
+ * processor's time alone is told too, an estimate; only a quiet machine tells it for sure ("got").
  *
  *     npx tsx bench/filling.ts media [--clips 240]                  # cores wanted by a media worker while it extracts
  *     npx tsx bench/filling.ts trainings [--rounds 3] [--steps 5]   # two, one after the other and side by side
@@ -71,7 +72,7 @@ async function media(count: number): Promise<void> {
       const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
       console.log(
         `${String(count)} clips, ${String(cores)} cores, ${seconds.toFixed(1)} s: wanted ${percent(wanted)} of the cores ` +
-          `(${String(samples)} looks), got ${percent(got)}; of a machine without others at least ${percent(got / (got + 1 - wanted))}`,
+          `(${String(samples)} looks), got ${percent(got)}; with the same idle seconds on a machine without others ${percent(got / (got + 1 - wanted))}`,
       );
     }
   });

@@ -24,23 +24,23 @@ const GIB = 2 ** 30;
 const CONTROL_SLOTS = 8;
 /**
  * Beside the shard that goes first there is one that takes the cores it leaves free, at its last clips and while its file is
- * brought to the disk. More cores are through with a shard sooner, while that time stays.
+ * brought to the disk. More cores are through with a shard sooner, while that time stays (reckoned, not measured).
  */
 const LEAST_SHARDS = 2;
 const CORES_A_SHARD = 8;
-/** Of a step at the default sizes so much is not spread over threads that 8 cores for a second training gain more. */
+/** Reckoned, not measured: a second training takes what the parts of a step leave that are not spread over threads. */
 const CORES_A_TRAINING = 8;
 /**
  * Trainings side by side may have twice as many threads as there are cores: each waits at times, and the cores then go to
- * the others. One alone keeps 16.
+ * the others. One alone keeps 16. On 2 cores that costs no processor time; more cores were not to be had.
  */
 const THREADS_A_CORE = 2;
 /** Held by what runs beside: server, supervisor, worker. */
 const RESERVED_BYTES = GIB;
-/** Of a process that trains, and with CUDA's libraries. */
+/** Of a process that trains: about 1 GiB at batch 8 (`bench/training.md`), twice that for larger ones; assumed with CUDA. */
 const TRAINING_BYTES = 2 * GIB;
 const GPU_TRAINING_BYTES = 4 * GIB;
-/** Of a process that decodes, and the rows it has made that wait for their turn. */
+/** Assumed: a process that decodes an ordinary film, and the rows of its that wait for their turn. */
 const CLIP_BYTES = 256 * MIB;
 
 /**
