@@ -93,7 +93,6 @@ export const manifestPartSchema = z.strictObject({
   bytes: z.int(),
 });
 export type ManifestPart = z.infer<typeof manifestPartSchema>;
-stored('manifest-part', shardEntrySchema);
 
 /** Of a version of very many shards: they lie in parts, in order, and the quarantine's list in its own file. */
 export const manifestHeadSchema = datasetManifestSchema
