@@ -1,5 +1,5 @@
 /** A plan's clips out of an index's: with the hashes of the files that their rows are made of. */
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../process/machine/machine.ts';
 import type { Clip, DatasetIndex } from '../../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
@@ -28,7 +28,7 @@ export interface HashedClips {
   readonly saved: Promise<void>;
 }
 
-const HASHES_AT_A_TIME = 2 * availableParallelism();
+const HASHES_AT_A_TIME = 2 * usableCores();
 const SAVE_EVERY_MS = 120_000;
 const PROGRESS_EVERY_MS = 500;
 
