@@ -30,7 +30,8 @@ export const VERSIONS = {
   'run-dataset': 1,
   schedule: 1,
   metrics: 1,
-  checkpoint: 1,
+  /** 2: its hash holds the tensors' shapes too. */
+  checkpoint: 2,
   'best-checkpoint': 1,
   weights: 1,
   result: 1,

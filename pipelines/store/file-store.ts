@@ -7,6 +7,11 @@ import { asFileError, codeOf } from './file-errors.ts';
 import { openScratchParent, ownedName } from './scratch.ts';
 import type { Store } from './store.ts';
 
+/** Of a name in a folder, and of a path, in bytes (Linux). */
+const LONGEST_NAME = 255;
+const LONGEST_PATH = 4_096;
+const SHOWN_OF_NAME = 60;
+
 /** Under the store's root, so that a rename never crosses file systems. */
 const TEMPORARY_FOLDER = '.tmp';
 
@@ -152,8 +157,20 @@ export class FileStore implements Store {
     if (file !== this.#root && !file.startsWith(this.#root + sep)) {
       throw new ModalmixError('internal', `the path "${path}" leaves the store`, { where: this.uri });
     }
+    requireNameable(file, this.uri);
     return file;
   }
+}
+
+/** Such paths come from damaged files alone: to the system they would be an error without a word on where from. */
+function requireNameable(file: string, where: string): void {
+  const name = file.split(sep).find((one) => Buffer.byteLength(one) > LONGEST_NAME);
+  if (name === undefined && Buffer.byteLength(file) < LONGEST_PATH) return;
+  const shown = `${(name ?? file).slice(0, SHOWN_OF_NAME)}…`;
+  throw new ModalmixError('input', `a file cannot be called "${shown}": that is too long`, {
+    where,
+    fix: 'Whatever names it is damaged: "modalmix verify" finds it.',
+  });
 }
 
 function endsBefore(end: number, where: string): ModalmixError {

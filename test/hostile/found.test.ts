@@ -231,3 +231,12 @@ describe('a message about a megabyte', () => {
     expect(value.length).toBeLessThan(200_000);
   });
 });
+
+it('a name of thousands of characters is told as what it is, before the system says no', async () => {
+  const name = 'a'.repeat(5_000);
+  for (const ask of [store.find(name), store.exists(`runs/${name}/x`), store.put(name, 'x')]) {
+    await expect(ask).rejects.toMatchObject({ kind: 'input', where: store.uri });
+  }
+  const error: unknown = await store.get(name).catch((thrown: unknown) => thrown);
+  expect((error as ModalmixError).message.length).toBeLessThan(200);
+});

@@ -36,7 +36,7 @@ export function writeCheckpoint(
     ),
   );
   const metadata = (sha256: string) => ({ format: CHECKPOINT_FORMAT, trainingId, state: json, sha256 });
-  writeSafetensors(file, tensors, metadata, startOfHash(trainingId, json));
+  writeSafetensors(file, tensors, metadata, startOfHash(trainingId, json, tensors));
 }
 
 /** Each variable's numbers, read from TensorFlow when they are asked for. */

@@ -92,7 +92,7 @@ export function decodeCheckpoint(bytes: Buffer, trainingId: string, where: strin
     throw new ModalmixError('input', `this is not a checkpoint of ${trainingId}`, { where });
   }
   const json = metadata['state'] ?? '';
-  if (metadata['sha256'] !== hashOf(trainingId, json, tensors)) {
+  if (metadata['sha256'] !== hashOf(version, trainingId, json, tensors)) {
     throw new ModalmixError('input', 'the checkpoint does not have the hash that it names', { where });
   }
   const part = (prefix: string) =>
@@ -146,8 +146,13 @@ export async function newestCheckpoint(
   return { refused };
 }
 
-function hashOf(trainingId: string, json: string, tensors: ReadonlyMap<string, StoredTensor>): string {
-  const hash = startOfHash(trainingId, json);
+function hashOf(
+  version: number,
+  trainingId: string,
+  json: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): string {
+  const hash = startOfHash(trainingId, json, version === 1 ? undefined : tensors);
   for (const name of [...tensors.keys()].sort()) {
     const { values } = tensors.get(name)!;
     hash.update(`${name}\0`);
@@ -156,7 +161,18 @@ function hashOf(trainingId: string, json: string, tensors: ReadonlyMap<string, S
   return hash.digest('hex');
 }
 
-/** Of a checkpoint's hash: its tensors follow, by name. */
-export function startOfHash(trainingId: string, json: string): Hash {
-  return createHash('sha256').update(`${trainingId}\0${json}\0`);
+/**
+ * Of a checkpoint's hash: the numbers of its tensors follow, by name.
+ *
+ * @param shaped the tensors; absent: version 1, whose hash does not hold their shapes
+ */
+export function startOfHash(
+  trainingId: string,
+  json: string,
+  shaped?: ReadonlyMap<string, Pick<StoredTensor, 'shape'>>,
+): Hash {
+  const hash = createHash('sha256').update(`${trainingId}\0${json}\0`);
+  if (shaped === undefined) return hash;
+  const shapes = [...shaped.keys()].sort().map((name) => [name, shaped.get(name)!.shape]);
+  return hash.update(`${JSON.stringify(shapes)}\0`);
 }
