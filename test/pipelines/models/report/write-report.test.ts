@@ -145,10 +145,10 @@ describe("the page of a model's history", () => {
     ]);
     const faint = async () =>
       await page.locator('[data-chart="drift/classes"] path[fill-opacity="0.18"]').count();
-    expect(await faint()).toBe(0);
+    await expect.poll(faint).toBe(0);
     await page.locator('.class-list button', { hasText: 'sad' }).press('Space');
     // Six columns of the five other classes.
-    expect(await faint()).toBe(30);
+    await expect.poll(faint).toBe(30);
     await page.close();
   });
 
