@@ -1,4 +1,6 @@
 /** `modalmix schedule`: runs by the clock. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
 import { retrainConfigOf } from '../../pipelines/models/retrain-window.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { oneLine } from '../../schemas/printable.ts';
@@ -23,8 +25,21 @@ export interface AddFlags extends TargetFlags {
   readonly closeWindow?: boolean;
 }
 
+const LISTED_TRIES = 25;
+const LISTED_PAUSE_MS = 200;
+
 const WORK_WORDS = { rebuild: 'rebuild and train', 'close-window': 'close the window' } as const;
 const NO_SCHEDULES = 'Nothing is scheduled. Add one: modalmix schedule add <config.yaml> --cron "0 3 * * *"';
+
+/** The server lists a new schedule, and works out its next time, a moment after it has taken it. */
+async function listedSchedule(client: Client, id: string): Promise<FoundSchedule | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    const found = (await listSchedules(client)).find((one) => one.id === id);
+    const isWhole = found !== undefined && (found.state !== 'active' || found.next !== undefined);
+    if (isWhole || attempt === LISTED_TRIES) return found;
+    await sleep(LISTED_PAUSE_MS);
+  }
+}
 
 /** @throws ModalmixError `config` for a config, a cron expression, a time zone or an overlap that is none */
 export async function add(target: string, flags: AddFlags, screen: Screen): Promise<void> {
@@ -39,7 +54,7 @@ export async function add(target: string, flags: AddFlags, screen: Screen): Prom
     const options = { work, cron, overlap, ...(timezone === undefined ? {} : { timezone }) } as const;
     const replaced = await addSchedule(session.client, prepared, options);
     const id = scheduleId(runId, work);
-    const found = (await listSchedules(session.client)).find((one) => one.id === id);
+    const found = await listedSchedule(session.client, id);
     const next = found?.next === undefined ? '' : `, next at ${found.next.toISOString()}`;
     screen.say(
       `${replaced ? 'Replaced' : 'Added'}: ${WORK_WORDS[work]} of ${runId}, ${cron} (${timezone ?? 'UTC'}), overlap ${overlap}${next}.`,

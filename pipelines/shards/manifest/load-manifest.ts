@@ -8,7 +8,7 @@ import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
 import { findStored } from '../../store/stored-json.ts';
 import { wholeManifest } from './manifest-parts.ts';
-import { parseManifest } from './manifest-text.ts';
+import { damagedManifest, parseManifest } from './manifest-text.ts';
 
 /**
  * @throws ModalmixError `input` when that version is not published, or its manifest is not one, or not the one that was
@@ -24,6 +24,8 @@ export async function loadManifest(store: Store, name: string, version: string):
     });
   }
   const manifest = parseManifest(bytes, `${store.uri}/${path}`);
+  // Of those that were published before manifests had a hash nothing else says so.
+  if (manifest.name !== name || manifest.version !== version) throw damagedManifest(`${store.uri}/${path}`);
   return manifest.formatVersion === 1 ? manifest : await wholeManifest(store, manifest);
 }
 

@@ -136,13 +136,16 @@ describe("the page of a model's history", () => {
   it('lets one read the drift from a table, and pick a class out', async () => {
     const { page } = await openPage(browser, await fileOf('emotions'), wide);
     await page.locator('[data-values="drift/inputs"] summary').press('Enter');
-    expect(await page.locator('[data-values="drift/inputs"] tbody tr').allInnerTexts()).toEqual([
-      '1\t0.250\t0.030',
-      '2\t0.500\t0.030',
-      '3\t0.750\t0.030',
-      '4\t1.000\t0.030',
-      '5\t1.250\t0.030',
-    ]);
+    const rows = page.locator('[data-values="drift/inputs"] tbody tr');
+    await expect
+      .poll(async () => await rows.allInnerTexts())
+      .toEqual([
+        '1\t0.250\t0.030',
+        '2\t0.500\t0.030',
+        '3\t0.750\t0.030',
+        '4\t1.000\t0.030',
+        '5\t1.250\t0.030',
+      ]);
     const faint = async () =>
       await page.locator('[data-chart="drift/classes"] path[fill-opacity="0.18"]').count();
     await expect.poll(faint).toBe(0);
