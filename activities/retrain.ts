@@ -15,7 +15,6 @@ import {
 import { findOutcome, listWindows, lookAtWindow } from '../pipelines/models/windows.ts';
 import { loadManifest } from '../pipelines/shards/manifest/load-manifest.ts';
 import { extractionKeyOf } from '../pipelines/streaming/rows/feature-record.ts';
-import { runTraining } from '../pipelines/training/run-training.ts';
 import { storePaths } from '../schemas/names.ts';
 import type { WindowComparison } from '../schemas/retrain.ts';
 import {
@@ -36,7 +35,7 @@ import {
 } from '../schemas/workflows.ts';
 import { readRunConfig, readRunDataset } from './run-config.ts';
 import { runStage } from './run-stage.ts';
-import { trainingGauges } from './training-gauges.ts';
+import { trainInPlace } from './train.ts';
 import type { Services } from './services.ts';
 
 const LOOK_AGAIN_MS = 1_000;
@@ -102,20 +101,8 @@ export async function freezeWindow(services: Services, input: WindowReference): 
 export async function fineTune(services: Services, input: FineTuneInput): Promise<TrainModelOutput> {
   return await runStage(progressKeys.fineTune, async ({ signal, onProgress }) => {
     const spec = await candidateSpec(await workOf(services, input), input.dataset, input.parent);
-    const gauges = trainingGauges(input.runId, spec.method);
-    const { trainingId, steps, epochs, model } = await services.places
-      .use(
-        async (place) =>
-          await runTraining({
-            ...{ storeUri: input.storeUri, spec, signal, place },
-            onProgress: (progress) => {
-              gauges.step(progress);
-              onProgress(progress);
-            },
-            onEpoch: gauges.epoch,
-          }),
-      )
-      .finally(gauges.end);
+    const training = { spec, signal, onProgress };
+    const { trainingId, steps, epochs, model } = await trainInPlace(services, input, training);
     return { trainingId, steps, epochs, weightsSha256: model.sha256 };
   });
 }

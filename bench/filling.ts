@@ -6,7 +6,7 @@
  *     npx tsx bench/filling.ts media [--clips 240]                  # cores wanted by a media worker while it extracts
  *     npx tsx bench/filling.ts trainings [--rounds 3] [--steps 5]   # two, one after the other and side by side
  */
-import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,13 +29,12 @@ import pLimit from 'p-limit';
 import { publishNoise } from './benches/training-data.ts';
 import { median } from './harness/figure.ts';
 import { inTurns } from './harness/in-turns.ts';
+import { timesOf } from './harness/processor-time.ts';
 import { renderClip } from './harness/render-clip.ts';
 import { watchCores } from './harness/thread-states.ts';
 
 const DISTINCT = 12;
 const BATCH = 8;
-/** Linux's clock ticks a second, whatever the machine. */
-const TICKS_PER_S = 100;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -133,9 +132,10 @@ async function trainings(rounds: number, steps: number): Promise<void> {
     await runTraining({ storeUri, spec: trainingSpecs(config, manifest)[0]! });
   };
   const measured = (work: () => Promise<void>) => async () => {
-    const [from, before] = [performance.now(), endedChildrenSeconds()];
+    const processor = async () => (await timesOf(process.pid))!.endedChildrenSeconds;
+    const [from, before] = [performance.now(), await processor()];
     await work();
-    return { clock: (performance.now() - from) / 1_000, processor: endedChildrenSeconds() - before };
+    return { clock: (performance.now() - from) / 1_000, processor: (await processor()) - before };
   };
   await train(cores);
   const half = Math.max(1, Math.floor(cores / 2));
@@ -156,11 +156,4 @@ async function trainings(rounds: number, steps: number): Promise<void> {
       `${median(all.map((one) => one[of])).toFixed(1)} [${all.map((one) => one[of].toFixed(1)).join(' ')}]`;
     console.log(`${name}: ${numbers('processor')} s of processor, ${numbers('clock')} s on the clock`);
   }
-}
-
-/** User's and system's time of this process's children that have ended. */
-function endedChildrenSeconds(): number {
-  const text = readFileSync('/proc/self/stat', 'utf8');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_S;
 }

@@ -179,10 +179,16 @@ async function refusing<T>(create: () => Promise<T>, cron: string, timezone = 'U
 export async function listSchedules(client: Client): Promise<FoundSchedule[]> {
   const found: FoundSchedule[] = [];
   for await (const { scheduleId: id } of client.schedule.list()) {
-    const description = parseScheduleId(id) === undefined ? undefined : await describe(client, id);
-    if (description !== undefined) found.push(foundSchedule(id, description));
+    const one = await findSchedule(client, id);
+    if (one !== undefined) found.push(one);
   }
   return found.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** @returns undefined where there is none of that id, or none of ours */
+export async function findSchedule(client: Client, id: string): Promise<FoundSchedule | undefined> {
+  const description = parseScheduleId(id) === undefined ? undefined : await describe(client, id);
+  return description === undefined ? undefined : foundSchedule(id, description);
 }
 
 /**

@@ -8,16 +8,12 @@ import { runExport } from '../../pipelines/export/run-export.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import type { ExtractedClip } from '../../pipelines/extraction/extractor.ts';
 import { chooseModel } from '../../pipelines/models/choose-model.ts';
-import { versionOf } from '../../pipelines/models/open-model.ts';
-import { moveCurrent, registerVersion } from '../../pipelines/models/registry.ts';
 import { extractFile, extractionFor } from '../../pipelines/prediction/extract-file.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
-import { runTraining } from '../../pipelines/training/run-training.ts';
-import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { runConfigSchema } from '../../schemas/config/config.ts';
 import type { ChosenModel } from '../../schemas/prediction.ts';
-import { publishDataset } from '../harness/publish-dataset.ts';
+import { makeModel } from '../harness/make-model.ts';
 import { renderClip } from '../harness/render-clip.ts';
 
 const CLASSES = ['a', 'b'] as const;
@@ -69,18 +65,13 @@ export async function makeServedModel(folder: string, width: number): Promise<Se
     },
   });
   const extractor = await createExtractor((text) => process.stderr.write(`${text}\n`));
-  const manifest = await publishDataset(store, config, extractor);
-  const spec = trainingSpecs(config, manifest)[0]!;
-  await runTraining({ storeUri: store.uri, spec });
-  const now = new Date();
-  await registerVersion(store, await versionOf(store, name, spec), now);
-  await moveCurrent(store, { model: name, to: 1, by: 'first', reason: 'bench', now });
+  const { manifest, specs } = await makeModel(store, config, extractor, name);
   const chosen = await chooseModel(store, { model: name });
   const exported = join(folder, 'export');
   await runExport({ storeUri: store.uri, chosen, format: 'safetensors', folder: exported });
   const clips: BenchClip[] = [];
   for (const [place, path] of paths.entries()) {
-    const file = await extractFile(extractor, path, extractionFor(spec, manifest));
+    const file = await extractFile(extractor, path, extractionFor(specs[0]!, manifest));
     if ('problem' in file) throw new Error(`${path}: ${file.problem.reason}`);
     clips.push(await benchClip(path, file.clip, join(folder, String(place))));
   }

@@ -8,6 +8,7 @@ interface Times {
   readonly parent: number;
   readonly name: string;
   readonly seconds: number;
+  readonly endedChildrenSeconds: number;
 }
 
 /**
@@ -34,12 +35,14 @@ export async function processorSeconds(without: readonly string[] = []): Promise
 export async function timesOf(pid: number): Promise<Times | undefined> {
   const text = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  // After the name, which may hold spaces: the parent is the 2nd field, user and system time are the 12th and 13th.
+  // After the name, which may hold spaces: the parent is the 2nd field, user's and system's time are the 12th and 13th, those
+  // of children that have ended the 14th and 15th.
   const end = text.lastIndexOf(')');
-  const fields = text.slice(end + 2).split(' ');
-  return {
-    parent: Number(fields[1]),
-    name: text.slice(text.indexOf('(') + 1, end),
-    seconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S,
-  };
+  const fields = text
+    .slice(end + 2)
+    .split(' ')
+    .map(Number);
+  const secondsAt = (field: number) => (fields[field]! + fields[field + 1]!) / TICKS_PER_S;
+  const name = text.slice(text.indexOf('(') + 1, end);
+  return { parent: fields[1]!, name, seconds: secondsAt(11), endedChildrenSeconds: secondsAt(13) };
 }

@@ -1,21 +1,18 @@
 /** The whole job as the command runs it, and what of its wall time is Temporal's. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection, type Client } from '@temporalio/client';
-import proto from '@temporalio/proto';
 import { prepared, storeRunConfig } from '../../runs/prepare-run.ts';
 import { runReference, startOrJoin } from '../../runs/run-workflows.ts';
 import { ensureSupervisor, stopSupervisor } from '../../infra/supervisor/supervise.ts';
 import { embeddedTemporal } from '../../infra/temporal/embedded-server.ts';
 import { ensureTemporal } from '../../infra/temporal/ensure-temporal.ts';
 import { protectedClient } from '../../infra/temporal/protection.ts';
-import { DEFAULT_NAMESPACE } from '../../infra/temporal/connection-settings.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 import { WORKFLOWS, workflowIds, type RebuildAndTrainInput } from '../../schemas/workflows.ts';
 import { timesOf } from '../harness/processor-time.ts';
 import { readHistories, temporalShare, type ExecutionFacts, type HistoryFacts } from './history.ts';
-
-const ACTIVITY = proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY;
+import { pollersOf } from './pollers.ts';
 
 export interface ShareOfWall {
   readonly wallS: number;
@@ -75,14 +72,9 @@ export async function untilPolled(): Promise<void> {
   }
 }
 
-async function untilQueueIsPolled({ workflowService }: Connection, name: string): Promise<void> {
+async function untilQueueIsPolled(connection: Connection, name: string): Promise<void> {
   for (let attempt = 0; ; attempt += 1) {
-    const { pollers } = await workflowService.describeTaskQueue({
-      namespace: DEFAULT_NAMESPACE,
-      taskQueue: { name },
-      taskQueueType: ACTIVITY,
-    });
-    if (pollers.length > 0) return;
+    if ((await pollersOf(connection, name)).length > 0) return;
     if (attempt > 600) throw new Error(`nobody works for ${name}`);
     await sleep(100);
   }

@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { peakMemoryMiB } from '../../pipelines/process/peak-memory.ts';
 import { loadManifest } from '../../pipelines/shards/manifest/load-manifest.ts';
 import { writeVersion } from '../../pipelines/shards/manifest/merge-shards.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
@@ -81,8 +82,7 @@ if (first === 'publish' || first === 'load') {
   const startedAt = performance.now();
   const found = first === 'publish' ? await publish(second!, Number(third)) : await load(second!);
   const seconds = (performance.now() - startedAt) / 1_000;
-  // Kilobytes on Linux.
-  const peakRssMiB = Math.round(process.resourceUsage().maxRSS / 1_024);
+  const peakRssMiB = peakMemoryMiB();
   process.stdout.write(`${JSON.stringify({ step: first, ...found, seconds, peakRssMiB })}\n`);
 } else {
   const scratch = await mkdtemp(join(second ?? tmpdir(), 'modalmix-publish-'));

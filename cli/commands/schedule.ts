@@ -10,6 +10,7 @@ import type { TargetFlags } from '../../runs/run-workflows.ts';
 import {
   addSchedule,
   changeSchedules,
+  findSchedule,
   listSchedules,
   removeSchedules,
   type FoundSchedule,
@@ -25,19 +26,19 @@ export interface AddFlags extends TargetFlags {
   readonly closeWindow?: boolean;
 }
 
-const LISTED_TRIES = 25;
-const LISTED_PAUSE_MS = 200;
+const TIMED_TRIES = 25;
+const TIMED_PAUSE_MS = 200;
 
 const WORK_WORDS = { rebuild: 'rebuild and train', 'close-window': 'close the window' } as const;
 const NO_SCHEDULES = 'Nothing is scheduled. Add one: modalmix schedule add <config.yaml> --cron "0 3 * * *"';
 
-/** The server lists a new schedule, and works out its next time, a moment after it has taken it. */
-async function listedSchedule(client: Client, id: string): Promise<FoundSchedule | undefined> {
+/** The server works out the next time of a new schedule a moment after it has taken it. */
+async function timedSchedule(client: Client, id: string): Promise<FoundSchedule | undefined> {
   for (let attempt = 1; ; attempt += 1) {
-    const found = (await listSchedules(client)).find((one) => one.id === id);
-    const isWhole = found !== undefined && (found.state !== 'active' || found.next !== undefined);
-    if (isWhole || attempt === LISTED_TRIES) return found;
-    await sleep(LISTED_PAUSE_MS);
+    const found = await findSchedule(client, id);
+    const isTimed = found !== undefined && (found.state !== 'active' || found.next !== undefined);
+    if (isTimed || attempt === TIMED_TRIES) return found;
+    await sleep(TIMED_PAUSE_MS);
   }
 }
 
@@ -54,7 +55,7 @@ export async function add(target: string, flags: AddFlags, screen: Screen): Prom
     const options = { work, cron, overlap, ...(timezone === undefined ? {} : { timezone }) } as const;
     const replaced = await addSchedule(session.client, prepared, options);
     const id = scheduleId(runId, work);
-    const found = await listedSchedule(session.client, id);
+    const found = await timedSchedule(session.client, id);
     const next = found?.next === undefined ? '' : `, next at ${found.next.toISOString()}`;
     screen.say(
       `${replaced ? 'Replaced' : 'Added'}: ${WORK_WORDS[work]} of ${runId}, ${cron} (${timezone ?? 'UTC'}), overlap ${overlap}${next}.`,

@@ -6,6 +6,8 @@ import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { makeModel } from '../../bench/harness/make-model.ts';
+import { loadConfig } from '../../pipelines/config/load-config.ts';
 import { ensureKafka, stopKafka } from '../../infra/kafka/ensure-kafka.ts';
 import { fetchJars } from '../../infra/kafka/fetch-jars.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
@@ -26,7 +28,7 @@ import { killAll, pidsOf } from '../support/processes.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { createStream, eventually, type StreamFixture } from '../support/stream-fixture.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
-import { makeModel, trainingOfVersions } from './answered-model.ts';
+import { trainingOfVersions } from './answered-model.ts';
 
 export interface AnswersOptions {
   readonly seed: number;
@@ -134,7 +136,7 @@ async function play(
     undefined,
     { training: trainingOfVersions(3), evaluation: { batchSize: 3 } },
   );
-  await makeModel(stream, MODEL, extractor);
+  await makeModel(stream.store, await loadConfig(stream.configFile), extractor, MODEL);
   const files = await linkClips(base, arriving);
   say(`three versions are trained; ${String(files.length)} files`);
   const words = ['stream', 'work', 'all', '--detach', '--predict', String(predictWorkers)];

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadavg } from 'node:os';
 import { Connection } from '@temporalio/client';
-import proto from '@temporalio/proto';
 import { execa } from 'execa';
+import { pollersOf } from '../../bench/orchestration/pollers.ts';
 import { runningSupervisor } from '../../infra/supervisor/supervise.ts';
-import { DEFAULT_NAMESPACE } from '../../infra/temporal/connection-settings.ts';
 import { ensureTemporal } from '../../infra/temporal/ensure-temporal.ts';
 import { TASK_QUEUES } from '../../schemas/names.ts';
 
@@ -53,17 +52,10 @@ export async function measureStarts(folder: string): Promise<void> {
 }
 
 /** Until somebody takes trainings who did not before; who that is counts as seen then. */
-async function untilSomebodyElse({ workflowService }: Connection, seen: Set<string>): Promise<void> {
+async function untilSomebodyElse(connection: Connection, seen: Set<string>): Promise<void> {
   for (const begun = Date.now(); Date.now() - begun < PATIENCE_MS;) {
     await sleep(POLL_MS);
-    const { pollers } = await workflowService.describeTaskQueue({
-      namespace: DEFAULT_NAMESPACE,
-      taskQueue: { name: TASK_QUEUES.training },
-      taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-    });
-    const others = pollers.flatMap(({ identity }) =>
-      typeof identity === 'string' && !seen.has(identity) ? [identity] : [],
-    );
+    const others = (await pollersOf(connection, TASK_QUEUES.training)).filter((one) => !seen.has(one));
     if (others.length === 0) continue;
     for (const other of others) seen.add(other);
     return;

@@ -4,13 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { publishDataset } from '../../bench/harness/publish-dataset.ts';
+import { makeModel } from '../../bench/harness/make-model.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
-import { versionOf } from '../../pipelines/models/open-model.ts';
-import { moveCurrent, registerVersion } from '../../pipelines/models/registry.ts';
 import { openStore } from '../../pipelines/store/open-store.ts';
-import { runTraining } from '../../pipelines/training/run-training.ts';
-import { trainingSpecs } from '../../pipelines/training/training-spec.ts';
 import { runConfigSchema } from '../../schemas/config/config.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { startS3Server, type S3Server } from '../support/s3-server.ts';
@@ -41,14 +37,10 @@ beforeAll(async () => {
       threads: 1,
     },
   });
-  const manifest = await publishDataset(store, config, await createExtractor(console.warn));
+  const extractor = await createExtractor(console.warn);
+  const { manifest, specs } = await makeModel(store, config, extractor, 'far');
   ({ version } = manifest);
-  const spec = trainingSpecs(config, manifest)[0]!;
-  ({ trainingId } = spec);
-  await runTraining({ storeUri: store.uri, spec });
-  const now = new Date();
-  await registerVersion(store, await versionOf(store, 'far', spec), now);
-  await moveCurrent(store, { model: 'far', to: 1, by: 'first', reason: 'a test', now });
+  ({ trainingId } = specs[0]!);
   probe = await probeUi({ storeUri: store.uri });
   const stores = (await probe.ask('/api/stores')).json as { readonly id: string; readonly uri: string }[];
   expect(stores).toMatchObject([{ uri: 's3://kept/here' }]);

@@ -10,6 +10,7 @@ import { findMigrations, migrateStore } from '../../pipelines/upkeep/migrate-sto
 import { verifyStore } from '../../pipelines/upkeep/verify-store.ts';
 import { storePaths } from '../../schemas/names.ts';
 import { NEWEST, copyOfKept, openKept, type KeptStore } from './kept-store.ts';
+import { killedAfter } from '../support/killed-store.ts';
 
 let kept: KeptStore;
 beforeAll(async () => {
@@ -82,20 +83,7 @@ it('ends the same wherever it was killed', async () => {
   const expected = await contents(whole);
   for (let writes = 0; ; writes += 1) {
     const store = await copyOfKept(kept);
-    let left = writes;
-    const killed = new Proxy(store, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name, target);
-        if (typeof value !== 'function') return value;
-        const call = (value as (...values: unknown[]) => unknown).bind(target);
-        if (!['put', 'putFile', 'delete'].includes(String(name))) return call;
-        return (...values: unknown[]) => {
-          if (left === 0) throw new Error('killed');
-          left -= 1;
-          return call(...values);
-        };
-      },
-    });
+    const killed = killedAfter(store, writes, ['put', 'putFile', 'delete']);
     const ended = await migrateStore(killed).then(
       () => true,
       () => false,

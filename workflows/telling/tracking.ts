@@ -85,10 +85,8 @@ export async function startTracking(
  */
 export async function completeTracking(trainings: readonly TrainingReference[]): Promise<string[]> {
   const waiting = new CancellationScope();
-  let isLate = false;
   const late = waiting.run(async () => {
     await sleep(WAIT_MS);
-    isLate = true;
     return undefined;
   });
   // One that goes on from the training's end may have looked before there was a report: another one follows it.
@@ -96,8 +94,8 @@ export async function completeTracking(trainings: readonly TrainingReference[]):
     for (let pause = FIRST_RETRY_MS; ; pause *= 2) {
       const child = await startTracking(training, 'FINISHED');
       if (child !== undefined) return child;
-      await Promise.race([sleep(pause), late]);
-      if (isLate) return undefined;
+      const goesOn = await Promise.race([sleep(pause).then(() => true), late]);
+      if (goesOn === undefined) return undefined;
     }
   };
   const ends = await Promise.all(

@@ -101,24 +101,9 @@ export async function writeVersion(
       }
     }
     if (quarantine !== undefined) await note(quarantine);
-    const [splits, normalisation] = [totals.splits(), totals.normalisation()];
-    checkUsable({ ...facts, modalities, splits, normalisation }, lost, store);
+    const common = { ...facts, modalities, splits: totals.splits(), normalisation: totals.normalisation() };
+    checkUsable(common, lost, store);
     const quarantineSha256 = await list.publish(store, storePaths.quarantine(name, version));
-    const { index, snapshot, extractorVersion } = facts;
-    const common = {
-      ...{
-        name,
-        version,
-        classNames,
-        modalities,
-        extraction,
-        extractorVersion,
-        splits,
-        normalisation,
-        index,
-      },
-      ...(snapshot === undefined ? {} : { snapshot }),
-    };
     const own = quarantine ?? first.flatMap(({ quarantined }) => quarantined);
     const text =
       count <= shardsInOne

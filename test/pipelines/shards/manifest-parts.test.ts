@@ -15,6 +15,7 @@ import { verifyStore } from '../../../pipelines/upkeep/verify-store.ts';
 import type { ShardEntry } from '../../../schemas/manifest.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import { clipOf, indexOf, newFolder, smallExtraction } from './fixtures.ts';
+import { killedAfter } from '../../support/killed-store.ts';
 
 const CLIPS = 80;
 const PARTS = { shardsInOne: 5, partBytes: 3_000 };
@@ -119,20 +120,7 @@ test('killed at any write is not there, and then is the same', async () => {
   await built.store.delete(storePaths.runDataset('a'));
   const path = storePaths.manifest('test', built.version);
   for (let writes = 0; ; writes += 1) {
-    let left = writes;
-    const store = new Proxy(built.store, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name, target);
-        if (typeof value !== 'function') return value;
-        const call = (value as (...values: unknown[]) => unknown).bind(target);
-        if (name !== 'put') return call;
-        return async (...values: unknown[]) => {
-          if (left === 0) throw new Error('killed');
-          left -= 1;
-          return await call(...values);
-        };
-      },
-    });
+    const store = killedAfter(built.store, writes, ['put']);
     const ended = await publishManifest({ ...built, store, ...PARTS }).then(
       () => true,
       () => false,

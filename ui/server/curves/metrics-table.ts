@@ -119,7 +119,14 @@ function parse(line: string): Readonly<Record<string, unknown>> | undefined {
 }
 
 const PLAIN = [
-  ...['epoch', 'step', 'loss', 'learningRate', 'clipsPerS', 'dataWaitShare', 'seconds', 'peakMemoryMiB'],
+  'epoch',
+  'step',
+  'loss',
+  'learningRate',
+  'clipsPerS',
+  'dataWaitShare',
+  'seconds',
+  'peakMemoryMiB',
 ] as const;
 const GROUPS = ['rho', 'lambda', 'coefficient'] as const;
 const SPLITS = ['train', 'validation', 'test'] as const;

@@ -10,6 +10,7 @@ import type { Store } from '../../../../pipelines/store/store.ts';
 import { verifyStore } from '../../../../pipelines/upkeep/verify-store.ts';
 import { storePaths } from '../../../../schemas/names.ts';
 import { clipOf, indexOf, newFolder, smallExtraction } from '../fixtures.ts';
+import { killedAfter } from '../../../support/killed-store.ts';
 
 const CLIPS = 60;
 const folder = newFolder();
@@ -80,20 +81,7 @@ test('the file of an earlier release is taken over, wherever that was killed', a
   for (let writes = 0; ; writes += 20) {
     const store = newStore();
     await store.put(storePaths.sourceHashesFormat1('test'), old);
-    let left = writes;
-    const killed = new Proxy(store, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name, target);
-        if (typeof value !== 'function') return value;
-        const call = (value as (...values: unknown[]) => unknown).bind(target);
-        if (name !== 'put' && name !== 'delete') return call;
-        return async (...values: unknown[]) => {
-          if (left === 0) throw new Error('killed');
-          left -= 1;
-          return await call(...values);
-        };
-      },
-    });
+    const killed = killedAfter(store, writes, ['put', 'delete']);
     const ended = await plan(killed, 2).then(
       () => true,
       () => false,
