@@ -68,12 +68,12 @@ export class DataViewer {
       hashes: await this.#hashesOf(store, name),
     });
     const rowBytes = plan.rowsThere > 0 ? plan.bytesThere / plan.rowsThere : usualRowBytes(extraction);
-    const unusable = plan.problems.map(({ path, problem }) => `${path}: ${problem?.reason ?? ''}`);
+    const unusable = plan.problems.first.map(({ path, problem }) => `${path}: ${problem?.reason ?? ''}`);
     return {
       ...common,
       odd: [
         ...oddities(index),
-        ...(unusable.length === 0 ? [] : [`Cannot be used: ${countedNames(unusable)}.`]),
+        ...(unusable.length === 0 ? [] : [`Cannot be used: ${countedNames(unusable, plan.problems.count)}.`]),
         ...warnings,
       ],
       shards: {

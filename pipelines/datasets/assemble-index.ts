@@ -51,9 +51,12 @@ export function assembleIndex(
   };
 }
 
-/** `3 (a, b, c)`: the count and the first names. */
-export function countedNames(names: readonly string[]): string {
-  const { count, examples } = countNames(names);
+/**
+ * `3 (a, b, c)`: the count and the first names.
+ * @param count of all, where `names` are only some
+ */
+export function countedNames(names: readonly string[], count = names.length): string {
+  const { examples } = countNames(names);
   return `${String(count)} (${examples.join(', ')}${count > examples.length ? ', …' : ''})`;
 }
 

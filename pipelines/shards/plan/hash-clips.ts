@@ -1,60 +1,61 @@
 /** A plan's clips out of an index's: with the hashes of the files that their rows are made of. */
+import { join } from 'node:path';
 import { usableCores } from '../../process/machine/machine.ts';
-import type { Clip, DatasetIndex } from '../../../schemas/clip.ts';
+import type { Clip, Split } from '../../../schemas/clip.ts';
 import type { ExtractionConfig } from '../../../schemas/config/extraction-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
-import type { Store } from '../../store/store.ts';
+import type { ClipStream } from '../../datasets/clip-stream.ts';
+import { Spill } from '../../store/spill.ts';
 import { clipSources } from './clip-sources.ts';
 import { partOf } from './hash-parts.ts';
 import type { PlanClip } from './plan-file.ts';
-import { combineHashes, NO_STAMP, SourceHashes, type HashPart, type Stamp } from './source-hashes.ts';
+import { combineHashes, NO_STAMP, type HashPart, type SourceHashes, type Stamp } from './source-hashes.ts';
 
 export interface HashClipsInput {
-  readonly store: Store;
-  readonly name: string;
-  readonly index: Pick<DatasetIndex, 'clips'>;
+  readonly clips: ClipStream;
+  readonly hashes: SourceHashes;
   readonly extraction: ExtractionConfig;
+  /** A local folder that the caller deletes. */
+  readonly scratch: string;
   readonly onProgress?: (progress: ActivityProgress) => void;
   readonly signal?: AbortSignal;
   readonly dryRun?: boolean;
-  readonly hashes?: SourceHashes;
-}
-
-export interface HashedClips {
-  /** In the index's order. */
-  readonly clips: readonly PlanClip[];
-  /** Done when the hashes are remembered for the next time, which the plan need not wait for. */
-  readonly saved: Promise<void>;
 }
 
 const HASHES_AT_A_TIME = 2 * usableCores();
 const SAVE_EVERY_MS = 120_000;
 const PROGRESS_EVERY_MS = 500;
+/** Clips are parted by at most so many digits of their path's hash, for which a file each is open. */
+const SPILLED_DIGITS = 2;
+const HEXADECIMAL = 16;
 
 /**
  * Part by part of the remembered hashes, each clip with the part of its path: a file is read at most once, and not again while
  * unchanged (a separate sound of clips in several parts once a part). Parts that are done are remembered, whatever comes after.
  *
+ * @param take is given each clip, in any order
+ * @returns `saved`: done when the hashes are remembered for the next time, which the plan need not wait for
  * @throws ModalmixError `cancelled` on the signal
  */
-export async function hashClips(input: HashClipsInput): Promise<HashedClips> {
-  const { store, name, index, extraction, onProgress, signal } = input;
-  const hashes = input.hashes ?? (await SourceHashes.open(store, name));
-  const total = index.clips.length;
-  const parts = partPlaces(index.clips, hashes.digits(total));
-  const planned: PlanClip[] = new Array<PlanClip>(total);
+export async function hashClips(
+  input: HashClipsInput,
+  take: (clip: PlanClip, split: Split) => void,
+): Promise<{ readonly saved: Promise<void> }> {
+  const { hashes, extraction, onProgress, signal } = input;
+  const total = input.clips.count;
   let done = 0;
   let savedAt = Date.now();
   let reportedAt = 0;
-  const hashPart = async (part: HashPart, places: readonly number[]): Promise<void> => {
+  const hashBlock = async (part: HashPart, block: readonly Clip[]): Promise<void> => {
+    const planned = new Array<PlanClip>(block.length);
     let next = 0;
     const work = async (): Promise<void> => {
-      while (next < places.length) {
+      while (next < block.length) {
         if (signal?.aborted === true) throw new ModalmixError('cancelled', 'planning was asked to stop');
-        const i = places[next]!;
+        const i = next;
         next += 1;
-        planned[i] = await planClip(part, index.clips[i]!, extraction);
+        planned[i] = await planClip(part, block[i]!, extraction);
         done += 1;
         const now = Date.now();
         if (now - reportedAt >= PROGRESS_EVERY_MS || done === total) {
@@ -68,15 +69,16 @@ export async function hashClips(input: HashClipsInput): Promise<HashedClips> {
       }
     };
     await Promise.all(Array.from({ length: HASHES_AT_A_TIME }, work));
+    for (const [i, clip] of planned.entries()) take(clip, block[i]!.split);
   };
   const save = async (part: HashPart) => {
     if (input.dryRun !== true) await part.save();
   };
   let saved = Promise.resolve();
-  for (const [partName, places] of parts) {
-    const part = await hashes.part(partName);
+  for await (const { name, blocks } of clipsByPart(input, hashes.digits(total))) {
+    const part = await hashes.part(name);
     try {
-      await hashPart(part, places);
+      for await (const block of blocks) await hashBlock(part, block);
     } catch (error) {
       await save(part);
       throw error;
@@ -84,7 +86,7 @@ export async function hashClips(input: HashClipsInput): Promise<HashedClips> {
     // One part is written while the next one is hashed, and no more are held.
     await saved;
     saved = save(part).then(() => {
-      hashes.done(partName);
+      hashes.done(name);
     });
     // Told to whoever awaits it; until then it must not count as unhandled.
     saved.catch(() => undefined);
@@ -95,17 +97,51 @@ export async function hashClips(input: HashClipsInput): Promise<HashedClips> {
     });
     saved.catch(() => undefined);
   }
-  return { clips: planned, saved };
+  return { saved };
 }
 
-/** Places of clips by the part that remembers their files; parts by name. */
-function partPlaces(clips: readonly Clip[], digits: number): [string, number[]][] {
-  const parts = new Map<string, number[]>();
-  for (const [i, { path }] of clips.entries()) {
-    const part = partOf(path, digits);
-    const places = parts.get(part);
-    if (places === undefined) parts.set(part, [i]);
-    else places.push(i);
+interface ClipsOfPart {
+  /** Of the part that remembers these clips' files. */
+  readonly name: string;
+  readonly blocks: AsyncIterable<readonly Clip[]> | Iterable<readonly Clip[]>;
+}
+
+/** By the parts' names, in order; parts without a clip are left out. */
+async function* clipsByPart(
+  { clips, scratch }: Pick<HashClipsInput, 'clips' | 'scratch'>,
+  digits: number,
+): AsyncGenerator<ClipsOfPart> {
+  if (digits === 0) {
+    yield { name: '', blocks: clips.blocks() };
+    return;
+  }
+  const spilledDigits = Math.min(digits, SPILLED_DIGITS);
+  const spill = new Spill<Clip>(join(scratch, 'by-path'), HEXADECIMAL ** spilledDigits);
+  try {
+    for await (const block of clips.blocks()) {
+      for (const clip of block) spill.add(parseInt(partOf(clip.path, spilledDigits), HEXADECIMAL), clip);
+    }
+    for (let at = 0; at < spill.parts; at += 1) {
+      if (spill.counts[at] === 0) continue;
+      if (digits === spilledDigits) {
+        yield { name: at.toString(HEXADECIMAL).padStart(digits, '0'), blocks: spill.read(at) };
+      } else {
+        for (const [name, members] of inParts(await spill.all(at), digits)) yield { name, blocks: [members] };
+      }
+      await spill.drop(at);
+    }
+  } finally {
+    spill.end();
+  }
+}
+
+function inParts(clips: readonly Clip[], digits: number): [string, Clip[]][] {
+  const parts = new Map<string, Clip[]>();
+  for (const clip of clips) {
+    const name = partOf(clip.path, digits);
+    const members = parts.get(name);
+    if (members === undefined) parts.set(name, [clip]);
+    else members.push(clip);
   }
   return [...parts].sort(([one], [other]) => (one < other ? -1 : 1));
 }

@@ -3,7 +3,7 @@
  * its path's hash, so that whoever plans holds one part at a time. More clips are given more digits. Each is only a memory: a line
  * that cannot be read is hashed again.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isRecord } from '../../../schemas/is-record.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
@@ -32,7 +32,7 @@ export function partNames(digits: number): string[] {
 
 /** The name of the part that remembers the source at `path`. */
 export function partOf(path: string, digits: number): string {
-  return digits === 0 ? '' : createHash('sha256').update(path).digest('hex').slice(0, digits);
+  return digits === 0 ? '' : hash('sha256', path).slice(0, digits);
 }
 
 /** Names of the parts that are stored, of whatever number of digits. */

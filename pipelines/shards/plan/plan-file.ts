@@ -3,9 +3,6 @@
  * shard's part. The body is a JSON line a shard, then a record of fixed width a shard that says where the line
  * lies. The header names the body by its hash, so that a plan that is written again is never half old.
  */
-import { createHash } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { indexReportSchema, splitSchema, type Split } from '../../../schemas/clip.ts';
 import { storedExtractionSchema } from '../../../schemas/config/extraction-config.ts';
@@ -14,7 +11,7 @@ import { storePaths } from '../../../schemas/names.ts';
 import { NewerVersionError, stored } from '../../../schemas/versions.ts';
 import type { Store } from '../../store/store.ts';
 import { parseStored } from '../../store/stored-json.ts';
-import { PLACE_BYTES, decodePlaces, encodePlace, type PlanPlace } from './plan-places.ts';
+import { PLACE_BYTES, decodePlaces, type PlanPlace } from './plan-places.ts';
 
 const planClipSchema = z.strictObject({
   clipId: z.string(),
@@ -57,7 +54,7 @@ const headerFields = {
   previous: z.string().optional(),
   index: indexReportSchema,
 };
-const planHeaderSchema = z.strictObject({
+export const planHeaderSchema = z.strictObject({
   formatVersion: z.literal(2),
   ...headerFields,
   shards: z.int(),
@@ -83,52 +80,8 @@ export interface PlanHeader extends PlanContent {
   readonly shards: number;
 }
 
-const HASH_DIGITS = 16;
 /** Lines and records are read so much at a time by whoever reads them all. */
 const READ_BYTES = 4 * 2 ** 20;
-
-export async function writePlan(
-  store: Store,
-  content: PlanContent,
-  lines: readonly PlanLine[],
-): Promise<void> {
-  const { name, version } = content;
-  const scratch = await store.scratchFolder();
-  try {
-    const local = join(scratch, 'plan.jsonl');
-    const sha256 = createHash('sha256');
-    const places: Buffer[] = [];
-    let offset = 0;
-    const file = await open(local, 'wx');
-    try {
-      const append = async (bytes: Buffer) => {
-        sha256.update(bytes);
-        await file.writeFile(bytes);
-      };
-      for (const line of lines) {
-        const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-        const { split, key, clips } = line;
-        places.push(encodePlace({ split, key, clips: clips.length, offset, bytes: bytes.length }));
-        await append(bytes);
-        offset += bytes.length;
-      }
-      await append(Buffer.concat(places));
-    } finally {
-      await file.close();
-    }
-    const hash = sha256.digest('hex').slice(0, HASH_DIGITS);
-    await store.putFile(storePaths.planBody(name, version, hash), local);
-    const header: z.infer<typeof planHeaderSchema> = {
-      formatVersion: 2,
-      ...content,
-      shards: lines.length,
-      body: { hash, placesOffset: offset },
-    };
-    await store.put(storePaths.plan(name, version), `${JSON.stringify(header)}\n`);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-}
 
 export interface OpenPlan {
   readonly header: PlanHeader;

@@ -1,7 +1,8 @@
 /** Plans of format 1, header and shards in one file: found, and written as plans are written now. */
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
-import { openPlan, writePlan, type PlanLine } from './plan-file.ts';
+import { openPlan } from './plan-file.ts';
+import { writePlan } from './plan-writer.ts';
 
 const PATH = /^datasets\/([^/]+)\/plans\/([^/-]+)\.jsonl$/u;
 
@@ -19,10 +20,8 @@ export async function convertFormat1(store: Store, path: string): Promise<void> 
   const [, name = '', version = ''] = PATH.exec(path) ?? [];
   if (!(await store.exists(storePaths.plan(name, version)))) {
     const plan = await openPlan(store, name, version);
-    const all: PlanLine[] = [];
-    for await (const line of plan.lines()) all.push(line);
     const { shards: _, ...content } = plan.header;
-    await writePlan(store, content, all);
+    await writePlan(store, content, plan.lines());
   }
   await store.delete(path);
 }

@@ -1,5 +1,8 @@
 /** Decides what a dataset's version consists of, shard by shard, and what of it is there already. */
-import { SPLITS, type DatasetIndex, type Split } from '../../../schemas/clip.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DatasetIndex } from '../../../schemas/clip.ts';
 import {
   flowFields,
   hashedExtraction,
@@ -9,20 +12,27 @@ import { ModalmixError } from '../../../schemas/errors.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
 import type { Store } from '../../store/store.ts';
+import { isStream, streamOf, type StreamedIndex } from '../../datasets/clip-stream.ts';
+import { Spill } from '../../store/spill.ts';
 import { findShards } from '../manifest/shard-entries.ts';
-import { cutShards } from './cut-shards.ts';
+import { CUT_PARTS, cutParted, cutPartOf } from './cut-shards.ts';
+import { ReusableRowSearch } from './find-reusable-rows.ts';
 import { hashClips } from './hash-clips.ts';
-import { writePlan, type PlanClip, type PlanContent } from './plan-file.ts';
-import { findPlan, findReusableRows, previousOf, readLatest } from './reusable-plans.ts';
+import { FoundRows, PlanBody, PlanTally, type PlanProblem } from './plan-body.ts';
+import type { PlanClip, PlanContent, PlanLine } from './plan-file.ts';
+import { findPlan, previousOf, readLatest } from './reusable-plans.ts';
 import { maxRowsPerShard } from './row-bytes.ts';
 import { contentKey, digest, shardKey, VersionHash } from './shard-key.ts';
-import type { SourceHashes } from './source-hashes.ts';
+import { SourceHashes } from './source-hashes.ts';
+
+/** Looked for in the store at a time. */
+const LINES_OF_PAGE = 256;
 
 export interface PlanRebuildInput {
   readonly store: Store;
   /** The dataset's name in the store. */
   readonly name: string;
-  readonly index: DatasetIndex;
+  readonly index: DatasetIndex | StreamedIndex;
   readonly extraction: ExtractionConfig;
   /** `Extractor.version` of the engine that will build the shards. */
   readonly extractorVersion: string;
@@ -33,6 +43,8 @@ export interface PlanRebuildInput {
   readonly dryRun?: boolean;
   /** Of the dataset's store and name, for a caller that plans it more than once. Default: what the store remembers. */
   readonly hashes?: SourceHashes;
+  /** Clips that are kept in memory before scratch files are used. Default: `HELD_RECORDS`. */
+  readonly heldClips?: number;
 }
 
 /** What came of it; the plan itself is in the store. */
@@ -49,7 +61,7 @@ export interface ShardPlan {
   /** Clips whose rows are already in a shard of this or an earlier version. */
   readonly clipsReused: number;
   /** Clips whose file is gone, empty, too large or cannot be read: they will be quarantined. */
-  readonly problems: readonly Pick<PlanClip, 'clipId' | 'path' | 'problem'>[];
+  readonly problems: { readonly count: number; readonly first: readonly PlanProblem[] };
   /** Rows of `shardsToBuild`, extracted or taken from another shard. */
   readonly rowsToWrite: number;
   /** Of the shards that are there already: rows, and bytes. */
@@ -59,78 +71,114 @@ export interface ShardPlan {
 
 /**
  * Hashes the sources and writes the plan. A clip whose file is gone, empty or too large is planned for
- * quarantine. Run twice: the same version, and nothing is written.
+ * quarantine. Run twice: the same version, and nothing is written. However many clips there are, some hundred thousand are in
+ * memory at a time; the others lie in scratch files.
  *
  * @throws ModalmixError `config` when the extraction config cannot work, `cancelled` on the signal
  */
 export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
-  const { store, name, index, extraction, extractorVersion } = input;
-  checkExtraction(extraction);
-  const { clips, saved } = await hashClips(input);
-  const bySplit = new Map<Split, PlanClip[]>(SPLITS.map((split) => [split, []]));
-  for (const [i, clip] of clips.entries()) bySplit.get(index.clips[i]!.split)?.push(clip);
-  const lines = SPLITS.flatMap((split) =>
-    cutShards(bySplit.get(split) ?? [], maxRowsPerShard(extraction)).map((members) => ({
-      split,
-      key: shardKey(split, members, { classNames: index.classNames, extraction, extractorVersion }),
-      clips: members,
-    })),
-  );
-  const hash = new VersionHash({ classNames: index.classNames, extraction, extractorVersion });
-  for (const { key } of lines) hash.add(key);
-  const version = hash.version();
-  const featureKey = digest([featureConfig(extraction), extractorVersion]).slice(0, 16);
+  checkExtraction(input.extraction);
+  const scratch =
+    input.dryRun === true
+      ? await mkdtemp(join(tmpdir(), 'modalmix-plan-'))
+      : await input.store.scratchFolder();
+  try {
+    return await planIn(scratch, input);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
 
-  const entries = await findShards(store, name, lines);
-  const shardsToBuild = lines.flatMap((_, i) => (entries[i] === undefined ? [i] : []));
-  const linesToBuild = shardsToBuild.flatMap((i) => lines[i] ?? []);
+async function planIn(scratch: string, input: PlanRebuildInput): Promise<ShardPlan> {
+  const { store, name, extraction, extractorVersion, heldClips } = input;
+  const { classNames, report, clips } = input.index;
+  const hashes = input.hashes ?? (await SourceHashes.open(store, name));
+  const stream = isStream(clips) ? clips : streamOf(clips);
+  const facts = { classNames, extraction, extractorVersion };
+  const featureKey = digest([featureConfig(extraction), extractorVersion]).slice(0, 16);
   const latestPath = storePaths.latestPlan(name, featureKey);
   const previous = await readLatest(store, latestPath);
-  const sameFeatures =
-    extraction.disturb === undefined
-      ? contentKey
-      : // The noise is the clip's own: another clip's row of the same file has another.
-        (clip: PlanClip) => JSON.stringify([clip.clipId, contentKey(clip)]);
-  await findReusableRows(store, name, previous, linesToBuild, sameFeatures);
+  const parted = new Spill<PlanClip>(join(scratch, 'by-id'), CUT_PARTS, heldClips);
+  const search = new ReusableRowSearch({
+    ...{ store, name, scratch, held: heldClips },
+    sameFeatures:
+      extraction.disturb === undefined
+        ? contentKey
+        : // The noise is the clip's own: another clip's row of the same file has another.
+          (clip) => JSON.stringify([clip.clipId, contentKey(clip)]),
+  });
+  const body = new PlanBody(scratch);
+  let reuse: FoundRows | undefined;
+  try {
+    const { saved } = await hashClips({ ...input, clips: stream, hashes, scratch }, (clip, split) => {
+      parted.add(cutPartOf(clip, split), clip);
+    });
+    const hash = new VersionHash(facts);
+    const tally = new PlanTally();
+    for await (const lines of inPages(cutParted(parted, maxRowsPerShard(extraction)))) {
+      const keyed = lines.map(({ split, clips: members }): PlanLine => ({
+        ...{ split, key: shardKey(split, members, facts), clips: [...members] },
+      }));
+      const entries = await findShards(store, name, keyed);
+      for (const [i, line] of keyed.entries()) {
+        hash.add(line.key);
+        if (tally.add(line, entries[i]) && previous !== undefined) search.want(tally.shards - 1, line.clips);
+        await body.add(line);
+      }
+    }
+    const version = hash.version();
+    reuse = new FoundRows(join(scratch, 'found'), tally.shards, heldClips);
+    await search.find(previous, (found) => reuse?.add(found));
 
-  // A plan that is there already has this very content, except for where rows can be taken from.
-  const writes = input.dryRun !== true;
-  if (writes && (shardsToBuild.length > 0 || (await findPlan(store, name, version)) === undefined)) {
-    const before = previous === version ? await previousOf(store, name, version) : previous;
-    const content: PlanContent = {
+    // A plan that is there already has this very content, except for where rows can be taken from.
+    const writes = input.dryRun !== true;
+    if (writes && (tally.toBuild.length > 0 || (await findPlan(store, name, version)) === undefined)) {
+      const before = previous === version ? await previousOf(store, name, version) : previous;
+      const content: PlanContent = {
+        name,
+        version,
+        classNames: [...classNames],
+        extraction,
+        extractorVersion,
+        featureKey,
+        ...(before === undefined ? {} : { previous: before }),
+        index: report,
+      };
+      await body.publish(store, content, reuse);
+    }
+    if (writes && previous !== version) await store.put(latestPath, JSON.stringify({ version }));
+    await saved;
+    const clipsToExtract = tally.rowsToWrite - reuse.total;
+    return {
       name,
       version,
-      classNames: [...index.classNames],
-      extraction,
-      extractorVersion,
-      featureKey,
-      ...(before === undefined ? {} : { previous: before }),
-      index: index.report,
+      shards: tally.shards,
+      shardsToBuild: tally.toBuild,
+      clips: stream.count,
+      clipsToExtract,
+      clipsReused: stream.count - clipsToExtract - tally.problems,
+      problems: { count: tally.problems, first: tally.firstProblems },
+      rowsToWrite: tally.rowsToWrite,
+      rowsThere: tally.rowsThere,
+      bytesThere: tally.bytesThere,
     };
-    await writePlan(store, content, lines);
+  } finally {
+    parted.end();
+    search.end();
+    reuse?.end();
+    await body.close();
   }
-  if (writes && previous !== version) await store.put(latestPath, JSON.stringify({ version }));
+}
 
-  await saved;
-
-  const clipsToWrite = linesToBuild.flatMap((line) =>
-    line.clips.filter((clip) => clip.problem === undefined),
-  );
-  const clipsToExtract = clipsToWrite.filter((clip) => clip.reuse === undefined).length;
-  const problems = lines.flatMap((line) => line.clips).filter((clip) => clip.problem !== undefined);
-  return {
-    name,
-    version,
-    shards: lines.length,
-    shardsToBuild,
-    clips: index.clips.length,
-    clipsToExtract,
-    clipsReused: index.clips.length - clipsToExtract - problems.length,
-    problems: problems.map(({ clipId, path, problem }) => ({ clipId, path, problem })),
-    rowsToWrite: clipsToWrite.length,
-    rowsThere: entries.reduce((sum, entry) => sum + (entry?.rows ?? 0), 0),
-    bytesThere: entries.reduce((sum, entry) => sum + (entry?.bytes ?? 0), 0),
-  };
+async function* inPages<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+  let page: T[] = [];
+  for await (const item of items) {
+    page.push(item);
+    if (page.length < LINES_OF_PAGE) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
 }
 
 function checkExtraction(extraction: ExtractionConfig): void {

@@ -4,10 +4,10 @@ import { afterAll, describe, expect, test } from 'vitest';
 import {
   openPlan,
   planExists,
-  writePlan,
   type PlanContent,
   type PlanLine,
 } from '../../../../pipelines/shards/plan/plan-file.ts';
+import { writePlan } from '../../../../pipelines/shards/plan/plan-writer.ts';
 import { readShardList, writeShardList } from '../../../../pipelines/shards/plan/shard-list.ts';
 import type { Store } from '../../../../pipelines/store/store.ts';
 import { openStore } from '../../../../pipelines/store/open-store.ts';
