@@ -167,7 +167,7 @@ async function start<Result>(
 ): Promise<Job<Result>> {
   const session = await connect(SILENT);
   try {
-    const { workflowIds } = await startWork(session.client);
+    const { workflowIds } = await session.answered(async () => await startWork(session.client));
     return new FollowedJob(runId, config.store, session, workflowIds, options, resultOf);
   } catch (error) {
     await session.close();

@@ -9,6 +9,7 @@ import {
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { ERROR_KINDS, ModalmixError, type ErrorKind } from '../schemas/errors.ts';
 import type { Progress } from '../schemas/progress.ts';
+import { answered } from './answered.ts';
 import { REFUSAL_FIX, isRefusal, refusalSentence, wasBegunBefore } from '../schemas/seals.ts';
 import { MESSAGES } from '../schemas/workflows.ts';
 
@@ -71,7 +72,7 @@ export async function follow(
   }
   for (const workflowId of workflowIds) {
     try {
-      outputs.push(await resultOf(client, workflowId));
+      outputs.push(await answered(async () => await resultOf(client, workflowId), options));
     } catch (error) {
       throw error instanceof WorkflowFailedError ? unwrapFailure(error) : error;
     }

@@ -12,6 +12,7 @@ import {
   type ConnectedTemporal,
 } from '../infra/temporal/ensure-temporal.ts';
 import { protectedClient } from '../infra/temporal/protection.ts';
+import { answered } from './answered.ts';
 import type { Screen } from './screen.ts';
 
 export interface Session {
@@ -24,6 +25,8 @@ export interface Session {
   readonly isAbandoned: () => boolean;
   /** Why nobody works here and nobody will; undefined where it may only take a while. */
   readonly workerFailure: () => ModalmixError | undefined;
+  /** As `answered` (answered.ts), with this session's server. */
+  readonly answered: <T>(ask: () => Promise<T>) => Promise<T>;
   close(): Promise<void>;
 }
 
@@ -41,18 +44,20 @@ export async function connect(screen: Screen): Promise<Session> {
   const client = protectedClient(connection, endpoint);
   const supervised = endpoint.embedded || !(await hasWorkers(connection, endpoint.namespace));
   if (supervised) await ensureSupervisor();
+  const revive = async () => {
+    if (!supervised) return;
+    try {
+      if (endpoint.embedded) await ensureTemporal();
+      await ensureSupervisor();
+    } catch (error) {
+      screen.say(error instanceof Error ? error.message : String(error));
+    }
+  };
   return {
     client,
     embedded: endpoint.embedded,
-    revive: async () => {
-      if (!supervised) return;
-      try {
-        if (endpoint.embedded) await ensureTemporal();
-        await ensureSupervisor();
-      } catch (error) {
-        screen.say(error instanceof Error ? error.message : String(error));
-      }
-    },
+    revive,
+    answered: async (ask) => await answered(ask, { revive }),
     isAbandoned: () => supervised && runningSupervisor() === undefined,
     // Elsewhere others may work.
     workerFailure: () => (endpoint.embedded ? workerFailure() : undefined),

@@ -33,7 +33,9 @@ export async function experiment(file: string, flags: FollowFlags, screen: Scree
     await store.put(storePaths.experimentConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
     const workflowId = workflowIds.run(runId);
     const input = runReference({ runId, config: config.base });
-    const joined = await startOrJoin(session.client, { type: WORKFLOWS.runExperiment, workflowId, input });
+    const joined = await session.answered(
+      async () => await startOrJoin(session.client, { type: WORKFLOWS.runExperiment, workflowId, input }),
+    );
     const size = `${String(cells * config.seeds.length)} trainings`;
     screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}: ${size}`);
     screen.event(joined ? 'joined' : 'started', { runId, store: config.base.store });

@@ -15,7 +15,9 @@ export async function rebuild(target: string, flags: FollowFlags, screen: Screen
   const { runId } = prepared;
   const session = await connect(screen);
   try {
-    const { workflowIds, joined } = await startRebuild(session.client, prepared);
+    const { workflowIds, joined } = await session.answered(
+      async () => await startRebuild(session.client, prepared),
+    );
     screen.event(joined ? 'joined' : 'started', { runId, store: prepared.config.store });
     const again = `modalmix rebuild ${targetWords(target, flags.set)}`;
     const outputs = await followToEnd(session, runId, workflowIds, screen, flags, again);

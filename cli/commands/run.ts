@@ -23,7 +23,9 @@ export async function run(target: string, flags: RunFlags, screen: Screen): Prom
   for (const warning of methodWarnings(config.training)) screen.say(`Mind: ${warning}`);
   const session = await connect(screen);
   try {
-    const { workflowIds, joined } = await startRun(session.client, prepared);
+    const { workflowIds, joined } = await session.answered(
+      async () => await startRun(session.client, prepared),
+    );
     screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}`);
     screen.event(joined ? 'joined' : 'started', { runId, store: config.store });
     const page = flags.open === true ? await openUi({ storeUri: config.store }, screen) : undefined;

@@ -36,7 +36,9 @@ export async function search(file: string, flags: FollowFlags, screen: Screen): 
     await store.put(storePaths.searchConfig(runId), `${JSON.stringify(config, null, 2)}\n`);
     const workflowId = workflowIds.run(runId);
     const input = runReference({ runId, config: base });
-    const joined = await startOrJoin(session.client, { type: WORKFLOWS.runSearch, workflowId, input });
+    const joined = await session.answered(
+      async () => await startOrJoin(session.client, { type: WORKFLOWS.runSearch, workflowId, input }),
+    );
     screen.say(
       joined
         ? `Joined the running ${runId}`

@@ -31,7 +31,9 @@ export async function trainOrEvaluate(
   const dataset = await publishedDataset(prepared, targetWords(target, flags.set));
   const session = await connect(screen);
   try {
-    const { workflowIds: workflows } = await startTrainings(session.client, command, prepared, dataset);
+    const { workflowIds: workflows } = await session.answered(
+      async () => await startTrainings(session.client, command, prepared, dataset),
+    );
     screen.event('started', { runId, workflows });
     const again = `modalmix ${command} ${targetWords(target, flags.set)}`;
     const outputs = await followToEnd(session, runId, workflows, screen, flags, again);

@@ -12,6 +12,7 @@ import { progressOf, unwrapFailure } from '../../runs/follow.ts';
 import { connect, type Session } from '../../runs/session.ts';
 import { contractJsonSchema } from '../../schemas/contract.ts';
 import { testPython } from '../reference/python.ts';
+import { pidsOf } from '../support/processes.ts';
 import { createProject, tinyConfig, type Project } from '../support/project.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
 
@@ -90,4 +91,14 @@ it('with another key it is refused, and nothing is read', async () => {
   if (!(failure instanceof WorkflowFailedError)) throw new Error('it did not fail');
   expect(unwrapFailure(failure).message).toContain('refused, and nothing was read: its signature is wrong');
   expect(await project.store('store').list('runs/forged')).toEqual(['runs/forged/config.json']);
+}, 120_000);
+
+it('a question to a server that is killed with all that would start it again is answered once it is back', async () => {
+  const runs = await listRuns(session.client);
+  for (const words of [['supervisor-main'], ['temporal', 'start-dev']]) {
+    for (const pid of pidsOf(join(project.folder, 'home'), ...words)) process.kill(pid, 'SIGKILL');
+  }
+  const again = await session.answered(async () => await listRuns(session.client));
+  expect(again.map(({ runId }) => runId)).toEqual(runs.map(({ runId }) => runId));
+  expect(again).toContainEqual(expect.objectContaining({ runId: RUN }));
 }, 120_000);

@@ -34,7 +34,9 @@ export async function startRetraining(
     model: modelNameOf(prepared),
   };
   await storeRunConfig(prepared);
-  const joined = await startOrJoin(session.client, { type: WORKFLOWS.streamRetrain, workflowId, input });
+  const joined = await session.answered(
+    async () => await startOrJoin(session.client, { type: WORKFLOWS.streamRetrain, workflowId, input }),
+  );
   return { workflowId, joined };
 }
 

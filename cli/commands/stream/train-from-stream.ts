@@ -49,7 +49,9 @@ export async function trainFromStream(
   try {
     await storeRunConfig(run);
     const workflowId = workflowIds.run(runId);
-    const joined = await startOrJoin(session.client, { type: WORKFLOWS.rebuildAndTrain, workflowId, input });
+    const joined = await session.answered(
+      async () => await startOrJoin(session.client, { type: WORKFLOWS.rebuildAndTrain, workflowId, input }),
+    );
     screen.say(joined ? `Joined the running ${runId}` : `Started ${runId}`);
     screen.say(`The same records again: ${again}`);
     screen.event(joined ? 'joined' : 'started', { runId, store: config.store, ranges });
