@@ -21,6 +21,8 @@ export interface ChaosOptions {
   readonly strikesPerRound?: number;
   /** Only this round of the seed's. */
   readonly round?: number;
+  /** Every `of`-th round, from round `index` on. Default: all of them. */
+  readonly lane?: { readonly index: number; readonly of: number };
   /** Default: `folder`. */
   readonly stores?: (typeof STORES)[number];
   readonly say?: (line: string) => void;
@@ -70,11 +72,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosFigures> {
   };
   const expected = await undisturbed(project, clips);
   say(`undisturbed: ${expected.size} files, ${seconds(startedAt)} s`);
-  const first = options.round ?? 0;
+  const first = options.round ?? options.lane?.index ?? 0;
   for (
     let round = first;
     figures.struck < kills && (options.round === undefined || round === first);
-    round += 1
+    round += options.lane?.of ?? 1
   ) {
     const inBucket = stores === 'bucket' || (stores === 'both' && round % 2 === 1);
     const of = { project, clips, extractor, round, clock, say, onStrike };
