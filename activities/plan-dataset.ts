@@ -1,5 +1,6 @@
-import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
-import { planRebuild } from '../pipelines/shards/plan/plan-rebuild.ts';
+import { rm } from 'node:fs/promises';
+import { streamDataset } from '../pipelines/datasets/index-dataset.ts';
+import { planRebuild, type ShardPlan } from '../pipelines/shards/plan/plan-rebuild.ts';
 import { writeShardList } from '../pipelines/shards/plan/shard-list.ts';
 import {
   SHARDS_PER_PAGE,
@@ -16,20 +17,19 @@ export async function planDataset(services: Services, input: RunReference): Prom
   return await runStage(progressKeys.index, async ({ signal, onProgress }) => {
     const store = services.openStore(input.storeUri);
     const config = await readRunConfig(store, input.runId);
-    const index = await indexDataset(config.dataset, {
-      signal,
-      onProgress,
-      read: async (path) => await store.get(path),
-    });
-    const plan = await planRebuild({
-      store,
-      name: config.name,
-      index,
-      extraction: config.extraction,
-      extractorVersion: (await services.extractor()).version,
-      onProgress,
-      signal,
-    });
+    const scratch = await store.scratchFolder();
+    let plan: ShardPlan;
+    try {
+      const read = async (path: string) => await store.get(path);
+      const index = await streamDataset(config.dataset, { signal, onProgress, read }, { folder: scratch });
+      plan = await planRebuild({
+        ...{ store, name: config.name, index, extraction: config.extraction },
+        extractorVersion: (await services.extractor()).version,
+        ...{ onProgress, signal },
+      });
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
     const { name, version, shardsToBuild } = plan;
     const others = shardsToBuild.slice(SHARDS_PER_PAGE);
     return {

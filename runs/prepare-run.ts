@@ -1,6 +1,6 @@
 /** From what a person typed to a checked config: nothing is written before this is through. */
 import { open, stat } from 'node:fs/promises';
-import { indexDataset } from '../pipelines/datasets/index-dataset.ts';
+import { checkDataset } from '../pipelines/datasets/index-dataset.ts';
 import { loadConfig } from '../pipelines/config/load-config.ts';
 import { runIdOf } from '../pipelines/config/run-id.ts';
 import { pluginCode } from '../pipelines/plugins/plugin-code.ts';
@@ -33,7 +33,7 @@ export async function prepareRun(
   set: readonly string[] = [],
 ): Promise<PreparedRun> {
   const { config, made } = await readTarget(target, set);
-  await checkDataset(config);
+  await checkClips(config);
   if (made !== undefined) await saveFolderConfig(made, screen);
   return prepared(config);
 }
@@ -62,7 +62,7 @@ export async function readTarget(
 
 /** @throws ModalmixError `config` when the dataset that the config names cannot be used */
 export async function prepareConfig(config: RunConfig): Promise<PreparedRun> {
-  await checkDataset(config);
+  await checkClips(config);
   return prepared(config);
 }
 
@@ -93,8 +93,8 @@ export async function storePlugins(
  * Finds what the index stage would stumble over (a missing folder, an unknown class, an empty split) before
  * anything is started. The embedded dataset is made by the index stage, and has no such mistakes.
  */
-async function checkDataset(config: RunConfig): Promise<void> {
-  if (config.dataset.format !== 'digits') await indexDataset(config.dataset);
+async function checkClips(config: RunConfig): Promise<void> {
+  if (config.dataset.format !== 'digits') await checkDataset(config.dataset);
 }
 
 async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {

@@ -1,5 +1,5 @@
 /** `modalmix experiment`: a matrix of trainings, from clips to one table and one page. */
-import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
+import { checkDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { loadExperiment } from '../../pipelines/experiments/load-experiment.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { groupsOf, type CellGroup } from '../../pipelines/experiments/matrix.ts';
@@ -56,6 +56,6 @@ export async function experiment(file: string, flags: FollowFlags, screen: Scree
 async function checkDatasets(groups: readonly CellGroup[]): Promise<void> {
   const datasets = new Map(groups.map(({ config: { dataset } }) => [JSON.stringify(dataset), dataset]));
   for (const dataset of datasets.values()) {
-    if (dataset.format !== 'digits') await indexDataset(dataset);
+    if (dataset.format !== 'digits') await checkDataset(dataset);
   }
 }

@@ -1,5 +1,5 @@
 /** `modalmix search`: hyper-parameters drawn from a space, the best of each method by the validation split. */
-import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
+import { checkDataset } from '../../pipelines/datasets/index-dataset.ts';
 import { runIdOf } from '../../pipelines/config/run-id.ts';
 import { rungsOf, type Rung } from '../../pipelines/searches/halving.ts';
 import { loadSearch } from '../../pipelines/searches/load-search.ts';
@@ -21,7 +21,7 @@ export async function search(file: string, flags: FollowFlags, screen: Screen): 
   const { config, base } = await loadSearch(file);
   const runId = runIdOf(config);
   const store = openStore(base.store);
-  if (base.dataset.format !== 'digits') await indexDataset(base.dataset);
+  if (base.dataset.format !== 'digits') await checkDataset(base.dataset);
   const asked = { ...base.training, methods: config.methods };
   for (const warning of methodWarnings(asked)) screen.say(`Mind: ${warning}`);
   if (config.halving !== undefined && base.training.schedule.name === 'step') {

@@ -1,13 +1,17 @@
 /** What a rebuild would find and do: clips by split and class, what is odd, shards to build. Reads, and writes nothing. */
-import { stat } from 'node:fs/promises';
-import { indexDataset } from '../../pipelines/datasets/index-dataset.ts';
-import { countedNames } from '../../pipelines/datasets/assemble-index.ts';
+import { rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { StreamedIndex } from '../../pipelines/datasets/clip-stream.ts';
+import { streamDataset } from '../../pipelines/datasets/index-dataset.ts';
+import { countedNames } from '../../pipelines/datasets/names-tally.ts';
 import { createExtractor } from '../../pipelines/extraction/create-extractor.ts';
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
 import { usualRowBytes } from '../../pipelines/shards/plan/row-bytes.ts';
 import { SourceHashes } from '../../pipelines/shards/plan/source-hashes.ts';
+import { ownedName } from '../../pipelines/store/scratch.ts';
 import type { Store } from '../../pipelines/store/store.ts';
-import { SPLITS, type Clip, type DatasetIndex, type Split } from '../../schemas/clip.ts';
+import { SPLITS, type Clip, type Split } from '../../schemas/clip.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 
 export interface ShardOutlook {
@@ -44,23 +48,28 @@ export class DataViewer {
 
   /** @throws ModalmixError as the index stage and the plan do */
   async look(config: RunConfig, store: Store): Promise<DataOutlook> {
+    const folder = join(tmpdir(), ownedName('outlook'));
+    try {
+      return await this.#look(config, store, folder);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async #look(config: RunConfig, store: Store, scratch: string): Promise<DataOutlook> {
     const { dataset, extraction, name } = config;
-    const index = await indexDataset(dataset, { makeMissing: false });
-    const toMake = dataset.format === 'digits' ? await countMissing(index.clips) : 0;
+    const index = await streamDataset(dataset, { makeMissing: false }, { folder: scratch });
+    const { splits, classes, toMake } = await countClips(index, dataset.format === 'digits');
+    const clips = index.clips.count;
     const warnings: string[] = [];
     this.#extractorVersion ??= (await createExtractor((text) => warnings.push(text))).version;
     const extractorVersion = this.#extractorVersion;
-    const classNames = index.classNames;
     const common = {
-      ...{ name, clips: index.clips.length, splitRule: index.report.splitRule, toMake, extractorVersion },
-      splits: bySplit(index.clips),
-      classes: classNames.map((className, label) => ({
-        name: className,
-        splits: bySplit(index.clips.filter((clip) => clip.label === label)),
-      })),
+      ...{ name, clips, splitRule: index.report.splitRule, toMake, extractorVersion },
+      ...{ splits, classes },
     };
     if (toMake > 0) {
-      const bytes = index.clips.length * usualRowBytes(extraction);
+      const bytes = clips * usualRowBytes(extraction);
       return { ...common, bytes, odd: [...oddities(index), ...warnings] };
     }
     const plan = await planRebuild({
@@ -73,7 +82,11 @@ export class DataViewer {
       ...common,
       odd: [
         ...oddities(index),
-        ...(unusable.length === 0 ? [] : [`Cannot be used: ${countedNames(unusable, plan.problems.count)}.`]),
+        ...(unusable.length === 0
+          ? []
+          : [
+              `Cannot be used: ${countedNames({ count: plan.problems.count, examples: unusable.slice(0, 5) })}.`,
+            ]),
         ...warnings,
       ],
       shards: {
@@ -97,12 +110,26 @@ export class DataViewer {
   }
 }
 
-function bySplit(clips: readonly Pick<Clip, 'split'>[]): Record<Split, number> {
-  const count = (split: Split) => clips.filter((clip) => clip.split === split).length;
-  return Object.fromEntries(SPLITS.map((split) => [split, count(split)])) as Record<Split, number>;
+/** @param looks whether to look which files are not there: `toMake` is 0 else */
+async function countClips(
+  { classNames, clips }: StreamedIndex,
+  looks: boolean,
+): Promise<Pick<DataOutlook, 'splits' | 'classes' | 'toMake'>> {
+  const none = () => Object.fromEntries(SPLITS.map((split) => [split, 0])) as Record<Split, number>;
+  const splits = none();
+  const classes = classNames.map((name) => ({ name, splits: none() }));
+  let toMake = 0;
+  for await (const block of clips.blocks()) {
+    for (const { split, label } of block) {
+      splits[split] += 1;
+      classes[label]!.splits[split] += 1;
+    }
+    if (looks) toMake += await countMissing(block);
+  }
+  return { splits, classes, toMake };
 }
 
-function oddities({ report }: DatasetIndex): string[] {
+function oddities({ report }: StreamedIndex): string[] {
   const { listedMissing, unlisted, notes } = report;
   const told = ({ count, examples }: typeof unlisted) =>
     `${String(count)} (${examples.join(', ')}${count > examples.length ? ', …' : ''})`;

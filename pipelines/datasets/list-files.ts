@@ -22,15 +22,21 @@ export interface ListFilesOptions {
  *   has a name that is not UTF-8 (no path that we write down could name it)
  */
 export async function listFiles(folder: string, options: ListFilesOptions = {}): Promise<string[]> {
+  const files: string[] = [];
+  for await (const file of walkFiles(folder, options)) files.push(file);
+  return files.sort(compareText);
+}
+
+/** `listFiles` as they are met, in no order. */
+export async function* walkFiles(folder: string, options: ListFilesOptions = {}): AsyncGenerator<string> {
   const start = await realPathOf(folder);
   if (start === undefined || !(await stat(start)).isDirectory()) {
-    if (options.missing === 'empty') return [];
+    if (options.missing === 'empty') return;
     throw new ModalmixError('config', `there is no folder ${folder}`, {
       where: options.where ?? 'dataset',
       fix: 'Correct the path, or put the data there.',
     });
   }
-  const files: string[] = [];
   // Depth first without recursion, each entry with the real folders that it lies in.
   const pending: { path: string; ancestors: ReadonlySet<string> }[] = [
     { path: folder, ancestors: new Set([start]) },
@@ -43,19 +49,18 @@ export async function listFiles(folder: string, options: ListFilesOptions = {}):
         if (entry.isFile() && !isWanted(path)) continue;
         throw notUtf8(path, entry.isDirectory() ? 'folder' : 'file');
       }
-      if (entry.isFile()) files.push(path);
+      if (entry.isFile()) yield path;
       else if (entry.isDirectory() || entry.isSymbolicLink()) {
         const real = await realPathOf(path);
         if (real === undefined) continue;
         const kind = entry.isDirectory() ? entry : await stat(real);
-        if (kind.isFile()) files.push(path);
+        if (kind.isFile()) yield path;
         else if (kind.isDirectory() && !next.ancestors.has(real)) {
           pending.push({ path, ancestors: new Set([...next.ancestors, real]) });
         }
       }
     }
   }
-  return files.sort(compareText);
 }
 
 async function entriesOf(folder: string): Promise<Dirent[]> {

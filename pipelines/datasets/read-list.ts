@@ -1,7 +1,10 @@
 /** Reads a dataset's list file: one entry a line, whatever the line ends. */
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { TextDecoder } from 'node:util';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { LFS_FIX, LFS_PROBLEM, isLfsPointerText } from './lfs-pointer.ts';
+
+const PIECE_BYTES = 2 ** 18;
 
 export interface ListLine {
   /** From 1, as editors count. */
@@ -33,40 +36,65 @@ export async function readList(file: string, field: string): Promise<ListLine[]>
  * @throws ModalmixError `config` when it cannot be read, or is in another encoding
  */
 export async function readListText(file: string, field: string): Promise<string> {
-  const bytes = await readBytes(file, field);
-  const text = decoded(bytes);
-  if (text !== undefined && !isLfsPointerText(text)) return text;
-  throw new ModalmixError('config', text === undefined ? 'the list is not in UTF-8' : LFS_PROBLEM, {
-    where: file,
-    fix: text === undefined ? 'Save it as UTF-8 ("CSV UTF-8" in a spreadsheet).' : LFS_FIX,
-  });
+  let text = '';
+  for await (const piece of listText(file, field)) text += piece;
+  return text;
 }
 
-/** @returns undefined when it is neither UTF-8 nor UTF-16 */
-function decoded(bytes: Buffer): string | undefined {
+/** `readListText` piece by piece. */
+export async function* listText(file: string, field: string): AsyncGenerator<string> {
+  const opened = await open(file, 'r').catch((cause: unknown) => {
+    throw cannotRead(file, field, cause);
+  });
+  try {
+    let decoder: TextDecoder | undefined;
+    for (let begun = false; ; begun = true) {
+      const piece = Buffer.allocUnsafe(PIECE_BYTES);
+      const { bytesRead } = await opened.read(piece, 0, PIECE_BYTES).catch((cause: unknown) => {
+        throw cannotRead(file, field, cause);
+      });
+      const bytes = piece.subarray(0, bytesRead);
+      decoder ??= new TextDecoder(encodingOf(bytes), { fatal: true });
+      const text = decoded(decoder, bytes, file);
+      if (!begun && isLfsPointerText(text)) {
+        throw new ModalmixError('config', LFS_PROBLEM, { where: file, fix: LFS_FIX });
+      }
+      if (text !== '') yield text;
+      if (bytesRead === 0) return;
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+function encodingOf(bytes: Buffer): string {
   const [first, second] = bytes;
   // Without a mark it is told by the zero in each of the first two letters.
   const isUtf16 = (mark: readonly number[], zero: number) =>
     (first === mark[0] && second === mark[1]) ||
     (bytes.length > 3 && bytes[zero] === 0 && bytes[zero + 2] === 0 && bytes[1 - zero] !== 0);
-  const encoding = isUtf16([0xff, 0xfe], 1) ? 'utf-16le' : isUtf16([0xfe, 0xff], 0) ? 'utf-16be' : 'utf-8';
+  return isUtf16([0xff, 0xfe], 1) ? 'utf-16le' : isUtf16([0xfe, 0xff], 0) ? 'utf-16be' : 'utf-8';
+}
+
+/** @param bytes none: the end, at which no letter may be half there */
+function decoded(decoder: TextDecoder, bytes: Buffer, file: string): string {
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
+    return decoder.decode(bytes, { stream: bytes.length > 0 });
+  } catch (cause) {
+    throw new ModalmixError('config', 'the list is not in UTF-8', {
+      where: file,
+      fix: 'Save it as UTF-8 ("CSV UTF-8" in a spreadsheet).',
+      cause,
+    });
   }
 }
 
-async function readBytes(file: string, field: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new ModalmixError('config', `the list ${file} cannot be read`, {
-      where: field,
-      fix: 'Correct the path, or put the file there.',
-      cause: error,
-    });
-  }
+function cannotRead(file: string, field: string, cause: unknown): ModalmixError {
+  return new ModalmixError('config', `the list ${file} cannot be read`, {
+    where: field,
+    fix: 'Correct the path, or put the file there.',
+    cause,
+  });
 }
 
 /** An error about one line. */

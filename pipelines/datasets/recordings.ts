@@ -27,7 +27,9 @@ export function cutsOfOneRecording<Clip extends NamedClip>(clips: readonly Clip[
     const recordings = classes.get(clip.className) ?? new Map<string, { clips: Clip[]; ranges: boolean }>();
     classes.set(clip.className, recordings);
     const found = recordings.get(recording) ?? { clips: [], ranges: true };
-    recordings.set(recording, { clips: [...found.clips, clip], ranges: found.ranges && range !== undefined });
+    found.clips.push(clip);
+    found.ranges &&= range !== undefined;
+    recordings.set(recording, found);
   }
   return [...classes.values()].flatMap((recordings) => {
     const several = [...recordings.values()].filter((found) => found.clips.length > 1);

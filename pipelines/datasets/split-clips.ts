@@ -1,9 +1,8 @@
 /** Splits by hash, so that a clip stays in its split when others come or go. */
-import { createHash } from 'node:crypto';
-import type { Clip } from '../../schemas/clip.ts';
+import type { Clip, Split } from '../../schemas/clip.ts';
 import type { ListedClip } from './dataset-adapter.ts';
+import { Draw } from './draw-units.ts';
 
-const HASH_BYTES = 6;
 /** Lists that have this share of the test clips' groups in train too ask for known groups: so must validation. */
 const KNOWN_GROUPS_SHARE = 0.5;
 
@@ -15,104 +14,134 @@ const KNOWN_GROUPS_SHARE = 0.5;
  */
 export type ValidationUnit = 'clip' | 'group' | 'own';
 
-export function validationUnit(clips: readonly ListedClip[]): ValidationUnit {
-  if (clips.some((clip) => clip.split === 'validation')) return 'own';
-  if (clips.every((clip) => clip.group === undefined)) return 'clip';
-  const training = groupsOf(clips, 'train');
-  const test = clips.filter((clip) => clip.split === 'test');
-  const known = test.filter((clip) => training.has(unitOf(clip))).length;
-  return known > KNOWN_GROUPS_SHARE * test.length ? 'clip' : 'group';
+export interface SplitShares {
+  readonly test: number;
+  readonly validation: number;
 }
 
 /**
- * Every clip with its split: the dataset's own, or by hash; then validation is cut out of train, so that it asks
+ * Every clip's split: the dataset's own, or by hash; then validation is cut out of train, so that it asks
  * what the test asks. Where the dataset brings its test along, validation is stratified by class; a group that the
  * test has, too, stays whole in train or is drawn from by clip, so that no test clip becomes one of an unseen group.
+ *
+ * It looks at all clips once or twice, in any order, each with an id of its own; then it answers:
+ *
+ *     for (const clip of clips) rule.look(clip);
+ *     if (rule.looksAgain()) for (const clip of clips) rule.lookAgain(clip);
+ *     rule.end();
  */
-export function splitClips(
-  clips: readonly ListedClip[],
-  shares: { readonly test: number; readonly validation: number },
-): Clip[] {
-  const unsplit = clips.filter((clip) => clip.split === undefined);
-  const test = chooseByThreshold(strata(unsplit, unitOf), shares.test, 'test');
-  const split = clips.map((clip): Clip => ({
-    ...clip,
-    split: clip.split ?? (test.has(unitOf(clip)) ? 'test' : 'train'),
-  }));
-  const kind = validationUnit(clips);
-  if (kind === 'own') return split;
-  const unit = kind === 'clip' ? (clip: ListedClip) => clip.clipId : unitOf;
-  const inTest = kind === 'clip' ? new Set<string>() : groupsOf(split, 'test');
-  const training = split.filter((clip) => clip.split === 'train' && !inTest.has(unit(clip)));
-  const listed = clips.some((clip) => clip.split === 'test');
-  const choose = listed ? chooseByRank : chooseByThreshold;
-  const validation = choose(strata(training, unit), shares.validation, 'validation');
-  return split.map((clip) =>
-    clip.split === 'train' && validation.has(unit(clip)) ? { ...clip, split: 'validation' } : clip,
-  );
-}
+export class SplitRule {
+  readonly #shares: SplitShares;
+  readonly #test: Draw;
+  #validation: Draw;
+  #unit: ValidationUnit = 'clip';
+  #listedTest = false;
+  #listedValidation = false;
+  #hasGroups = false;
+  #testClips = 0;
+  /** Of clips with a split of their own: whether the group trains, and how many of its clips test. */
+  readonly #groups = new Map<string, { train: boolean; test: number }>();
 
-/** What is kept together. */
-function unitOf(clip: ListedClip): string {
-  return clip.group ?? clip.clipId;
-}
-
-function groupsOf(clips: readonly ListedClip[], split: Clip['split']): ReadonlySet<string> {
-  return new Set(clips.filter((clip) => clip.split === split).map(unitOf));
-}
-
-/** Units that are drawn among their likes: those of one class, and those with clips of several. */
-type Strata = readonly (readonly string[])[];
-
-function strata(clips: readonly ListedClip[], unit: (clip: ListedClip) => string): Strata {
-  const classes = new Map<string, number | 'several'>();
-  for (const clip of clips) {
-    const name = unit(clip);
-    const before = classes.get(name);
-    classes.set(name, before === undefined || before === clip.label ? clip.label : 'several');
+  constructor(shares: SplitShares) {
+    this.#shares = shares;
+    this.#test = new Draw('test', shares.test, 'threshold');
+    this.#validation = new Draw('validation', 0, 'threshold');
   }
-  const members = new Map<number | 'several', string[]>();
-  for (const [name, stratum] of classes) members.set(stratum, [...(members.get(stratum) ?? []), name]);
-  return [...members.values()];
+
+  look({ clipId, label, group, split }: ListedClip): void {
+    if (group !== undefined) this.#hasGroups = true;
+    if (split === undefined) {
+      if (group === undefined) this.#test.addAlone(clipId, label);
+      else this.#test.addToGroup(group, label);
+      return;
+    }
+    if (split === 'validation') {
+      this.#listedValidation = true;
+      return;
+    }
+    if (split === 'test') {
+      this.#listedTest = true;
+      this.#testClips += 1;
+    }
+    if (group === undefined) return;
+    let facts = this.#groups.get(group);
+    if (facts === undefined) this.#groups.set(group, (facts = { train: false, test: 0 }));
+    if (split === 'train') facts.train = true;
+    else facts.test += 1;
+  }
+
+  /** @returns whether `lookAgain` is needed of each clip */
+  looksAgain(): boolean {
+    this.#test.draw();
+    this.#unit = this.#validationUnit();
+    if (this.#unit === 'own' || this.#shares.validation === 0) return false;
+    this.#validation = new Draw(
+      'validation',
+      this.#shares.validation,
+      this.#listedTest ? 'rank' : 'threshold',
+    );
+    return true;
+  }
+
+  lookAgain(clip: ListedClip): void {
+    if (this.#firstSplit(clip) !== 'train' || this.#staysInTrain(clip)) return;
+    const { clipId, label, group } = clip;
+    if (this.#unit === 'clip' || group === undefined) this.#validation.addAlone(clipId, label);
+    else this.#validation.addToGroup(group, label);
+  }
+
+  end(): void {
+    this.#validation.draw();
+  }
+
+  splitOf(clip: ListedClip): Split {
+    const split = this.#firstSplit(clip);
+    if (split !== 'train' || this.#staysInTrain(clip)) return split;
+    const { clipId, label, group } = clip;
+    const validates =
+      this.#unit === 'clip' || group === undefined
+        ? this.#validation.hasAlone(clipId, label)
+        : this.#validation.hasGroup(group);
+    return validates ? 'validation' : 'train';
+  }
+
+  /** Known once `looksAgain` was asked. */
+  get unit(): ValidationUnit {
+    return this.#unit;
+  }
+
+  /** Whether clips came with the split test. */
+  get listedTest(): boolean {
+    return this.#listedTest;
+  }
+
+  #validationUnit(): ValidationUnit {
+    if (this.#listedValidation) return 'own';
+    if (!this.#hasGroups) return 'clip';
+    let known = 0;
+    for (const { train, test } of this.#groups.values()) if (train) known += test;
+    return known > KNOWN_GROUPS_SHARE * this.#testClips ? 'clip' : 'group';
+  }
+
+  /** Before validation is cut out of it. */
+  #firstSplit({ clipId, label, group, split }: ListedClip): Split {
+    if (split !== undefined) return split;
+    const tests = group === undefined ? this.#test.hasAlone(clipId, label) : this.#test.hasGroup(group);
+    return tests ? 'test' : 'train';
+  }
+
+  /** Of a group that the test has, where groups are kept whole. */
+  #staysInTrain({ group }: ListedClip): boolean {
+    if (this.#unit !== 'group' || group === undefined) return false;
+    return (this.#groups.get(group)?.test ?? 0) > 0 || this.#test.hasGroup(group);
+  }
 }
 
-/**
- * The units whose hash lies in the first `share` of all hashes; of a class that would have none, or nothing else,
- * one is taken or left when it has two or more, as of all together.
- */
-function chooseByThreshold(units: Strata, share: number, purpose: string): ReadonlySet<string> {
-  if (share === 0) return new Set();
-  const chosen = units.flatMap((stratum) => {
-    const sorted = byHash(stratum, purpose);
-    const below = sorted.filter((unit) => hashPlace(purpose, unit) < share).length;
-    return sorted.slice(0, sorted.length < 2 ? below : Math.min(Math.max(below, 1), sorted.length - 1));
-  });
-  return atLeastOne(chosen, units.flat(), purpose);
-}
-
-/** The `share` of each stratum with the smallest hashes, rounded to whole units. */
-function chooseByRank(units: Strata, share: number, purpose: string): ReadonlySet<string> {
-  if (share === 0) return new Set();
-  const chosen = units.flatMap((stratum) =>
-    byHash(stratum, purpose).slice(0, Math.round(share * stratum.length)),
-  );
-  return atLeastOne(chosen, units.flat(), purpose);
-}
-
-/** The unit with the smallest hash when none was chosen of two or more. */
-function atLeastOne(chosen: readonly string[], all: readonly string[], purpose: string): ReadonlySet<string> {
-  return new Set(chosen.length > 0 || all.length < 2 ? chosen : byHash(all, purpose).slice(0, 1));
-}
-
-function byHash(units: readonly string[], purpose: string): string[] {
-  return units
-    .map((unit) => ({ unit, place: hashPlace(purpose, unit) }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ unit }) => unit);
-}
-
-/** In [0, 1). */
-function hashPlace(purpose: string, unit: string): number {
-  const digest = createHash('sha256').update(`${purpose}\0${unit}`).digest();
-  return digest.readUIntBE(0, HASH_BYTES) / 2 ** (8 * HASH_BYTES);
+/** Every clip with its split by `SplitRule`. */
+export function splitClips(clips: readonly ListedClip[], shares: SplitShares): Clip[] {
+  const rule = new SplitRule(shares);
+  for (const clip of clips) rule.look(clip);
+  if (rule.looksAgain()) for (const clip of clips) rule.lookAgain(clip);
+  rule.end();
+  return clips.map((clip) => ({ ...clip, split: rule.splitOf(clip) }));
 }

@@ -6,7 +6,7 @@ import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { countedNames } from '../assemble-index.ts';
+import { countedNames } from '../names-tally.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { compareText, listFiles } from '../list-files.ts';
 import { indexByStem } from '../media-files.ts';

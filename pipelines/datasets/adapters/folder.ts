@@ -3,7 +3,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import type { Split } from '../../../schemas/clip.ts';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
-import { countedNames } from '../assemble-index.ts';
+import { countedNames } from '../names-tally.ts';
 import { clipIdOf } from '../clip-id.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { compareText, listFiles } from '../list-files.ts';

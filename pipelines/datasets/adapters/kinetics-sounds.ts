@@ -6,7 +6,7 @@
  */
 import { relative, resolve } from 'node:path';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
-import { countedNames } from '../assemble-index.ts';
+import { countedNames } from '../names-tally.ts';
 import { clipIdOf } from '../clip-id.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { sortedLabels } from '../labels.ts';

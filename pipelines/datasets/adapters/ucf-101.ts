@@ -5,7 +5,7 @@
  */
 import { basename, join, relative, resolve } from 'node:path';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
-import { countedNames } from '../assemble-index.ts';
+import { countedNames } from '../names-tally.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { listFiles } from '../list-files.ts';
 import { indexByStem, isMediaFile, stemOf } from '../media-files.ts';

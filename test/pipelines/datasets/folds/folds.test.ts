@@ -1,9 +1,17 @@
 import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { assembleIndex } from '../../../../pipelines/datasets/assemble-index.ts';
-import type { FoundDataset, ListedClip } from '../../../../pipelines/datasets/dataset-adapter.ts';
+import {
+  asFoundClips,
+  type FoundDataset,
+  type ListedClip,
+} from '../../../../pipelines/datasets/dataset-adapter.ts';
 import { dealGroups } from '../../../../pipelines/datasets/folds/stratified-groups.ts';
+import { compareText } from '../../../../pipelines/datasets/list-files.ts';
+import type { Clip } from '../../../../schemas/clip.ts';
 import type { Fold } from '../../../../schemas/config/folds.ts';
 
 /** By scikit-learn: `golden/make_folds.py`. */
@@ -33,11 +41,17 @@ function foundOf(speakers: number, grouped = true): FoundDataset {
   };
 }
 
-const indexOf = (found: FoundDataset, fold: Fold, share = 0.2) => assembleIndex('csv', found, share, fold);
-const groupsIn = (found: FoundDataset, fold: Fold, split: string, share?: number) =>
+const indexOf = async (found: FoundDataset, fold: Fold, validationShare = 0.2) => {
+  const scratch = { folder: join(tmpdir(), 'never-made') };
+  const index = await assembleIndex(asFoundClips(found), { format: 'csv', validationShare, fold, scratch });
+  const clips: Clip[] = [];
+  for await (const block of index.clips.blocks()) clips.push(...block);
+  return { ...index, clips: clips.sort((a, b) => compareText(a.clipId, b.clipId)) };
+};
+const groupsIn = async (found: FoundDataset, fold: Fold, split: string, share?: number) =>
   new Set(
-    indexOf(found, fold, share)
-      .clips.filter((clip) => clip.split === split)
+    (await indexOf(found, fold, share)).clips
+      .filter((clip) => clip.split === split)
       .map(({ group }) => group),
   );
 
@@ -49,26 +63,27 @@ describe('folds by group and class', () => {
   const found = foundOf(12);
   const folds = [0, 1, 2, 3].map((index): Fold => ({ of: 4, index, seed: 0 }));
 
-  it('test each clip in one fold, and have no speaker in two splits', () => {
-    const tested = folds.flatMap((fold) =>
-      indexOf(found, fold)
-        .clips.filter(({ split }) => split === 'test')
-        .map(({ clipId }) => clipId),
+  it('test each clip in one fold, and have no speaker in two splits', async () => {
+    const indices = await Promise.all(folds.map(async (fold) => await indexOf(found, fold)));
+    const tested = indices.flatMap(({ clips }) =>
+      clips.filter(({ split }) => split === 'test').map(({ clipId }) => clipId),
     );
     expect(tested.sort()).toEqual(found.clips.map(({ clipId }) => clipId).sort());
     for (const fold of folds) {
-      const splits = ['train', 'validation', 'test'].map((split) => groupsIn(found, fold, split));
+      const splits = await Promise.all(
+        ['train', 'validation', 'test'].map(async (split) => await groupsIn(found, fold, split)),
+      );
       for (const groups of splits) expect(groups.size).toBeGreaterThan(0);
       expect(new Set(splits.flatMap((groups) => [...groups])).size).toBe(
         splits.reduce((sum, groups) => sum + groups.size, 0),
       );
-      expect(indexOf(found, fold).report.notes).toEqual([]);
+      expect((await indexOf(found, fold)).report.notes).toEqual([]);
     }
   });
 
-  it('have about the same share of each class', () => {
+  it('have about the same share of each class', async () => {
     for (const fold of folds) {
-      const test = indexOf(found, fold).clips.filter(({ split }) => split === 'test');
+      const test = (await indexOf(found, fold)).clips.filter(({ split }) => split === 'test');
       for (const label of CLASSES.keys()) {
         const share = test.filter((clip) => clip.label === label).length / test.length;
         expect(Math.abs(share - 1 / 3)).toBeLessThan(0.05);
@@ -76,42 +91,44 @@ describe('folds by group and class', () => {
     }
   });
 
-  it('follow from the seed and not from the order of the list', () => {
+  it('follow from the seed and not from the order of the list', async () => {
     const turned = { ...found, clips: found.clips.toReversed() };
-    expect(indexOf(turned, folds[1]!)).toEqual(indexOf(found, folds[1]!));
-    const other = groupsIn(found, { of: 4, index: 1, seed: 1 }, 'test');
-    expect([...other].sort()).not.toEqual([...groupsIn(found, folds[1]!, 'test')].sort());
+    expect(await indexOf(turned, folds[1]!)).toEqual(await indexOf(found, folds[1]!));
+    const other = await groupsIn(found, { of: 4, index: 1, seed: 1 }, 'test');
+    expect([...other].sort()).not.toEqual([...(await groupsIn(found, folds[1]!, 'test'))].sort());
   });
 
-  it('take clips without a group for themselves, stratified', () => {
+  it('take clips without a group for themselves, stratified', async () => {
     const plain = foundOf(6, false);
-    const sizes = folds.map(
-      (fold) => indexOf(plain, fold, 0).clips.filter(({ split }) => split === 'test').length,
+    const sizes = await Promise.all(
+      folds.map(
+        async (fold) => (await indexOf(plain, fold, 0)).clips.filter(({ split }) => split === 'test').length,
+      ),
     );
     expect(sizes.reduce((sum, one) => sum + one, 0)).toBe(plain.clips.length);
     expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(CLASSES.length);
   });
 
-  it('cannot be more than the groups', () => {
-    expect(() => indexOf(foundOf(3), folds[0]!)).toThrow('dataset.fold: 3 groups make no 4 folds');
+  it('cannot be more than the groups', async () => {
+    await expect(indexOf(foundOf(3), folds[0]!)).rejects.toThrow('dataset.fold: 3 groups make no 4 folds');
   });
 });
 
 describe('a fold that leaves one group out', () => {
   const found = foundOf(5);
 
-  it('tests that group, and validates with whole others', () => {
+  it('tests that group, and validates with whole others', async () => {
     for (let s = 0; s < 5; s += 1) {
       const fold: Fold = { testGroup: `speaker ${String(s)}`, seed: 0 };
-      expect([...groupsIn(found, fold, 'test')]).toEqual([`speaker ${String(s)}`]);
-      expect(groupsIn(found, fold, 'validation').size).toBe(1);
-      expect(groupsIn(found, fold, 'train').size).toBe(3);
-      expect(groupsIn(found, fold, 'validation', 0).size).toBe(0);
+      expect([...(await groupsIn(found, fold, 'test'))]).toEqual([`speaker ${String(s)}`]);
+      expect((await groupsIn(found, fold, 'validation')).size).toBe(1);
+      expect((await groupsIn(found, fold, 'train')).size).toBe(3);
+      expect((await groupsIn(found, fold, 'validation', 0)).size).toBe(0);
     }
   });
 
-  it('says which groups there are when that one is none', () => {
-    expect(() => indexOf(found, { testGroup: 'nobody', seed: 0 })).toThrow(
+  it('says which groups there are when that one is none', async () => {
+    await expect(indexOf(found, { testGroup: 'nobody', seed: 0 })).rejects.toThrow(
       /no clip is of the group "nobody"/u,
     );
   });
