@@ -16,19 +16,21 @@ export interface AssembleOptions {
   /** All clips are then in memory. */
   readonly fold?: Fold | undefined;
   readonly scratch: IndexScratch;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Clips are parted by their ids' hash, of which a part is in memory at a time, and looked at as often as their splits need.
  *
  * @returns its `clips` are read from the scratch folder
- * @throws ModalmixError `config` when there are fewer than two classes, or no clip to train on or to test with
+ * @throws ModalmixError `config` when there are fewer than two classes, or no clip to train on or to test with; `cancelled` on
+ *   the signal
  */
 export async function assembleIndex(
   found: FoundClips,
-  { format, validationShare, fold, scratch }: AssembleOptions,
+  { format, validationShare, fold, scratch, signal }: AssembleOptions,
 ): Promise<StreamedIndex> {
-  const unique = await UniqueClips.of(found, scratch);
+  const unique = await UniqueClips.of(found, scratch, signal);
   const { clips, splitRule } =
     fold === undefined
       ? await splitByRule(unique, found, validationShare)

@@ -59,7 +59,7 @@ export async function streamDataset(
   const found = await findClips(config, options, scratch);
   await refusePointers(found);
   const { format, validationShare, fold } = config;
-  return await assembleIndex(found, { format, validationShare, fold, scratch });
+  return await assembleIndex(found, { format, validationShare, fold, scratch, signal: options.signal });
 }
 
 /** Throws what `streamDataset` throws, and keeps nothing. */

@@ -1,6 +1,7 @@
 /** One clip an id: a repetition is dropped, a clip listed for test is no training clip, two labels are none. */
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
+import { ModalmixError } from '../../schemas/errors.ts';
 import { Spill } from '../store/spill.ts';
 import type { FoundClips, IndexScratch, ListedClip } from './dataset-adapter.ts';
 import { countedNames, NamesTally } from './names-tally.ts';
@@ -10,6 +11,7 @@ const PARTS = 256;
 export class UniqueClips {
   readonly #spill: Spill<ListedClip>;
   readonly #classNames: readonly string[];
+  readonly #signal: AbortSignal | undefined;
   readonly #repeated = new NamesTally();
   readonly #inTwoSplits = new NamesTally();
   readonly #conflicting = new NamesTally();
@@ -17,19 +19,30 @@ export class UniqueClips {
   readonly #kept: (readonly ListedClip[])[] = [];
   #count = 0;
 
-  private constructor(spill: Spill<ListedClip>, classNames: readonly string[]) {
+  private constructor(
+    spill: Spill<ListedClip>,
+    classNames: readonly string[],
+    signal: AbortSignal | undefined,
+  ) {
     this.#spill = spill;
     this.#classNames = classNames;
+    this.#signal = signal;
   }
 
-  static async of(found: FoundClips, { folder, held }: IndexScratch): Promise<UniqueClips> {
+  /** @throws ModalmixError `cancelled` on the signal, here and when they are read */
+  static async of(
+    found: FoundClips,
+    { folder, held }: IndexScratch,
+    signal?: AbortSignal,
+  ): Promise<UniqueClips> {
     const spill = new Spill<ListedClip>(join(folder, 'listed-by-id'), PARTS, held);
-    const unique = new UniqueClips(spill, found.classNames);
+    const unique = new UniqueClips(spill, found.classNames, signal);
     try {
       for await (const block of found.blocks()) {
         for (const clip of block) spill.add(hash('sha256', clip.clipId, 'buffer')[0]!, clip);
       }
       for (let part = 0; part < PARTS; part += 1) {
+        unique.#goOn();
         const clips = unique.#uniqueOf(await spill.all(part), true);
         unique.#count += clips.length;
         if (spill.inMemory) unique.#kept.push(clips);
@@ -59,6 +72,7 @@ export class UniqueClips {
   /** All, as often as it is called; always in the same order, in blocks that may be empty. */
   async *blocks(): AsyncGenerator<readonly ListedClip[]> {
     for (let part = 0; part < PARTS; part += 1) {
+      this.#goOn();
       yield this.#kept[part] ?? this.#uniqueOf(await this.#spill.all(part), false);
     }
   }
@@ -67,6 +81,10 @@ export class UniqueClips {
     const clips: ListedClip[] = [];
     for await (const block of this.blocks()) for (const clip of block) clips.push(clip);
     return clips;
+  }
+
+  #goOn(): void {
+    if (this.#signal?.aborted === true) throw new ModalmixError('cancelled', 'indexing was asked to stop');
   }
 
   #uniqueOf(clips: readonly ListedClip[], tells: boolean): ListedClip[] {

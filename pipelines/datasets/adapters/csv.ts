@@ -1,6 +1,7 @@
 /** A table of clips with a header: `path,label[,split][,id][,group][,start][,end][,audio_path][,features:<name>]…`. */
 import { dirname, join, relative, resolve } from 'node:path';
 import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
+import { ModalmixError } from '../../../schemas/errors.ts';
 import { isFeatures } from '../../../schemas/modality-names.ts';
 import { Spill } from '../../store/spill.ts';
 import { clipIdOf } from '../clip-id.ts';
@@ -24,7 +25,7 @@ const BLOCK = 1_024;
 type UsableClip = readonly [ListedClip, string?];
 
 export const csv: DatasetAdapter<CsvConfig> = {
-  async findClips(config, _options, scratch) {
+  async findClips(config, { signal }, scratch) {
     const file = resolve(config.file);
     const root = config.root === undefined ? dirname(file) : resolve(config.root);
     const labels = new ClassLabels(config.classes);
@@ -41,6 +42,7 @@ export const csv: DatasetAdapter<CsvConfig> = {
     let listed = 0;
     try {
       for await (const block of clipsOf(rows, () => ({ file, root, labels, columns }))) {
+        if (signal?.aborted === true) throw new ModalmixError('cancelled', 'indexing was asked to stop');
         const there = await present.of(new Set(block.flatMap(filesOf)));
         for (const clip of block) {
           listed += 1;

@@ -116,6 +116,7 @@ async function planIn(scratch: string, input: PlanRebuildInput): Promise<ShardPl
     const hash = new VersionHash(facts);
     const tally = new PlanTally();
     for await (const lines of inPages(cutParted(parted, maxRowsPerShard(extraction)))) {
+      if (input.signal?.aborted === true) throw new ModalmixError('cancelled', 'planning was asked to stop');
       const keyed = lines.map(({ split, clips: members }): PlanLine => ({
         ...{ split, key: shardKey(split, members, facts), clips: [...members] },
       }));
