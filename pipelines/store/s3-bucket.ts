@@ -7,7 +7,7 @@ import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { s3Session, type Session } from './s3-client.ts';
 import { requireConditionalWrites } from './s3-conditions.ts';
-import { asStoreError, attemptsOf, isMissing, isPassing, isMixed, isTaken } from './s3-errors.ts';
+import { asStoreError, attemptsOf, isMissing, isPassing, isMixed, isTaken, isWordless } from './s3-errors.ts';
 
 const MIB = 2 ** 20;
 /** From here on in parts, of at least this size; S3 takes 10,000 parts at most. */
@@ -132,7 +132,7 @@ export class S3Bucket {
   /** @returns undefined when there is no such object */
   async head(Key: string): Promise<ObjectFacts | undefined> {
     return await this.#asking(Key, async ({ client, sdk }) => {
-      try {
+      const ask = async () => {
         const facts = await client.send(new sdk.HeadObjectCommand({ Bucket: this.#name, Key }));
         return {
           bytes: facts.ContentLength ?? 0,
@@ -140,6 +140,14 @@ export class S3Bucket {
           writer: facts.Metadata?.[WRITER],
           writtenAt: facts.LastModified,
         };
+      };
+      try {
+        return await ask().catch(async (error: unknown) => {
+          if (!isWordless(error)) throw error;
+          // What refuses HEAD has no words; what refuses this has, and where nothing does, it has passed.
+          await client.send(new sdk.ListObjectsV2Command({ Bucket: this.#name, Prefix: Key, MaxKeys: 1 }));
+          return await ask();
+        });
       } catch (error) {
         if (isMissing(error)) return undefined;
         throw error;

@@ -1,6 +1,7 @@
 /** The one S3 client of a process, by the AWS environment. */
 import type * as S3 from '@aws-sdk/client-s3';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { z } from 'zod';
 
 /** The SDK's own retries back off to 10 s or so in all: a server that restarts is waited for. */
 const ATTEMPTS = 10;
@@ -59,7 +60,8 @@ async function openSession(): Promise<Session> {
 
 /**
  * Requests are signed with the time, and the SDK corrects a wrong clock by the server's answers. It asks again by itself where
- * the clock turns out to be wrong; where it turns out to be right again, "denied" would be the last word.
+ * the clock turns out to be wrong; where it turns out to be right again, or is set right before the answer comes, "denied" would
+ * be the last word.
  */
 function askAgainAfterClockJumps(client: S3Client): void {
   const { config, middlewareStack } = client;
@@ -67,10 +69,12 @@ function askAgainAfterClockJumps(client: S3Client): void {
     <Request, Answer>(next: (request: Request) => Promise<Answer>) =>
     async (request: Request): Promise<Answer> => {
       const offsetMs = config.systemClockOffset;
+      const signedMs = Date.now() + offsetMs;
       try {
         return await next(request);
       } catch (error) {
-        if (Math.abs(config.systemClockOffset - offsetMs) >= CLOCK_JUMP_MS) markCorrected(error);
+        const corrected = Math.abs(config.systemClockOffset - offsetMs) >= CLOCK_JUMP_MS;
+        if (corrected || isRefusedFor(signedMs, error)) markCorrected(error);
         throw error;
       }
     };
@@ -80,6 +84,15 @@ function askAgainAfterClockJumps(client: S3Client): void {
     toMiddleware: 'httpSigningMiddleware',
   });
 }
+
+/** Whether the server refused a request when its own clock was far from the time that the request was signed with. */
+function isRefusedFor(signedMs: number, error: unknown): boolean {
+  const answer = error instanceof Error && '$response' in error ? error.$response : undefined;
+  const found = answerSchema.safeParse(answer);
+  return found.success && Math.abs(Date.parse(found.data.headers.date) - signedMs) >= CLOCK_JUMP_MS;
+}
+
+const answerSchema = z.object({ statusCode: z.literal(403), headers: z.object({ date: z.string() }) });
 
 function markCorrected(error: unknown): void {
   if (!(error instanceof Error && '$metadata' in error)) return;

@@ -31,6 +31,11 @@ export function isMixed(error: unknown): boolean {
   );
 }
 
+/** A refusal that does not say why. */
+export function isWordless(error: unknown): boolean {
+  return statusOf(error) === 403 && ['Unknown', 'UnknownError', 'Forbidden', '403'].includes(nameOf(error));
+}
+
 export function attemptsOf(error: unknown): number {
   return metadataOf(error).attempts ?? 1;
 }

@@ -62,5 +62,6 @@ try {
   for (let here: unknown = error; here instanceof Error; here = here.cause) {
     process.stderr.write(`${here.message}\n`);
   }
-  process.exitCode = 1;
+  // What was struck may hold connections open for ever.
+  process.exit(1);
 }

@@ -123,6 +123,36 @@ describe('a bucket behind a bad network', () => {
     expect(stdout.split('\n')).toEqual(['60 true', '-90 true', '0 true', '117 true', '0 true']);
   });
 
+  it('denies nothing to a process whose clock is right again when the answer to a wrong time comes', async () => {
+    const clock = join(folder, 'clock');
+    const jumping = new URL('../../chaos/jumping-clock.mjs', import.meta.url).href;
+    const told = join(folder, 'ask-once.mts');
+    await writeFile(
+      told,
+      `import { openStore } from ${JSON.stringify(new URL('../../../pipelines/store/open-store.ts', import.meta.url).href)};
+       console.log(await openStore('s3://lab/faults').exists('told'));`,
+    );
+    await store.put('told', 'the time');
+    await writeFile(clock, String(2 * 3_600_000));
+    proxy.hold('HEAD ');
+    const asked = execa(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), '--import', jumping, told],
+      {
+        env: { MODALMIX_CHAOS_CLOCK: clock },
+      },
+    );
+    try {
+      await expect.poll(() => proxy.held(), { timeout: 30_000 }).toBe(1);
+      await writeFile(clock, '0');
+      await sleep(1_000);
+    } finally {
+      proxy.hold(undefined);
+      proxy.let();
+    }
+    expect((await asked).stdout).toBe('true');
+  });
+
   it('is no bucket that denies access where a clock that is wrong is what it refuses', () => {
     const refusal = Object.assign(new Error('The difference between the request time …'), {
       name: 'RequestTimeTooSkewed',
