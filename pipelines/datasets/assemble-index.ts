@@ -30,10 +30,13 @@ export async function assembleIndex(
   found: FoundClips,
   { format, validationShare, fold, scratch, signal }: AssembleOptions,
 ): Promise<StreamedIndex> {
-  const unique = await UniqueClips.of(found, scratch, signal);
+  const rule = new SplitRule({ test: found.testShare ?? 0, validation: validationShare });
+  const unique = await UniqueClips.of(found, scratch, signal, (clip) => {
+    if (fold === undefined) rule.look(clip);
+  });
   const { clips, splitRule } =
     fold === undefined
-      ? await splitByRule(unique, found, validationShare)
+      ? await splitByRule(unique, found, rule, validationShare)
       : {
           clips: streamOf(splitByFold(await unique.all(), found, fold, validationShare)),
           splitRule: foldRule(fold, validationShare),
@@ -60,13 +63,13 @@ export async function assembleIndex(
   };
 }
 
+/** @param rule has looked at all clips once */
 async function splitByRule(
   unique: UniqueClips,
   found: FoundClips,
+  rule: SplitRule,
   validationShare: number,
 ): Promise<{ readonly clips: ClipStream; readonly splitRule: string }> {
-  const rule = new SplitRule({ test: found.testShare ?? 0, validation: validationShare });
-  for await (const block of unique.blocks()) for (const clip of block) rule.look(clip);
   if (rule.looksAgain()) {
     for await (const block of unique.blocks()) for (const clip of block) rule.lookAgain(clip);
   }

@@ -1,8 +1,7 @@
 /** One clip an id: a repetition is dropped, a clip listed for test is no training clip, two labels are none. */
-import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
-import { Spill } from '../store/spill.ts';
+import { partOfText, Spill } from '../store/spill.ts';
 import type { FoundClips, IndexScratch, ListedClip } from './dataset-adapter.ts';
 import { countedNames, NamesTally } from './names-tally.ts';
 
@@ -29,22 +28,27 @@ export class UniqueClips {
     this.#signal = signal;
   }
 
-  /** @throws ModalmixError `cancelled` on the signal, here and when they are read */
+  /**
+   * @param look is given each clip that stays
+   * @throws ModalmixError `cancelled` on the signal, here and when they are read
+   */
   static async of(
     found: FoundClips,
     { folder, held }: IndexScratch,
-    signal?: AbortSignal,
+    signal: AbortSignal | undefined,
+    look: (clip: ListedClip) => void,
   ): Promise<UniqueClips> {
     const spill = new Spill<ListedClip>(join(folder, 'listed-by-id'), PARTS, held);
     const unique = new UniqueClips(spill, found.classNames, signal);
     try {
       for await (const block of found.blocks()) {
-        for (const clip of block) spill.add(hash('sha256', clip.clipId, 'buffer')[0]!, clip);
+        for (const clip of block) spill.add(partOfText(clip.clipId, PARTS), clip);
       }
       for (let part = 0; part < PARTS; part += 1) {
         unique.#goOn();
         const clips = unique.#uniqueOf(await spill.all(part), true);
         unique.#count += clips.length;
+        for (const clip of clips) look(clip);
         if (spill.inMemory) unique.#kept.push(clips);
       }
     } catch (error) {

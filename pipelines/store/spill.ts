@@ -147,6 +147,13 @@ export class Spill<T> {
   }
 }
 
+/** In which of so many parts a text belongs that nothing else says a part of: FNV-1a, of 32 bits. */
+export function partOfText(text: string, parts: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % parts;
+}
+
 function flush(file: PartFile): void {
   if (file.waiting.length === 0) return;
   const bytes = Buffer.from(`${file.waiting.join('\n')}\n`);

@@ -16,6 +16,7 @@ import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
 import { walkFiles } from '../list-files.ts';
 import { isMediaFile } from '../media-files.ts';
 import { NamesTally } from '../names-tally.ts';
+import { Recent } from '../recent.ts';
 
 type CsvConfig = Extract<DatasetConfig, { format: 'csv' }>;
 
@@ -73,10 +74,13 @@ export const csv: DatasetAdapter<CsvConfig> = {
     const classNames = labels.classNames();
     /** Without a column that says so, the pieces of one file belong together. */
     const isPiece = (path: string) => !hasGroups && paths.isSeveral(path);
+    const groups = new Recent((path) => ({
+      ...(isPiece(path) ? { group: clipIdOf(relative(root, path)) } : {}),
+    }));
     const finished = ([clip, listedPath = clip.path]: UsableClip): ListedClip => ({
       ...clip,
       label: labels.indexOf(clip.label),
-      ...(isPiece(listedPath) ? { group: clipIdOf(relative(root, listedPath)) } : {}),
+      ...groups.get(listedPath),
     });
     const grouped = hasGroups ? 'group' : paths.hasSeveral ? 'file' : 'clip';
     return {
@@ -118,10 +122,11 @@ async function* clipsOf(
 }
 
 /** The clip with those of its files that are there; undefined when there is nothing to see, hear or read. */
-function withWhatIsThere(
-  { path, audioPath, features = {}, ...clip }: ListedClip,
-  present: ReadonlySet<string>,
-): ListedClip | undefined {
+function withWhatIsThere(listed: ListedClip, present: ReadonlySet<string>): ListedClip | undefined {
+  if (listed.audioPath === undefined && listed.features === undefined) {
+    return present.has(listed.path) ? listed : undefined;
+  }
+  const { path, audioPath, features = {}, ...clip } = listed;
   const there = Object.entries(features).filter(([, file]) => present.has(file));
   const [, first] = there[0] ?? [];
   const used = present.has(path) ? path : first;

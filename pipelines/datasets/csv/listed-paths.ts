@@ -4,16 +4,19 @@ import { join } from 'node:path';
 import { Spill } from '../../store/spill.ts';
 import type { IndexScratch } from '../dataset-adapter.ts';
 import { NamesTally, type CountedNames } from '../names-tally.ts';
+import { Recent } from '../recent.ts';
 
 const PARTS = 256;
 /** Of a path's hash, as a whole number that a double holds. */
 const HASH_BYTES = 6;
+const HASHES_A_PART = 2 ** (8 * HASH_BYTES) / PARTS;
 
 /** [path, what names it, id of the clip where it is the clip's own file]. */
 type NamedPath = readonly [string, 'clip' | 'sound' | 'found', string?];
 
 export class ListedPaths {
   readonly #spill: Spill<NamedPath>;
+  readonly #hashes = new Recent(hashOf);
   #severalHashes = new Float64Array();
 
   constructor({ folder, held }: IndexScratch) {
@@ -22,15 +25,15 @@ export class ListedPaths {
 
   /** All that clips name come before those that were found. */
   clip(path: string, clipId: string): void {
-    this.#spill.add(partOf(path), [path, 'clip', clipId]);
+    this.#spill.add(this.#partOf(path), [path, 'clip', clipId]);
   }
 
   sound(path: string): void {
-    this.#spill.add(partOf(path), [path, 'sound']);
+    this.#spill.add(this.#partOf(path), [path, 'sound']);
   }
 
   found(path: string): void {
-    this.#spill.add(partOf(path), [path, 'found']);
+    this.#spill.add(this.#partOf(path), [path, 'found']);
   }
 
   /**
@@ -74,7 +77,7 @@ export class ListedPaths {
   /** Whether clips of several ids are cut from this file. */
   isSeveral(path: string): boolean {
     if (!this.hasSeveral) return false;
-    const wanted = hashOf(path);
+    const wanted = this.#hashes.get(path);
     let [from, to] = [0, this.#severalHashes.length];
     while (from < to) {
       const middle = (from + to) >>> 1;
@@ -83,10 +86,10 @@ export class ListedPaths {
     }
     return this.#severalHashes[from] === wanted;
   }
-}
 
-function partOf(path: string): number {
-  return hash('sha256', path, 'buffer')[0]!;
+  #partOf(path: string): number {
+    return Math.floor(this.#hashes.get(path) / HASHES_A_PART);
+  }
 }
 
 function hashOf(path: string): number {

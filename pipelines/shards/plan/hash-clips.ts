@@ -6,6 +6,7 @@ import type { ExtractionConfig } from '../../../schemas/config/extraction-config
 import { ModalmixError } from '../../../schemas/errors.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
 import type { ClipStream } from '../../datasets/clip-stream.ts';
+import { Recent } from '../../datasets/recent.ts';
 import { Spill } from '../../store/spill.ts';
 import { clipSources } from './clip-sources.ts';
 import { partOf } from './hash-parts.ts';
@@ -117,9 +118,10 @@ async function* clipsByPart(
   }
   const spilledDigits = Math.min(digits, SPILLED_DIGITS);
   const spill = new Spill<Clip>(join(scratch, 'by-path'), HEXADECIMAL ** spilledDigits);
+  const parts = new Recent((path) => parseInt(partOf(path, spilledDigits), HEXADECIMAL));
   try {
     for await (const block of clips.blocks()) {
-      for (const clip of block) spill.add(parseInt(partOf(clip.path, spilledDigits), HEXADECIMAL), clip);
+      for (const clip of block) spill.add(parts.get(clip.path), clip);
     }
     for (let at = 0; at < spill.parts; at += 1) {
       if (spill.counts[at] === 0) continue;
