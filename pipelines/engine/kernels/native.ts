@@ -1,9 +1,15 @@
 /** Our own operators for the CPU (`../native/`), compiled by set-up and registered with TensorFlow when first asked for. */
 import { existsSync } from 'node:fs';
 import { backend, webgpu } from '../tensorflow.ts';
-import { isOfTheseSources, nativeLibraryPath } from './native-sources.ts';
+import { LANES, nativeLibraryPath, nativeStampPath, whyNotUsable, type Lanes } from './native-sources.ts';
 
 let loaded: boolean | undefined;
+let chosen: Lanes | undefined;
+
+/** For tests and benches, before the operators are first asked for: the build to load instead of the fastest. */
+export function chooseLanes(lanes: Lanes): void {
+  chosen = lanes;
+}
 
 /** Whether the operators `Modalmix…` can be run. Where they should be and cannot, the standard error says why. */
 export function nativeKernels(): boolean {
@@ -12,11 +18,14 @@ export function nativeKernels(): boolean {
 }
 
 function load(): boolean {
-  const path = nativeLibraryPath();
-  if (webgpu !== undefined || backend.isUsingGpuDevice || !existsSync(path)) return false;
-  if (!isOfTheseSources()) return failed('they are compiled from other sources than those of this version');
+  if (webgpu !== undefined || backend.isUsingGpuDevice) return false;
+  const builds = LANES.filter(
+    (lanes) => (chosen ?? lanes) === lanes && existsSync(nativeLibraryPath(lanes)),
+  ).map((lanes) => ({ lanes, reason: whyNotUsable(nativeStampPath(lanes)) }));
+  const usable = builds.find(({ reason }) => reason === undefined);
+  if (usable === undefined) return builds.length > 0 && failed(builds.at(-1)!.reason!);
   try {
-    process.dlopen({ exports: {} }, path);
+    process.dlopen({ exports: {} }, nativeLibraryPath(usable.lanes));
     return true;
   } catch (error) {
     return failed(error instanceof Error ? error.message : String(error));

@@ -18,23 +18,24 @@ struct FilterShape {
 
 constexpr int64_t OUTER_ROWS = 6, OUTER_COLUMNS = 2 * LANES;
 
-// to [6, 16] += Σ over `count` of a[k, 6] ⊗ b[k, 16]
-static INLINE void add_outer(int64_t count, const float* a, int64_t a_step, const float* b, int64_t b_step, float* to,
+// to [6, vectors] += Σ over `count` of a[k, 6] ⊗ b[k, vectors]
+template <typename V, int vectors>
+static __attribute__((noinline)) void add_outer(int64_t count, const float* a, int64_t a_step, const float* b, int64_t b_step, float* to,
                              int64_t to_step) {
-  Vector sum[OUTER_ROWS][2];
+  V sum[OUTER_ROWS][vectors];
   for (int64_t i = 0; i < OUTER_ROWS; i += 1) {
-    for (int64_t j = 0; j < 2; j += 1) sum[i][j] = load(to + i * to_step + j * LANES);
+    for (int64_t j = 0; j < vectors; j += 1) sum[i][j] = load<V>(to + i * to_step + j * LANES_OF<V>);
   }
   for (int64_t k = 0; k < count; k += 1) {
-    const Vector b0 = load(b + k * b_step), b1 = load(b + k * b_step + LANES);
+    V row[vectors];
+    for (int64_t j = 0; j < vectors; j += 1) row[j] = load<V>(b + k * b_step + j * LANES_OF<V>);
     for (int64_t i = 0; i < OUTER_ROWS; i += 1) {
       const float factor = a[k * a_step + i];
-      sum[i][0] += factor * b0;
-      sum[i][1] += factor * b1;
+      for (int64_t j = 0; j < vectors; j += 1) sum[i][j] += factor * row[j];
     }
   }
   for (int64_t i = 0; i < OUTER_ROWS; i += 1) {
-    for (int64_t j = 0; j < 2; j += 1) store(to + i * to_step + j * LANES, sum[i][j]);
+    for (int64_t j = 0; j < vectors; j += 1) store(to + i * to_step + j * LANES_OF<V>, sum[i][j]);
   }
 }
 
@@ -71,12 +72,16 @@ static void filter_gradient(const FilterShape& s, const float* x, const T* dy, f
       const int64_t image = at / s.rows;
       windows_of(s, x + image * s.height * s.width * s.channels, at % s.rows, windows.data(), step);
       copy(gradient.data(), dy + at * s.columns * s.outputs, s.columns * s.outputs);
-      for (int64_t d = 0; d < s.outputs; d += OUTER_COLUMNS) {
+      const auto columns_from = [&](int64_t d, auto add) {
         for (int64_t i = 0; i < step; i += OUTER_ROWS) {
-          add_outer(s.columns, windows.data() + i, step, gradient.data() + d, s.outputs, sums + i * s.outputs + d,
-                    s.outputs);
+          add(s.columns, windows.data() + i, step, gradient.data() + d, s.outputs, sums + i * s.outputs + d, s.outputs);
         }
+      };
+      int64_t d = 0;
+      if constexpr (HAS_WIDE) {
+        for (; d + 2 * WIDE_LANES <= s.outputs; d += 2 * WIDE_LANES) columns_from(d, add_outer<Wide, 2>);
       }
+      for (; d < s.outputs; d += OUTER_COLUMNS) columns_from(d, add_outer<Vector, 2>);
     }
   });
   parallel_ranges(length * s.outputs / LANES, 16, [&](int64_t from, int64_t to) {

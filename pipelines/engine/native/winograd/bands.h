@@ -22,8 +22,8 @@ static INLINE int64_t place_in_panels(int64_t channel, int64_t panel) {
 constexpr int64_t ALL_CHANNELS = int64_t(1) << 62;
 
 // Rows of Bᵀ
-template <int row>
-static INLINE Vector bt_row(const Vector* d) {
+template <int row, typename V>
+static INLINE V bt_row(const V* d) {
   switch (row) {
     case 0: return 4 * d[0] - 5 * d[2] + d[4];
     case 1: return (d[4] - 4 * d[2]) + (d[3] - 4 * d[1]);
@@ -35,8 +35,8 @@ static INLINE Vector bt_row(const Vector* d) {
 }
 
 // Rows of A
-template <int row>
-static INLINE Vector a_row(const Vector* y) {
+template <int row, typename V>
+static INLINE V a_row(const V* y) {
   switch (row) {
     case 0: return y[0];
     case 1: return (y[0] + y[2]) + (y[1] + y[3]);
@@ -50,16 +50,16 @@ static INLINE Vector a_row(const Vector* y) {
 // x → V, 6 in and 6 out
 struct InputTransform {
   static constexpr int64_t LINES = PATCH, BEFORE = 1;
-  template <int row>
-  static INLINE Vector down(const Vector* d) { return bt_row<row>(d); }
+  template <int row, typename V>
+  static INLINE V down(const V* d) { return bt_row<row>(d); }
   static INLINE void along(const Vector* d, Vector* v) { times_bt(d, 1, v); }
 };
 
 // dy → Z, 4 in and 6 out
 struct GradientTransform {
   static constexpr int64_t LINES = TILE, BEFORE = 0;
-  template <int row>
-  static INLINE Vector down(const Vector* d) { return a_row<row>(d); }
+  template <int row, typename V>
+  static INLINE V down(const V* d) { return a_row<row>(d); }
   static INLINE void along(const Vector* d, Vector* z) { times_a(d, 1, z, 1); }
 };
 
@@ -96,11 +96,12 @@ static void row_of_band(const Picture<T>& x, int64_t band, const Part& part) {
   for (int64_t pixel = 0; pixel < inside; pixel += 1) {
     const int64_t from = pixel * t.channels + part.first;
     float* to = line + (BEFORE + pixel) * count;
-    for (int64_t c = 0; c < count; c += LANES) {
-      Vector d[LINES];
-      for (int64_t i = 0; i < LINES; i += 1) d[i] = load(lines[i] + from + c);
+    each_vector(count, [&](int64_t c, auto zeros) INLINED {
+      using V = decltype(zeros);
+      V d[LINES];
+      for (int64_t i = 0; i < LINES; i += 1) d[i] = load<V>(lines[i] + from + c);
       store(to + c, Transform::template down<row>(d));
-    }
+    });
   }
   for (int64_t column = 0; column < t.columns; column += 1) {
     const float* from = line + column * TILE * count;
