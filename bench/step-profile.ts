@@ -2,16 +2,20 @@
  * Where a training step's time goes, operator by operator:
  *
  *     TF_NUM_INTRAOP_THREADS=2 npx tsx bench/step-profile.ts [--batch 8] [--steps 4] [--taped] [--bfloat16] [--json]
+ *         [--products own|library] [--lanes 8|16]
  *
  * On noise in the sizes of the other benches, without reading data. Times are the processor's (user and system, all
  * threads), which other processes on the machine disturb less than the clock's.
  */
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { planEncoder } from '../pipelines/training/model/encoders/index.ts';
 import { createCompiledEncoder } from '../pipelines/engine/network/compiled-encoder.ts';
 import { createPlanParameters } from '../pipelines/engine/network/plan-parameters.ts';
 import { createTapedEncoder } from '../pipelines/engine/network/taped-encoder.ts';
-import { nativeKernels } from '../pipelines/engine/kernels/native.ts';
+import { LANES } from '../pipelines/engine/kernels/native-sources.ts';
+import { chooseLanes, nativeKernels } from '../pipelines/engine/kernels/native.ts';
+import { chooseProducts } from '../pipelines/engine/kernels/raw-convolution.ts';
 import { createOptimizer } from '../pipelines/training/optimizers/index.ts';
 import { Parameters } from '../pipelines/engine/network/parameters.ts';
 import { backend, tf, type Tensor4D } from '../pipelines/engine/tensorflow.ts';
@@ -35,11 +39,17 @@ function main(): void {
       steps: { type: 'string', default: '4' },
       taped: { type: 'boolean', default: false },
       bfloat16: { type: 'boolean', default: false },
+      products: { type: 'string', default: 'own' },
+      lanes: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
+  chooseProducts(z.enum(['own', 'library']).parse(values.products));
+  if (values.lanes !== undefined) chooseLanes(z.literal(LANES).parse(Number(values.lanes)));
   const steps = Number(values.steps);
   const compiled = nativeKernels() && !values.taped;
+  if (values.lanes !== undefined && !compiled)
+    throw new Error(`there is no build with ${values.lanes} lanes: npm run setup`);
   const precision = values.bfloat16 ? 'bfloat16' : 'float32';
   const step = createStep(Number(values.batch), compiled, precision);
   for (let i = 0; i < WARM_UP; i += 1) step();

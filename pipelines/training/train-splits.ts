@@ -32,6 +32,7 @@ import { RateMeter } from './rate.ts';
 import { writeSafetensors } from './checkpoints/safetensors.ts';
 import { writeStartingWeights } from './weights/starting-weights.ts';
 import { openTensorboard } from './tensorboard.ts';
+import { chooseProducts, earlierProducts } from '../engine/kernels/raw-convolution.ts';
 import { tensorflowFacts } from '../engine/tensorflow.ts';
 import type { TrainModelInput } from './train-input.ts';
 
@@ -56,6 +57,7 @@ export async function trainSplits(input: TrainSplitsInput): Promise<TrainingResu
   } finally {
     if (parts !== undefined) disposeParts(parts);
     closeNeeded(finished);
+    chooseProducts('own');
   }
 }
 
@@ -69,6 +71,9 @@ async function begin(
   // Let go of before the training: it is as large as the model and the optimiser's memory.
   let { checkpoint } = found;
   delete found.checkpoint;
+  // A training keeps those that it began with, for the weights of one in one go.
+  const products = checkpoint === undefined ? 'own' : (checkpoint.state.products ?? earlierProducts());
+  chooseProducts(products);
   const parts = createParts(
     { spec, manifest, train: splits.train, pool },
     checkpoint === undefined ? 'initial' : 'none',
@@ -77,6 +82,7 @@ async function begin(
     const taken = checkpoint;
     checkpoint = undefined;
     const state = await resumeState(input, parts, taken);
+    state.products = products;
     await noteResumption(state, found.refused);
     return state;
   };

@@ -34,19 +34,19 @@ export interface ConvolutionGradient {
   readonly dw: Handle;
 }
 
-/** Our kernels use vectors of eight; on a processor with longer ones TensorFlow's products know how to use these. */
-const LONG_VECTORS = 'avx512f';
+/** Whose matrix products stand between Winograd's transforms: our kernels', or TensorFlow's. */
+export type Products = 'own' | 'library';
 
-type Products = 'own' | 'library';
-let chosen: Products | undefined;
+let products: Products = 'own';
 
-/** For tests: whose products are used between the transforms; undefined: the faster ones again. */
-export function chooseProducts(products: Products | undefined): void {
-  chosen = products;
+/** For this process, from now on. The weights of a training are others, by rounding, with other products. */
+export function chooseProducts(chosen: Products): void {
+  products = chosen;
 }
 
-function ownProducts(): boolean {
-  return (chosen ?? (processorFeatures().has(LONG_VECTORS) ? 'library' : 'own')) === 'own';
+/** What earlier releases used, which took TensorFlow's for the faster ones on a processor with AVX-512. */
+export function earlierProducts(features = processorFeatures()): Products {
+  return features.has('avx512f') ? 'library' : 'own';
 }
 
 /** Below, the transforms cost more than the multiplications that they save. */
@@ -189,7 +189,7 @@ function windowedFilterGradient(dy: Handle, x: Handle, filter: Handle): Handle {
 }
 
 function winograd(x: Handle, filter: Handle, dtype: number): Handle {
-  if (ownProducts() && x.dtype === dtype)
+  if (products === 'own' && x.dtype === dtype)
     return runOne('ModalmixWinogradConvolution', [typed(dtype)], [x, filter]);
   const v = runOne('ModalmixWinogradInput', [typed(x.dtype)], [x]);
   const u = runOne('ModalmixWinogradFilter', [], [filter]);
@@ -203,7 +203,7 @@ function winograd(x: Handle, filter: Handle, dtype: number): Handle {
 function winogradGradient(dy: Handle, x: Handle, filter: Handle, addend: Handle | undefined) {
   const addends = addend === undefined ? [] : [addend];
   const attributes = [typed(dy.dtype), attribute.int('addends', addends.length)];
-  if (ownProducts() && x.dtype === dy.dtype) {
+  if (products === 'own' && x.dtype === dy.dtype) {
     const dw = runOne('ModalmixWinogradFilterOfPictures', [typed(dy.dtype)], [x, dy]);
     const dx = runOne('ModalmixWinogradConvolutionBack', attributes, [dy, filter, ...addends]);
     release(addend);

@@ -65,6 +65,8 @@ export const trainingStateSchema = z.strictObject({
   optimizerSteps: z.record(z.string(), z.int()).optional(),
   /** Engine, processor and threads that it was computed with; absent in checkpoints of older versions. */
   machine: z.string().optional(),
+  /** Whose matrix products it is computed with, to its end; absent in checkpoints of older versions. */
+  products: z.enum(['own', 'library']).optional(),
   /** What a person should know of how it came about: another machine, a damaged checkpoint. */
   notes: z.array(z.string()).optional(),
   /** The method's own. */
