@@ -3,6 +3,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { brokerToolSettings } from '../../infra/kafka/broker-access.ts';
 import { requireClassPath, requireJava } from '../../infra/kafka/jars.ts';
 import { disconnect } from '../../pipelines/streaming/kafka/clients.ts';
 import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
@@ -183,6 +184,7 @@ async function consumerTool(connection: KafkaConnection, topic: string, records:
     await kafkaTool('org.apache.kafka.tools.ConsumerPerformance', [
       ...['--topic', topic, '--messages', String(records)],
       ...['--bootstrap-server', connection.brokers.join(','), '--timeout', '60000'],
+      ...['--consumer.config', brokerToolSettings()],
     ])
   ).split(',');
   const rate = (column: number) => (Number(cells[column]) * BYTES_PER_MIB) / BYTES_PER_MB;
@@ -197,7 +199,8 @@ async function producerTool(
 ): Promise<number> {
   const summary = await kafkaTool('org.apache.kafka.tools.ProducerPerformance', [
     ...['--topic', topicsOf(target).features, '--num-records', String(records)],
-    ...['--record-size', String(size), '--throughput', '-1', '--producer-props'],
+    ...['--record-size', String(size), '--throughput', '-1'],
+    ...['--producer.config', brokerToolSettings(), '--producer-props'],
     ...[`bootstrap.servers=${connection.brokers.join(',')}`, 'acks=all'],
     `max.request.size=${maxFeatureBytes(target.stream)}`,
   ]);

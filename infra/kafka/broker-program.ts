@@ -1,5 +1,5 @@
 /** Apache Kafka in KRaft mode, one node, as a program: its settings, its storage and its command line. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { ModalmixError } from '../../schemas/errors.ts';
@@ -19,17 +19,23 @@ export interface BrokerFolders {
   readonly data: string;
 }
 
+export interface BrokerOptions {
+  /** Listeners and what else is not in `ONE_NODE`. */
+  readonly settings: BrokerSettings;
+  /** More of them for `kafka.tools.StorageTool format`; asked for where the storage is new. */
+  readonly formatArguments?: () => readonly string[];
+  /** Called when it has been formatted. */
+  readonly onFormatted?: () => void;
+}
+
 /**
  * Writes the settings, formats the storage when it is new, and gives the command that starts the broker.
  *
- * @param settings listeners and what else is not in `ONE_NODE`
- * @param formatArguments more of them for `kafka.tools.StorageTool format`
  * @throws ModalmixError `dependency` without Java or the jars, or when the storage cannot be formatted
  */
 export async function prepareBroker(
   folders: BrokerFolders,
-  settings: BrokerSettings,
-  formatArguments: readonly string[] = [],
+  { settings, formatArguments = () => [], onFormatted }: BrokerOptions,
 ): Promise<ServerCommand> {
   const java = requireJava();
   const classPath = requireClassPath();
@@ -37,9 +43,12 @@ export async function prepareBroker(
   const config = join(folders.folder, 'server.properties');
   // Backslashes are escapes in properties files.
   const all = { ...ONE_NODE, 'log.dirs': folders.data.replaceAll('\\', '/'), ...settings };
+  // Passwords are in it, and a file that is there would keep its mode.
+  rmSync(config, { force: true });
   writeFileSync(config, properties(all), { mode: 0o600 });
   if (!existsSync(join(folders.data, 'meta.properties'))) {
-    await format(java, classPath, config, folders.data, formatArguments);
+    await format(java, classPath, config, folders.data, formatArguments());
+    onFormatted?.();
   }
   return {
     program: java,

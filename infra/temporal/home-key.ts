@@ -1,11 +1,12 @@
 /** The key of a home: what its runs are signed with. Its owner alone can read it. */
-import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { NewerVersionError, VERSIONS, requireKnown, versionOf } from '../../schemas/versions.ts';
-import { makeHome, makePrivateFolder, modalmixHome } from '../folders.ts';
+import { modalmixHome } from '../folders.ts';
+import { makeSecretFile, requirePrivate } from '../private-file.ts';
 import { KEY_BYTES, parseKeys, type Key } from './keys.ts';
 
 const fileSchema = z.object({
@@ -38,12 +39,7 @@ export function homeKey(hasHistory: () => boolean): HomeKey {
 
 function readKey(): HomeKey {
   const path = homeKeyFile();
-  if (process.platform !== 'win32') {
-    for (const one of [path, join(path, '..')]) {
-      const { mode, uid } = statSync(one);
-      if (uid !== process.getuid?.() || (mode & 0o077) !== 0) throw notPrivate(one);
-    }
-  }
+  requirePrivate(path, 'the key that runs are signed with');
   let parsed: z.infer<typeof fileSchema>;
   try {
     const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
@@ -64,38 +60,11 @@ function readKey(): HomeKey {
   };
 }
 
-function notPrivate(path: string): ModalmixError {
-  return new ModalmixError(
-    'config',
-    'others than its owner can read or write the key that runs are signed with',
-    {
-      where: path,
-      fix: `If nobody has: chmod go= ${path}. Else delete the folder ${join(homeKeyFile(), '..')}: another key is made.`,
-    },
-  );
-}
-
 function makeKey(hasHistory: boolean): void {
-  makeHome();
-  const folder = join(homeKeyFile(), '..');
-  makePrivateFolder(folder);
-  const temporary = join(folder, `${randomUUID()}.tmp`);
   const content: z.infer<typeof fileSchema> = {
     formatVersion: VERSIONS.state,
     keys: [randomBytes(KEY_BYTES).toString('base64')],
     ...(hasHistory ? { since: new Date().toISOString() } : {}),
   };
-  try {
-    writeFileSync(temporary, `${JSON.stringify(content, undefined, 2)}\n`, {
-      mode: 0o600,
-      flag: 'wx',
-      flush: true,
-    });
-    // Not a rename: who comes second must not put another key in place of the first.
-    linkSync(temporary, homeKeyFile());
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  } finally {
-    rmSync(temporary, { force: true });
-  }
+  makeSecretFile(homeKeyFile(), content);
 }

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { toolSettings } from '../../infra/kafka/broker-access.ts';
 import { requireClassPath, requireJava } from '../../infra/kafka/jars.ts';
 import type { KafkaConnection } from '../../pipelines/streaming/kafka/connection.ts';
 
@@ -20,8 +21,11 @@ export async function deleteRecords(
 ): Promise<void> {
   const file = join(folder, 'delete.json');
   await writeFile(file, JSON.stringify({ version: 1, partitions: starts }));
+  const settings = join(folder, 'delete.properties');
+  await writeFile(settings, toolSettings(connection));
   await execa(requireJava(), [
     ...['-cp', requireClassPath(), 'org.apache.kafka.tools.DeleteRecordsCommand'],
     ...['--bootstrap-server', connection.brokers.join(','), '--offset-json-file', file],
+    ...['--command-config', settings],
   ]);
 }

@@ -41,11 +41,14 @@ export async function startSecuredBroker(): Promise<SecuredBroker> {
     prepare: async (ports) =>
       await prepareBroker(
         { folder, data: join(folder, 'data') },
-        settings(ports, certificates),
-        ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
-          '--add-scram',
-          `${mechanism}=[name=${USER},password=${PASSWORD}]`,
-        ]),
+        {
+          settings: settings(ports, certificates),
+          formatArguments: () =>
+            ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+              '--add-scram',
+              `${mechanism}=[name=${USER},password=${PASSWORD}]`,
+            ]),
+        },
       ),
     answers: async (ports) =>
       await brokerAnswers({ brokers: [addressOf(ports, 'internal')], clientId: 'test' }),
