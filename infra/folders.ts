@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ModalmixError } from '../schemas/errors.ts';
 import { ENVIRONMENT } from '../schemas/names.ts';
 
 const HOME_NAME = '.modalmix';
@@ -26,6 +27,8 @@ export function modalmixHome(): string {
 /**
  * Makes the home folder when it is not there, readable by its owner alone: runs, frames, logs and the server's database lie in it.
  * One that others could read is closed, where its name says that it is nothing else.
+ *
+ * @throws ModalmixError `config` where the working folder has one that another user has put there
  */
 export function makeHome(): void {
   const home = modalmixHome();
@@ -36,8 +39,23 @@ export function makeHome(): void {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     if (basename(home) !== HOME_NAME || process.platform === 'win32') return;
     const { mode, uid } = statSync(home);
+    refuseForeign(home, uid);
     if ((mode & 0o077) !== 0 && uid === process.getuid?.()) chmodSync(home, mode & 0o700);
   }
+}
+
+/** Who owns a folder can read and replace all that others put into it. Root looks after others' work, and can do so anyway. */
+function refuseForeign(home: string, owner: number): void {
+  const own = process.getuid?.();
+  if (own === 0 || owner === 0 || owner === own) return;
+  throw new ModalmixError(
+    'config',
+    'the home belongs to another user, who could read and change all that it holds',
+    {
+      where: home,
+      fix: `Work in a folder of your own, or name a home of your own by ${ENVIRONMENT.home}.`,
+    },
+  );
 }
 
 /** A folder of ours in the home, readable by its owner alone, also where the home itself is open; one that was open is closed. */

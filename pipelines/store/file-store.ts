@@ -4,6 +4,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { asFileError, codeOf } from './file-errors.ts';
+import { makePrivately } from './private-folder.ts';
 import { openScratchParent, ownedName } from './scratch.ts';
 import type { Store } from './store.ts';
 
@@ -94,7 +95,7 @@ export class FileStore implements Store {
     const target = this.#file(path);
     const temporary = await this.#writeTemporary(path, bytes);
     try {
-      await mkdir(dirname(target), { recursive: true });
+      await this.#makeFolder(dirname(target));
       await syncFile(temporary);
       // Unlike a rename, a link never replaces what is there.
       await link(temporary, target);
@@ -110,7 +111,7 @@ export class FileStore implements Store {
 
   async putFile(path: string, localFile: string): Promise<void> {
     const target = this.#file(path);
-    await mkdir(dirname(target), { recursive: true });
+    await this.#makeFolder(dirname(target));
     await syncFile(localFile);
     await rename(localFile, target);
     await syncFile(dirname(target));
@@ -129,6 +130,7 @@ export class FileStore implements Store {
 
   async scratchFolder(): Promise<string> {
     const parent = join(this.#root, TEMPORARY_FOLDER);
+    await makePrivately(this.#root);
     await openScratchParent(parent);
     const folder = join(parent, ownedName('scratch'));
     await mkdir(folder);
@@ -148,8 +150,14 @@ export class FileStore implements Store {
 
   async #temporaryFile(): Promise<string> {
     const parent = join(this.#root, TEMPORARY_FOLDER);
+    await makePrivately(this.#root);
     await openScratchParent(parent);
     return join(parent, ownedName('file'));
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    await makePrivately(this.#root);
+    await mkdir(folder, { recursive: true });
   }
 
   #file(path: string): string {

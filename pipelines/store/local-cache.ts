@@ -10,6 +10,7 @@ import { basename, join, resolve } from 'node:path';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { ENVIRONMENT } from '../../schemas/names.ts';
 import { hashFile } from './hash-file.ts';
+import { makePrivately } from './private-folder.ts';
 import { openScratchParent, ownedName } from './scratch.ts';
 
 export interface Version {
@@ -60,6 +61,7 @@ export class LocalCache {
   async adopt(version: Version, file: string): Promise<void> {
     const path = this.#place(version);
     try {
+      await makePrivately(this.#folder);
       await mkdir(join(path, '..'), { recursive: true });
       await this.#sign(path, file);
       await rename(file, path);
@@ -73,6 +75,7 @@ export class LocalCache {
 
   async scratchFolder(): Promise<string> {
     const parent = join(this.#folder, 'scratch');
+    await makePrivately(this.#folder);
     await openScratchParent(parent);
     const folder = join(parent, ownedName('scratch'));
     await mkdir(folder);
@@ -85,6 +88,7 @@ export class LocalCache {
       return path;
     }
     const parent = join(this.#folder, 'scratch');
+    await makePrivately(this.#folder);
     await mkdir(parent, { recursive: true });
     const part = join(parent, `part-${randomUUID()}`);
     try {

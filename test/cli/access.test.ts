@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
+import { type Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unwrapFailure } from '../../runs/follow.ts';
 import { freePorts } from '../../infra/ports.ts';
@@ -17,6 +17,7 @@ import { TASK_QUEUES, storePaths } from '../../schemas/names.ts';
 import { WORKFLOWS } from '../../schemas/workflows.ts';
 import { until } from '../support/observe.ts';
 import { createProject, tinyConfig, type CommandResult, type Project } from '../support/project.ts';
+import { isRoot, trySecondUser } from '../support/second-user.ts';
 import { makeTinyClips } from '../support/tiny-clips.ts';
 
 const planted = () => randomBytes(32).toString('base64');
@@ -105,34 +106,93 @@ describe('a home with its runs', () => {
     expect(listening.filter((address) => !/^127\.|^::1$/u.test(address))).toEqual([]);
   });
 
-  it('reads nothing for somebody who reaches its server without the key', async () => {
+  it('gives another user of the machine nothing, and reads nothing for that user, while it works', async () => {
+    // What keeps others out is what Modalmix made, not the folder that it was started in.
+    await chmod(project.folder, 0o755);
+    await chmod(clips, 0o700);
     const [config = ''] = (await project.store('ok').list('runs')).filter((path) =>
       path.endsWith('/config.json'),
     );
     const runId = config.split('/')[1]!;
-    // A store that the worker can write to, and a dataset root that its owner alone can read.
+    // A store that all can write to, with a config that names a dataset's folder which its owner alone can read.
     const theirs = await mkdtemp(join(tmpdir(), 'modalmix-theirs-'));
-    await chmod(clips, 0o700);
     const stolen = join(theirs, storePaths.runConfig(runId));
     const content = await project.store('ok').get(config);
     await openStore(`file:${theirs}`).put(storePaths.runConfig(runId), content);
-    const stranger = new Client({ connection: owner.connection });
-    await stranger.workflow.start(WORKFLOWS.rebuildAndTrain, {
-      workflowId: 'theirs',
-      taskQueue: TASK_QUEUES.control,
-      args: [{ storeUri: `file:${theirs}`, runId, methods: ['b-mm'], seeds: [0] }],
+    for (const path of [
+      theirs,
+      ...(await readdir(theirs, { recursive: true })).map((name) => join(theirs, name)),
+    ])
+      await chmod(path, 0o777);
+
+    const page = project.start('ui', '--json');
+    let words = '';
+    page.stdout.on('data', (bytes: Buffer) => (words += bytes.toString('utf8')));
+    const busy = await project.config('busy', tinyConfig(clips, 'ok', { epochs: 8 }));
+    const working = project.start('run', busy);
+    const home = process.env['MODALMIX_HOME']!;
+    const store = join(project.folder, 'ok');
+    await until('the page', () => words.includes('\n'), page);
+    const server = embeddedTemporal.running()!;
+    const { process: supervisor, worker } = runningSupervisor()!;
+    const shown = new URL((JSON.parse(words.split('\n')[0]!) as { readonly url: string }).url);
+    const everything = await filesOf(project.folder);
+    expect(working.exitCode).toBeNull();
+    const { uid, answers, commandLines } = await trySecondUser({
+      // What the owner wrote has the modes that its owner gave it.
+      read: [home, store, clips, homeKeyFile(), ...everything.map(({ path }) => path)].filter(
+        (path) => !path.endsWith('.yaml'),
+      ),
+      plant: [project.folder, home, join(home, 'keys'), join(home, 'supervisor'), store, clips],
+      processes: [server.process.pid, supervisor.pid, worker!.pid],
+      workflows: {
+        address: addressOf(server),
+        http: server.ports.slice(1).map((port) => `http://127.0.0.1:${String(port)}`),
+        taskQueue: TASK_QUEUES.control,
+        starts: [
+          {
+            ...{ id: 'theirs', type: WORKFLOWS.rebuildAndTrain },
+            input: { storeUri: `file:${theirs}`, runId, methods: ['b-mm'], seeds: [0] },
+          },
+        ],
+      },
+      pages: ['/', '/api/stores', '/api/runs', '/?token=x'].map((path) => `${shown.origin}${path}`),
     });
-    const error: unknown = await owner.workflow
-      .getHandle('theirs')
-      .result()
-      .catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(WorkflowFailedError);
-    expect(unwrapFailure(error as WorkflowFailedError).message).toContain(
-      'refused, and nothing was read: it is not signed',
-    );
+    expect(uid).toBe(isRoot ? 65_534 : process.getuid?.());
+    const told = Object.entries(answers);
+    const of = (what: string) => told.filter(([name]) => name.startsWith(what)).map(([, answer]) => answer);
+    expect(everything.length).toBeGreaterThan(20);
+    expect(told.filter(([name, answer]) => /^(?:read|plant) /u.test(name) && answer !== 'no')).toEqual([]);
+    expect(told.filter(([name, answer]) => name.includes(' process ') && answer !== 'no')).toEqual([]);
+    expect(of('page')).toHaveLength(4);
+    for (const answer of of('page')) expect(answer).toMatch(/^done: 401 /u);
+    const key = JSON.parse(await readFile(homeKeyFile(), 'utf8')) as { readonly keys: readonly string[] };
+    for (const secret of [...Object.values(SECRET), ...key.keys])
+      expect(commandLines.join('\n')).not.toContain(secret);
+
+    // The server takes what it is asked for; the worker does not.
+    expect(of('gRPC')).toEqual(['done: started']);
+    expect(of('HTTP').filter((answer) => answer === 'done: 200').length).toBeGreaterThan(0);
+    const started: string[] = [];
+    for await (const { workflowId } of owner.workflow.list())
+      if (workflowId.startsWith('theirs')) started.push(workflowId);
+    expect(started).toContain('theirs');
+    for (const id of started) {
+      const error: unknown = await owner.workflow
+        .getHandle(id)
+        .result()
+        .catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(WorkflowFailedError);
+      expect(unwrapFailure(error as WorkflowFailedError).message).toContain(
+        'refused, and nothing was read: it is not signed',
+      );
+    }
     expect((await filesOf(theirs)).map(({ path }) => path)).toEqual([stolen]);
     const status = await modalmix('status', 'theirs');
     expect(status.stdout).toContain('failed');
+    page.kill('SIGINT');
+    expect((await page).exitCode).toBe(0);
+    expect((await working).exitCode).toBe(0);
     await rm(theirs, { recursive: true });
   });
 });

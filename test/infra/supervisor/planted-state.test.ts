@@ -1,6 +1,6 @@
 /** State files that somebody planted, or that another machine signs: no process that is not ours is ended. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -52,6 +52,23 @@ test('a planted server.json names no server, and ends nothing', async () => {
   expect(embeddedTemporal.running()).toBeUndefined();
   await embeddedTemporal.stop();
   expect(isAlive(stranger)).toBe(true);
+});
+
+test('a home that another user has put into the working folder is refused', () => {
+  const planted = join(home, '.modalmix');
+  mkdirSync(planted, { mode: 0o777 });
+  vi.stubEnv('MODALMIX_HOME', planted);
+  if (process.getuid?.() === 0) chownSync(planted, 1, 1);
+  const owner = statSync(planted).uid;
+  const asUser = vi.spyOn(process as { getuid: () => number }, 'getuid').mockReturnValue(owner + 1);
+  try {
+    expect(makeHome).toThrow('the home belongs to another user');
+    asUser.mockReturnValue(owner);
+    makeHome();
+    expect(statSync(planted).mode & 0o777).toBe(0o700);
+  } finally {
+    asUser.mockRestore();
+  }
 });
 
 test.skipIf(process.platform !== 'linux')(
