@@ -47,6 +47,8 @@ export const storePaths = {
   bestCheckpoint: (trainingId: string) => `runs/${trainingId}/checkpoints/best.safetensors`,
   /** Weights alone, written when training is complete. */
   model: (trainingId: string) => `runs/${trainingId}/model.safetensors`,
+  /** There while a process trains it: who that is. */
+  trainingClaim: (trainingId: string) => `runs/${trainingId}/claim.json`,
   /** Written last by training: its presence means the training is complete. */
   trainingResult: (trainingId: string) => `runs/${trainingId}/result.json`,
   features: (trainingId: string, split: Split) => `runs/${trainingId}/features/${split}.arrow`,

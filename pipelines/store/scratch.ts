@@ -33,12 +33,17 @@ export async function openScratchParent(folder: string): Promise<void> {
   }
 }
 
-async function isLeft(folder: string, name: string): Promise<boolean> {
+/** Whether the process that a name tells of has ended; undefined where it was another machine's, or the name is none. */
+export function isOwnerDead(name: string): boolean | undefined {
   const owner = OWNED.exec(name)?.groups;
-  if (owner?.['place'] === place()) {
-    const start = startTimeOf(Number(owner['pid']));
-    return start !== 'unknown' && start !== owner['start'];
-  }
+  if (owner?.['place'] !== place()) return undefined;
+  const start = startTimeOf(Number(owner['pid']));
+  return start !== 'unknown' && start !== owner['start'];
+}
+
+async function isLeft(folder: string, name: string): Promise<boolean> {
+  const dead = isOwnerDead(name);
+  if (dead !== undefined) return dead;
   const written = (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs;
   return written !== undefined && Date.now() - written > ABANDONED_MS;
 }

@@ -12,6 +12,7 @@ import {
 import { loadManifest } from '../shards/manifest/load-manifest.ts';
 import { usePlugins } from '../plugins/registry.ts';
 import { openShards, type ShardSet } from '../shards/read/shard-reader.ts';
+import { withClaim } from './claim.ts';
 import { keepRows, rowPoolOf } from './data/epoch-rows.ts';
 import { methodOf } from './methods/index.ts';
 import { PLUGIN_KIT } from './plugin-kit.ts';
@@ -22,20 +23,29 @@ import { trainingDataOf, withTrainingData } from './data/training-data.ts';
 import { findStored } from '../store/stored-json.ts';
 
 /**
- * Trains, or goes on where an earlier call stopped; a finished training is returned untouched. Trainings that the
- * method needs are done first, each as a training of its own, with its own reports.
+ * Trains, or goes on where an earlier call stopped; a finished training is returned untouched, and one that another process
+ * is at is waited for. Trainings that the method needs are done first, each as a training of its own, with its own reports.
  *
  * @throws ModalmixError `input` when the dataset is not there or does not hold what the spec asks for;
  *   `config` when there is nothing to train on, the model to start from is another, or the loss is not a number;
  *   `cancelled` after a requested stop, with a checkpoint written
  */
 export async function trainModel(input: TrainModelInput): Promise<TrainingResult> {
-  const { store, report, stopRequested } = input;
+  const { store, stopRequested } = input;
   const spec = trainingSpecSchema.parse(input.spec);
-  const path = storePaths.trainingResult(spec.trainingId);
-  const finished = await findStored(store, path, trainingResultSchema, 'remake');
-  if (finished !== undefined) return finished;
+  const { trainingId } = spec;
+  const findFinished = async () =>
+    await findStored(store, storePaths.trainingResult(trainingId), trainingResultSchema, 'remake');
+  return (
+    (await findFinished()) ??
+    (await withClaim({ store, trainingId, stopRequested }, async () => {
+      return (await findFinished()) ?? (await trainClaimed(input, spec));
+    }))
+  );
+}
 
+async function trainClaimed(input: TrainModelInput, spec: TrainingSpec): Promise<TrainingResult> {
+  const { store, report, stopRequested } = input;
   await usePlugins(spec.plugins, async (path) => await store.get(path), PLUGIN_KIT);
   const manifest = await loadManifest(store, spec.dataset.name, spec.dataset.version);
   assertTrainable(manifest, spec);

@@ -115,6 +115,7 @@ const KINDS: readonly (readonly [RegExp, FileKind])[] = (
     [`runs/${ID}/config.json`, { name: 'config', mend: 'restore', schema: anyConfigSchema }],
     [`runs/${ID}/dataset.json`, { name: 'run-dataset', mend: 'restore', schema: datasetReferenceSchema }],
     [`runs/${ID}/schedules/${ID}.json`, { name: 'schedule', mend: 'restore', schema: scheduleRecordSchema }],
+    [`runs/${ID}/claim.json`, { name: 'hint', mend: 'remake', schema: anyJson }],
     [`runs/${ID}/metrics.jsonl`, { name: 'metrics', mend: 'train', schema: epochMetricsSchema, lines: true }],
     [`runs/${ID}/checkpoints/step-\\d+.safetensors`, { name: 'checkpoint', mend: 'train' }],
     [`runs/${ID}/checkpoints/best.safetensors`, { name: 'best-checkpoint', mend: 'train' }],

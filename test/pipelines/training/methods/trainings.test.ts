@@ -1,10 +1,13 @@
 /** Short real trainings by the methods with steps, parameters or needs of their own. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { entriesOf } from '../../../../schemas/modality.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { storePaths } from '../../../../schemas/names.ts';
 import { epochMetricsSchema, type EpochMetrics, type TrainingSpec } from '../../../../schemas/training.ts';
 import type { Store } from '../../../../pipelines/store/store.ts';
 import { evaluationBatches, loadModel } from '../../../../pipelines/training/weights/load-model.ts';
+import { runTraining } from '../../../../pipelines/training/run-training.ts';
 import { tf } from '../../../../pipelines/engine/tensorflow.ts';
 import { trainModel } from '../../../../pipelines/training/train-model.ts';
 import { withMethod } from '../../../../pipelines/training/training-spec.ts';
@@ -113,6 +116,43 @@ describe('a training that needs others', () => {
     await expect(trainSteps(other, spec, 4)).rejects.toMatchObject({ kind: 'cancelled' });
     expect(await other.find(storePaths.runConfig(spec.trainingId))).toBeUndefined();
     expect((await trainSteps(other, spec)).model.sha256).toBe((await trainSteps(store, spec)).model.sha256);
+  });
+
+  it('shares its teacher with another that is trained beside it, also where the process that trains it is killed', async () => {
+    const store = await copyOfDataset(dataset);
+    const students = [tinySpec(dataset, 'umt'), tinySpec(dataset, 'g-blending')];
+    const [teacher, same] = students.map((spec) => withMethod(spec, 'unimodal').trainingId);
+    expect(teacher).toBe(same);
+    const claim = storePaths.trainingClaim(teacher!);
+    const epochs: number[] = [];
+    let killed = false;
+    const train = async (spec: TrainingSpec) =>
+      await runTraining({
+        ...{ storeUri: store.uri, spec },
+        onEpoch: ({ epoch }) => {
+          epochs.push(epoch);
+        },
+        onProgress: () => {
+          if (killed) return;
+          killed = true;
+          // Whoever is at the first step of the two students' processes is at the teacher's.
+          const { owner } = JSON.parse(readFileSync(fileURLToPath(`${store.uri}/${claim}`), 'utf8')) as {
+            readonly owner: string;
+          };
+          process.kill(Number(owner.split('-')[2]), 'SIGKILL');
+        },
+      });
+    const ends = await Promise.allSettled(students.map(train));
+    expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const results = await Promise.all(students.map(train));
+    // Two epochs of each student, of their teacher, and of what the second needs besides; what was killed had ended none.
+    expect(epochs.sort()).toEqual([1, 1, 1, 1, 2, 2, 2, 2]);
+    const other = await copyOfDataset(dataset);
+    for (const [i, spec] of students.entries()) {
+      const alone = await runTraining({ storeUri: other.uri, spec });
+      expect(results[i]!.model.sha256).toBe(alone.model.sha256);
+    }
+    expect((await store.list('runs')).filter((path) => path.endsWith('claim.json'))).toEqual([]);
   });
 
   it('cannot be a fine-tuning', async () => {
