@@ -41,7 +41,9 @@ const NAMING_KINDS =
  */
 export async function findGarbage(store: Store, { before }: GarbageOptions): Promise<Garbage[]> {
   const read = await readStore(store);
-  const hidden = read.findings.find(({ path, state }) => state === 'newer' || NAMING_KINDS.test(path));
+  const hidden = read.findings.find(
+    ({ path, state, hides }) => state === 'newer' || hides !== undefined || NAMING_KINDS.test(path),
+  );
   if (hidden !== undefined) {
     throw new ModalmixError(
       'input',

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest, ManifestPart } from '../../schemas/manifest.ts';
 import { NewerVersionError } from '../../schemas/versions.ts';
-import { wholeManifest } from '../shards/manifest/manifest-parts.ts';
+import { damagedPieces, wholeManifest } from '../shards/manifest/manifest-parts.ts';
 import { parseManifest } from '../shards/manifest/manifest-text.ts';
 import { arrowFileProblem } from '../shards/read/arrow-bounds.ts';
 import type { Store } from '../store/store.ts';
@@ -18,6 +18,8 @@ export interface Finding {
   readonly state: 'damaged' | 'missing' | 'newer';
   readonly problem: string;
   readonly mend: Mend;
+  /** A record of which it is a piece, and that cannot be read without it: what that names is not known. */
+  readonly hides?: string;
 }
 
 export interface StoredFile {
@@ -66,7 +68,9 @@ export async function readStore(store: Store, { onProgress }: ReadStoreOptions =
     // Deleted since it was listed, by whoever works here.
     if (bytes === undefined) continue;
     try {
-      files.set(path, { path, kind, content: await contentOf(store, kind, bytes, path) });
+      const content = await contentOf(store, kind, bytes, path);
+      if (content instanceof BrokenManifest) findings.push(...content.findings);
+      else files.set(path, { path, kind, content });
     } catch (error) {
       if (!(error instanceof ModalmixError)) throw error;
       findings.push(findingOf(error, path, kind.mend));
@@ -88,10 +92,33 @@ export interface ReadManifest extends DatasetManifest {
   readonly parts: readonly ManifestPart[];
 }
 
-async function readManifest(store: Store, bytes: Buffer, path: string): Promise<ReadManifest> {
+/** A head that is whole, of which a piece is not. */
+class BrokenManifest {
+  readonly findings: readonly Finding[];
+
+  constructor(findings: readonly Finding[]) {
+    this.findings = findings;
+  }
+}
+
+async function readManifest(
+  store: Store,
+  bytes: Buffer,
+  path: string,
+): Promise<ReadManifest | BrokenManifest> {
   const manifest = parseManifest(bytes, path);
   if (manifest.formatVersion === 1) return { ...manifest, parts: [] };
-  return { ...(await wholeManifest(store, manifest)), parts: manifest.parts };
+  const pieces = await damagedPieces(store, manifest);
+  if (pieces.size === 0) return { ...(await wholeManifest(store, manifest)), parts: manifest.parts };
+  const mend = manifest.snapshot === undefined ? 'rebuild' : 'restore';
+  const findings = [...pieces].map(([piece, state]): Finding => {
+    const problem =
+      state === 'missing'
+        ? `${path} names it, and it is not there`
+        : `its sha256 is another than ${path} says: that version of the dataset cannot be read`;
+    return { path: piece, state, problem, mend, hides: path };
+  });
+  return new BrokenManifest(findings);
 }
 
 async function contentOf(

@@ -13,7 +13,7 @@ import { streamDataset } from '../datasets/index-dataset.ts';
 import { createExtractor } from '../extraction/create-extractor.ts';
 import { readCurrent } from '../models/registry.ts';
 import { planRebuild, type ShardPlan } from '../shards/plan/plan-rebuild.ts';
-import { publishManifest } from '../shards/publish-manifest.ts';
+import { publishManifest, type PublishManifestInput } from '../shards/publish-manifest.ts';
 import { buildShard } from '../shards/write/build-shard.ts';
 import type { Store } from '../store/store.ts';
 import { decodeCheckpoint } from '../training/checkpoints/read-checkpoint.ts';
@@ -30,14 +30,15 @@ export interface Repair {
   readonly notes: readonly string[];
 }
 
-export interface RepairOptions {
+export interface RepairOptions extends Pick<PublishManifestInput, 'shardsInOne' | 'partBytes'> {
   readonly say: (line: string) => void;
 }
 
 const DAMAGED_FOLDER = 'damaged';
 
 /** @throws ModalmixError where the store itself cannot be read or written */
-export async function repairStore(store: Store, { say }: RepairOptions): Promise<Repair> {
+export async function repairStore(store: Store, options: RepairOptions): Promise<Repair> {
+  const { say } = options;
   const verified = await verifyStore(store);
   const { findings: found } = verified;
   // What is damaged may be what only that release knows to make.
@@ -65,7 +66,7 @@ export async function repairStore(store: Store, { say }: RepairOptions): Promise
   const isOfRebuild = ({ path, mend }: Finding) =>
     mend === 'rebuild' || /^datasets\/[^/]+\/plans\//u.test(path);
   const datasets = new Set(found.filter(isOfRebuild).map(({ path }) => path.split('/')[1] ?? ''));
-  for (const name of datasets) notes.push(...(await rebuildDataset(store, name, read, say)));
+  for (const name of datasets) notes.push(...(await rebuildDataset(store, name, read, options)));
   if (mends.has('evaluate'))
     notes.push('Evaluations were set aside: "modalmix run <config>" makes them again.');
   if (mends.has('report')) notes.push('Pages and tables are made again by "modalmix report <run>".');
@@ -119,7 +120,7 @@ async function rebuildDataset(
   store: Store,
   name: string,
   { files }: ReadStore,
-  say: (line: string) => void,
+  options: RepairOptions,
 ): Promise<string[]> {
   const runs = [...files.values()].flatMap(({ path, kind, content }) => {
     const [, runId] = path.split('/');
@@ -133,7 +134,7 @@ async function rebuildDataset(
   const notes: string[] = [];
   for (const { config, version } of byVersion.values()) {
     try {
-      const made = await rebuild(store, config, say);
+      const made = await rebuild(store, config, options);
       if (made === version) continue;
       notes.push(
         `The clips of dataset "${name}" or what extracts them have changed since version ${version} was made: it is version ${made} now. Restore the files of ${version} from a copy, or run again with the new one.`,
@@ -147,7 +148,11 @@ async function rebuildDataset(
 }
 
 /** @returns the version */
-async function rebuild(store: Store, config: RunConfig, say: (line: string) => void): Promise<string> {
+async function rebuild(
+  store: Store,
+  config: RunConfig,
+  { say, ...published }: RepairOptions,
+): Promise<string> {
   const read = async (path: string) => await store.get(path);
   const extractor = await createExtractor(say);
   const { name, extraction } = config;
@@ -164,6 +169,6 @@ async function rebuild(store: Store, config: RunConfig, say: (line: string) => v
     const entry = await buildShard({ store, name, version, shardIndex, extractor });
     say(`made again from the clips: ${entry.path}`);
   }
-  await publishManifest({ store, name, version });
+  await publishManifest({ store, name, version, ...published });
   return version;
 }

@@ -13,6 +13,7 @@ import { storePaths } from '../../schemas/names.ts';
 import type { TrainingResult, TrainingSpec } from '../../schemas/training.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
+import { hashPartProblem } from '../shards/plan/hash-parts.ts';
 import { decodeCheckpoint } from '../training/checkpoints/read-checkpoint.ts';
 import type { Store } from '../store/store.ts';
 import { rowsAreDamaged } from '../streaming/rows/rows-file.ts';
@@ -43,6 +44,7 @@ export interface VerifyOptions {
 
 /** Both are far larger than what a command reads otherwise; 0.5 GB/s on a disk is usual. */
 const LARGE_KINDS = new Set([
+  'cache',
   'shard',
   'stream-shard',
   'stream-segment',
@@ -182,6 +184,12 @@ class Check {
     if (kind.name === 'features') {
       const bytes = await this.#store.find(path);
       const problem = bytes === undefined ? undefined : arrowProblem(bytes);
+      if (problem !== undefined) damaged(problem);
+      return;
+    }
+    if (kind.name === 'cache') {
+      const bytes = kind.schema === undefined ? await this.#store.find(path) : undefined;
+      const problem = bytes === undefined ? undefined : hashPartProblem(bytes);
       if (problem !== undefined) damaged(problem);
       return;
     }

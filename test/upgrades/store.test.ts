@@ -1,4 +1,5 @@
 /** Stores that earlier releases left are used by this one as if it had made them. */
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +10,7 @@ import { readTrainingSpec } from '../../pipelines/models/open-model.ts';
 import { listMoves, listVersions, readCurrent } from '../../pipelines/models/registry.ts';
 import { runPrediction } from '../../pipelines/prediction/run-prediction.ts';
 import { findRunDataset, loadManifest } from '../../pipelines/shards/manifest/load-manifest.ts';
+import { openPlan } from '../../pipelines/shards/plan/plan-file.ts';
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
 import { getStoredLines } from '../../pipelines/store/stored-json.ts';
 import { findStreamManifest, publishStreamManifest } from '../../pipelines/streaming/sink/stream-manifest.ts';
@@ -60,6 +62,41 @@ describe.each(STORES)('a store of %s', (name) => {
       expect(other.shardsToBuild).toHaveLength(other.shards);
     },
   );
+
+  it('has its record of what the clips hold read, and carried over', { timeout: TIMEOUT_MS }, async () => {
+    const store = await copyOfKept(kept);
+    const { name: dataset, extraction } = kept.config;
+    const old = storePaths.sourceHashesFormat1(dataset);
+    const recorded = JSON.parse((await store.get(old)).toString()) as Record<
+      string,
+      [number, number, string]
+    >;
+    // The clips lie elsewhere today, and are younger. One is another of the same length, which only a reading would tell.
+    const { root = '' } = kept.config.dataset;
+    const moved = Object.entries(recorded).map(([path, [size, , sha256]]) => {
+      const file = path.replace(`${kept.expected.folder}/clips`, root);
+      expect(statSync(file).size).toBe(size);
+      return { file, sha256 };
+    });
+    const { file: changed } = moved[0]!;
+    const own = readFileSync(changed);
+    writeFileSync(changed, Buffer.alloc(own.length));
+    const today = moved.map(({ file, sha256 }) => {
+      const { size, mtimeMs } = statSync(file);
+      return [file, size, mtimeMs, sha256] as const;
+    });
+    await store.put(old, JSON.stringify(Object.fromEntries(today.map(([file, ...hash]) => [file, hash]))));
+    const index = await indexDataset(kept.config.dataset);
+    const plan = await planRebuild({ store, name: dataset, index, extraction, extractorVersion: 'another' });
+    let planned = '';
+    for await (const line of (await openPlan(store, dataset, plan.version)).lines())
+      planned += JSON.stringify(line);
+    expect(planned).toContain(moved[0]!.sha256);
+    expect(await store.exists(old)).toBe(false);
+    const lines = (await store.get(storePaths.sourceHashes(dataset, ''))).toString().trim().split('\n');
+    expect(lines.slice(0, -1).sort()).toEqual(today.map((line) => JSON.stringify(line)).sort());
+    writeFileSync(changed, own);
+  });
 
   const ofNewest = name === NEWEST ? it : () => undefined;
   ofNewest('has the ids of trainings that its configs have today', async () => {

@@ -133,6 +133,26 @@ export async function wholeManifest(store: Store, head: ManifestHead): Promise<D
   return { ...facts, formatVersion: 1, shards, quarantine };
 }
 
+/**
+ * What is wrong with the files that a head names, so that none of them hides another; each is read at a time.
+ *
+ * @returns by path: why it is not what was published
+ */
+export async function damagedPieces(
+  store: Store,
+  head: ManifestHead,
+): Promise<ReadonlyMap<string, PieceProblem>> {
+  const quarantine = storePaths.quarantine(head.name, head.version);
+  const problems = new Map<string, PieceProblem>();
+  for (const { path, sha256 } of [...head.parts, { path: quarantine, sha256: head.quarantineSha256 }]) {
+    const bytes = await store.find(path);
+    if (bytes === undefined) problems.set(path, 'missing');
+    else if (createHash('sha256').update(bytes).digest('hex') !== sha256) problems.set(path, 'damaged');
+  }
+  return problems;
+}
+export type PieceProblem = 'missing' | 'damaged';
+
 async function read(store: Store, path: string, sha256: string): Promise<Buffer> {
   const bytes = await store.find(path);
   if (bytes === undefined || createHash('sha256').update(bytes).digest('hex') !== sha256) {

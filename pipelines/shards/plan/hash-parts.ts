@@ -1,9 +1,11 @@
 /**
  * The files in which the hashes of a dataset's sources are remembered: a JSON line a source, parted by the first digits of
- * its path's hash, so that whoever plans holds one part at a time. More clips are given more digits. Each is only a memory: a line
- * that cannot be read is hashed again.
+ * its path's hash, so that whoever plans holds one part at a time. More clips are given more digits. Each is only a memory: one
+ * that is not what was written is taken for absent, and its sources are hashed again. Its last line says what was written; what
+ * another release wrote without it is believed line by line.
  */
 import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { isRecord } from '../../../schemas/is-record.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';
@@ -16,6 +18,7 @@ export type KnownHashes = Map<string, KnownHash>;
 export const CLIPS_PER_PART = 2 ** 17;
 const DIGIT = 16;
 const WRITTEN_LINES = 4_096;
+const NEWLINE = 0x0a;
 
 /** Of hexadecimal digits in a part's name. */
 export function digitsFor(clips: number, clipsPerPart = CLIPS_PER_PART): number {
@@ -47,9 +50,9 @@ export async function storedParts(store: Store, name: string): Promise<string[]>
 export async function readPart(store: Store, name: string, part: string): Promise<KnownHashes> {
   const known: KnownHashes = new Map();
   const bytes = await store.find(storePaths.sourceHashes(name, part));
-  if (bytes === undefined) return known;
+  if (bytes === undefined || hashPartProblem(bytes) !== undefined) return known;
   for (let from = 0; from < bytes.length;) {
-    const newline = bytes.indexOf(0x0a, from);
+    const newline = bytes.indexOf(NEWLINE, from);
     const end = newline === -1 ? bytes.length : newline;
     const line = parsed(bytes.toString('utf8', from, end));
     from = end + 1;
@@ -60,16 +63,37 @@ export async function readPart(store: Store, name: string, part: string): Promis
   return known;
 }
 
+/** @returns why it is not what was written, if so */
+export function hashPartProblem(bytes: Buffer): string | undefined {
+  const whole = bytes.length === 0 || bytes.at(-1) === NEWLINE;
+  const from = bytes.lastIndexOf(NEWLINE, -2) + 1;
+  const last = parsed(bytes.toString('utf8', from));
+  if (!whole || last === undefined) return 'it ends too early';
+  const signed = isRecord(last) ? last['sha256'] : undefined;
+  if (signed === undefined && Array.isArray(last)) return undefined;
+  const sha256 = createHash('sha256').update(bytes.subarray(0, from)).digest('hex');
+  return signed === sha256
+    ? undefined
+    : 'it has changed since it was written: its last line holds another hash';
+}
+
 export async function writePart(store: Store, name: string, part: string, known: KnownHashes): Promise<void> {
   const pieces: Buffer[] = [];
+  const sha256 = createHash('sha256');
+  const add = (text: string) => {
+    const piece = Buffer.from(text);
+    sha256.update(piece);
+    pieces.push(piece);
+  };
   let lines: string[] = [];
   for (const [path, hash] of known) {
     lines.push(`${JSON.stringify([path, ...hash])}\n`);
     if (lines.length < WRITTEN_LINES) continue;
-    pieces.push(Buffer.from(lines.join('')));
+    add(lines.join(''));
     lines = [];
   }
-  pieces.push(Buffer.from(lines.join('')));
+  add(lines.join(''));
+  pieces.push(Buffer.from(`${JSON.stringify({ sha256: sha256.digest('hex') })}\n`));
   await store.put(storePaths.sourceHashes(name, part), Buffer.concat(pieces));
 }
 

@@ -104,10 +104,18 @@ test('of which a part is damaged or gone is refused, naming it, and mended by pu
   await store.put(first, bytes);
   const load = async () => await loadManifest(store, 'test', built.version);
   await expect(load()).rejects.toMatchObject({ kind: 'input', where: `${store.uri}/${first}` });
+  const missing = storePaths.quarantine('test', built.version);
+  const list = await store.get(missing);
+  await store.delete(missing);
   const { findings } = await verifyStore(store);
-  expect(findings).toMatchObject([
-    { path: storePaths.manifest('test', built.version), state: 'damaged', mend: 'rebuild' },
+  expect(findings.map(({ path, state, mend }) => [path, state, mend])).toEqual([
+    [first, 'damaged', 'rebuild'],
+    [missing, 'missing', 'rebuild'],
   ]);
+  // What its shards are is not known: none of them is garbage.
+  const before = new Date(Date.now() + 60_000);
+  await expect(findGarbage(store, { before })).rejects.toMatchObject({ where: `${store.uri}/${first}` });
+  await store.put(missing, list);
   expect(await publishManifest({ ...built, ...PARTS })).toEqual(manifest);
   await store.delete(second);
   await expect(load()).rejects.toMatchObject({ kind: 'input', where: `${store.uri}/${second}` });

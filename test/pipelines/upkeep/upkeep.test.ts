@@ -160,6 +160,38 @@ describe('repair', () => {
     },
   );
 
+  it('makes parts of a manifest and of the sources’ hashes again', { timeout: TIMEOUT_MS }, async () => {
+    const store = await copyOfStore();
+    const { name, version } = manifest;
+    const parts = { shardsInOne: 1, partBytes: 1_000 };
+    await publishManifest({ store, name, version, ...parts });
+    const [damaged, gone] = (await store.list(`datasets/${name}/${version}`)).filter((path) =>
+      path.endsWith('.jsonl'),
+    ) as [string, string];
+    const hashes = storePaths.sourceHashes(name, '');
+    const paths = [storePaths.manifest(name, version), damaged, gone];
+    const remembered = async () =>
+      (await store.get(hashes)).toString().trim().split('\n').slice(0, -1).sort();
+    const known = await remembered();
+    const expected = await Promise.all(paths.map(async (path) => await store.get(path)));
+    await flip(store, damaged);
+    await store.delete(gone);
+    await flip(store, hashes);
+    const { found, left, notes } = await repairStore(store, { ...SILENT, ...parts });
+    expect(found.map(({ path, state }) => [path, state]).sort()).toEqual(
+      [
+        [damaged, 'damaged'],
+        [gone, 'missing'],
+        [hashes, 'damaged'],
+      ].sort(),
+    );
+    expect(left.findings).toEqual([]);
+    expect(notes).toEqual([]);
+    for (const [i, path] of paths.entries())
+      expect((await store.get(path)).toString()).toBe(expected[i]!.toString());
+    expect(await remembered()).toEqual(known);
+  });
+
   it('says what it cannot make again, and why', { timeout: TIMEOUT_MS }, async () => {
     const store = await copyOfStore();
     await flip(store, storePaths.model(trainingId));
