@@ -3,9 +3,11 @@
 // them contracted (set-up compiles with -ffp-contract=off).
 #include <node_api.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <vector>
 
 #if defined(__AVX2__)
@@ -76,11 +78,14 @@ template <size_t channels>
 class ResizedRows {
  public:
   ResizedRows(const Pictures& pictures, const Places& columns)
-      : pictures_(pictures), columns_(columns), last_row_(pictures.width * channels + kWide) {
+      : pictures_(pictures), columns_(columns), row_bytes_(pictures.width * channels) {
     for (auto& line : lines_) line.values.resize(columns.side * channels + kWide);
-    // Elsewhere a wide point ends in the row that follows; here memory would end before.
-    const size_t bytes = pictures.width * channels;
-    std::memcpy(last_row_.data(), pictures.data + (rows() - 1) * bytes, bytes);
+    // Elsewhere a wide point ends in the rows that follow; in these memory would end before. Only narrow pictures have more than one.
+    const size_t beyond = kWide - channels;
+    const size_t last = std::min(rows(), (beyond + row_bytes_ - 1) / row_bytes_);
+    first_last_ = rows() - last;
+    last_rows_.resize(last * row_bytes_ + kWide);
+    std::memcpy(last_rows_.data(), pictures.data + first_last_ * row_bytes_, last * row_bytes_);
   }
 
   // A row counted from the first frame's first one; it stays until the next but one is asked for.
@@ -89,9 +94,9 @@ class ResizedRows {
       newest_ = 1 - newest_;
       auto& line = lines_[newest_];
       if (line.row != row) {
-        const bool is_last = row == rows() - 1;
-        resize_row<channels>(is_last ? last_row_.data() : pictures_.data + row * pictures_.width * channels, columns_,
-                             line.values.data());
+        const uint8_t* from = row < first_last_ ? pictures_.data + row * row_bytes_
+                                                : last_rows_.data() + (row - first_last_) * row_bytes_;
+        resize_row<channels>(from, columns_, line.values.data());
         line.row = row;
       }
     }
@@ -108,7 +113,8 @@ class ResizedRows {
 
   const Pictures& pictures_;
   const Places& columns_;
-  std::vector<uint8_t> last_row_;
+  size_t row_bytes_, first_last_;
+  std::vector<uint8_t> last_rows_;
   Line lines_[2];
   size_t newest_ = 0;
 };
@@ -131,6 +137,15 @@ void render(const Pictures& pictures, const Places& rows, const Places& columns,
       blend_rows(upper, lower, rows.weight[y], factor.data(), shift.data(), length, out);
     }
   }
+}
+
+// Whether so many hold as many as all factors together.
+bool is_product(size_t length, std::initializer_list<size_t> factors) {
+  size_t product = 1;
+  for (const size_t factor : factors) {
+    if (__builtin_mul_overflow(product, factor, &product)) return false;
+  }
+  return product <= length;
 }
 
 // Lower places, then upper ones, within `size`; and a weight for each.
@@ -177,23 +192,14 @@ napi_value render_pictures(napi_env env, napi_callback_info info) {
     return fail(env, "renderPictures takes places inside the pictures, and their weights");
   }
   const size_t channels = pictures.channels;
-  if (bytes < pictures.frames * pictures.height * pictures.width * channels || scales != 2 * channels ||
-      values < pictures.frames * rows.side * columns.side * channels) {
+  // A product that is too long for 64 bits is no small one.
+  if (channels > 3 || !is_product(bytes, {pictures.frames, pictures.height, pictures.width, channels}) ||
+      scales != 2 * channels || !is_product(values, {pictures.frames, rows.side, columns.side, channels})) {
     return fail(env, "renderPictures takes as many bytes as the shape says, and room for as many values");
   }
-  switch (channels) {
-    case 1:
-      render<1>(pictures, rows, columns, scale, out);
-      break;
-    case 2:
-      render<2>(pictures, rows, columns, scale, out);
-      break;
-    case 3:
-      render<3>(pictures, rows, columns, scale, out);
-      break;
-    default:
-      return fail(env, "renderPictures takes 1 to 3 channels");
-  }
+  if (channels == 1) render<1>(pictures, rows, columns, scale, out);
+  else if (channels == 2) render<2>(pictures, rows, columns, scale, out);
+  else render<3>(pictures, rows, columns, scale, out);
   return nullptr;
 }
 

@@ -121,6 +121,7 @@ describe('compiled code', () => {
     // Larger than the picture, and a picture of one point.
     [1, 5, 7, 3, 64],
     [2, 1, 1, 2, 3],
+    [2, 9, 1, 1, 5],
   ])(
     'gives the bits of plain code: %i frames of %i × %i × %i at %i',
     (frames, height, width, channels, side) => {
@@ -172,6 +173,8 @@ describe('compiled code', () => {
     expect(() => render([1, 5, 4, 1], [3, 3], 1)).toThrow(/as many bytes/u);
     expect(() => render([1, 4, 4, 1], [3, 3], 0)).toThrow(/room/u);
     expect(() => render([0, 4, 4, 1], [3, 3], 1)).toThrow(/of a size/u);
+    // 2^64 bytes, which 64 bits hold as none.
+    expect(() => render([2 ** 30, 2 ** 30, 16, 1], [3, 3], 1)).toThrow(/as many bytes/u);
   });
 });
 
