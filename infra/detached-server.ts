@@ -215,10 +215,10 @@ export class DetachedServer {
   }
 
   async #answersWithin(server: RunningServer, withinMs: number): Promise<boolean> {
-    const from = Date.now();
+    const from = performance.now();
     // The load is looked at anew each time: it may come while this waits.
     const time = () => (isStopped(server.process) ? withinMs : this.#patience(withinMs));
-    while (Date.now() - from < time() && isAlive(server.process)) {
+    while (performance.now() - from < time() && isAlive(server.process)) {
       if (await this.#answers(server)) return true;
       await sleep(POLL_MS);
     }
@@ -236,9 +236,9 @@ export class DetachedServer {
     const last = this.#lastState()?.ports ?? [];
     if (last.length !== this.#spec.portCount) return await freePorts(this.#spec.portCount);
     // The dead server's last connections may take a moment to close.
-    const deadline = Date.now() + PORT_WAIT_MS;
+    const deadline = performance.now() + PORT_WAIT_MS;
     while (!(await Promise.all(last.map(isPortFree))).every(Boolean)) {
-      if (Date.now() > deadline) return await freePorts(this.#spec.portCount);
+      if (performance.now() > deadline) return await freePorts(this.#spec.portCount);
       await sleep(POLL_MS);
     }
     return last;

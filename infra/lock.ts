@@ -21,7 +21,7 @@ const POLL_MS = 50;
 export async function withLock<T>(path: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
   mkdirSync(dirname(path), { recursive: true });
   const token = JSON.stringify({ ...identifyProcess(process.pid), token: randomUUID() });
-  const deadline = Date.now() + options.waitMs;
+  const deadline = performance.now() + options.waitMs;
   let announced = false;
   while (!tryLock(path, token)) {
     const holder = readHolder(path);
@@ -32,7 +32,7 @@ export async function withLock<T>(path: string, options: LockOptions, action: ()
     }
     if (!announced) options.onWait?.(holder.pid);
     announced = true;
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new ModalmixError('transient', `process ${holder.pid} has been busy there for long`, {
         where: path,
         fix: 'Wait for it to be done, or end it, and try again.',

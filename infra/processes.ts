@@ -85,9 +85,9 @@ export function isStopped(identity: ProcessIdentity): boolean {
 
 /** @returns whether it ended within the time */
 export async function waitForEnd(identity: ProcessIdentity, withinMs: number): Promise<boolean> {
-  const deadline = Date.now() + withinMs;
+  const deadline = performance.now() + withinMs;
   while (isAlive(identity)) {
-    if (Date.now() > deadline) return false;
+    if (performance.now() > deadline) return false;
     await sleep(POLL_MS);
   }
   return true;

@@ -30,7 +30,7 @@ const LOOK_MS = 1_000;
 /** The brokers for a worker that outlives them: the embedded one is started again, and followed to another port. */
 export function brokerSource(onConnect: (endpoint: KafkaEndpoint) => void): BrokerSource {
   let embedded = false;
-  let lookedAt = 0;
+  let lookedAt = -Infinity;
   let current = true;
   return {
     connect: async () => {
@@ -41,8 +41,8 @@ export function brokerSource(onConnect: (endpoint: KafkaEndpoint) => void): Brok
       return endpoint.connection;
     },
     isCurrent: (connection) => {
-      if (!embedded || Date.now() - lookedAt < LOOK_MS) return current;
-      lookedAt = Date.now();
+      if (!embedded || performance.now() - lookedAt < LOOK_MS) return current;
+      lookedAt = performance.now();
       const running = embeddedBroker.running();
       current = running !== undefined && isDeepStrictEqual(connectionTo(running.ports), connection);
       return current;

@@ -110,8 +110,8 @@ export async function startServing(options: ServeOptions): Promise<Serving> {
         flight.stopping = true;
         server.close();
         server.closeIdleConnections();
-        const deadline = Date.now() + limits.requestMs;
-        while (flight.count > 0 && Date.now() < deadline) await sleep(POLL_MS);
+        const deadline = performance.now() + limits.requestMs;
+        while (flight.count > 0 && performance.now() < deadline) await sleep(POLL_MS);
         // The last answers are on their way.
         await sleep(POLL_MS);
         server.closeAllConnections();

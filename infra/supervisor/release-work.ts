@@ -32,12 +32,12 @@ export function workerIdentity({ pid, startTime }: ProcessIdentity): string {
  * @throws Error of the server when it cannot be reached for as long as heartbeats are waited for
  */
 export async function releaseWork(worker: ProcessIdentity, signal?: AbortSignal): Promise<number> {
-  const deadline = Date.now() + GIVE_UP_MS;
+  const deadline = performance.now() + GIVE_UP_MS;
   for (;;) {
     try {
       return await release(workerIdentity(worker));
     } catch (error) {
-      if (signal?.aborted === true || Date.now() > deadline) throw error;
+      if (signal?.aborted === true || performance.now() > deadline) throw error;
       await sleep(TRY_AGAIN_MS, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -59,7 +59,7 @@ async function keepOne(role: StreamRole, id: string, options: StreamProcessesOpt
   const { signal } = options;
   let pauseMs = FIRST_PAUSE_MS;
   while (!signal.aborted) {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     const child = start(role, id, options);
     const end = () => child.kill('SIGTERM');
     signal.addEventListener('abort', end, { once: true });
@@ -77,7 +77,7 @@ async function keepOne(role: StreamRole, id: string, options: StreamProcessesOpt
       });
     }
     options.onRestart?.(role, killed ?? `exit code ${String(code)}`);
-    if (Date.now() - startedAt > HEALTHY_MS) pauseMs = FIRST_PAUSE_MS;
+    if (performance.now() - startedAt > HEALTHY_MS) pauseMs = FIRST_PAUSE_MS;
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
   }

@@ -155,7 +155,7 @@ async function refuseForeign(): Promise<void> {
   const signedAt = () => statSync(supervisorFiles.state(), { throwIfNoEntry: false })?.mtimeMs;
   const before = signedAt();
   // No clock is compared: the two machines' may differ.
-  for (const deadline = Date.now() + FOREIGN_WAIT_MS; Date.now() < deadline;) {
+  for (const deadline = performance.now() + FOREIGN_WAIT_MS; performance.now() < deadline;) {
     await sleep(POLL_MS);
     if (signedAt() === before) continue;
     throw new ModalmixError(
@@ -253,10 +253,10 @@ async function start(): Promise<SupervisorState> {
   });
   closeSync(log);
   child.unref();
-  const from = Date.now();
+  const from = performance.now();
   // The load is looked at anew each time: it may come while this waits.
   const time = () => patience(START_TIMEOUT_MS, loadavg()[0] ?? 0, availableParallelism());
-  while (Date.now() - from < time() && child.exitCode === null && child.signalCode === null) {
+  while (performance.now() - from < time() && child.exitCode === null && child.signalCode === null) {
     const state = runningSupervisor();
     if (state?.process.pid === child.pid && state !== undefined) return state;
     await sleep(POLL_MS);

@@ -107,13 +107,13 @@ async function supervise(): Promise<void> {
 async function keepServer(): Promise<void> {
   if (endpointFromEnvironment() !== undefined) return;
   let pause = FIRST_PAUSE_MS;
-  let checkedAt = 0;
+  let checkedAt = -Infinity;
   while (!isStopping()) {
-    if (embeddedTemporal.running() === undefined || Date.now() - checkedAt > SERVER_CHECK_MS) {
+    if (embeddedTemporal.running() === undefined || performance.now() - checkedAt > SERVER_CHECK_MS) {
       try {
         await ensureTemporal();
         pause = FIRST_PAUSE_MS;
-        checkedAt = Date.now();
+        checkedAt = performance.now();
       } catch (error) {
         log.error(describeError(error));
         await pauseFor(pause);
@@ -128,7 +128,7 @@ async function keepWorker(): Promise<void> {
   let pause = FIRST_PAUSE_MS;
   let failed = 0;
   while (!isStopping()) {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     const ended = await runWorker().catch((error: unknown) => {
       // Its log cannot be opened, or no process be made: a disk that is full, a machine without memory.
       log.error(describeError(error));
@@ -152,7 +152,7 @@ async function keepWorker(): Promise<void> {
       return;
     }
     log.warn({ lastExit, log: supervisorFiles.workerLog() }, 'the worker ended; it is started again');
-    if (Date.now() - startedAt > HEALTHY_MS) pause = FIRST_PAUSE_MS;
+    if (performance.now() - startedAt > HEALTHY_MS) pause = FIRST_PAUSE_MS;
     await pauseFor(pause);
     pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
   }
@@ -227,12 +227,12 @@ async function outcomeOf(worker: ChildProcess): Promise<string> {
 /** Only where the server is the embedded one: of another one's workflows this process knows little. */
 async function stopWhenIdle(): Promise<void> {
   if (endpointFromEnvironment() !== undefined) return;
-  let busyAt = Date.now();
+  let busyAt = performance.now();
   while (!isStopping()) {
     await pauseFor(IDLE_CHECK_MS);
     if (isStopping()) return;
-    if (hasKeptStreams() || (await isServerBusy())) busyAt = Date.now();
-    if (Date.now() - busyAt < IDLE_MS) continue;
+    if (hasKeptStreams() || (await isServerBusy())) busyAt = performance.now();
+    if (performance.now() - busyAt < IDLE_MS) continue;
     log.info('nothing runs: server and worker stop; the next command starts them again');
     stopping.abort();
     await stopTemporal().catch((error: unknown) => {

@@ -108,7 +108,7 @@ async function decodeClip(
   signal: AbortSignal | undefined,
 ): Promise<DecodedClip> {
   // Whole milliseconds, as timers of processes want them.
-  const deadline = Date.now() + Math.ceil(config.limits.clipTimeoutS * 1000);
+  const deadline = performance.now() + Math.ceil(config.limits.clipTimeoutS * 1000);
   const wantsVideo = config.modalities.some((name) => name === 'rgb' || name === 'flow');
   const wantsAudio = config.modalities.includes('audio') && audioFileProblem === undefined;
   const sources = [clip.path, ...(clip.audioPath === undefined ? [] : [clip.audioPath])];
@@ -122,7 +122,7 @@ async function decodeClip(
       ...(audio ? { audio: { ...config.audio, mix, input: audioInput } } : {}),
       ...(clip.startS === undefined ? {} : { startS: clip.startS }),
       ...(clip.endS === undefined ? {} : { endS: clip.endS }),
-      timeoutMs: Math.max(1, deadline - Date.now()),
+      timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())),
       memoryMiB: config.limits.clipMemoryMiB,
     };
     const decoded = await decodeMedia(request, signal);
@@ -132,7 +132,7 @@ async function decodeClip(
     // Perhaps it has a single frame: that is a picture, though no motion.
     const { audio: _audio, ...pictures } = request;
     const single = { ...pictures, inputs: used.slice(0, 1).map((i) => sources[i] ?? '') };
-    const timeoutMs = Math.max(1, deadline - Date.now());
+    const timeoutMs = Math.max(1, Math.ceil(deadline - performance.now()));
     const alone = await decodeMedia(
       { ...single, video: { ...request.video, pairs: false }, timeoutMs },
       signal,

@@ -19,13 +19,13 @@ export async function keepRunning(options: KeepRunningOptions, live: () => Promi
   const { log, signal } = options;
   let waitMs = FIRST_WAIT_MS;
   while (!signal.aborted) {
-    const started = Date.now();
+    const started = performance.now();
     try {
       await live();
       return;
     } catch (error) {
       if (!(error instanceof ModalmixError) || error.kind !== 'transient') throw error;
-      if (Date.now() - started > HEALTHY_MS) waitMs = FIRST_WAIT_MS;
+      if (performance.now() - started > HEALTHY_MS) waitMs = FIRST_WAIT_MS;
       log.warn(
         { reason: error.message, waitMs },
         'lost the broker or the place in the group; starting again',

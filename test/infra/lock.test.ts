@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { withLock } from '../../infra/lock.ts';
 import { identifyProcess } from '../../infra/processes.ts';
 
@@ -18,6 +18,21 @@ describe('a lock between processes', () => {
 
   afterEach(() => {
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('is waited for as long as was asked, however the clock jumps', async () => {
+    const now = Date.now.bind(Date);
+    let hours = 0;
+    const jumping = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000 * (hours += 1));
+    try {
+      const first = withLock(path, { waitMs: 0 }, async () => await sleep(300));
+      await expect(withLock(path, { waitMs: 20_000 }, async () => await Promise.resolve('in'))).resolves.toBe(
+        'in',
+      );
+      await first;
+    } finally {
+      jumping.mockRestore();
+    }
   });
 
   test('lets one in at a time', async () => {

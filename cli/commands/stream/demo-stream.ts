@@ -101,7 +101,7 @@ async function learnt(
   const handle = session.client.workflow.getHandle(workflowIds.retrain(prepared.runId));
   await drained(prepared);
   let asked = false;
-  const closeAt = Date.now() + CLOSES_BY_ITSELF_MS;
+  const closeAt = performance.now() + CLOSES_BY_ITSELF_MS;
   for (;;) {
     const windows = await listWindows(store, model);
     const open = await isOpen(prepared, windows.length + 1);
@@ -109,7 +109,7 @@ async function learnt(
       screen.say('   All of it was known already.');
       return;
     }
-    if (windows.length === windowsBefore && !asked && Date.now() > closeAt) {
+    if (windows.length === windowsBefore && !asked && performance.now() > closeAt) {
       await handle.signal(MESSAGES.closeWindow);
       asked = true;
     }

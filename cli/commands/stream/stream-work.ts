@@ -78,8 +78,8 @@ async function keepWorking(
   const since = new Date().toISOString();
   const workers = { ingest, ...(predict === 0 ? {} : { predict }) };
   keepStream(runId, { ...workersConfig(flags), configFile: resolve(flags.config), ...workers, since });
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < deadline && (runningSupervisor()?.streamWorkers.length ?? 0) < ingest + 1 + predict) {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (performance.now() < deadline && (runningSupervisor()?.streamWorkers.length ?? 0) < ingest + 1 + predict) {
     await sleep(POLL_MS);
   }
   screen.say(workText(config, flags));

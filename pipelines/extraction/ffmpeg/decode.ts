@@ -56,8 +56,8 @@ async function decodeStream(request: DecodeRequest, stream: number, signal?: Abo
   try {
     const inputs = await linkSources(request.inputs, scratch);
     const seek = segmentStart(request);
-    const deadline = Date.now() + request.timeoutMs;
-    const left = () => Math.max(1, deadline - Date.now());
+    const deadline = performance.now() + request.timeoutMs;
+    const left = () => Math.max(1, Math.ceil(deadline - performance.now()));
     const { video: asked, ...rest } = request;
     const times =
       asked !== undefined && needsStreamTimes(asked, request)

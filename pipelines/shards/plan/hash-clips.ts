@@ -46,7 +46,7 @@ export async function hashClips(
   const { hashes, extraction, onProgress, signal } = input;
   const total = input.clips.count;
   let done = 0;
-  let savedAt = Date.now();
+  let savedAt = performance.now();
   let reportedAt = 0;
   const hashBlock = async (part: HashPart, block: readonly Clip[]): Promise<void> => {
     const planned = new Array<PlanClip>(block.length);
@@ -58,7 +58,7 @@ export async function hashClips(
         next += 1;
         planned[i] = await planClip(part, block[i]!, extraction);
         done += 1;
-        const now = Date.now();
+        const now = performance.now();
         if (now - reportedAt >= PROGRESS_EVERY_MS || done === total) {
           reportedAt = now;
           onProgress?.({ done, total });

@@ -148,7 +148,7 @@ async function writeRows(
         await writer.append({ clipId, label, split: line.split, group, sourceSha256, ...row });
         tally.add(label, row);
       } else quarantined.push(outcome.quarantined);
-      const now = Date.now();
+      const now = performance.now();
       if (now - reportedAt >= PROGRESS_EVERY_MS || done + 1 === line.clips.length) {
         reportedAt = now;
         onProgress?.({ done: done + 1, total: line.clips.length });

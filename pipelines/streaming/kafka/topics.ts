@@ -128,13 +128,13 @@ function requirePartitions({ topic, partitions, fields }: TopicSpec, found: numb
 
 /** The leader itself answers where its partition ends, once it has the partition. */
 async function waitForLeader(client: Producer, topic: string, partition: number): Promise<void> {
-  const deadline = Date.now() + LEADER_WAIT_MS;
+  const deadline = performance.now() + LEADER_WAIT_MS;
   for (;;) {
     try {
       await watermarks(client, topic, partition);
       return;
     } catch (error) {
-      if (!(error instanceof ModalmixError) || error.kind !== 'transient' || Date.now() > deadline)
+      if (!(error instanceof ModalmixError) || error.kind !== 'transient' || performance.now() > deadline)
         throw error;
       await sleep(LEADER_POLL_MS);
       // What the client was told while the topic was being made it would go on believing for minutes.

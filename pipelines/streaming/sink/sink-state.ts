@@ -105,14 +105,14 @@ export class SinkState {
     return this.#bytes;
   }
 
-  /** Milliseconds since 1970 of the oldest thing that is not sealed; undefined when all is. */
+  /** When the oldest thing came that is not sealed, by `performance.now()`; undefined when all is. */
   get since(): number | undefined {
     return this.#since;
   }
 
   /** Takes one record, whatever it holds. @throws ModalmixError when the disk fails */
   async take(message: Message): Promise<Taken> {
-    this.#since ??= Date.now();
+    this.#since ??= performance.now();
     const taken = await this.#judge(message);
     this.#count(taken.as);
     this.#offsets.set(message.partition, message.offset + 1);
@@ -123,7 +123,7 @@ export class SinkState {
   reachEnd(partition: number, offset: number): void {
     if (offset <= (this.#offsets.get(partition) ?? 0)) return;
     this.#offsets.set(partition, offset);
-    this.#since ??= Date.now();
+    this.#since ??= performance.now();
   }
 
   /**

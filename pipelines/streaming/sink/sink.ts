@@ -177,7 +177,7 @@ class SinkSession {
 
   #isDue(): boolean {
     const { since } = this.#state;
-    return since !== undefined && Date.now() - since >= this.#input.target.stream.sink.flushS * 1_000;
+    return since !== undefined && performance.now() - since >= this.#input.target.stream.sink.flushS * 1_000;
   }
 
   /** Begins to publish what was taken, once the part before it is published. */

@@ -352,8 +352,8 @@ export class TransactionalSession<T> {
   }
 
   async #drain(): Promise<void> {
-    const deadline = Date.now() + DRAIN_TIMEOUT_MS;
-    while (this.#window.size > 0 && Date.now() < deadline && this.#failure === undefined) {
+    const deadline = performance.now() + DRAIN_TIMEOUT_MS;
+    while (this.#window.size > 0 && performance.now() < deadline && this.#failure === undefined) {
       this.#publishSoon();
       await new Promise((resolve) => setTimeout(resolve, IDLE_WAIT_MS));
     }

@@ -202,3 +202,18 @@ describe('sound', () => {
     expect(Math.max(...column.slice(95))).toBeLessThan(1e-3 * highest);
   });
 });
+
+test('a clip is not given up because the clock jumps while it is extracted', async () => {
+  ffmpeg(...picture(1), ...sweep(1), ...H264, ...PCM, at('plain.mov'));
+  const right = await extractor.extract(clip(at('plain.mov')), config);
+  const now = Date.now.bind(Date);
+  let hours = 0;
+  const jumping = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000 * (hours += 1));
+  try {
+    const { rgb, audio } = await extractor.extract(clip(at('plain.mov')), config);
+    expect({ rgb, audio }).toEqual({ rgb: right.rgb, audio: right.audio });
+    expect(rgb).toBeDefined();
+  } finally {
+    jumping.mockRestore();
+  }
+});
