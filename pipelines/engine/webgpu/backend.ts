@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import type * as TensorflowNode from '@tensorflow/tfjs-node';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { factsOf, openAdapter, type AdapterFacts, type GpuBuffer, type GpuDevice } from './dawn.ts';
+import { registerFilterGradient } from './filter-gradient.ts';
 import { mapNow } from './map-now.ts';
 
 const PACKAGE = '@tensorflow/tfjs-backend-webgpu';
@@ -95,6 +96,7 @@ export async function startWebgpu(tf: typeof TensorflowNode): Promise<AdapterFac
   tf.env().set('WEBGPU_MATMUL_PROGRAM_TYPE', PRODUCT_IN_TILES);
   tf.registerBackend('webgpu', () => backend as unknown as TensorflowNode.KernelBackend);
   await tf.setBackend('webgpu');
+  registerFilterGradient(tf);
   const facts = factsOf(adapter);
   if (facts.isSoftware) {
     process.stderr.write(`warning: WebGPU has no GPU here, the engine cpu is faster: ${facts.name}\n`);
