@@ -33,6 +33,7 @@ const PROBES = ['tensorflow-facts', 'webgpu-adapter'].map((what) => `infra/setup
 const SMALL = ['zod', 'apache-arrow', 'commander', 'cli-progress', 'yaml', 'csv-parse', 'p-limit'];
 /** Of programs that load no `@temporalio/worker`, which has its own. */
 const CLIENT = ['@temporalio/client', '@temporalio/common'];
+export const BUILT_IN = { command: [...SMALL, ...CLIENT], worker: SMALL } as const;
 
 /** What package.json says that the package exports, and the command, by the file that each is built of. */
 const ENTRIES = {
@@ -47,8 +48,11 @@ const ENTRIES = {
 export async function buildPackage(): Promise<void> {
   await rm(DIST, { recursive: true, force: true });
   const { 'supervisor-main': supervisor, ...workers } = INFRA_PROGRAMS;
-  await buildPrograms({ ...ENTRIES, ...named([supervisor]) }, [...SMALL, ...CLIENT]);
-  await buildPrograms(named([...Object.values(workers), ...(await childEntries()), ...PROBES]), SMALL);
+  await buildPrograms({ ...ENTRIES, ...named([supervisor]) }, BUILT_IN.command);
+  await buildPrograms(
+    named([...Object.values(workers), ...(await childEntries()), ...PROBES]),
+    BUILT_IN.worker,
+  );
   for (const page of PAGES) {
     await mkdir(dirname(packedPage(page)), { recursive: true });
     await writeFile(packedPage(page), await bundleClient(pathToFileURL(page)));
@@ -113,7 +117,8 @@ function placesOfSources(): Plugin {
   };
 }
 
-function onlyPackages(bundled: readonly string[]): Plugin {
+/** Has esbuild build these packages in, and load all others from where they are. */
+export function onlyPackages(bundled: readonly string[]): Plugin {
   return {
     name: 'only-packages',
     setup: (plugins) => {
