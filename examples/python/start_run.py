@@ -17,6 +17,7 @@ import json
 import os
 import re
 import struct
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -173,3 +174,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    # The SDK's own threads outlive the loop: an interpreter that is taken down beside them may abort.
+    sys.stdout.flush()
+    os._exit(0)

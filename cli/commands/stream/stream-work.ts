@@ -79,7 +79,10 @@ async function keepWorking(
   const workers = { ingest, ...(predict === 0 ? {} : { predict }) };
   keepStream(runId, { ...workersConfig(flags), configFile: resolve(flags.config), ...workers, since });
   const deadline = performance.now() + START_TIMEOUT_MS;
-  while (performance.now() < deadline && (runningSupervisor()?.streamWorkers.length ?? 0) < ingest + 1 + predict) {
+  while (
+    performance.now() < deadline &&
+    (runningSupervisor()?.streamWorkers.length ?? 0) < ingest + 1 + predict
+  ) {
     await sleep(POLL_MS);
   }
   screen.say(workText(config, flags));
