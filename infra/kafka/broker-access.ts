@@ -52,7 +52,7 @@ function readPassword(): string | undefined {
 
 /** How clients reach it. */
 export function connectionTo(ports: Ports): KafkaConnection {
-  return connectionBy(SCRAM, ports, readPassword());
+  return { ...connectionBy(SCRAM, ports, readPassword()), toolSettings: brokerToolSettings() };
 }
 
 function connectionBy(

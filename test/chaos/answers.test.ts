@@ -25,7 +25,8 @@ test(
       look: async ({ brokers, topic, answers, project, stream }) => {
         // A program in another language reads the same.
         const python = join(testPythonFolder(), 'bin', 'python');
-        const { stdout } = await execa(python, [READ_PREDICTIONS, brokers.join(','), topic]);
+        const settings = join(project.folder, 'home', 'kafka', 'client.properties');
+        const { stdout } = await execa(python, [READ_PREDICTIONS, brokers.join(','), topic, settings]);
         const lines = stdout.split('\n').map((line) => JSON.parse(line) as PythonLine);
         const sorted = (of: readonly PythonLine[]) => [...of].sort((a, b) => (a.clip < b.clip ? -1 : 1));
         expect(sorted(lines)).toMatchObject(

@@ -37,7 +37,10 @@ export const kafkaConnectionSchema = z.strictObject({
     })
     .optional(),
 });
-export type KafkaConnection = z.infer<typeof kafkaConnectionSchema>;
+export type KafkaConnection = z.infer<typeof kafkaConnectionSchema> & {
+  /** A file of settings for Kafka's own tools (`--command-config`), where there is one. */
+  readonly toolSettings?: string;
+};
 
 export const DEFAULT_CLIENT_ID = 'modalmix';
 

@@ -120,11 +120,11 @@ function fixText(errors: readonly LimitProblem[], connection: KafkaConnection): 
 
 /** Kafka's own tool's command for settings of one topic. */
 function mendingCommand(problems: readonly LimitProblem[], connection: KafkaConnection): string {
-  const { brokers, sasl, tls } = connection;
+  const { brokers, sasl, tls, toolSettings = 'client.properties' } = connection;
   const settings = problems.map(({ setting, needed }) => `${setting}=${needed}`).join(',');
   return [
     `kafka-configs.sh --bootstrap-server ${brokers.join(',')}`,
-    ...(sasl === undefined && tls === undefined ? [] : ['--command-config client.properties']),
+    ...(sasl === undefined && tls === undefined ? [] : [`--command-config ${toolSettings}`]),
     `--alter --entity-type topics --entity-name ${problems[0]?.topic ?? ''} --add-config ${settings}`,
   ].join(' ');
 }
