@@ -1,6 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { streamDataset } from '../pipelines/datasets/index-dataset.ts';
-import { planRebuild, type ShardPlan } from '../pipelines/shards/plan/plan-rebuild.ts';
+import { planFromConfig } from '../pipelines/shards/plan/plan-dataset.ts';
 import { writeShardList } from '../pipelines/shards/plan/shard-list.ts';
 import {
   SHARDS_PER_PAGE,
@@ -17,19 +15,8 @@ export async function planDataset(services: Services, input: RunReference): Prom
   return await runStage(progressKeys.index, async ({ signal, onProgress }) => {
     const store = services.openStore(input.storeUri);
     const config = await readRunConfig(store, input.runId);
-    const scratch = await store.scratchFolder();
-    let plan: ShardPlan;
-    try {
-      const read = async (path: string) => await store.get(path);
-      const index = await streamDataset(config.dataset, { signal, onProgress, read }, { folder: scratch });
-      plan = await planRebuild({
-        ...{ store, name: config.name, index, extraction: config.extraction },
-        extractorVersion: (await services.extractor()).version,
-        ...{ onProgress, signal },
-      });
-    } finally {
-      await rm(scratch, { recursive: true, force: true });
-    }
+    const extractorVersion = async () => (await services.extractor()).version;
+    const plan = await planFromConfig({ store, config, extractorVersion, onProgress, signal });
     const { name, version, shardsToBuild } = plan;
     const others = shardsToBuild.slice(SHARDS_PER_PAGE);
     return {

@@ -6,7 +6,7 @@
  *     npx tsx bench/filling.ts media [--clips 240]                  # cores wanted by a media worker while it extracts
  *     npx tsx bench/filling.ts trainings [--rounds 3] [--steps 5]   # two, one after the other and side by side
  */
-import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,10 +30,9 @@ import { publishNoise } from './benches/training-data.ts';
 import { median } from './harness/figure.ts';
 import { inTurns } from './harness/in-turns.ts';
 import { timesOf } from './harness/processor-time.ts';
-import { renderClip } from './harness/render-clip.ts';
+import { makeClips } from './harness/make-clips.ts';
 import { watchCores } from './harness/thread-states.ts';
 
-const DISTINCT = 12;
 const BATCH = 8;
 
 const { values, positionals } = parseArgs({
@@ -58,7 +57,7 @@ try {
 
 /** Extraction in a process of its own, as the media worker does it; watched from here. */
 async function media(count: number): Promise<void> {
-  await makeClips(count);
+  await makeClips(join(scratch, 'clips'), count);
   const { program, args } = programOf(new URL(import.meta.url).pathname);
   const worker = spawn(program, [...args, 'extract', scratch], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -96,26 +95,6 @@ async function extractInto(folder: string): Promise<void> {
     async (shardIndex) => await buildShard({ store, name, version, shardIndex, extractor, turns }),
   );
   process.send!('end', () => process.exit());
-}
-
-async function makeClips(count: number): Promise<void> {
-  const pathOf = (n: number) =>
-    join(scratch, 'clips', n % 6 < 2 ? 'test' : 'train', n % 2 ? 'a' : 'b', `${String(n)}.mp4`);
-  for (const folder of ['test/a', 'test/b', 'train/a', 'train/b'])
-    mkdirSync(join(scratch, 'clips', folder), { recursive: true });
-  for (let n = 0; n < count; n += 1) {
-    if (n < DISTINCT)
-      await renderClip(pathOf(n), {
-        picture: `testsrc2=size=480x360:rate=25:duration=3,hue=h=${String(15 * n)}`,
-        sound: `sine=frequency=${String(200 + 40 * n)}:sample_rate=44100:duration=3`,
-        encoding: ['-preset', 'medium', '-crf', '23', '-g', '250', '-b:a', '96k'],
-      });
-    else {
-      copyFileSync(pathOf(n % DISTINCT), pathOf(n));
-      // A box that readers skip: the file's hash is another.
-      appendFileSync(pathOf(n), Buffer.from([0, 0, 0, 12, 102, 114, 101, 101, n >> 24, n >> 16, n >> 8, n]));
-    }
-  }
 }
 
 /** Processor seconds of both, and the time on the clock. */

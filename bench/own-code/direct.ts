@@ -1,5 +1,5 @@
 /** Writing shards past the system's cache (`O_DIRECT`) beside writing through it, and what reading rows past it would give. */
-import { appendFileSync, constants, copyFileSync, mkdirSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
@@ -17,12 +17,11 @@ import { datasetConfigSchema } from '../../schemas/config/dataset-config.ts';
 import { extractionConfigSchema } from '../../schemas/config/extraction-config.ts';
 import { inTurns } from '../harness/in-turns.ts';
 import { processorSeconds } from '../harness/processor-time.ts';
-import { renderClip } from '../harness/render-clip.ts';
+import { makeClips } from '../harness/make-clips.ts';
 import type { Compared, Measured, OwnCodeOptions } from './compared.ts';
 
 const CLIPS = 120;
 const QUICK_CLIPS = 24;
-const DISTINCT = 12;
 /** A row of the default extraction, in whole blocks. */
 const ROW_BYTES = 983_040;
 /** What the kernels' aligned memory comes in. */
@@ -35,7 +34,7 @@ const STRIDE = 7_919;
 
 export async function measureRebuild({ rounds, quick, scratch, say }: OwnCodeOptions): Promise<Compared[]> {
   const count = quick ? QUICK_CLIPS : CLIPS;
-  await makeClips(scratch, count);
+  await makeClips(join(scratch, 'clips'), count);
   say('clips are rendered');
   const extractor = await createNodeAvExtractor();
   let run = 0;
@@ -79,26 +78,6 @@ export async function measureRebuild({ rounds, quick, scratch, say }: OwnCodeOpt
     rounds: measured,
   };
   return [compared];
-}
-
-async function makeClips(scratch: string, count: number): Promise<void> {
-  const pathOf = (n: number) =>
-    join(scratch, 'clips', n % 6 < 2 ? 'test' : 'train', n % 2 ? 'a' : 'b', `${String(n)}.mp4`);
-  for (const folder of ['test/a', 'test/b', 'train/a', 'train/b'])
-    mkdirSync(join(scratch, 'clips', folder), { recursive: true });
-  for (let n = 0; n < count; n += 1) {
-    if (n < DISTINCT)
-      await renderClip(pathOf(n), {
-        picture: `testsrc2=size=480x360:rate=25:duration=3,hue=h=${String(15 * n)}`,
-        sound: `sine=frequency=${String(200 + 40 * n)}:sample_rate=44100:duration=3`,
-        encoding: ['-preset', 'medium', '-crf', '23', '-g', '250', '-b:a', '96k'],
-      });
-    else {
-      copyFileSync(pathOf(n % DISTINCT), pathOf(n));
-      // A box that readers skip: the file's hash is another.
-      appendFileSync(pathOf(n), Buffer.from([0, 0, 0, 12, 102, 114, 101, 101, n >> 24, n >> 16, n >> 8, n]));
-    }
-  }
 }
 
 export async function measureReads({ rounds, quick, scratch, say }: OwnCodeOptions): Promise<Compared[]> {

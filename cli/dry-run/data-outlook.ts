@@ -1,5 +1,5 @@
 /** What a rebuild would find and do: clips by split and class, what is odd, shards to build. Reads, and writes nothing. */
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StreamedIndex } from '../../pipelines/datasets/clip-stream.ts';
@@ -9,7 +9,7 @@ import { createExtractor } from '../../pipelines/extraction/create-extractor.ts'
 import { planRebuild } from '../../pipelines/shards/plan/plan-rebuild.ts';
 import { usualRowBytes } from '../../pipelines/shards/plan/row-bytes.ts';
 import { SourceHashes } from '../../pipelines/shards/plan/source-hashes.ts';
-import { ownedName } from '../../pipelines/store/scratch.ts';
+import { inFolder, ownedName } from '../../pipelines/store/scratch.ts';
 import type { Store } from '../../pipelines/store/store.ts';
 import { SPLITS, type Clip, type Split } from '../../schemas/clip.ts';
 import type { RunConfig } from '../../schemas/config/config.ts';
@@ -48,12 +48,10 @@ export class DataViewer {
 
   /** @throws ModalmixError as the index stage and the plan do */
   async look(config: RunConfig, store: Store): Promise<DataOutlook> {
-    const folder = join(tmpdir(), ownedName('outlook'));
-    try {
-      return await this.#look(config, store, folder);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    return await inFolder(
+      join(tmpdir(), ownedName('outlook')),
+      async (folder) => await this.#look(config, store, folder),
+    );
   }
 
   async #look(config: RunConfig, store: Store, scratch: string): Promise<DataOutlook> {

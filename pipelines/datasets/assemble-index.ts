@@ -8,6 +8,7 @@ import { foldRule, splitByFold } from './folds/split-by-fold.ts';
 import { countedNames, NamesTally } from './names-tally.ts';
 import { SplitRule } from './split-clips.ts';
 import { UniqueClips } from './unique-clips.ts';
+import { gathered } from '../store/streams.ts';
 
 export interface AssembleOptions {
   /** The dataset's, for the report. */
@@ -38,7 +39,7 @@ export async function assembleIndex(
     fold === undefined
       ? await splitByRule(unique, found, rule, validationShare)
       : {
-          clips: streamOf(splitByFold(await unique.all(), found, fold, validationShare)),
+          clips: streamOf(splitByFold(await gathered(unique.blocks()), found, fold, validationShare)),
           splitRule: foldRule(fold, validationShare),
         };
   const tally = new SplitTally();

@@ -1,8 +1,8 @@
 /** The index stage: from a dataset on disk to its list of labelled clips. */
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clip, DatasetIndex } from '../../schemas/clip.ts';
+import type { DatasetIndex } from '../../schemas/clip.ts';
 import type { BuiltInDatasetConfig, DatasetConfig } from '../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../schemas/errors.ts';
 import { isPluginName } from '../../schemas/config/plugins.ts';
@@ -15,7 +15,8 @@ import { ucf101 } from './adapters/ucf-101.ts';
 import { assembleIndex } from './assemble-index.ts';
 import { LFS_FIX, LFS_PROBLEM, isLfsPointer } from './lfs-pointer.ts';
 import { findByPlugin, type PluginDatasetConfig } from './plugin-dataset.ts';
-import { ownedName } from '../store/scratch.ts';
+import { inFolder, ownedName } from '../store/scratch.ts';
+import { gathered } from '../store/streams.ts';
 import type { StreamedIndex } from './clip-stream.ts';
 import {
   asFoundClips,
@@ -71,8 +72,7 @@ export async function checkDataset(config: DatasetConfig, options: IndexOptions 
 export async function indexDataset(config: DatasetConfig, options: IndexOptions = {}): Promise<DatasetIndex> {
   return await withScratch(async (scratch) => {
     const index = await streamDataset(config, options, scratch);
-    const clips: Clip[] = [];
-    for await (const block of index.clips.blocks()) for (const clip of block) clips.push(clip);
+    const clips = await gathered(index.clips.blocks());
     return { ...index, clips: clips.sort((a, b) => compareText(a.clipId, b.clipId)) };
   });
 }
@@ -101,9 +101,7 @@ export interface ListedDataset {
 export async function listClips(config: DatasetConfig, options: IndexOptions = {}): Promise<ListedDataset> {
   return await withScratch(async (scratch) => {
     const { classNames, blocks } = await findClips(config, options, scratch);
-    const clips: ListedClip[] = [];
-    for await (const block of blocks()) for (const clip of block) clips.push(clip);
-    return { classNames, clips };
+    return { classNames, clips: await gathered(blocks()) };
   });
 }
 
@@ -119,12 +117,7 @@ async function findClips(
 }
 
 async function withScratch<T>(work: (scratch: IndexScratch) => Promise<T>): Promise<T> {
-  const folder = join(tmpdir(), ownedName('index'));
-  try {
-    return await work({ folder });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return await inFolder(join(tmpdir(), ownedName('index')), async (folder) => await work({ folder }));
 }
 
 function isPluginDataset(config: DatasetConfig): config is PluginDatasetConfig {

@@ -81,12 +81,6 @@ export class UniqueClips {
     }
   }
 
-  async all(): Promise<ListedClip[]> {
-    const clips: ListedClip[] = [];
-    for await (const block of this.blocks()) for (const clip of block) clips.push(clip);
-    return clips;
-  }
-
   #goOn(): void {
     if (this.#signal?.aborted === true) throw new ModalmixError('cancelled', 'indexing was asked to stop');
   }

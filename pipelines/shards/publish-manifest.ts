@@ -3,6 +3,7 @@ import { ModalmixError } from '../../schemas/errors.ts';
 import type { DatasetManifest, ShardEntry } from '../../schemas/manifest.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { Store } from '../store/store.ts';
+import { pages } from '../store/streams.ts';
 import { loadManifest } from './manifest/load-manifest.ts';
 import { writeVersion, type PublishedCounts, type PublishOptions } from './manifest/merge-shards.ts';
 import { findShards } from './manifest/shard-entries.ts';
@@ -63,15 +64,4 @@ async function* builtShards(store: Store, name: string, plan: OpenPlan): AsyncGe
     }
     done += places.length;
   }
-}
-
-async function* pages<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
-  let page: T[] = [];
-  for await (const item of items) {
-    page.push(item);
-    if (page.length < size) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
 }

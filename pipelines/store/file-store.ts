@@ -95,7 +95,7 @@ export class FileStore implements Store {
     const target = this.#file(path);
     const temporary = await this.#writeTemporary(path, bytes);
     try {
-      await this.#makeFolder(dirname(target));
+      await mkdir(dirname(target), { recursive: true });
       await syncFile(temporary);
       // Unlike a rename, a link never replaces what is there.
       await link(temporary, target);
@@ -111,7 +111,8 @@ export class FileStore implements Store {
 
   async putFile(path: string, localFile: string): Promise<void> {
     const target = this.#file(path);
-    await this.#makeFolder(dirname(target));
+    await makePrivately(this.#root);
+    await mkdir(dirname(target), { recursive: true });
     await syncFile(localFile);
     await rename(localFile, target);
     await syncFile(dirname(target));
@@ -130,7 +131,6 @@ export class FileStore implements Store {
 
   async scratchFolder(): Promise<string> {
     const parent = join(this.#root, TEMPORARY_FOLDER);
-    await makePrivately(this.#root);
     await openScratchParent(parent);
     const folder = join(parent, ownedName('scratch'));
     await mkdir(folder);
@@ -150,14 +150,8 @@ export class FileStore implements Store {
 
   async #temporaryFile(): Promise<string> {
     const parent = join(this.#root, TEMPORARY_FOLDER);
-    await makePrivately(this.#root);
     await openScratchParent(parent);
     return join(parent, ownedName('file'));
-  }
-
-  async #makeFolder(folder: string): Promise<void> {
-    await makePrivately(this.#root);
-    await mkdir(folder, { recursive: true });
   }
 
   #file(path: string): string {

@@ -75,7 +75,6 @@ export class LocalCache {
 
   async scratchFolder(): Promise<string> {
     const parent = join(this.#folder, 'scratch');
-    await makePrivately(this.#folder);
     await openScratchParent(parent);
     const folder = join(parent, ownedName('scratch'));
     await mkdir(folder);

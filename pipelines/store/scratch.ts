@@ -6,7 +6,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { makePrivately } from './private-folder.ts';
 
 const PLACE_CHARACTERS = 8;
 /** A process of another machine, which cannot be looked at, works with none of its files for so long. */
@@ -21,8 +22,20 @@ const OWNED = /^[a-z]+-(?<place>[0-9a-f]{8})-(?<pid>\d+)-(?<start>\d+)-[0-9a-f-]
 
 const swept = new Set<string>();
 
-/** Makes the folder, and deletes in it what dead processes left; once a process for each folder. */
+/** `work` with a folder, which may not be there yet and is gone afterwards. */
+export async function inFolder<T>(folder: string, work: (folder: string) => Promise<T>): Promise<T> {
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes the folder, and the one that it lies in for its owner alone; once a process deletes in it what dead processes left.
+ */
 export async function openScratchParent(folder: string): Promise<void> {
+  await makePrivately(dirname(folder));
   await mkdir(folder, { recursive: true });
   if (swept.has(folder)) return;
   swept.add(folder);

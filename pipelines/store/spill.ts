@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asFullDisk } from '../../schemas/full-disk.ts';
+import { gathered } from './streams.ts';
 
 /** Records that are kept in memory before any is written. */
 export const HELD_RECORDS = 2 ** 17;
@@ -104,9 +105,7 @@ export class Spill<T> {
 
   /** A part's records in one array. */
   async all(part: number): Promise<T[]> {
-    const records: T[] = [];
-    for await (const block of this.read(part)) for (const record of block) records.push(record);
-    return records;
+    return await gathered(this.read(part));
   }
 
   /** The part will not be read again: its file goes. */

@@ -2,9 +2,9 @@
 import { RecordBatchReader } from 'apache-arrow';
 import { createHash } from 'node:crypto';
 import { ModalmixError } from '../../schemas/errors.ts';
-import type { DatasetManifest, ManifestPart } from '../../schemas/manifest.ts';
+import type { DatasetManifest, ManifestHead, ManifestPart } from '../../schemas/manifest.ts';
 import { NewerVersionError } from '../../schemas/versions.ts';
-import { damagedPieces, wholeManifest } from '../shards/manifest/manifest-parts.ts';
+import { damagedPieces, wholeManifest, type PieceProblem } from '../shards/manifest/manifest-parts.ts';
 import { parseManifest } from '../shards/manifest/manifest-text.ts';
 import { arrowFileProblem } from '../shards/read/arrow-bounds.ts';
 import type { Store } from '../store/store.ts';
@@ -108,8 +108,21 @@ async function readManifest(
 ): Promise<ReadManifest | BrokenManifest> {
   const manifest = parseManifest(bytes, path);
   if (manifest.formatVersion === 1) return { ...manifest, parts: [] };
-  const pieces = await damagedPieces(store, manifest);
-  if (pieces.size === 0) return { ...(await wholeManifest(store, manifest)), parts: manifest.parts };
+  try {
+    return { ...(await wholeManifest(store, manifest)), parts: manifest.parts };
+  } catch (error) {
+    if (!(error instanceof ModalmixError)) throw error;
+    const pieces = await damagedPieces(store, manifest);
+    if (pieces.size === 0) throw error;
+    return brokenManifest(manifest, pieces, path);
+  }
+}
+
+function brokenManifest(
+  manifest: ManifestHead,
+  pieces: ReadonlyMap<string, PieceProblem>,
+  path: string,
+): BrokenManifest {
   const mend = manifest.snapshot === undefined ? 'rebuild' : 'restore';
   const findings = [...pieces].map(([piece, state]): Finding => {
     const problem =

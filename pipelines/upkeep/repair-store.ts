@@ -2,17 +2,15 @@
  * `modalmix repair`: what `verify` found and can be made again is made again. What is damaged is set aside first, in the store's
  * folder `damaged/`, so that nothing is lost to a mistake.
  */
-import { rm } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import type { RunConfig } from '../../schemas/config/config.ts';
 import { ModalmixError, describeError } from '../../schemas/errors.ts';
 import { storePaths } from '../../schemas/names.ts';
 import type { DatasetManifest } from '../../schemas/manifest.ts';
 import type { TrainingResult } from '../../schemas/training.ts';
-import { streamDataset } from '../datasets/index-dataset.ts';
 import { createExtractor } from '../extraction/create-extractor.ts';
 import { readCurrent } from '../models/registry.ts';
-import { planRebuild, type ShardPlan } from '../shards/plan/plan-rebuild.ts';
+import { planFromConfig } from '../shards/plan/plan-dataset.ts';
 import { publishManifest, type PublishManifestInput } from '../shards/publish-manifest.ts';
 import { buildShard } from '../shards/write/build-shard.ts';
 import type { Store } from '../store/store.ts';
@@ -153,17 +151,13 @@ async function rebuild(
   config: RunConfig,
   { say, ...published }: RepairOptions,
 ): Promise<string> {
-  const read = async (path: string) => await store.get(path);
   const extractor = await createExtractor(say);
-  const { name, extraction } = config;
-  const scratch = await store.scratchFolder();
-  let plan: ShardPlan;
-  try {
-    const index = await streamDataset(config.dataset, { read }, { folder: scratch });
-    plan = await planRebuild({ store, name, index, extraction, extractorVersion: extractor.version });
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  const plan = await planFromConfig({
+    store,
+    config,
+    extractorVersion: async () => await Promise.resolve(extractor.version),
+  });
+  const { name } = config;
   const { version } = plan;
   for (const shardIndex of plan.shardsToBuild) {
     const entry = await buildShard({ store, name, version, shardIndex, extractor });

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withLock } from '../../infra/lock.ts';
 import { identifyProcess } from '../../infra/processes.ts';
+import { withJumpingDate } from '../support/jumping-date.ts';
 
 describe('a lock between processes', () => {
   let folder: string;
@@ -21,18 +22,13 @@ describe('a lock between processes', () => {
   });
 
   test('is waited for as long as was asked, however the clock jumps', async () => {
-    const now = Date.now.bind(Date);
-    let hours = 0;
-    const jumping = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000 * (hours += 1));
-    try {
+    await withJumpingDate(async () => {
       const first = withLock(path, { waitMs: 0 }, async () => await sleep(300));
       await expect(withLock(path, { waitMs: 20_000 }, async () => await Promise.resolve('in'))).resolves.toBe(
         'in',
       );
       await first;
-    } finally {
-      jumping.mockRestore();
-    }
+    });
   });
 
   test('lets one in at a time', async () => {

@@ -4,12 +4,13 @@ import type { DatasetConfig } from '../../../schemas/config/dataset-config.ts';
 import { ModalmixError } from '../../../schemas/errors.ts';
 import { isFeatures } from '../../../schemas/modality-names.ts';
 import { Spill } from '../../store/spill.ts';
+import { pages } from '../../store/streams.ts';
 import { clipIdOf } from '../clip-id.ts';
 import { ClassLabels } from '../csv/class-labels.ts';
 import { clipOfRow, type RowContext } from '../csv/clip-of-row.ts';
 import { ListedPaths } from '../csv/listed-paths.ts';
 import { PresentFiles } from '../csv/present-files.ts';
-import { readTable, type Row } from '../csv/read-table.ts';
+import { readTable } from '../csv/read-table.ts';
 import { Samples } from '../csv/samples.ts';
 import { TableNotes } from '../csv/table-notes.ts';
 import type { DatasetAdapter, ListedClip } from '../dataset-adapter.ts';
@@ -20,7 +21,7 @@ import { Recent } from '../recent.ts';
 
 type CsvConfig = Extract<DatasetConfig, { format: 'csv' }>;
 
-const BLOCK = 1_024;
+const ROWS_OF_PAGE = 1_024;
 
 /** [clip, the file that the table names where the clip has another one]. */
 type UsableClip = readonly [ListedClip, string?];
@@ -34,16 +35,19 @@ export const csv: DatasetAdapter<CsvConfig> = {
     const paths = new ListedPaths(scratch);
     const notes = new TableNotes(root);
     let columns: readonly string[] = [];
+    let context: RowContext = { file, root, labels, features: [], hasSplits: false };
     const rows = readTable(file, 'dataset.file', (names) => {
       columns = names;
+      context = { ...context, features: names.filter(isFeatures), hasSplits: names.includes('split') };
     });
     const present = new PresentFiles();
     const missing = new NamesTally();
     const samples = new Samples();
     let listed = 0;
     try {
-      for await (const block of clipsOf(rows, () => ({ file, root, labels, columns }))) {
+      for await (const page of pages(rows, ROWS_OF_PAGE)) {
         if (signal?.aborted === true) throw new ModalmixError('cancelled', 'indexing was asked to stop');
+        const block = page.map((row) => clipOfRow(row, context));
         const there = await present.of(new Set(block.flatMap(filesOf)));
         for (const clip of block) {
           listed += 1;
@@ -66,10 +70,11 @@ export const csv: DatasetAdapter<CsvConfig> = {
       }
     } catch (error) {
       usable.end();
+      paths.end();
       throw error;
     }
     const { unlisted } = await paths.settle((path) => relative(root, path));
-    const hasSplits = columns.includes('split');
+    const { hasSplits } = context;
     const hasGroups = columns.includes('group');
     const classNames = labels.classNames();
     /** Without a column that says so, the pieces of one file belong together. */
@@ -101,25 +106,6 @@ export const csv: DatasetAdapter<CsvConfig> = {
     };
   },
 };
-
-async function* clipsOf(
-  rows: AsyncIterable<Row>,
-  context: () => Omit<RowContext, 'features' | 'hasSplits'> & { readonly columns: readonly string[] },
-): AsyncGenerator<readonly ListedClip[]> {
-  let known: RowContext | undefined;
-  let block: ListedClip[] = [];
-  for await (const row of rows) {
-    if (known === undefined) {
-      const { columns, ...rest } = context();
-      known = { ...rest, features: columns.filter(isFeatures), hasSplits: columns.includes('split') };
-    }
-    block.push(clipOfRow(row, known));
-    if (block.length < BLOCK) continue;
-    yield block;
-    block = [];
-  }
-  if (block.length > 0) yield block;
-}
 
 /** The clip with those of its files that are there; undefined when there is nothing to see, hear or read. */
 function withWhatIsThere(listed: ListedClip, present: ReadonlySet<string>): ListedClip | undefined {

@@ -63,10 +63,15 @@ export class ListedPaths {
         await this.#spill.drop(part);
       }
     } finally {
-      this.#spill.end();
+      this.end();
     }
     this.#severalHashes = Float64Array.from(several).sort();
     return { unlisted: unlisted.counted() };
+  }
+
+  /** For whoever stops before. */
+  end(): void {
+    this.#spill.end();
   }
 
   /** Whether any file has several clips. */

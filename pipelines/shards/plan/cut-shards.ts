@@ -99,7 +99,7 @@ async function* cutRange<T extends Identified>(
   }
   const members: T[] = [];
   for (let part = first; part < end; part += 1) {
-    for await (const block of clips.read(part)) for (const clip of block) members.push(clip);
+    for (const clip of await clips.all(part)) members.push(clip);
     await clips.drop(part);
   }
   yield* cutShards(members, maxRows, bit);

@@ -4,8 +4,7 @@
  * that is not what was written is taken for absent, and its sources are hashed again. Its last line says what was written; what
  * another release wrote without it is believed line by line.
  */
-import { hash } from 'node:crypto';
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { isRecord } from '../../../schemas/is-record.ts';
 import { storePaths } from '../../../schemas/names.ts';
 import type { Store } from '../../store/store.ts';

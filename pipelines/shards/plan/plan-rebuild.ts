@@ -1,5 +1,5 @@
 /** Decides what a dataset's version consists of, shard by shard, and what of it is there already. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatasetIndex } from '../../../schemas/clip.ts';
@@ -13,7 +13,9 @@ import { storePaths } from '../../../schemas/names.ts';
 import type { ActivityProgress } from '../../../schemas/progress.ts';
 import type { Store } from '../../store/store.ts';
 import { isStream, streamOf, type StreamedIndex } from '../../datasets/clip-stream.ts';
+import { inFolder } from '../../store/scratch.ts';
 import { Spill } from '../../store/spill.ts';
+import { pages } from '../../store/streams.ts';
 import { findShards } from '../manifest/shard-entries.ts';
 import { CUT_PARTS, cutParted, cutPartOf } from './cut-shards.ts';
 import { ReusableRowSearch } from './find-reusable-rows.ts';
@@ -82,11 +84,7 @@ export async function planRebuild(input: PlanRebuildInput): Promise<ShardPlan> {
     input.dryRun === true
       ? await mkdtemp(join(tmpdir(), 'modalmix-plan-'))
       : await input.store.scratchFolder();
-  try {
-    return await planIn(scratch, input);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  return await inFolder(scratch, async () => await planIn(scratch, input));
 }
 
 async function planIn(scratch: string, input: PlanRebuildInput): Promise<ShardPlan> {
@@ -115,7 +113,7 @@ async function planIn(scratch: string, input: PlanRebuildInput): Promise<ShardPl
     });
     const hash = new VersionHash(facts);
     const tally = new PlanTally();
-    for await (const lines of inPages(cutParted(parted, maxRowsPerShard(extraction)))) {
+    for await (const lines of pages(cutParted(parted, maxRowsPerShard(extraction)), LINES_OF_PAGE)) {
       if (input.signal?.aborted === true) throw new ModalmixError('cancelled', 'planning was asked to stop');
       const keyed = lines.map(({ split, clips: members }): PlanLine => ({
         ...{ split, key: shardKey(split, members, facts), clips: [...members] },
@@ -169,17 +167,6 @@ async function planIn(scratch: string, input: PlanRebuildInput): Promise<ShardPl
     reuse?.end();
     await body.close();
   }
-}
-
-async function* inPages<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
-  let page: T[] = [];
-  for await (const item of items) {
-    page.push(item);
-    if (page.length < LINES_OF_PAGE) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
 }
 
 function checkExtraction(extraction: ExtractionConfig): void {

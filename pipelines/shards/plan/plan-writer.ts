@@ -1,9 +1,10 @@
 /** Plans written: the body line by line, then the header that names it. */
 import { createHash } from 'node:crypto';
-import { open, rm, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { storePaths } from '../../../schemas/names.ts';
+import { inFolder } from '../../store/scratch.ts';
 import type { Store } from '../../store/store.ts';
 import type { PlanContent, PlanLine, planHeaderSchema } from './plan-file.ts';
 import { encodePlace } from './plan-places.ts';
@@ -97,8 +98,7 @@ export async function writePlan(
   content: PlanContent,
   lines: Iterable<PlanLine> | AsyncIterable<PlanLine>,
 ): Promise<void> {
-  const scratch = await store.scratchFolder();
-  try {
+  await inFolder(await store.scratchFolder(), async (scratch) => {
     const local = join(scratch, 'plan.jsonl');
     const body = await PlanBodyWriter.begin(local);
     let facts: PlanBodyFacts;
@@ -110,7 +110,5 @@ export async function writePlan(
       throw error;
     }
     await publishPlan(store, content, local, facts);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  });
 }

@@ -11,6 +11,7 @@ import { ffmpegPath } from '../../../pipelines/process/ffmpeg-path.ts';
 import type { Clip } from '../../../schemas/clip.ts';
 import { extractionConfigSchema } from '../../../schemas/config/extraction-config.ts';
 import { LOG_OFFSET } from '../../../schemas/shard.ts';
+import { withJumpingDate } from '../../support/jumping-date.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -206,14 +207,9 @@ describe('sound', () => {
 test('a clip is not given up because the clock jumps while it is extracted', async () => {
   ffmpeg(...picture(1), ...sweep(1), ...H264, ...PCM, at('plain.mov'));
   const right = await extractor.extract(clip(at('plain.mov')), config);
-  const now = Date.now.bind(Date);
-  let hours = 0;
-  const jumping = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000 * (hours += 1));
-  try {
+  await withJumpingDate(async () => {
     const { rgb, audio } = await extractor.extract(clip(at('plain.mov')), config);
     expect({ rgb, audio }).toEqual({ rgb: right.rgb, audio: right.audio });
     expect(rgb).toBeDefined();
-  } finally {
-    jumping.mockRestore();
-  }
+  });
 });
